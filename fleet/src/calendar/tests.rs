@@ -1,0 +1,105 @@
+//! The calendar against known days and against itself.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[track_caller]
+fn check(text: &str, expected: &str) {
+    let micros = parse_time(text).unwrap_or_else(|| panic!("{text} does not read"));
+    assert_eq!(format_time(micros), expected, "{text}");
+}
+
+#[test]
+fn times_read_in_every_form_that_clients_send() {
+    check("1970-01-01", "1970-01-01T00:00:00.000000Z");
+    check("2025-11-23T10:30:45.123456", "2025-11-23T10:30:45.123456Z");
+    check("2025-11-23T10:30:45.1Z", "2025-11-23T10:30:45.100000Z");
+    check("2025-11-23 10:30", "2025-11-23T10:30:00.000000Z");
+    check(
+        "2025-11-23T10:30:45.1234567899+01:00",
+        "2025-11-23T09:30:45.123456Z",
+    );
+    check("2025-03-01T00:15:00-0030", "2025-03-01T00:45:00.000000Z");
+    check("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z");
+    check("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z");
+}
+
+#[test]
+fn what_is_no_time_does_not_read() {
+    for text in [
+        "",
+        "2025",
+        "2025-13-01",
+        "2025-02-29",
+        "2025-1-01",
+        "99999-01-01",
+        "2025-01-01T",
+        "2025-01-01T25:00",
+        "2025-01-01T10:00:60Z",
+        "2025-01-01T10:00:00.Z",
+        "2025-01-01T10:00:00+1",
+        "2025-01-01X10:00:00",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:30:00-01:00",
+        "2025-01-01T10:00:00ZZ",
+        "20é5-01-01T10:00:00",
+    ] {
+        assert_eq!(parse_time(text), None, "{text:?}");
+    }
+}
+
+#[test]
+fn weekdays_are_known() {
+    assert_eq!(
+        Date {
+            year: 1970,
+            month: 1,
+            day: 1
+        }
+        .weekday(),
+        3
+    );
+    assert_eq!(
+        Date {
+            year: 2026,
+            month: 10,
+            day: 31
+        }
+        .weekday(),
+        5
+    );
+    assert_eq!(
+        Date {
+            year: 2000,
+            month: 2,
+            day: 29
+        }
+        .days(),
+        11_016
+    );
+}
+
+proptest! {
+    #[test]
+    fn days_and_dates_are_inverse(days in -719_162_i64..2_932_897) {
+        let date = Date::from_days(days);
+        prop_assert_eq!(Date::new(date.year, date.month, date.day), Some(date));
+        prop_assert_eq!(date.days(), days);
+    }
+
+    #[test]
+    fn written_times_read_back(micros in -62_135_596_800_000_000_i64..253_402_300_800_000_000) {
+        prop_assert_eq!(parse_time(&format_time(micros)), Some(micros));
+    }
+
+    #[test]
+    fn arbitrary_text_never_panics(text in ".{0,40}") {
+        let _ = parse_time(&text);
+    }
+
+    #[test]
+    fn arbitrary_near_times_never_panic(text in "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,+-]{0,20}") {
+        let _ = parse_time(&text);
+    }
+}

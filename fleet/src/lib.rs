@@ -1,0 +1,31 @@
+//! The fleet domain: which events exist, what they mean, and which commands may cause them.
+//!
+//! On the data path this crate stands twice: a command goes through `decide` and becomes events, before the append; a
+//! stored event goes through `fold` and becomes state, behind it. Both are pure functions: this crate reads no clock,
+//! file or socket, makes no ids, and knows neither HTTP nor the log. Times, positions and ids are handed in.
+//!
+//! Where to look:
+//! - [`event`]: an event as a fold sees it, and as `decide` hands it out;
+//! - [`alias`]: why `VehicleCreated` and `VehicleCreatedEvent` are one type;
+//! - [`schema`]: field tables, validation, upcasting;
+//! - [`registry`]: the list of all aggregates, the one line that a new aggregate adds;
+//! - [`fold`]: the table-driven fold that works for every stream, known or not;
+//! - [`policy`]: roles, and which role owns which field;
+//! - [`vehicle`], [`user`]: one folder per aggregate.
+
+#![forbid(unsafe_code)]
+
+pub mod alias;
+pub mod calendar;
+pub mod event;
+//F
+pub mod policy;
+pub mod refusal;
+pub mod registry;
+pub mod schema;
+pub mod user;
+//V
+
+pub use event::{EventDraft, EventView, Stamp};
+pub use refusal::{Refusal, RefusalKind};
+pub use registry::{Registry, registry};

@@ -1,0 +1,84 @@
+//! Why a command was not turned into events.
+
+use std::borrow::Cow;
+
+/// Which of the edge's answers a refusal is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RefusalKind {
+    /// A field of the command breaks a limit: the caller can mend the field.
+    Invalid,
+    /// The field is fine by itself and wrong against the present state.
+    Conflict,
+    /// The aggregate does not exist.
+    Missing,
+    /// The caller's role does not reach.
+    Forbidden,
+}
+
+/// A command refused, with the field, a stable code and a sentence for a person.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// Which of the edge's answers it is.
+    pub kind: RefusalKind,
+    /// The field at fault; empty when it is the command as a whole.
+    pub field: &'static str,
+    /// A stable word for programs, `mileage_decreases`.
+    pub code: &'static str,
+    /// The sentence that clients of the old system know where it has one.
+    pub message: Cow<'static, str>,
+}
+
+impl Refusal {
+    /// A field that breaks a limit.
+    pub fn invalid(
+        field: &'static str,
+        code: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Refusal {
+            kind: RefusalKind::Invalid,
+            field,
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// A field that is wrong against the present state.
+    pub fn conflict(
+        field: &'static str,
+        code: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Refusal {
+            kind: RefusalKind::Conflict,
+            field,
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// An aggregate that does not exist.
+    pub fn missing(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Refusal {
+            kind: RefusalKind::Missing,
+            field: "",
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// A caller whose role does not reach.
+    pub fn forbidden(
+        field: &'static str,
+        code: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Refusal {
+            kind: RefusalKind::Forbidden,
+            field,
+            code,
+            message: message.into(),
+        }
+    }
+}

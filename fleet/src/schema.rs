@@ -1,0 +1,263 @@
+//! What an aggregate's events look like: tables, one per aggregate, that validation, upcasting, folding, redaction and
+//! documentation read. The tables are data; the steps over them are in [`check`] and [`canon`].
+//!
+//! Two rules keep old and foreign writers welcome. A field that no table knows is accepted and kept. A field is
+//! required only where an event means nothing without it: what a *command* must bring is `decide`'s to say.
+
+pub mod canon;
+pub mod check;
+
+use serde_json::{Map, Value};
+
+pub use canon::canonical_data;
+pub use check::{FieldError, check};
+
+/// All that is known of one aggregate type.
+#[derive(Clone, Copy, Debug)]
+pub struct AggregateSchema {
+    /// The name, `Vehicle`.
+    pub aggregate_type: &'static str,
+    /// Whether only the server itself writes these streams; the public append refuses their events.
+    pub internal: bool,
+    /// Other names under which its fields came in the past. Applies to every event that has the field.
+    pub spellings: &'static [Spelling],
+    /// Its event types, in the order in which they are documented.
+    pub events: &'static [EventSchema],
+}
+
+/// A name under which a field came in the past.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Spelling {
+    /// The old name, `build_year`.
+    pub given: &'static str,
+    /// The field's name now, `year`.
+    pub meant: &'static str,
+}
+
+impl Spelling {
+    /// `given` means the field `meant`.
+    pub const fn new(given: &'static str, meant: &'static str) -> Self {
+        Spelling { given, meant }
+    }
+}
+
+/// A step from one schema number to the next. It must cope with any object: what is not as expected stays as it is.
+pub type Upcaster = fn(&mut Map<String, Value>);
+
+/// All that is known of one event type.
+#[derive(Clone, Copy, Debug)]
+pub struct EventSchema {
+    /// The canonical name, `VehicleStatusChanged`.
+    pub event_type: &'static str,
+    /// The current schema number; one more than there are upcasters.
+    pub schema: u16,
+    /// What happened, in a sentence.
+    pub summary: &'static str,
+    /// The payload's fields.
+    pub fields: &'static [Field],
+    /// Other names of fields in this event alone. They go before the aggregate's.
+    pub spellings: &'static [Spelling],
+    /// `upcasters[n - 1]` turns schema `n` into `n + 1`. Stored events are never rewritten.
+    pub upcasters: &'static [Upcaster],
+}
+
+impl EventSchema {
+    /// An event type in its first schema, without other spellings.
+    pub const fn new(
+        event_type: &'static str,
+        summary: &'static str,
+        fields: &'static [Field],
+    ) -> Self {
+        EventSchema {
+            event_type,
+            schema: 1,
+            summary,
+            fields,
+            spellings: &[],
+            upcasters: &[],
+        }
+    }
+
+    /// The same type, with other names for some of its fields.
+    #[must_use]
+    pub const fn spelled(mut self, spellings: &'static [Spelling]) -> Self {
+        self.spellings = spellings;
+        self
+    }
+
+    /// The same type, at the schema number to which these steps lead from 1.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a handful of steps; checked by the assertion"
+    )]
+    pub const fn upcast_by(mut self, upcasters: &'static [Upcaster]) -> Self {
+        assert!(upcasters.len() < u16::MAX as usize);
+        self.schema = upcasters.len() as u16 + 1;
+        self.upcasters = upcasters;
+        self
+    }
+
+    /// The field of this name.
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The fields that hold something about a person, or a secret.
+    pub fn sensitive_fields(&self) -> impl Iterator<Item = &'static Field> {
+        self.fields
+            .iter()
+            .filter(|field| field.sensitivity != Sensitivity::Open)
+    }
+}
+
+/// One field of a payload.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// The name in JSON.
+    pub name: &'static str,
+    /// Which values it takes.
+    pub kind: Kind,
+    /// Whether the event means nothing without it. A field that is not required may be absent or null.
+    pub required: bool,
+    /// Who may read it.
+    pub sensitivity: Sensitivity,
+    /// Which key of the folded state it sets.
+    pub sets: Sets,
+}
+
+/// What a field does to the folded state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sets {
+    /// Sets the key of its own name.
+    Itself,
+    /// Sets this key: `new_status` sets `status`.
+    Key(&'static str),
+    /// Sets nothing: what was before (`old_status`), or what only the event itself is about.
+    Nothing,
+}
+
+/// Who may read a field.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Sensitivity {
+    /// Whoever may read the event.
+    Open,
+    /// As open, but about a person: found by a data subject's request, lost when the person is erased.
+    Personal,
+    /// Nobody outside the service that wrote it.
+    Secret,
+}
+
+/// Which values a field takes. Bounds are inclusive.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Kind {
+    /// Text of so many characters (Unicode scalar values).
+    Text {
+        /// Fewest characters.
+        chars_min: usize,
+        /// Most characters.
+        chars_max: usize,
+    },
+    /// A whole number; `7.0` is one.
+    Integer {
+        /// Lowest value.
+        min: i64,
+        /// Highest value.
+        max: i64,
+    },
+    /// A finite number.
+    Number {
+        /// Lowest value.
+        min: f64,
+        /// Highest value.
+        max: f64,
+    },
+    /// `true` or `false`.
+    Boolean,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A time in any form that [`crate::calendar::parse_time`] reads.
+    Time,
+    /// An object, its content free.
+    Object,
+    /// A list, each item of this kind.
+    List(&'static Kind),
+}
+
+impl Kind {
+    /// Text of 1 to `chars_max` characters.
+    pub const fn name(chars_max: usize) -> Self {
+        Kind::Text {
+            chars_min: 1,
+            chars_max,
+        }
+    }
+
+    /// Text of at most `chars_max` characters, which may be empty.
+    pub const fn text(chars_max: usize) -> Self {
+        Kind::Text {
+            chars_min: 0,
+            chars_max,
+        }
+    }
+
+    /// A whole number from 0 up to what JSON clients hold exactly (2^53 - 1).
+    pub const fn count() -> Self {
+        Kind::Integer {
+            min: 0,
+            max: 9_007_199_254_740_991,
+        }
+    }
+}
+
+impl Field {
+    /// A field without which the event means nothing.
+    pub const fn required(name: &'static str, kind: Kind) -> Self {
+        Field {
+            name,
+            kind,
+            required: true,
+            sensitivity: Sensitivity::Open,
+            sets: Sets::Itself,
+        }
+    }
+
+    /// A field that may be absent or null.
+    pub const fn optional(name: &'static str, kind: Kind) -> Self {
+        Field {
+            name,
+            kind,
+            required: false,
+            sensitivity: Sensitivity::Open,
+            sets: Sets::Itself,
+        }
+    }
+
+    /// The same field, holding something about a person.
+    #[must_use]
+    pub const fn personal(mut self) -> Self {
+        self.sensitivity = Sensitivity::Personal;
+        self
+    }
+
+    /// The same field, holding a secret.
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.sensitivity = Sensitivity::Secret;
+        self
+    }
+
+    /// The same field, setting the state's `key`.
+    #[must_use]
+    pub const fn setting(mut self, key: &'static str) -> Self {
+        self.sets = Sets::Key(key);
+        self
+    }
+
+    /// The same field, setting nothing.
+    #[must_use]
+    pub const fn setting_nothing(mut self) -> Self {
+        self.sets = Sets::Nothing;
+        self
+    }
+}

@@ -1,0 +1,216 @@
+//! Validation of payloads against their tables. Every fault is found, not just the first, and none makes it panic.
+//!
+//! The words for the kinds of fault are those of Pydantic 2, which clients of the old system know.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::canon::{canonical_data, given_name};
+use super::{AggregateSchema, EventSchema, Field, Kind};
+use crate::calendar;
+
+/// Most faults reported of one payload; a list of a million wrong items is one mistake.
+pub const FIELD_ERRORS_MAX: usize = 32;
+
+/// One fault in a payload.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FieldError {
+    /// The way to the value, below `data`: field, then list indexes. Names are those that the writer used.
+    pub path: Vec<String>,
+    /// What is wrong, in a sentence.
+    pub message: String,
+    /// A stable word for the kind of fault, `string_too_long`.
+    pub kind: &'static str,
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.path.join("."), self.message)
+    }
+}
+
+/// Checks `data`, which follows schema number `schema`, against what the current schema asks once it is upcast.
+///
+/// # Errors
+/// All faults, at most [`FIELD_ERRORS_MAX`]; never an empty list.
+pub fn check(
+    aggregate: &AggregateSchema,
+    event: &EventSchema,
+    schema: u16,
+    data: &Map<String, Value>,
+) -> Result<(), Vec<FieldError>> {
+    if !(1..=event.schema).contains(&schema) {
+        return Err(vec![FieldError {
+            path: vec!["schema".to_owned()],
+            message: format!(
+                "{} has schemas 1 to {}, not {schema}",
+                event.event_type, event.schema
+            ),
+            kind: "schema_unknown",
+        }]);
+    }
+    let canonical = canonical_data(aggregate, event, schema, data);
+    let mut faults = Faults::default();
+    for field in event.fields {
+        faults
+            .path
+            .push(given_name(aggregate, event, data, field.name).to_owned());
+        check_field(field, canonical.get(field.name), &mut faults);
+        faults.path.pop();
+    }
+    if faults.found.is_empty() {
+        Ok(())
+    } else {
+        Err(faults.found)
+    }
+}
+
+#[derive(Default)]
+struct Faults {
+    path: Vec<String>,
+    found: Vec<FieldError>,
+}
+
+impl Faults {
+    fn add(&mut self, kind: &'static str, message: String) {
+        if self.found.len() < FIELD_ERRORS_MAX {
+            self.found.push(FieldError {
+                path: self.path.clone(),
+                message,
+                kind,
+            });
+        }
+    }
+}
+
+fn check_field(field: &Field, value: Option<&Value>, faults: &mut Faults) {
+    match value {
+        Some(Value::Null) | None if !field.required => {}
+        None => faults.add("missing", "Field required".to_owned()),
+        Some(value) => check_value(&field.kind, value, faults),
+    }
+}
+
+fn check_value(kind: &Kind, value: &Value, faults: &mut Faults) {
+    match kind {
+        Kind::Text {
+            chars_min,
+            chars_max,
+        } => check_text(value, *chars_min, *chars_max, faults),
+        Kind::Integer { min, max } => check_integer(value, *min, *max, faults),
+        Kind::Number { min, max } => check_number(value, *min, *max, faults),
+        Kind::Boolean if !value.is_boolean() => {
+            faults.add("bool_type", "Input should be true or false".to_owned())
+        }
+        Kind::OneOf(words) if !value.as_str().is_some_and(|word| words.contains(&word)) => {
+            faults.add(
+                "enum",
+                format!("Input should be one of {}", words.join(", ")),
+            );
+        }
+        Kind::Time if value.as_str().and_then(calendar::parse_time).is_none() => {
+            faults.add(
+                "datetime_parsing",
+                "Input should be a time like 2026-10-31T08:00:00Z".to_owned(),
+            );
+        }
+        Kind::Object if !value.is_object() => {
+            faults.add("dict_type", "Input should be an object".to_owned())
+        }
+        Kind::List(kind) => match value.as_array() {
+            Some(items) => check_items(kind, items, faults),
+            None => faults.add("list_type", "Input should be a list".to_owned()),
+        },
+        Kind::Boolean | Kind::OneOf(_) | Kind::Time | Kind::Object => {}
+    }
+}
+
+fn check_items(kind: &Kind, items: &[Value], faults: &mut Faults) {
+    for (index, item) in items.iter().enumerate() {
+        if faults.found.len() >= FIELD_ERRORS_MAX {
+            return;
+        }
+        faults.path.push(index.to_string());
+        check_value(kind, item, faults);
+        faults.path.pop();
+    }
+}
+
+fn check_text(value: &Value, chars_min: usize, chars_max: usize, faults: &mut Faults) {
+    let Some(text) = value.as_str() else {
+        return faults.add("string_type", "Input should be a string".to_owned());
+    };
+    let length = text.chars().count();
+    if length < chars_min {
+        faults.add(
+            "string_too_short",
+            format!("String should have at least {chars_min} characters, it has {length}"),
+        );
+    }
+    if length > chars_max {
+        faults.add(
+            "string_too_long",
+            format!("String should have at most {chars_max} characters, it has {length}"),
+        );
+    }
+}
+
+fn check_integer(value: &Value, min: i64, max: i64, faults: &mut Faults) {
+    match integer(value) {
+        None if value.is_number() => faults.add(
+            "int_from_float",
+            "Input should be a whole number".to_owned(),
+        ),
+        None => faults.add("int_type", "Input should be a whole number".to_owned()),
+        Some(number) if number < min => {
+            faults.add(
+                "greater_than_equal",
+                format!("Input should be greater than or equal to {min}"),
+            );
+        }
+        Some(number) if number > max => {
+            faults.add(
+                "less_than_equal",
+                format!("Input should be less than or equal to {max}"),
+            );
+        }
+        Some(_) => {}
+    }
+}
+
+fn check_number(value: &Value, min: f64, max: f64, faults: &mut Faults) {
+    match value.as_f64() {
+        None => faults.add("float_type", "Input should be a number".to_owned()),
+        Some(number) if !number.is_finite() => faults.add(
+            "finite_number",
+            "Input should be a finite number".to_owned(),
+        ),
+        Some(number) if number < min => {
+            faults.add(
+                "greater_than_equal",
+                format!("Input should be greater than or equal to {min}"),
+            );
+        }
+        Some(number) if number > max => {
+            faults.add(
+                "less_than_equal",
+                format!("Input should be less than or equal to {max}"),
+            );
+        }
+        Some(_) => {}
+    }
+}
+
+/// The whole number that a JSON value stands for: `7` and `7.0`, not `7.5` nor `"7"`, nothing out of `i64`.
+pub fn integer(value: &Value) -> Option<i64> {
+    if let Some(number) = value.as_i64() {
+        return Some(number);
+    }
+    let number = value.as_f64()?;
+    // Above 2^53 a float no longer says which whole number it stands for.
+    let exact = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "whole, and within 2^53")]
+    let whole = number as i64;
+    exact.then_some(whole)
+}
