@@ -1,0 +1,6 @@
+//! The `railfleet` server.
+
+pub mod envelope;
+pub mod field_error;
+pub mod json;
+pub mod rfc3339;

@@ -1,0 +1,2 @@
+//! The `railfleet` command.
+fn main() {}
