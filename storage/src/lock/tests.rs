@@ -1,0 +1,87 @@
+//! One holder at a time, named to the second.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use super::*;
+
+fn held_by(dir: &Path) -> String {
+    match DirectoryLock::acquire(dir).unwrap_err() {
+        LockError::Held { by, path } => {
+            assert_eq!(path, dir.join(LOCK_FILE));
+            by
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn the_second_is_told_who_is_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = DirectoryLock::acquire(folder.path()).unwrap();
+    assert_eq!(
+        held_by(folder.path()),
+        format!("process {}", std::process::id())
+    );
+    assert_eq!(
+        held_by(folder.path()),
+        format!("process {}", std::process::id()),
+        "asking changed nothing"
+    );
+    drop(first);
+    DirectoryLock::acquire(folder.path()).unwrap();
+}
+
+#[test]
+fn a_file_left_by_a_crash_is_no_lock_and_its_text_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(LOCK_FILE);
+    fs::write(
+        &path,
+        "4294967295\nsomething longer than what is written now, left by a process that died "
+            .repeat(3),
+    )
+    .unwrap();
+    let _lock = DirectoryLock::acquire(folder.path()).unwrap();
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.starts_with(&format!("{}\n", std::process::id())));
+    assert!(!text.contains("died"));
+}
+
+#[test]
+fn a_holder_that_left_no_number_is_another_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let _lock = DirectoryLock::acquire(folder.path()).unwrap();
+    for text in [
+        &b""[..],
+        b"\n",
+        b"no number\n",
+        b"-1\n",
+        b"99999999999999\n",
+        &[0xFF; 100_000],
+    ] {
+        fs::write(folder.path().join(LOCK_FILE), text).unwrap();
+        assert_eq!(held_by(folder.path()), "another process");
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_cannot_be_locked() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = DirectoryLock::acquire(&folder.path().join("gone")).unwrap_err();
+    assert!(
+        matches!(error, LockError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    );
+}
+
+#[test]
+fn a_child_process_does_not_keep_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let lock = DirectoryLock::acquire(folder.path()).unwrap();
+    let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+    drop(lock);
+    let again = DirectoryLock::acquire(folder.path());
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    again.unwrap();
+}
