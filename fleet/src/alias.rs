@@ -3,6 +3,9 @@
 //!
 //! Everything that compares event types goes through [`canonical`]: validation, folds, filters, counts.
 
+#[cfg(test)]
+mod tests;
+
 /// The part of a name that adds nothing.
 const SUFFIX: &str = "Event";
 

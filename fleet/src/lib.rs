@@ -18,13 +18,15 @@
 pub mod alias;
 pub mod calendar;
 pub mod event;
-//F
+pub mod fold;
 pub mod policy;
 pub mod refusal;
 pub mod registry;
 pub mod schema;
+#[cfg(test)]
+mod testing;
 pub mod user;
-//V
+pub mod vehicle;
 
 pub use event::{EventDraft, EventView, Stamp};
 pub use refusal::{Refusal, RefusalKind};

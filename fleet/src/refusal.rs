@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::schema::check::FieldError;
+
 /// Which of the edge's answers a refusal is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum RefusalKind {
@@ -56,6 +58,20 @@ impl Refusal {
             code,
             message: message.into(),
         }
+    }
+
+    /// A command whose event would break a limit; the message tells all faults.
+    pub fn out_of_limits(faults: &[FieldError]) -> Self {
+        let message = faults
+            .iter()
+            .map(FieldError::to_string)
+            .collect::<Vec<_>>()
+            .join("; ");
+        Refusal::invalid(
+            "",
+            faults.first().map_or("invalid", |fault| fault.kind),
+            message,
+        )
     }
 
     /// An aggregate that does not exist.

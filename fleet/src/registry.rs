@@ -10,10 +10,13 @@ use serde_json::{Map, Value};
 
 use crate::alias;
 use crate::schema::{AggregateSchema, EventSchema, FieldError, check};
-use crate::user;
+use crate::{user, vehicle};
+
+#[cfg(test)]
+mod tests;
 
 /// Every aggregate there is.
-pub const AGGREGATES: &[&AggregateSchema] = &[&user::schema::SCHEMA];
+pub const AGGREGATES: &[&AggregateSchema] = &[&vehicle::schema::SCHEMA, &user::schema::SCHEMA];
 
 /// The tables, findable by name.
 #[derive(Debug)]

@@ -6,6 +6,8 @@
 
 pub mod canon;
 pub mod check;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value};
 
@@ -19,6 +21,9 @@ pub struct AggregateSchema {
     pub aggregate_type: &'static str,
     /// Whether only the server itself writes these streams; the public append refuses their events.
     pub internal: bool,
+    /// Keys of the state that are counters of the real world: they only rise, save by a correction
+    /// ([`crate::fold::Highest`]). All other keys keep the value of the latest event that set them.
+    pub highest: &'static [&'static str],
     /// Other names under which its fields came in the past. Applies to every event that has the field.
     pub spellings: &'static [Spelling],
     /// Its event types, in the order in which they are documented.
@@ -55,6 +60,9 @@ pub struct EventSchema {
     pub summary: &'static str,
     /// The payload's fields.
     pub fields: &'static [Field],
+    /// Whether it reports something that happened to the aggregate rather than what the aggregate is. A report's
+    /// fields set nothing in the state, save those that name a key.
+    pub report: bool,
     /// Other names of fields in this event alone. They go before the aggregate's.
     pub spellings: &'static [Spelling],
     /// `upcasters[n - 1]` turns schema `n` into `n + 1`. Stored events are never rewritten.
@@ -73,9 +81,17 @@ impl EventSchema {
             schema: 1,
             summary,
             fields,
+            report: false,
             spellings: &[],
             upcasters: &[],
         }
+    }
+
+    /// The same type, marked as a report.
+    #[must_use]
+    pub const fn reporting(mut self) -> Self {
+        self.report = true;
+        self
     }
 
     /// The same type, with other names for some of its fields.
@@ -118,8 +134,10 @@ pub struct Field {
     pub name: &'static str,
     /// Which values it takes.
     pub kind: Kind,
-    /// Whether the event means nothing without it. A field that is not required may be absent or null.
+    /// Whether the event means nothing without it.
     pub required: bool,
+    /// Whether null is a value of it: "unknown", "none".
+    pub nullable: bool,
     /// Who may read it.
     pub sensitivity: Sensitivity,
     /// Which key of the folded state it sets.
@@ -133,6 +151,8 @@ pub enum Sets {
     Itself,
     /// Sets this key: `new_status` sets `status`.
     Key(&'static str),
+    /// Corrects this key, one of the aggregate's `highest`, so that it may fall.
+    Corrects(&'static str),
     /// Sets nothing: what was before (`old_status`), or what only the event itself is about.
     Nothing,
 }
@@ -158,6 +178,13 @@ pub enum Kind {
         /// Most characters.
         chars_max: usize,
     },
+    /// A business key of 1 to so many characters: text without control characters and without blanks at its ends.
+    Key {
+        /// Most characters.
+        chars_max: usize,
+    },
+    /// A UUID in any of its usual forms.
+    Uuid,
     /// A whole number; `7.0` is one.
     Integer {
         /// Lowest value.
@@ -213,24 +240,35 @@ impl Kind {
 impl Field {
     /// A field without which the event means nothing.
     pub const fn required(name: &'static str, kind: Kind) -> Self {
+        let (sensitivity, sets) = (Sensitivity::Open, Sets::Itself);
         Field {
             name,
             kind,
             required: true,
-            sensitivity: Sensitivity::Open,
-            sets: Sets::Itself,
+            nullable: false,
+            sensitivity,
+            sets,
         }
     }
 
     /// A field that may be absent or null.
     pub const fn optional(name: &'static str, kind: Kind) -> Self {
+        let (sensitivity, sets) = (Sensitivity::Open, Sets::Itself);
         Field {
             name,
             kind,
             required: false,
-            sensitivity: Sensitivity::Open,
-            sets: Sets::Itself,
+            nullable: true,
+            sensitivity,
+            sets,
         }
+    }
+
+    /// The same field, which may be absent but not null.
+    #[must_use]
+    pub const fn never_null(mut self) -> Self {
+        self.nullable = false;
+        self
     }
 
     /// The same field, holding something about a person.
@@ -251,6 +289,13 @@ impl Field {
     #[must_use]
     pub const fn setting(mut self, key: &'static str) -> Self {
         self.sets = Sets::Key(key);
+        self
+    }
+
+    /// The same field, correcting the state's `key`.
+    #[must_use]
+    pub const fn correcting(mut self, key: &'static str) -> Self {
+        self.sets = Sets::Corrects(key);
         self
     }
 

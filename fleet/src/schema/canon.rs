@@ -10,7 +10,7 @@ use super::{AggregateSchema, EventSchema, Spelling};
 ///
 /// Borrowed when there is nothing to do, which is the case for all that this system wrote itself. A schema number above
 /// the current one (written by a newer program) is left as it is. A field that stands there under both names keeps the
-/// present name's value, and the old name stays beside it.
+/// present name's value.
 pub fn canonical_data<'a>(
     aggregate: &AggregateSchema,
     event: &EventSchema,
@@ -26,10 +26,10 @@ pub fn canonical_data<'a>(
         steps.iter().for_each(|step| step(owned));
     }
     for spelling in spellings(aggregate, event) {
-        if canonical.contains_key(spelling.given) && !canonical.contains_key(spelling.meant) {
+        if canonical.contains_key(spelling.given) {
             let owned = canonical.to_mut();
             if let Some(value) = owned.remove(spelling.given) {
-                owned.insert(spelling.meant.to_owned(), value);
+                owned.entry(spelling.meant).or_insert(value);
             }
         }
     }
@@ -51,12 +51,12 @@ pub fn spellings<'a>(
 }
 
 /// The name that a field had in `data` as it was given, when it came under an old one: errors name what the writer wrote.
-pub fn given_name<'a>(
+pub fn given_name(
     aggregate: &AggregateSchema,
     event: &EventSchema,
     data: &Map<String, Value>,
-    field: &'a str,
-) -> &'a str {
+    field: &'static str,
+) -> &'static str {
     if data.contains_key(field) {
         return field;
     }

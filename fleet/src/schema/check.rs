@@ -5,6 +5,7 @@
 use std::fmt;
 
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::canon::{canonical_data, given_name};
 use super::{AggregateSchema, EventSchema, Field, Kind};
@@ -51,12 +52,25 @@ pub fn check(
         }]);
     }
     let canonical = canonical_data(aggregate, event, schema, data);
+    check_fields(event.fields, &canonical, |field| {
+        given_name(aggregate, event, data, field)
+    })
+}
+
+/// Checks an object against a table of fields: an event's payload in its current schema, or a command's body. Faults
+/// name a field as `name_of` says. Fields that the table lacks pass.
+///
+/// # Errors
+/// All faults, at most [`FIELD_ERRORS_MAX`]; never an empty list.
+pub fn check_fields(
+    fields: &[Field],
+    object: &Map<String, Value>,
+    name_of: impl Fn(&'static str) -> &'static str,
+) -> Result<(), Vec<FieldError>> {
     let mut faults = Faults::default();
-    for field in event.fields {
-        faults
-            .path
-            .push(given_name(aggregate, event, data, field.name).to_owned());
-        check_field(field, canonical.get(field.name), &mut faults);
+    for field in fields {
+        faults.path.push(name_of(field.name).to_owned());
+        check_field(field, object.get(field.name), &mut faults);
         faults.path.pop();
     }
     if faults.found.is_empty() {
@@ -86,7 +100,8 @@ impl Faults {
 
 fn check_field(field: &Field, value: Option<&Value>, faults: &mut Faults) {
     match value {
-        Some(Value::Null) | None if !field.required => {}
+        Some(Value::Null) if field.nullable => {}
+        None if !field.required => {}
         None => faults.add("missing", "Field required".to_owned()),
         Some(value) => check_value(&field.kind, value, faults),
     }
@@ -98,6 +113,15 @@ fn check_value(kind: &Kind, value: &Value, faults: &mut Faults) {
             chars_min,
             chars_max,
         } => check_text(value, *chars_min, *chars_max, faults),
+        Kind::Key { chars_max } => check_key(value, *chars_max, faults),
+        Kind::Uuid
+            if value
+                .as_str()
+                .and_then(|text| Uuid::parse_str(text).ok())
+                .is_none() =>
+        {
+            faults.add("uuid_parsing", "Input should be a UUID".to_owned());
+        }
         Kind::Integer { min, max } => check_integer(value, *min, *max, faults),
         Kind::Number { min, max } => check_number(value, *min, *max, faults),
         Kind::Boolean if !value.is_boolean() => {
@@ -122,7 +146,7 @@ fn check_value(kind: &Kind, value: &Value, faults: &mut Faults) {
             Some(items) => check_items(kind, items, faults),
             None => faults.add("list_type", "Input should be a list".to_owned()),
         },
-        Kind::Boolean | Kind::OneOf(_) | Kind::Time | Kind::Object => {}
+        Kind::Boolean | Kind::OneOf(_) | Kind::Time | Kind::Object | Kind::Uuid => {}
     }
 }
 
@@ -152,6 +176,17 @@ fn check_text(value: &Value, chars_min: usize, chars_max: usize, faults: &mut Fa
         faults.add(
             "string_too_long",
             format!("String should have at most {chars_max} characters, it has {length}"),
+        );
+    }
+}
+
+fn check_key(value: &Value, chars_max: usize, faults: &mut Faults) {
+    check_text(value, 1, chars_max, faults);
+    let Some(text) = value.as_str() else { return };
+    if text.chars().any(char::is_control) || text.trim() != text {
+        faults.add(
+            "string_pattern_mismatch",
+            "String should hold no control characters and no blanks at its ends".to_owned(),
         );
     }
 }

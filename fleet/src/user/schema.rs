@@ -29,6 +29,7 @@ const EXPIRES_AT: Field = Field::required(
 pub const SCHEMA: AggregateSchema = AggregateSchema {
     aggregate_type: AGGREGATE_TYPE,
     internal: true,
+    highest: &[],
     spellings: &[],
     events: EVENTS,
 };

@@ -1,0 +1,109 @@
+//! The fold that works for every stream: from an aggregate's events to its state, a flat JSON object.
+//!
+//! What an event does is read from the tables ([`crate::schema`]) where they know it. An unknown event merges its
+//! payload field by field, with one rule more: a pair `old_x` and `new_x` sets `x`. An event named after its aggregate
+//! with `Created` or `Deleted` behind it begins or ends the aggregate's life.
+//!
+//! **Late events.** Beside each value stands the [`Stamp`] of the event that set it, and an event with an earlier stamp
+//! changes nothing. So the state depends on which events were folded and not on the order they arrived in: a status
+//! reported late does not overwrite a newer one, and one reported late but never overtaken still counts.
+//! Where the real world only counts upwards, [`Highest`] takes the latest value's place.
+
+mod highest;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Map, Value};
+
+pub use highest::{Highest, READINGS_MAX};
+pub use state::State;
+
+use crate::event::{EventView, Stamp};
+use crate::registry::{KnownEvent, Registry, registry};
+use crate::schema::canon::spellings;
+use crate::schema::{Sets, canonical_data};
+
+/// The state after `event`, by the tables of [`registry`].
+pub fn fold(state: State, event: &EventView<'_>) -> State {
+    fold_by(registry(), state, event)
+}
+
+/// The state after `event`, by the tables of `registry`. Never panics and never refuses: the log is the truth.
+pub fn fold_by(registry: &Registry, mut state: State, event: &EventView<'_>) -> State {
+    state.note(event);
+    match registry.event(event.aggregate_type, event.event_type) {
+        Some(known) => merge_known(&mut state, known, event),
+        None => {
+            let highest = registry
+                .aggregate(event.aggregate_type)
+                .map_or(&[][..], |aggregate| aggregate.highest);
+            merge_unknown(&mut state, highest, event.stamp(), event.data);
+        }
+    }
+    match event.canonical_type().strip_prefix(event.aggregate_type) {
+        Some("Created") => state.begin_life(event.stamp()),
+        Some("Deleted") => state.end_life(event.stamp()),
+        _ => {}
+    }
+    state
+}
+
+/// The state after all of `events`.
+pub fn fold_all<'a>(events: impl IntoIterator<Item = EventView<'a>>) -> State {
+    events
+        .into_iter()
+        .fold(State::default(), |state, event| fold(state, &event))
+}
+
+fn merge_known(state: &mut State, known: KnownEvent, event: &EventView<'_>) {
+    let KnownEvent {
+        aggregate,
+        event: table,
+    } = known;
+    let data = canonical_data(aggregate, table, event.schema, event.data);
+    let stamp = event.stamp();
+    for (name, value) in data.iter() {
+        let sets = table.field(name).map_or(Sets::Itself, |field| field.sets);
+        match sets {
+            Sets::Itself if table.report => {}
+            Sets::Itself => merge(state, aggregate.highest, name, value, stamp),
+            Sets::Key(key) => merge(state, aggregate.highest, key, value, stamp),
+            Sets::Corrects(key) => state.correct(key, value, stamp),
+            Sets::Nothing => {}
+        }
+    }
+    for spelling in spellings(aggregate, table) {
+        if event.data.contains_key(spelling.given) && !table.report {
+            let key = match table.field(spelling.meant).map(|field| field.sets) {
+                Some(Sets::Itself) => spelling.meant,
+                Some(Sets::Key(key) | Sets::Corrects(key)) => key,
+                Some(Sets::Nothing) | None => continue,
+            };
+            state.spell(spelling.given, key);
+        }
+    }
+}
+
+fn merge_unknown(state: &mut State, highest: &[&str], stamp: Stamp, data: &Map<String, Value>) {
+    for (name, value) in data {
+        if let Some(key) = name.strip_prefix("old_").filter(|key| !key.is_empty())
+            && data.contains_key(&format!("new_{key}"))
+        {
+            continue;
+        }
+        let key = name
+            .strip_prefix("new_")
+            .filter(|key| !key.is_empty() && data.contains_key(&format!("old_{key}")))
+            .unwrap_or(name);
+        merge(state, highest, key, value, stamp);
+    }
+}
+
+fn merge(state: &mut State, highest: &[&str], key: &str, value: &Value, stamp: Stamp) {
+    if highest.contains(&key) {
+        state.raise(key, value, stamp);
+    } else {
+        state.set(key, value, stamp);
+    }
+}

@@ -1,0 +1,143 @@
+//! What the tests of this crate share: events made by hand, and JSON made by chance.
+
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+
+use crate::event::{EventDraft, EventView};
+
+/// An event that owns its parts.
+#[derive(Clone, Debug)]
+pub(crate) struct TestEvent {
+    pub aggregate_type: String,
+    pub event_type: String,
+    pub schema: u16,
+    pub position: u32,
+    pub occurred_at: i64,
+    pub data: Map<String, Value>,
+}
+
+impl TestEvent {
+    /// The event at this position of a stream that is the whole log.
+    pub(crate) fn new(
+        aggregate_type: &str,
+        event_type: &str,
+        position: u32,
+        occurred_at: i64,
+        data: Value,
+    ) -> Self {
+        TestEvent {
+            aggregate_type: aggregate_type.to_owned(),
+            event_type: event_type.to_owned(),
+            schema: 1,
+            position,
+            occurred_at,
+            data: data.as_object().cloned().unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn of_draft(
+        aggregate_type: &str,
+        draft: &EventDraft,
+        position: u32,
+        occurred_at: i64,
+    ) -> Self {
+        let mut event = TestEvent::new(
+            aggregate_type,
+            draft.event_type,
+            position,
+            occurred_at,
+            draft.data.clone(),
+        );
+        event.schema = draft.schema;
+        event
+    }
+
+    pub(crate) fn view(&self) -> EventView<'_> {
+        EventView {
+            aggregate_type: &self.aggregate_type,
+            aggregate_id: "4711",
+            event_type: &self.event_type,
+            schema: self.schema,
+            version: self.position,
+            position: u64::from(self.position),
+            occurred_at: self.occurred_at,
+            recorded_at: i64::from(self.position),
+            data: &self.data,
+        }
+    }
+}
+
+/// Any JSON, shallow.
+pub(crate) fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        (0_i64..200_000).prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+        prop_oneof![
+            Just("ACTIVE"),
+            Just("available"),
+            Just("2025-01-01T00:00:00Z"),
+            Just("diesel"),
+            Just(" x ")
+        ]
+        .prop_map(Value::from),
+    ];
+    leaf.prop_recursive(2, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(".{0,8}", inner, 0..4)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+/// An object with any values under names that tables know, and some that none knows.
+pub(crate) fn any_data() -> impl Strategy<Value = Map<String, Value>> {
+    let name = prop_oneof![
+        prop::sample::select(known_names()),
+        ".{0,10}".prop_map(String::from)
+    ];
+    prop::collection::btree_map(name, any_json(), 0..8)
+        .prop_map(|fields| fields.into_iter().collect())
+}
+
+/// Every field name of every table, and every other spelling.
+fn known_names() -> Vec<String> {
+    let mut names = Vec::new();
+    for aggregate in crate::registry::AGGREGATES {
+        names.extend(
+            aggregate
+                .spellings
+                .iter()
+                .map(|spelling| spelling.given.to_owned()),
+        );
+        for event in aggregate.events {
+            names.extend(event.fields.iter().map(|field| field.name.to_owned()));
+            names.extend(
+                event
+                    .spellings
+                    .iter()
+                    .map(|spelling| spelling.given.to_owned()),
+            );
+        }
+    }
+    names
+}
+
+/// A known (aggregate type, event type).
+pub(crate) fn any_known_type() -> impl Strategy<Value = (&'static str, &'static str)> {
+    let types: Vec<_> = crate::registry::AGGREGATES
+        .iter()
+        .flat_map(|aggregate| {
+            aggregate
+                .events
+                .iter()
+                .map(|event| (aggregate.aggregate_type, event.event_type))
+        })
+        .collect();
+    prop::sample::select(types)
+}

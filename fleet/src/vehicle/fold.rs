@@ -1,0 +1,182 @@
+//! A vehicle folded from its events.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::event;
+use crate::calendar;
+use crate::event::{EventView, Stamp};
+use crate::fold as general;
+use crate::registry::registry;
+use crate::schema::canonical_data;
+use crate::schema::check::integer;
+
+/// Most fault groups counted apart; further ones are counted together under [`OTHER_GROUPS`].
+pub const GROUPS_MAX: usize = 64;
+/// The name under which groups beyond [`GROUPS_MAX`] are counted.
+pub const OTHER_GROUPS: &str = "(other)";
+
+/// A vehicle as of the events folded, in whatever order they were.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct VehicleState {
+    /// What the vehicle is.
+    pub record: general::State,
+    /// What befell it.
+    pub occurrences: Occurrences,
+}
+
+/// What befell a vehicle, counted over all its lives: the steel is the same under a new record.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Occurrences {
+    /// Incidents reported.
+    pub incidents: u64,
+    /// Those among them in which the equipment failed.
+    pub failures: u64,
+    /// Minutes of delay in all incidents.
+    pub delay_min: i64,
+    /// Incidents by the part at fault, where it was named.
+    pub by_group: BTreeMap<String, u64>,
+    /// Breakdowns reported.
+    pub breakdowns: u64,
+    /// When the latest incident occurred, microseconds since 1970 UTC.
+    pub last_incident_at: Option<i64>,
+    /// When the latest failure or breakdown occurred, microseconds since 1970 UTC.
+    pub last_failure_at: Option<i64>,
+    /// Maintenance done.
+    pub maintenances: u64,
+    /// The latest day on which maintenance was done, microseconds since 1970 UTC.
+    pub last_service_at: Option<i64>,
+    /// The event of the latest maintenance done.
+    completed: Option<Stamp>,
+    /// The maintenance planned last.
+    scheduled: Option<Maintenance>,
+}
+
+/// Maintenance that was planned.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Maintenance {
+    stamp: Stamp,
+    /// What kind, in the planner's word.
+    pub maintenance_type: Option<String>,
+    /// When it shall be, as it was given.
+    pub scheduled_date: Option<String>,
+    /// How urgent, in the planner's word.
+    pub priority: Option<String>,
+}
+
+impl VehicleState {
+    /// Whether the vehicle was created and not deleted since.
+    pub fn exists(&self) -> bool {
+        self.record.exists()
+    }
+
+    /// The status; `None` where no event told one.
+    pub fn status(&self) -> Option<&str> {
+        self.record.text("status")
+    }
+
+    /// The odometer's reading in kilometres; `None` where no event told one.
+    pub fn mileage_km(&self) -> Option<i64> {
+        self.record.integer(super::schema::MILEAGE_KEY)
+    }
+}
+
+impl Occurrences {
+    /// The maintenance planned last, unless some was done since.
+    pub fn next_maintenance(&self) -> Option<&Maintenance> {
+        self.scheduled.as_ref().filter(|scheduled| {
+            self.completed
+                .is_none_or(|completed| completed < scheduled.stamp)
+        })
+    }
+
+    fn plan(&mut self, maintenance: Maintenance) {
+        if self
+            .scheduled
+            .as_ref()
+            .is_none_or(|held| held.stamp < maintenance.stamp)
+        {
+            self.scheduled = Some(maintenance);
+        }
+    }
+}
+
+/// The vehicle after `event`. Each event must be folded once; in which order does not matter.
+pub fn fold(mut state: VehicleState, event: &EventView<'_>) -> VehicleState {
+    state.record = general::fold(state.record, event);
+    if let Some(known) = registry().event(event.aggregate_type, event.event_type)
+        && known.event.report
+    {
+        let data = canonical_data(known.aggregate, known.event, event.schema, event.data);
+        count(&mut state.occurrences, event, &data);
+    }
+    state
+}
+
+/// The vehicle after all of `events`.
+pub fn fold_all<'a>(events: impl IntoIterator<Item = EventView<'a>>) -> VehicleState {
+    events
+        .into_iter()
+        .fold(VehicleState::default(), |state, event| fold(state, &event))
+}
+
+fn count(occurrences: &mut Occurrences, event: &EventView<'_>, data: &Map<String, Value>) {
+    match event.canonical_type() {
+        event::VEHICLE_INCIDENT_REPORTED => count_incident(occurrences, event.occurred_at, data),
+        event::VEHICLE_BREAKDOWN_REPORTED => {
+            occurrences.breakdowns += 1;
+            latest(&mut occurrences.last_failure_at, event.occurred_at);
+        }
+        event::MAINTENANCE_COMPLETED => {
+            let date = data
+                .get("date")
+                .and_then(Value::as_str)
+                .and_then(calendar::parse_time);
+            occurrences.maintenances += 1;
+            occurrences.completed = occurrences.completed.max(Some(event.stamp()));
+            latest(
+                &mut occurrences.last_service_at,
+                date.unwrap_or(event.occurred_at),
+            );
+        }
+        event::VEHICLE_MAINTENANCE_SCHEDULED => occurrences.plan(planned(event.stamp(), data)),
+        _ => {}
+    }
+}
+
+fn count_incident(occurrences: &mut Occurrences, occurred_at: i64, data: &Map<String, Value>) {
+    let delay_min = data.get("delay_min").and_then(integer).unwrap_or(0).max(0);
+    occurrences.incidents += 1;
+    occurrences.delay_min = occurrences.delay_min.saturating_add(delay_min);
+    latest(&mut occurrences.last_incident_at, occurred_at);
+    if data.get("is_failure") == Some(&Value::Bool(true)) {
+        occurrences.failures += 1;
+        latest(&mut occurrences.last_failure_at, occurred_at);
+    }
+    if let Some(group) = data
+        .get("fault_group")
+        .and_then(Value::as_str)
+        .filter(|group| !group.is_empty())
+    {
+        let has_room =
+            occurrences.by_group.len() < GROUPS_MAX || occurrences.by_group.contains_key(group);
+        let name = if has_room { group } else { OTHER_GROUPS };
+        *occurrences.by_group.entry(name.to_owned()).or_default() += 1;
+    }
+}
+
+fn planned(stamp: Stamp, data: &Map<String, Value>) -> Maintenance {
+    let text = |field| data.get(field).and_then(Value::as_str).map(str::to_owned);
+    Maintenance {
+        stamp,
+        maintenance_type: text("maintenance_type"),
+        scheduled_date: text("scheduled_date"),
+        priority: text("priority"),
+    }
+}
+
+fn latest(held: &mut Option<i64>, moment: i64) {
+    *held = (*held).max(Some(moment));
+}

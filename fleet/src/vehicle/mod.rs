@@ -1,0 +1,42 @@
+//! The Vehicle aggregate: what a vehicle is, where it stands, how far it ran, and what befell it.
+//!
+//! The aggregate id is the `asset_id`. A row UUID beside it, for clients that ask by UUID, is derived from it
+//! ([`row_id`]) unless the creation names one, as an imported row does.
+//!
+//! What a vehicle *is* lies in the table-driven [`State`](crate::fold::State), merged by the time of each event, so that
+//! late reports count where they belong; its mileage only rises, save by a correction that says so. What *befell* it is
+//! counted in [`Occurrences`]; counting does not mind the order.
+
+mod command;
+mod decide;
+pub mod event;
+mod fold;
+pub mod schema;
+mod upcast;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use command::{VehicleChanges, VehicleCommand, VehicleFields};
+pub use decide::decide;
+pub use event::{Breakdown, Incident};
+pub use fold::{GROUPS_MAX, Maintenance, OTHER_GROUPS, Occurrences, VehicleState, fold, fold_all};
+pub use view::{IncidentCounts, VehicleView, row_id, view};
+
+/// The aggregate type of vehicles.
+pub const AGGREGATE_TYPE: &str = "Vehicle";
+
+/// A vehicle's status, as in JSON.
+pub const STATUSES: &[&str] = &[
+    "available",
+    "in_service",
+    "workshop_planned",
+    "in_workshop",
+    "out_of_service",
+    "maintenance_due",
+    "retired",
+];
+
+/// A vehicle's type of traction, as in JSON.
+pub const TYPES: &[&str] = &["electric", "diesel", "hybrid"];
