@@ -1,0 +1,1 @@
+//! KPIs, series, trends and forecasts.

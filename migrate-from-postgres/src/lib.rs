@@ -1,0 +1,1 @@
+//! The Phase 2 importer.

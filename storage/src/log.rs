@@ -1,0 +1,404 @@
+//! The log: what a program opens, appends to and reads. The work is done in the modules that each method names.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::append::{self, AppendError};
+use crate::commit::{self, Writer};
+use crate::event::StreamName;
+use crate::limits::{self, Limits};
+use crate::lock::{DirectoryLock, LockError};
+use crate::maintenance;
+use crate::open::{self, OpenError, OpenReport};
+use crate::position::Position;
+use crate::queue::{Pushed, Reply, Request, Slot};
+use crate::read::{self, ReadError, ReadRequest, Reader, StreamRange};
+use crate::record::TypeNameOf;
+use crate::repo::{FsRepo, Repo};
+use crate::shared::{DamagedRange, LogState, Shared};
+
+use crate::time::{Clock, SystemClock, Timestamp};
+use crate::transaction::{Receipt, StreamTip, Transaction};
+
+/// The folder of aggregates' snapshots within the log's folder.
+pub(crate) const SNAPSHOT_FOLDER: &str = "snapshots";
+/// The folder of archived segments within the log's folder, where none other is given.
+pub(crate) const ARCHIVE_FOLDER: &str = "archive";
+
+/// How a log is opened. The default suits a depot's server.
+#[derive(Clone, Debug)]
+pub struct LogOptions {
+    /// Bounds on what an append may carry.
+    pub limits: Limits,
+    /// Bytes that a segment is prepared with at most.
+    pub segment_bytes_max: u64,
+    /// Bytes that a segment is prepared with at least.
+    pub segment_bytes_min: u64,
+    /// After how long without an append the watermark is written. Default 50 ms. Until then the last group, should it
+    /// rot, is taken for one that a crash tore.
+    pub watermark_idle: Duration,
+    /// Where `recorded_at` comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where archived segments lie. Default: the folder `archive` in the log's folder.
+    pub archive: Option<std::path::PathBuf>,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        LogOptions {
+            limits: Limits::default(),
+            segment_bytes_max: limits::SEGMENT_BYTES_MAX,
+            segment_bytes_min: limits::SEGMENT_BYTES_MIN,
+            watermark_idle: Duration::from_millis(50),
+            clock: Arc::new(SystemClock),
+            archive: None,
+        }
+    }
+}
+
+/// How a log fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Whether it accepts events.
+    pub state: LogState,
+    /// What is known to be damaged: found at open, by a read, or by the scrub.
+    pub damage: Vec<DamagedRange>,
+}
+
+/// Sizes and counts. Counts of what was done are since the log was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Events in the log.
+    pub events: u64,
+    /// Streams in the log.
+    pub streams: u64,
+    /// Segments, the one being written included.
+    pub segments: u64,
+    /// Bytes of all files in the log's folder, the prepared space included; 0 when they cannot be listed.
+    pub bytes_on_disk: u64,
+    /// Bytes that the id filter holds in memory.
+    pub id_filter_bytes: u64,
+    /// Transactions answered.
+    pub transactions: u64,
+    /// Groups made durable.
+    pub groups: u64,
+    /// Syncs of segments.
+    pub syncs: u64,
+    /// Events appended.
+    pub events_appended: u64,
+    /// Bytes appended, markers and names included.
+    pub bytes_appended: u64,
+}
+
+/// An append-only log of events in one folder, owned by this process while it is open.
+///
+/// All methods may be called from any thread. Dropping a log closes it.
+#[derive(Debug)]
+pub struct Log {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) writer: Arc<Mutex<Writer>>,
+    opened: OpenReport,
+
+    threads: Vec<JoinHandle<()>>,
+    _lock: Option<DirectoryLock>,
+}
+
+impl Log {
+    /// Opens the log in `folder`, or begins one there. Costs the last segment, not the log's length.
+    ///
+    /// # Errors
+    /// [`OpenError::Locked`] when another process has it; the others say what to do.
+    pub fn open(folder: &Path, options: LogOptions) -> Result<Log, OpenError> {
+        let repo: Arc<dyn Repo> =
+            Arc::new(FsRepo::open(folder).map_err(open::doing("opening the folder"))?);
+        let lock = DirectoryLock::acquire(folder).map_err(|error| match error {
+            LockError::Held { by, .. } => OpenError::Locked { by },
+            LockError::Io { source, .. } => OpenError::Io {
+                doing: "locking the folder",
+                source,
+            },
+        })?;
+        let archive_folder = options
+            .archive
+            .clone()
+            .unwrap_or_else(|| folder.join(ARCHIVE_FOLDER));
+        let archive: Option<Arc<dyn Repo>> = if archive_folder.is_dir() {
+            Some(Arc::new(
+                FsRepo::open(&archive_folder).map_err(open::doing("opening the archive"))?,
+            ))
+        } else {
+            None
+        };
+        let snapshots = FsRepo::open(&folder.join(SNAPSHOT_FOLDER))
+            .map_err(open::doing("opening the snapshots"))?;
+        Log::open_in(repo, archive, Arc::new(snapshots), options, Some(lock))
+    }
+
+    /// Opens the log in `repo`: how tests open one in memory.
+    pub(crate) fn open_in(
+        repo: Arc<dyn Repo>,
+        archive: Option<Arc<dyn Repo>>,
+        snapshots: Arc<dyn Repo>,
+        options: LogOptions,
+        lock: Option<DirectoryLock>,
+    ) -> Result<Log, OpenError> {
+        let opened = open::open(repo, archive, options)?;
+        let shared = Arc::new(opened.shared);
+        let writer = Arc::new(Mutex::new(opened.writer));
+        let mut log = Log {
+            shared,
+            writer,
+            opened: opened.report,
+            threads: Vec::with_capacity(2),
+            _lock: lock,
+        };
+        let (shared, writer) = (log.shared.clone(), log.writer.clone());
+        log.spawn("log-committer", move || {
+            while shared.queue.wait_for_call() {
+                commit::lead(&shared, &writer, None);
+            }
+        })?;
+        let shared = log.shared.clone();
+        log.spawn("log-maintenance", move || maintenance::run(&shared))?;
+        Ok(log)
+    }
+
+    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(run)
+            .map_err(open::doing("starting a thread"))?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// What opening found.
+    pub fn opened(&self) -> &OpenReport {
+        &self.opened
+    }
+
+    /// The log's identity, given when it was begun.
+    pub fn log_id(&self) -> Uuid {
+        self.shared.log_id
+    }
+
+    /// Appends a transaction. On return it is on the disk and survives a power cut. See [`queue`](crate) for who writes.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; nothing of the transaction is in the log then.
+    pub fn append(&self, transaction: Transaction) -> Result<Receipt, AppendError> {
+        let slot = Arc::new(Slot::default());
+        let request = self.request(transaction, Reply::to_slot(slot.clone()))?;
+        match self
+            .shared
+            .queue
+            .push(request, self.shared.options.limits.queue_transactions_max)
+        {
+            Ok(Pushed::Lead) => commit::lead(&self.shared, &self.writer, Some(&slot)),
+            Ok(Pushed::Wait) => {}
+            Err((request, error)) => request.reply.send(Err(error)),
+        }
+        slot.take()
+    }
+
+    /// Appends a transaction without blocking: `done` is called with the answer once it is durable or refused.
+    ///
+    /// `done` runs on the writer's thread, before the next group is begun: it should only hand the answer on.
+    pub fn submit(
+        &self,
+        transaction: Transaction,
+        done: impl FnOnce(Result<Receipt, AppendError>) + Send + 'static,
+    ) {
+        self.submit_boxed(transaction, Reply::to_call(done));
+    }
+
+    fn submit_boxed(&self, transaction: Transaction, reply: Reply) {
+        let bytes_max = match append::check(&transaction, &self.shared.options.limits) {
+            Ok(bytes_max) => bytes_max,
+            Err(error) => return reply.send(Err(error)),
+        };
+        let request = Request {
+            transaction,
+            bytes_max,
+            reply,
+        };
+        match self
+            .shared
+            .queue
+            .push(request, self.shared.options.limits.queue_transactions_max)
+        {
+            Ok(Pushed::Lead) => self.shared.queue.call_committer(),
+            Ok(Pushed::Wait) => {}
+            Err((request, error)) => request.reply.send(Err(error)),
+        }
+    }
+
+    fn request(&self, transaction: Transaction, reply: Reply) -> Result<Request, AppendError> {
+        let bytes_max = append::check(&transaction, &self.shared.options.limits)?;
+        Ok(Request {
+            transaction,
+            bytes_max,
+            reply,
+        })
+    }
+
+    /// The last position that is durable, [`Position::START`] in an empty log. Everything up to it can be read.
+    pub fn durable_position(&self) -> Position {
+        self.shared.durable.get()
+    }
+
+    /// Blocks until the durable position is above `position`, or `timeout` has passed. Returns the durable position.
+    pub fn wait_past(&self, position: Position, timeout: Duration) -> Position {
+        self.shared.durable.wait_past(position, timeout)
+    }
+
+    /// Has `hook` called with the durable position after each group, on the writer's thread: it must not block.
+    pub fn on_durable(&self, hook: impl Fn(Position) + Send + Sync + 'static) {
+        self.shared
+            .hooks
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Box::new(hook));
+    }
+
+    /// The last event of a stream; `None` when the stream has none.
+    pub fn stream(&self, name: &StreamName) -> Option<StreamTip> {
+        let number = self.shared.names.stream_number(name)?;
+        let tip = self.shared.tip(number);
+        (tip.position > Position::START).then_some(tip)
+    }
+
+    /// The streams, of whatever aggregate type, whose aggregate has this id.
+    pub fn streams_of_id(&self, aggregate_id: &str) -> Vec<StreamName> {
+        let types = self.shared.names.types(TypeNameOf::Aggregate).into_iter();
+        types
+            .map(|of| StreamName::new(of, aggregate_id))
+            .filter(|name| self.stream(name).is_some())
+            .collect()
+    }
+
+    /// How many streams have events.
+    pub fn stream_count(&self) -> u64 {
+        u64::from(self.shared.names.stream_count())
+    }
+
+    /// Every event type that occurs in the log, in the order of first use.
+    pub fn event_type_names(&self) -> Vec<Box<str>> {
+        self.shared.names.types(TypeNameOf::Event)
+    }
+
+    /// Every aggregate type that occurs in the log, in the order of first use.
+    pub fn aggregate_type_names(&self) -> Vec<Box<str>> {
+        self.shared.names.types(TypeNameOf::Aggregate)
+    }
+
+    /// The position of the event with this id; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`ReadError::Unreadable`] when a segment that may hold it cannot be read.
+    pub fn position_of(&self, id: Uuid) -> Result<Option<Position>, ReadError> {
+        Ok(self.shared.find_id(id)?.map(|located| located.position()))
+    }
+
+    /// The last position recorded at or before `time`; [`Position::START`] when there is none. A binary search.
+    ///
+    /// # Errors
+    /// [`ReadError::Unreadable`] when a segment cannot be read.
+    pub fn position_at(&self, time: Timestamp) -> Result<Position, ReadError> {
+        Ok(read::position_at(&self.shared, time)?)
+    }
+
+    /// Begins to read what `request` asks for, of what is durable now.
+    ///
+    /// # Errors
+    /// [`ReadError::Unreadable`] when the place to begin at cannot be found.
+    pub fn read(&self, request: &ReadRequest) -> Result<Reader<'_>, ReadError> {
+        Reader::of_log(&self.shared, request)
+    }
+
+    /// Begins to read one stream. A stream without events gives none.
+    pub fn read_stream(&self, name: &StreamName, range: &StreamRange) -> Reader<'_> {
+        Reader::of_stream(&self.shared, name, range)
+    }
+
+    /// How the log fares.
+    pub fn health(&self) -> Health {
+        Health {
+            state: self.shared.state(),
+            damage: self.shared.damage(),
+        }
+    }
+
+    /// Sizes and counts.
+    pub fn stats(&self) -> Stats {
+        use std::sync::atomic::Ordering::Relaxed;
+        let counters = &self.shared.counters;
+        let repo = &self.shared.repo;
+        let length = |name: &String| repo.open(name).and_then(|file| file.len()).unwrap_or(0);
+        Stats {
+            events: self.durable_position().get(),
+            streams: self.stream_count(),
+            segments: self.shared.segments().len() as u64,
+            bytes_on_disk: repo
+                .list()
+                .map_or(0, |names| names.iter().map(length).sum()),
+            id_filter_bytes: self
+                .shared
+                .ids
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .memory() as u64,
+            transactions: counters.transactions.load(Relaxed),
+            groups: counters.groups.load(Relaxed),
+            syncs: counters.syncs.load(Relaxed),
+            events_appended: counters.events.load(Relaxed),
+            bytes_appended: counters.bytes.load(Relaxed),
+        }
+    }
+
+    /// Waits until sealed segments are trimmed and indexed. For tests and benches; nothing depends on it.
+    pub fn settle(&self) {
+        self.shared.maintenance.settle();
+    }
+
+    /// Closes the log: commits what is queued, writes the watermark, and gives prepared space back.
+    pub fn close(mut self) {
+        self.shut_down();
+    }
+
+    fn shut_down(&mut self) {
+        if self.threads.is_empty() {
+            return;
+        }
+        self.shared.queue.close();
+        self.shared.maintenance.close();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has stopped the log already.
+            let _ = thread.join();
+        }
+        self.shared.durable.close();
+        if let LogState::Stopped { .. } = self.shared.state() {
+            return;
+        }
+        // All of this is for speed and space at the next open: what fails here is made up for there.
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if maintenance::mark(&self.shared).is_ok() && writer.dirty == 0 {
+            let _ = writer.file.set_len(writer.end);
+            let _ = writer.file.sync_data();
+        }
+        let _ = self.shared.repo.remove(maintenance::SPARE_FILE);
+        if self.shared.maintenance.bytes_since_state() > 0 {
+            let _ = maintenance::save_state(&self.shared);
+        }
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}

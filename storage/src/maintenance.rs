@@ -1,0 +1,348 @@
+//! What a thread of its own does behind the writer: prepares the next segment, trims and indexes sealed ones, saves the
+//! engine's tables, and writes the watermark when the log falls idle. All of it may be lost at any moment.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::index;
+use crate::segment::{Segment, index_file, segment_file};
+use crate::shared::Shared;
+use crate::state::{self, StateIdentity};
+
+/// The name of the prepared file; only one exists.
+pub(crate) const SPARE_FILE: &str = "spare";
+/// A log's next segment is prepared with one part in this many of its size, so that a small log stays small on disk.
+const SEGMENT_SHARE: u64 = 16;
+/// Bytes written at once while zero-filling.
+const ZERO_STEP: usize = 1 << 20;
+/// The tables are saved when this many times their size has been sealed since: a bound on the bytes written for them.
+const STATE_SHARE: u64 = 3;
+/// Saved tables that are kept: the newest, and the one before should it be damaged.
+const STATES_KEPT: usize = 2;
+
+/// What is to be done, and who waits for it.
+#[derive(Debug)]
+pub(crate) struct Maintenance {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+    /// Whether the thread waits for a commit: lets the writer leave the lock alone while it does not.
+    asleep: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    spare: Option<u64>,
+    /// Whether the thread is making a spare right now.
+    making_spare: bool,
+    sealed: Vec<(Arc<Segment>, u64)>,
+    bytes_sealed: u64,
+    bytes_since_state: u64,
+    state_bytes: u64,
+    /// Whether something is being done with what `sealed` held.
+    busy: bool,
+    closing: bool,
+}
+
+impl Maintenance {
+    pub(crate) fn new() -> Self {
+        Maintenance {
+            inner: Mutex::default(),
+            changed: Condvar::new(),
+            asleep: AtomicBool::new(false),
+        }
+    }
+
+    /// Says how large the log is, and which sealed segments still want an index, when it is opened.
+    pub(crate) fn begin(
+        &self,
+        bytes_sealed: u64,
+        bytes_since_state: u64,
+        wanting: Vec<Arc<Segment>>,
+    ) {
+        let mut inner = self.lock();
+        inner.bytes_sealed = bytes_sealed;
+        inner.bytes_since_state = bytes_since_state;
+        inner.sealed = wanting.into_iter().map(|segment| (segment, 0)).collect();
+    }
+
+    /// Says that something was committed.
+    pub(crate) fn note_commit(&self) {
+        // Pairs with the fence in `run`: either this sees that the thread sleeps, or the thread sees the commit.
+        fence(Ordering::SeqCst);
+        if self.asleep.load(Ordering::Relaxed) {
+            drop(self.lock());
+            self.changed.notify_all();
+        }
+    }
+
+    /// Hands over a segment that was just sealed and holds `bytes`.
+    pub(crate) fn note_sealed(&self, segment: Arc<Segment>, bytes: u64) {
+        let mut inner = self.lock();
+        inner.bytes_sealed += bytes;
+        inner.bytes_since_state += bytes;
+        inner.sealed.push((segment, bytes));
+        self.changed.notify_all();
+    }
+
+    /// The prepared file, renamed away by the caller next; made on the spot when there is none, or none large enough.
+    pub(crate) fn take_spare(&self, shared: &Shared, bytes_min: u64) -> io::Result<(String, u64)> {
+        let mut inner = self.lock();
+        while inner.making_spare {
+            inner = self
+                .changed
+                .wait(inner)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        if let Some(bytes) = inner.spare.take()
+            && bytes >= bytes_min
+        {
+            return Ok((SPARE_FILE.to_owned(), bytes));
+        }
+        // Too small for this one, or too late: the writer waits. A full disk gets the smallest segment that will do.
+        let wanted = segment_bytes(shared, inner.bytes_sealed).max(bytes_min);
+        let smallest = bytes_min.max(shared.options.segment_bytes_min);
+        for bytes in [wanted, smallest, bytes_min] {
+            match make_spare(shared, bytes) {
+                Ok(()) => return Ok((SPARE_FILE.to_owned(), bytes)),
+                Err(error) if bytes > bytes_min && crate::commit::is_full(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    /// Bytes sealed since the tables were saved.
+    pub(crate) fn bytes_since_state(&self) -> u64 {
+        self.lock().bytes_since_state
+    }
+
+    /// Waits until all that was sealed has its index and, where due, the tables are saved.
+    pub(crate) fn settle(&self) {
+        let mut inner = self.lock();
+        while inner.busy || !inner.sealed.is_empty() {
+            inner = self
+                .changed
+                .wait(inner)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Ends the thread once what was sealed is done with.
+    pub(crate) fn close(&self) {
+        self.lock().closing = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread.
+pub(crate) fn run(shared: &Shared) {
+    let maintenance = &shared.maintenance;
+    let mut marked = shared.durable.get();
+    let mut spare_failed = false;
+    loop {
+        let mut inner = maintenance.lock();
+        if inner.closing && inner.sealed.is_empty() {
+            return;
+        }
+        if inner.spare.is_none() && !spare_failed && !inner.closing {
+            inner.making_spare = true;
+            let bytes = segment_bytes(shared, inner.bytes_sealed);
+            drop(inner);
+            let made = make_spare(shared, bytes);
+            // A full disk is tried again when a segment is sealed, not in a loop.
+            spare_failed = made.is_err();
+            let mut inner = maintenance.lock();
+            inner.making_spare = false;
+            inner.spare = made.ok().map(|()| bytes);
+            maintenance.changed.notify_all();
+            continue;
+        }
+        if !inner.sealed.is_empty() {
+            let sealed = std::mem::take(&mut inner.sealed);
+            inner.busy = true;
+            drop(inner);
+            spare_failed = false;
+            finish_sealed(shared, &sealed);
+            maintenance.lock().busy = false;
+            maintenance.changed.notify_all();
+            continue;
+        }
+        let durable = shared.durable.get();
+        if durable == marked {
+            // Nothing to mark: sleep until something is committed.
+            maintenance.asleep.store(true, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            if shared.durable.get() == marked {
+                drop(
+                    maintenance
+                        .changed
+                        .wait(inner)
+                        .unwrap_or_else(PoisonError::into_inner),
+                );
+            }
+            maintenance.asleep.store(false, Ordering::Relaxed);
+            continue;
+        }
+        let (inner, _) = maintenance
+            .changed
+            .wait_timeout(inner, shared.options.watermark_idle)
+            .unwrap_or_else(PoisonError::into_inner);
+        let idle = inner.sealed.is_empty() && shared.durable.get() == durable;
+        drop(inner);
+        if idle && mark(shared).is_ok() {
+            marked = durable;
+        }
+    }
+}
+
+/// Writes the watermark for what is durable now.
+pub(crate) fn mark(shared: &Shared) -> io::Result<()> {
+    let tail = shared.tail();
+    shared
+        .watermark
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .write(tail.position, tail.segment, tail.chain)
+}
+
+/// Bytes that the next segment is prepared with.
+fn segment_bytes(shared: &Shared, bytes_sealed: u64) -> u64 {
+    let options = &shared.options;
+    (bytes_sealed / SEGMENT_SHARE).clamp(
+        options.segment_bytes_min,
+        options.segment_bytes_max.max(options.segment_bytes_min),
+    )
+}
+
+/// Makes the spare file: `bytes` zeros, allocated and durable, so that writing into it changes no metadata.
+fn make_spare(shared: &Shared, bytes: u64) -> io::Result<()> {
+    let file = shared.repo.create(SPARE_FILE)?;
+    let filled = zero_fill(&*file, 0, bytes).and_then(|()| file.sync_data());
+    if filled.is_err() {
+        // Its space is needed for what is to be written.
+        drop(file);
+        let _ = shared.repo.remove(SPARE_FILE);
+    }
+    filled
+}
+
+/// Writes zeros from `from` to `to`.
+pub(crate) fn zero_fill(file: &dyn crate::repo::RepoFile, from: u64, to: u64) -> io::Result<()> {
+    let zeros =
+        vec![0; ZERO_STEP.min(usize::try_from(to.saturating_sub(from)).unwrap_or(ZERO_STEP))];
+    let mut at = from;
+    while at < to {
+        let step = usize::try_from(to - at)
+            .unwrap_or(usize::MAX)
+            .min(zeros.len());
+        file.write_at(&zeros[..step], at)?;
+        at += step as u64;
+    }
+    Ok(())
+}
+
+/// Trims sealed segments, writes their indexes, and saves the tables where that is due. A failure costs only time at
+/// the next open.
+fn finish_sealed(shared: &Shared, sealed: &[(Arc<Segment>, u64)]) {
+    let _ = mark(shared);
+    for (segment, end) in sealed {
+        if *end > 0 {
+            let _ = trim(shared, segment, *end);
+        }
+        if segment.wants_index_file() && write_index(segment).is_ok() {
+            segment.adopt_index_file();
+        }
+    }
+    let mut inner = shared.maintenance.lock();
+    if inner.bytes_since_state >= inner.state_bytes * STATE_SHARE {
+        drop(inner);
+        if let Ok(Some(bytes)) = save_state(shared) {
+            inner = shared.maintenance.lock();
+            inner.state_bytes = bytes;
+            inner.bytes_since_state = 0;
+        }
+    }
+}
+
+/// Gives the prepared space behind a sealed segment's last group back.
+fn trim(shared: &Shared, segment: &Segment, end: u64) -> io::Result<()> {
+    let file = shared.repo.open(&segment_file(segment.id))?;
+    if file.len()? > end {
+        file.set_len(end)?;
+    }
+    Ok(())
+}
+
+/// Writes a sealed segment's index beside it.
+pub(crate) fn write_index(segment: &Segment) -> io::Result<()> {
+    let Some(identity) = segment.identity() else {
+        return Ok(());
+    };
+    let bytes = segment
+        .with_index(|index| match index {
+            index::SegmentIndex::Memory(index) => Ok(Some(index::encode(index, &identity))),
+            index::SegmentIndex::File(_) => Ok(None),
+        })
+        .map_err(|error| error.source)?;
+    let Some(bytes) = bytes else { return Ok(()) };
+    let repo = segment.repo();
+    let name = index_file(segment.id);
+    let temporary = format!("{name}.new");
+    let file = repo.create(&temporary)?;
+    file.write_at(&bytes, 0)?;
+    file.sync_data()?;
+    repo.rename(&temporary, &name)?;
+    repo.sync_folder()
+}
+
+/// Saves the engine's tables as of the end of the last sealed segment. They may hold more than that: names, tips and ids
+/// that came since are the same when they come again from the segments behind. Returns the bytes written.
+pub(crate) fn save_state(shared: &Shared) -> io::Result<Option<u64>> {
+    let segments = shared.segments();
+    let Some(sealed) = segments.iter().rev().nth(1) else {
+        return Ok(None);
+    };
+    let Some((segment, last, chain)) = sealed
+        .last_position()
+        .zip(sealed.chain_after())
+        .map(|(last, chain)| (sealed.id, last, chain))
+    else {
+        return Ok(None);
+    };
+    let identity = StateIdentity {
+        log_id: shared.log_id,
+        segment,
+        next: last.next(),
+        chain,
+    };
+    let bytes = {
+        let tips = shared
+            .tips
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let mut ids = Vec::new();
+        shared
+            .ids
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .to_bytes(&mut ids);
+        state::save(&*shared.repo, &identity, &shared.names, &tips, &ids)?
+    };
+    let mut states: Vec<String> = shared
+        .repo
+        .list()?
+        .into_iter()
+        .filter(|name| name.ends_with(".state"))
+        .collect();
+    states.sort_unstable();
+    for old in states.iter().rev().skip(STATES_KEPT) {
+        shared.repo.remove(old)?;
+    }
+    Ok(Some(bytes))
+}

@@ -1,0 +1,430 @@
+//! Opening: from a folder of files, in whatever state, to a log that can be read and written.
+//!
+//! The engine's tables come from the newest saved state, the sealed segments behind it add what their indexes say, and
+//! only the last segment is read whole. Its end is judged by [`recovery`](crate::recovery); nothing but a torn group is
+//! ever cut, and everything that is missing or damaged is reported and stepped over.
+
+mod listing;
+
+use std::io;
+use std::sync::Arc;
+
+use crate::chain;
+use crate::commit::{Writer, is_full};
+use crate::header::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::ids::IdSource;
+use crate::index::{MemoryIndex, SegmentIndex};
+use crate::log::LogOptions;
+use crate::maintenance::{self, SPARE_FILE};
+use crate::position::{Position, SegmentId};
+use crate::record;
+use crate::recovery::{self, Found, Scan, Tail as ScanTail};
+use crate::repo::{Repo, RepoFile};
+use crate::segment::{Segment, index_found, segment_file};
+use crate::shared::{DamagedRange, LogState, Shared, SharedParts, Tail};
+use crate::state::{self, StateIdentity, Tables};
+use crate::time::Timestamp;
+use crate::transaction::StreamTip;
+use crate::watermark::{self, WatermarkWriter};
+
+pub(crate) use listing::{Listing, damaged_range};
+
+/// Why a log cannot be opened at all.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error("the log is in use by {by}")]
+    Locked {
+        /// Which one.
+        by: String,
+    },
+    /// Its segments are gone, although events were acknowledged.
+    #[error("no segment is left, although {events} events were acknowledged: restore a backup")]
+    SegmentsMissing {
+        /// How many were.
+        events: u64,
+    },
+    /// No file says which log this is, or where its first segment begins.
+    #[error(
+        "segment {segment} does not say where it belongs, and nothing beside it does: restore a backup"
+    )]
+    Unrecognizable {
+        /// The first segment found.
+        segment: SegmentId,
+    },
+    /// A newer program wrote it.
+    #[error(
+        "segment {segment} has format {format}, which this program does not know: use the program that wrote it"
+    )]
+    Format {
+        /// The segment.
+        segment: SegmentId,
+        /// Its format number.
+        format: u32,
+    },
+    /// The file system refuses.
+    #[error("cannot open the log: {doing}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// What the file system says.
+        source: io::Error,
+    },
+}
+
+/// Says what was being done when the file system refused.
+pub(crate) fn doing(what: &'static str) -> impl Fn(io::Error) -> OpenError {
+    move |source| OpenError::Io {
+        doing: what,
+        source,
+    }
+}
+
+/// What opening found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenReport {
+    /// The last durable position: how many events the log has, lost ones included.
+    pub events: u64,
+    /// How many segments.
+    pub segments: u64,
+    /// Bytes of a group that was never acknowledged and was cut.
+    pub torn_bytes: u64,
+    /// Sealed segments whose index is absent and is made again.
+    pub indexes_missing: u64,
+    /// Sealed segments that were looked into because no saved state covers them.
+    pub segments_folded: u64,
+    /// Damage found so far. Sealed segments are not read at open: verify or scrub them for certainty.
+    pub damage: Vec<DamagedRange>,
+}
+
+/// A log's parts, just opened.
+pub(crate) struct Opened {
+    pub(crate) shared: Shared,
+    pub(crate) writer: Writer,
+    pub(crate) report: OpenReport,
+}
+
+/// Opens the log in `repo`, or begins one there. `archive` holds segments that were moved away.
+pub(crate) fn open(
+    repo: Arc<dyn Repo>,
+    archive: Option<Arc<dyn Repo>>,
+    options: LogOptions,
+) -> Result<Opened, OpenError> {
+    let found = watermark::read(&*repo).map_err(doing("reading the watermark"))?;
+    remove_leftovers(&*repo)?;
+    let mut listing = Listing::read(&repo, archive.as_ref(), &found)?;
+    if listing.segments.is_empty() {
+        begin_log(&repo, &mut listing, &options)?;
+    }
+    let mut tables = Tables::new();
+    let first_unfolded = match load_state(&*repo, &listing) {
+        Some((loaded, covered)) => {
+            tables = loaded;
+            covered + 1
+        }
+        None => 0,
+    };
+    let mut report = OpenReport {
+        damage: std::mem::take(&mut listing.damage),
+        ..OpenReport::default()
+    };
+    let segments = listing.closed_segments(&tables.names);
+    let (active, sealed) = segments
+        .split_last()
+        .expect("a log has at least one segment");
+    let unfolded = sealed.get(first_unfolded..).unwrap_or(&[]);
+    for segment in unfolded {
+        fold_sealed(segment, &mut tables).map_err(|unreadable| OpenError::Io {
+            doing: "reading a segment",
+            source: unreadable.source,
+        })?;
+        report.segments_folded += 1;
+    }
+
+    let active_header = listing.last_header();
+    let file = repo
+        .open(&segment_file(active.id))
+        .map_err(doing("opening the last segment"))?;
+    let known = listing.known;
+    let (index, scan, recorded_last) =
+        recover_active(active, &*file, known, &mut tables, &mut report)?;
+    let wanting: Vec<_> = sealed
+        .iter()
+        .filter(|segment| !listing.has_index(segment.id))
+        .cloned()
+        .collect();
+    report.indexes_missing = wanting.len() as u64;
+    report.events = scan.next.previous().get();
+    report.segments = segments.len() as u64;
+
+    let end = scan.end as u64;
+    let mut prepared = file
+        .len()
+        .map_err(doing("measuring the last segment"))?
+        .max(end);
+    let mut state = LogState::Writable;
+    if scan.tail != ScanTail::Closed {
+        match prepare(&*file, end, prepared, &options) {
+            Ok(to) => prepared = to,
+            Err(error) if is_full(&error) => state = LogState::DiskFull,
+            Err(error) => return Err(doing("preparing the last segment")(error)),
+        }
+    }
+    let reserve = prepared.max(end);
+    let closed = Segment::closed(active.repo(), &tables.names, &active_header, None);
+    let written = Arc::new(Segment::active(closed, file.clone(), end, reserve, index));
+    let mut all: Vec<Arc<Segment>> = sealed.to_vec();
+    all.push(written.clone());
+    let recorded_last = recorded_last
+        .or_else(|| last_recorded(sealed))
+        .unwrap_or(active_header.created_at);
+    let watermark = WatermarkWriter::open(&*repo, listing.log_id, &found)
+        .map_err(doing("opening the watermark"))?;
+    let bytes_sealed = listing.bytes_sealed;
+    let shared = Shared::new(SharedParts {
+        log_id: listing.log_id,
+        repo,
+        options,
+        tables,
+        segments: all,
+        tail: Tail {
+            position: scan.next.previous(),
+            segment: active.id,
+            chain: scan.chain,
+        },
+        watermark,
+        damage: report.damage.clone(),
+    });
+    shared.set_state(state);
+    shared.maintenance.begin(
+        bytes_sealed,
+        unfolded
+            .iter()
+            .map(|_| bytes_sealed / sealed.len().max(1) as u64)
+            .sum(),
+        wanting,
+    );
+    let mut writer = Writer {
+        segment: written,
+        file,
+        end,
+        prepared,
+        dirty: 0,
+        next: scan.next,
+        chain: scan.chain,
+        recorded_last,
+        ids: IdSource::new(),
+        buffer: Vec::new(),
+        waiting: std::collections::VecDeque::new(),
+    };
+    if scan.tail == ScanTail::Closed {
+        // Behind damage nothing is written: the segment is left as evidence and the next one begun. When even that
+        // fails, the log can be read, and each append tries again.
+        writer.prepared = writer.end;
+        let _ = writer.roll(&shared, SEGMENT_HEADER_BYTES as u64);
+    }
+    Ok(Opened {
+        shared,
+        writer,
+        report,
+    })
+}
+
+/// Files that a crash may leave half made.
+fn remove_leftovers(repo: &dyn Repo) -> Result<(), OpenError> {
+    for name in repo.list().map_err(doing("listing the folder"))? {
+        if name == SPARE_FILE || name.ends_with(".new") {
+            repo.remove(&name)
+                .map_err(doing("removing a file left by a crash"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the first segment of a new log.
+fn begin_log(
+    repo: &Arc<dyn Repo>,
+    listing: &mut Listing,
+    options: &LogOptions,
+) -> Result<(), OpenError> {
+    let header = SegmentHeader {
+        log_id: listing.log_id,
+        segment: SegmentId::FIRST,
+        first_position: Position::FIRST,
+        created_at: options.clock.now(),
+        chain: chain::start(listing.log_id),
+    };
+    let name = segment_file(header.segment);
+    let temporary = format!("{name}.new");
+    let make = || {
+        let file = repo.create(&temporary)?;
+        maintenance::zero_fill(
+            &*file,
+            0,
+            options.segment_bytes_min.max(SEGMENT_HEADER_BYTES as u64),
+        )?;
+        file.write_at(&header.encode(), 0)?;
+        file.sync_data()?;
+        repo.rename(&temporary, &name)?;
+        repo.sync_folder()
+    };
+    make().map_err(doing("making the first segment"))?;
+    listing.push(header, repo.clone());
+    Ok(())
+}
+
+/// The newest saved tables, and the number in the list of the last segment they cover.
+fn load_state(repo: &dyn Repo, listing: &Listing) -> Option<(Tables, usize)> {
+    (0..listing.segments.len().saturating_sub(1))
+        .rev()
+        .find_map(|at| {
+            let (covered, next) = (
+                &listing.segments[at].header,
+                &listing.segments[at + 1].header,
+            );
+            if !listing.has_state(covered.segment) {
+                return None;
+            }
+            let identity = StateIdentity {
+                log_id: listing.log_id,
+                segment: covered.segment,
+                next: next.first_position,
+                chain: next.chain,
+            };
+            Some((state::load(repo, &identity)?, at))
+        })
+}
+
+/// Takes what a sealed segment's index says into the tables.
+fn fold_sealed(
+    segment: &Segment,
+    tables: &mut Tables,
+) -> Result<(), crate::segment::SegmentUnreadable> {
+    // A file's names come before anything that asks for them; an index rebuilt from the segment has added them itself.
+    segment.with_index(|index| {
+        if let SegmentIndex::File(index) = index {
+            let mut names = index.names()?;
+            while let Ok((name, length)) = record::read(names, segment.place.seed, Position::START)
+            {
+                match name {
+                    record::Record::StreamName {
+                        number,
+                        aggregate_type,
+                        aggregate_id,
+                    } => {
+                        tables
+                            .names
+                            .add_stream(number, aggregate_type, aggregate_id);
+                    }
+                    record::Record::TypeName { of, number, name } => {
+                        tables.names.add_type(of, number, name)
+                    }
+                    record::Record::Event(_) | record::Record::Commit(_) => {}
+                }
+                names = &names[length..];
+            }
+        }
+        Ok(())
+    })?;
+    let Ok(view) = segment.bytes() else {
+        return Ok(());
+    };
+    let bytes = view.bytes();
+    let places = segment.with_index(|index| {
+        (0..index.count())
+            .map(|ordinal| index.offset(ordinal))
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+    for (ordinal, offset) in (0..).zip(places) {
+        let record = offset.and_then(|offset| bytes.get(usize::try_from(offset).ok()?..));
+        let Some((id, stream, version)) = record.and_then(record::peek_tip) else {
+            continue;
+        };
+        tables.ids.insert(id.as_u128());
+        tables.advance(
+            stream,
+            StreamTip {
+                version,
+                position: segment.position(ordinal),
+            },
+        );
+    }
+    Ok(())
+}
+
+/// Reads the last segment whole, cuts a torn group, and takes all of it into the tables and an index.
+fn recover_active(
+    active: &Segment,
+    file: &dyn RepoFile,
+    known: Position,
+    tables: &mut Tables,
+    report: &mut OpenReport,
+) -> Result<(MemoryIndex, Scan, Option<Timestamp>), OpenError> {
+    let length = file.len().map_err(doing("measuring the last segment"))?;
+    let view = file
+        .view(length, 0)
+        .map_err(doing("reading the last segment"))?;
+    let bytes = view.bytes();
+    let mut index = MemoryIndex::new();
+    index.reserve(bytes.len() / 512);
+    let mut recorded_last = None;
+    let mut damage = Vec::new();
+    let names = tables.names.clone();
+    let scan = recovery::scan(
+        bytes,
+        SEGMENT_HEADER_BYTES.min(bytes.len()),
+        active.place,
+        known,
+        &mut |found| {
+            index_found(&mut index, &names, active.place, &found);
+            match found {
+                Found::Event {
+                    position, event, ..
+                } => {
+                    tables.ids.insert(event.id.as_u128());
+                    tables.advance(
+                        event.stream,
+                        StreamTip {
+                            version: event.version,
+                            position,
+                        },
+                    );
+                    recorded_last = Some(event.recorded_at);
+                }
+                Found::Damage(found) => damage.push(damaged_range(active.id, &found)),
+                _ => {}
+            }
+        },
+    );
+    report.damage.append(&mut damage);
+    if let ScanTail::Torn { bytes: torn } = scan.tail {
+        report.torn_bytes = torn as u64;
+        maintenance::zero_fill(file, scan.end as u64, (scan.end + torn) as u64)
+            .map_err(doing("cutting a torn group"))?;
+        file.sync_data().map_err(doing("cutting a torn group"))?;
+    }
+    Ok((index, scan, recorded_last))
+}
+
+/// Sees to it that some prepared space follows the last group. Returns where it ends.
+fn prepare(file: &dyn RepoFile, end: u64, length: u64, options: &LogOptions) -> io::Result<u64> {
+    let wanted = end.max(SEGMENT_HEADER_BYTES as u64) + options.segment_bytes_min / 2;
+    if length >= wanted {
+        return Ok(length);
+    }
+    maintenance::zero_fill(file, length.max(end), wanted)?;
+    file.sync_data()?;
+    Ok(wanted)
+}
+
+/// When the last readable event of the sealed segments was recorded.
+fn last_recorded(sealed: &[Arc<Segment>]) -> Option<Timestamp> {
+    sealed.iter().rev().find_map(|segment| {
+        let view = segment.bytes().ok()?;
+        let count = segment.with_index(|index| Ok(index.count())).ok()?;
+        (0..count).rev().find_map(|ordinal| {
+            let offset = segment.with_index(|index| index.offset(ordinal)).ok()?;
+            Some(segment.event(view.bytes(), ordinal, offset)?.recorded_at)
+        })
+    })
+}

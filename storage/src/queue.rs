@@ -1,0 +1,224 @@
+//! Transactions on their way to the writer, and the answers on their way back.
+//!
+//! Whoever appends while nobody writes becomes the *leader*: it commits its own transaction and all that came meanwhile.
+//! What queues up behind it is then taken over by the committer's thread, so no caller works for others for long. One
+//! writer alone thus pays no thread switch, and many share each sync.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use crate::append::AppendError;
+use crate::transaction::{Receipt, Transaction};
+
+/// The answer to a transaction.
+pub(crate) type Answer = Result<Receipt, AppendError>;
+
+/// A transaction that fits the limits, and who waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) transaction: Transaction,
+    /// Bytes that it takes in a segment at most, names included.
+    pub(crate) bytes_max: usize,
+    pub(crate) reply: Reply,
+}
+
+/// Who waits. One that is dropped unanswered, because the leader panicked, is told that the log has stopped.
+pub(crate) struct Reply(Option<Waiting>);
+
+enum Waiting {
+    /// A blocked thread.
+    Slot(Arc<Slot>),
+    /// A function that hands the answer on; it runs on the leader's thread.
+    Call(Box<dyn FnOnce(Answer) + Send>),
+}
+
+impl Reply {
+    /// Wakes whoever blocks on `slot`.
+    pub(crate) fn to_slot(slot: Arc<Slot>) -> Self {
+        Reply(Some(Waiting::Slot(slot)))
+    }
+
+    /// Calls `call`.
+    pub(crate) fn to_call(call: impl FnOnce(Answer) + Send + 'static) -> Self {
+        Reply(Some(Waiting::Call(Box::new(call))))
+    }
+
+    pub(crate) fn send(mut self, answer: Answer) {
+        self.send_once(answer);
+    }
+
+    fn send_once(&mut self, answer: Answer) {
+        match self.0.take() {
+            Some(Waiting::Slot(slot)) => slot.put(answer),
+            Some(Waiting::Call(call)) => call(answer),
+            None => {}
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.send_once(Err(AppendError::Stopped {
+            reason: "the writer failed".to_owned(),
+        }));
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Reply")
+    }
+}
+
+/// Where a blocked thread finds its answer.
+#[derive(Default)]
+pub(crate) struct Slot {
+    answer: Mutex<Option<Answer>>,
+    filled: Condvar,
+}
+
+impl Slot {
+    fn put(&self, answer: Answer) {
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+        self.filled.notify_one();
+    }
+
+    /// Blocks until the answer is there.
+    pub(crate) fn take(&self) -> Answer {
+        let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(answer) = answer.take() {
+                return answer;
+            }
+            answer = self
+                .filled
+                .wait(answer)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    pub(crate) fn is_filled(&self) -> bool {
+        self.answer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
+    }
+}
+
+/// What a push leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// Nobody writes: the caller leads, or calls for the committer's thread.
+    Lead,
+    /// A leader will come to it.
+    Wait,
+}
+
+/// The queue of one log.
+#[derive(Default)]
+pub(crate) struct Queue {
+    inner: Mutex<Inner>,
+    called: Condvar,
+}
+
+#[derive(Default)]
+struct Inner {
+    pending: VecDeque<Request>,
+    /// Whether somebody leads, or has been called to.
+    led: bool,
+    /// Whether the committer's thread is to lead.
+    called: bool,
+    closed: bool,
+}
+
+impl Queue {
+    /// Queues a request; gives it back with the reason when the log is closing or `pending_max` are waiting already.
+    pub(crate) fn push(
+        &self,
+        request: Request,
+        pending_max: usize,
+    ) -> Result<Pushed, (Request, AppendError)> {
+        let mut inner = self.lock();
+        if inner.closed {
+            return Err((request, AppendError::Closed));
+        }
+        if inner.pending.len() >= pending_max {
+            return Err((request, AppendError::Busy));
+        }
+        inner.pending.push_back(request);
+        if inner.led {
+            return Ok(Pushed::Wait);
+        }
+        inner.led = true;
+        Ok(Pushed::Lead)
+    }
+
+    /// Moves all that is waiting behind `taken`. When there is nothing at all, the leader stops leading and `false` is returned.
+    pub(crate) fn take(&self, taken: &mut VecDeque<Request>) -> bool {
+        let mut inner = self.lock();
+        taken.append(&mut inner.pending);
+        if taken.is_empty() {
+            inner.led = false;
+            if inner.closed {
+                self.called.notify_all();
+            }
+            return false;
+        }
+        true
+    }
+
+    /// Ends the leadership of a thread that panicked.
+    pub(crate) fn abandon(&self) {
+        let mut inner = self.lock();
+        inner.led = false;
+        inner.pending.clear();
+        self.called.notify_all();
+    }
+
+    /// Calls the committer's thread to lead in the caller's place.
+    pub(crate) fn call_committer(&self) {
+        self.lock().called = true;
+        self.called.notify_one();
+    }
+
+    /// Blocks the committer's thread until it is called; `false` when the log is closed and nobody leads.
+    pub(crate) fn wait_for_call(&self) -> bool {
+        let mut inner = self.lock();
+        loop {
+            if inner.called {
+                inner.called = false;
+                return true;
+            }
+            if inner.closed && !inner.led {
+                return false;
+            }
+            inner = self
+                .called
+                .wait(inner)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Refuses all that comes from now on; what is queued is still committed.
+    pub(crate) fn close(&self) {
+        let mut inner = self.lock();
+        inner.closed = true;
+        self.called.notify_all();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.lock();
+        formatter
+            .debug_struct("Queue")
+            .field("pending", &inner.pending.len())
+            .field("led", &inner.led)
+            .finish()
+    }
+}

@@ -1,0 +1,294 @@
+//! The events that a read takes from one segment.
+
+use std::sync::Arc;
+
+use super::{Direction, Selection};
+use crate::header::SEGMENT_HEADER_BYTES;
+use crate::index::Key;
+use crate::matching::Matcher;
+use crate::position::{Position, Version};
+use crate::record::{self, EventRecord};
+use crate::repo::View;
+use crate::segment::{Segment, SegmentUnreadable};
+
+/// Where an event lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) ordinal: u32,
+    /// `None` when it was lost to damage.
+    pub(super) offset: Option<u64>,
+    /// The last of a run of lost events that begins here; the event itself otherwise.
+    pub(super) last_lost: u32,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Items {
+    pub(super) segment: Arc<Segment>,
+    view: Arc<dyn View>,
+    way: Way,
+}
+
+#[derive(Debug)]
+enum Way {
+    /// Record after record, up to an ordinal.
+    Walk {
+        offset: usize,
+        ordinal: u32,
+        last: u32,
+    },
+    /// The places in `steps`, in the order to be given.
+    List { steps: std::vec::IntoIter<Step> },
+}
+
+impl Items {
+    /// What `selection` takes from `segment` within the bounds; `None` when that is nothing.
+    pub(super) fn of(
+        segment: Arc<Segment>,
+        selection: &Selection,
+        bounds: (Position, Position),
+        direction: Direction,
+    ) -> Result<Option<Items>, SegmentUnreadable> {
+        let (first, last) = ordinal_bounds(&segment, bounds);
+        if first > last {
+            return Ok(None);
+        }
+        match selection {
+            Selection::Query { matcher, .. }
+                if matcher.is_all() && direction == Direction::Forward =>
+            {
+                Items::walk(segment, first, last)
+            }
+            Selection::Query { matcher, .. } => {
+                let steps = matching(&segment, matcher, first, last)?;
+                Items::list(segment, steps, direction)
+            }
+            Selection::Stream { number, from, to } => {
+                if segment
+                    .with_index(|index| index.stream_span(*number))?
+                    .is_none()
+                {
+                    return Ok(None);
+                }
+                let steps = steps_of(&segment, Key::Stream(*number), first, last)?;
+                let view = segment.bytes()?;
+                let steps = steps.into_iter().filter(|step| {
+                    version_at(view.bytes(), step)
+                        .is_none_or(|version| *from <= version && version <= *to)
+                });
+                Items::list(segment, steps.collect(), direction)
+            }
+        }
+    }
+
+    fn walk(
+        segment: Arc<Segment>,
+        first: u32,
+        last: u32,
+    ) -> Result<Option<Items>, SegmentUnreadable> {
+        let offset = if first == 0 {
+            Some(SEGMENT_HEADER_BYTES as u64)
+        } else {
+            segment.with_index(|index| index.offset(first))?
+        };
+        let view = match (offset, segment.bytes()) {
+            (Some(offset), Ok(view)) => {
+                let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+                return Ok(Some(Items {
+                    segment,
+                    view,
+                    way: Way::Walk {
+                        offset,
+                        ordinal: first,
+                        last,
+                    },
+                }));
+            }
+            (None, Ok(view)) => view,
+            // A missing file: the index knows how many events are lost.
+            (_, Err(_)) => Arc::new(NoBytes),
+        };
+        let steps = range_steps(&segment, first, last)?;
+        Ok(Some(Items {
+            segment,
+            view,
+            way: Way::List {
+                steps: steps.into_iter(),
+            },
+        }))
+    }
+
+    /// The places in `steps`, which ascend, in the given direction.
+    pub(super) fn list(
+        segment: Arc<Segment>,
+        steps: Vec<Step>,
+        direction: Direction,
+    ) -> Result<Option<Items>, SegmentUnreadable> {
+        if steps.is_empty() {
+            return Ok(None);
+        }
+        let view = segment.bytes().unwrap_or_else(|_| Arc::new(NoBytes));
+        let mut steps = join_lost(steps);
+        if direction == Direction::Backward {
+            steps.reverse();
+        }
+        Ok(Some(Items {
+            segment,
+            view,
+            way: Way::List {
+                steps: steps.into_iter(),
+            },
+        }))
+    }
+
+    /// Goes on to the next place.
+    pub(super) fn step(&mut self) -> Option<Step> {
+        match &mut self.way {
+            Way::List { steps } => steps.next(),
+            Way::Walk {
+                offset,
+                ordinal,
+                last,
+            } => {
+                if *ordinal > *last {
+                    return None;
+                }
+                while let Some(rest) = self.view.bytes().get(*offset..)
+                    && let Ok(length) = record::frame_length(rest)
+                {
+                    let at = *offset;
+                    *offset += length;
+                    if record::claims_event(rest) {
+                        let step = Step {
+                            ordinal: *ordinal,
+                            offset: Some(at as u64),
+                            last_lost: *ordinal,
+                        };
+                        *ordinal += 1;
+                        return Some(step);
+                    }
+                }
+                // The frames end where events should follow: the index knows which are lost and where the others are.
+                let (first, last) = (*ordinal, *last);
+                let steps = range_steps(&self.segment, first, last).unwrap_or_default();
+                self.way = Way::List {
+                    steps: steps.into_iter(),
+                };
+                self.step()
+            }
+        }
+    }
+
+    /// The event at a place; `None` when it does not verify.
+    #[inline]
+    pub(super) fn event(&self, step: &Step) -> Option<EventRecord<'_>> {
+        self.segment
+            .event(self.view.bytes(), step.ordinal, step.offset)
+    }
+}
+
+/// In place of the bytes of a file that is gone.
+#[derive(Debug)]
+struct NoBytes;
+
+impl View for NoBytes {
+    fn bytes(&self) -> &[u8] {
+        &[]
+    }
+}
+
+/// The first and last ordinal of the segment within the bounds; the first is above the last when there is none.
+pub(super) fn ordinal_bounds(segment: &Segment, (from, to): (Position, Position)) -> (u32, u32) {
+    let to = segment.last_position().map_or(to, |last| last.min(to));
+    if to < segment.place.first_position {
+        return (1, 0);
+    }
+    (segment.ordinal(from), segment.ordinal(to))
+}
+
+/// The places of the events in `first..=last` that may match.
+pub(super) fn matching(
+    segment: &Segment,
+    matcher: &Matcher,
+    first: u32,
+    last: u32,
+) -> Result<Vec<Step>, SegmentUnreadable> {
+    segment.with_index(|index| {
+        let ordinals = matcher.ordinals(index, first, last)?;
+        ordinals
+            .into_iter()
+            .map(|ordinal| {
+                Ok(Step {
+                    ordinal,
+                    offset: index.offset(ordinal)?,
+                    last_lost: ordinal,
+                })
+            })
+            .collect()
+    })
+}
+
+fn steps_of(
+    segment: &Segment,
+    key: Key,
+    first: u32,
+    last: u32,
+) -> Result<Vec<Step>, SegmentUnreadable> {
+    segment.with_index(|index| {
+        let mut ordinals = Vec::new();
+        index.list(key, first, last, &mut ordinals)?;
+        ordinals
+            .into_iter()
+            .map(|ordinal| {
+                Ok(Step {
+                    ordinal,
+                    offset: index.offset(ordinal)?,
+                    last_lost: ordinal,
+                })
+            })
+            .collect()
+    })
+}
+
+fn range_steps(segment: &Segment, first: u32, last: u32) -> Result<Vec<Step>, SegmentUnreadable> {
+    let steps = segment.with_index(|index| {
+        let last = last.min(index.count().saturating_sub(1));
+        (first..=last)
+            .map(|ordinal| {
+                Ok(Step {
+                    ordinal,
+                    offset: index.offset(ordinal)?,
+                    last_lost: ordinal,
+                })
+            })
+            .collect()
+    })?;
+    Ok(join_lost(steps))
+}
+
+/// Makes one step of each run of neighbours that are lost.
+fn join_lost(steps: Vec<Step>) -> Vec<Step> {
+    if steps.iter().all(|step| step.offset.is_some()) {
+        return steps;
+    }
+    let mut joined: Vec<Step> = Vec::with_capacity(steps.len());
+    for step in steps {
+        match joined.last_mut() {
+            Some(before)
+                if before.offset.is_none()
+                    && step.offset.is_none()
+                    && before.last_lost + 1 == step.ordinal =>
+            {
+                before.last_lost = step.ordinal;
+            }
+            _ => joined.push(step),
+        }
+    }
+    joined
+}
+
+/// The version that the record at a place says, not verified: verified when it is given.
+fn version_at(bytes: &[u8], step: &Step) -> Option<Version> {
+    let offset = usize::try_from(step.offset?).ok()?;
+    record::peek_version(bytes.get(offset..)?)
+}

@@ -1,0 +1,328 @@
+//! One segment: its file, what it begins with, and its index, loaded when first asked.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use uuid::Uuid;
+
+use crate::header::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::index::{
+    IndexDamaged, IndexFile, IndexIdentity, IndexedEvent, MemoryIndex, SegmentIndex,
+};
+use crate::names::Names;
+use crate::position::{Position, SegmentId};
+use crate::record::{self, Chain, EventRecord};
+use crate::recovery::{self, Damage, Found, Place};
+use crate::repo::{Repo, RepoFile, View};
+
+/// The name of a segment's file.
+pub(crate) fn segment_file(segment: SegmentId) -> String {
+    format!("{segment}.log")
+}
+
+/// The name of its index.
+pub(crate) fn index_file(segment: SegmentId) -> String {
+    format!("{segment}.idx")
+}
+
+/// The segment that a file name means.
+pub(crate) fn segment_of(name: &str, suffix: &str) -> Option<SegmentId> {
+    let digits = name.strip_suffix(suffix)?;
+    let number: u64 = digits.parse().ok().filter(|_| digits.len() == 12)?;
+    (number > 0).then(|| SegmentId::new(number))
+}
+
+/// A segment that can be read; the last one of a log is still written.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) id: SegmentId,
+    pub(crate) log_id: Uuid,
+    pub(crate) place: Place,
+    names: Arc<Names>,
+    /// Where its file and its index lie; the archive for one that was moved there.
+    repo: RwLock<Arc<dyn Repo>>,
+    /// The file of the segment being written; a sealed one is opened when it is first read.
+    file: Option<Arc<dyn RepoFile>>,
+    view: Mutex<Option<Arc<dyn View>>>,
+    /// Bytes that readers may look at.
+    readable: AtomicU64,
+    /// Bytes that the file may grow to.
+    reserve: u64,
+    index: RwLock<Option<SegmentIndex>>,
+    /// What is known of the segment behind it: its first position and the chain it begins with.
+    successor: RwLock<Option<(Position, Chain)>>,
+    /// Whether its index lies only in memory although the segment is sealed.
+    index_unwritten: AtomicBool,
+}
+
+/// Why a segment's bytes or index cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[error("segment {segment} cannot be read")]
+pub(crate) struct SegmentUnreadable {
+    pub(crate) segment: SegmentId,
+    pub(crate) source: io::Error,
+}
+
+impl Segment {
+    /// A segment as found at open: nothing of it is loaded yet.
+    pub(crate) fn closed(
+        repo: Arc<dyn Repo>,
+        names: &Arc<Names>,
+        header: &SegmentHeader,
+        successor: Option<(Position, Chain)>,
+    ) -> Self {
+        Segment {
+            id: header.segment,
+            log_id: header.log_id,
+            place: header.place(),
+            names: names.clone(),
+            repo: RwLock::new(repo),
+            file: None,
+            view: Mutex::new(None),
+            readable: AtomicU64::new(0),
+            reserve: 0,
+            index: RwLock::new(None),
+            successor: RwLock::new(successor),
+            index_unwritten: AtomicBool::new(false),
+        }
+    }
+
+    /// The segment being written: `readable` bytes of `file`, which may become `reserve` bytes long, are durable and
+    /// described by `index`.
+    pub(crate) fn active(
+        closed: Segment,
+        file: Arc<dyn RepoFile>,
+        readable: u64,
+        reserve: u64,
+        index: MemoryIndex,
+    ) -> Self {
+        Segment {
+            file: Some(file),
+            readable: AtomicU64::new(readable),
+            reserve,
+            index: RwLock::new(Some(SegmentIndex::Memory(index))),
+            ..closed
+        }
+    }
+
+    /// Where its files lie.
+    pub(crate) fn repo(&self) -> Arc<dyn Repo> {
+        self.repo
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Its files have been moved; what is mapped stays mapped.
+    pub(crate) fn moved_to(&self, repo: Arc<dyn Repo>) {
+        *self.repo.write().unwrap_or_else(PoisonError::into_inner) = repo;
+    }
+
+    /// The last position in a sealed segment; `None` for the one being written.
+    pub(crate) fn last_position(&self) -> Option<Position> {
+        self.successor
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .map(|(first, _)| first.previous())
+    }
+
+    /// The chain at the end of a sealed segment.
+    pub(crate) fn chain_after(&self) -> Option<Chain> {
+        self.successor
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .map(|(_, chain)| chain)
+    }
+
+    /// The position of the event with this number within the segment.
+    pub(crate) fn position(&self, ordinal: u32) -> Position {
+        self.place.first_position.advanced_by(u64::from(ordinal))
+    }
+
+    /// The number within the segment of the event at `position`, held to the segment's ends.
+    pub(crate) fn ordinal(&self, position: Position) -> u32 {
+        u32::try_from(self.place.first_position.distance_to(position)).unwrap_or(u32::MAX)
+    }
+
+    /// The segment's bytes: all of a sealed one, the durable ones of the one being written.
+    pub(crate) fn bytes(&self) -> Result<Arc<dyn View>, SegmentUnreadable> {
+        let readable = self.readable.load(Ordering::Acquire);
+        let mut held = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(view) = &*held
+            && view.bytes().len() as u64 >= readable
+        {
+            return Ok(view.clone());
+        }
+        let open = || match &self.file {
+            Some(file) => file.view(readable, self.reserve),
+            None => {
+                let file = self.repo().open(&segment_file(self.id))?;
+                file.view(file.len()?, 0)
+            }
+        };
+        let view = open().map_err(|source| SegmentUnreadable {
+            segment: self.id,
+            source,
+        })?;
+        *held = Some(view.clone());
+        Ok(view)
+    }
+
+    /// Lets readers see the first `readable` bytes, all of which are durable.
+    pub(crate) fn publish(&self, readable: u64) {
+        self.readable.store(readable, Ordering::Release);
+    }
+
+    /// Marks the segment as sealed: another one follows.
+    pub(crate) fn seal(&self, next_first: Position, chain: Chain) {
+        *self
+            .successor
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some((next_first, chain));
+        self.index_unwritten.store(true, Ordering::Relaxed);
+    }
+
+    /// Changes the index of the segment being written.
+    pub(crate) fn update_index(&self, change: impl FnOnce(&mut MemoryIndex)) {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(SegmentIndex::Memory(index)) = &mut *index {
+            change(index);
+        }
+    }
+
+    /// Asks the index, which is loaded, or rebuilt from the segment's bytes, where that is needed.
+    pub(crate) fn with_index<T>(
+        &self,
+        ask: impl Fn(&SegmentIndex) -> Result<T, IndexDamaged>,
+    ) -> Result<T, SegmentUnreadable> {
+        {
+            let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(Ok(answer)) = index.as_ref().map(&ask) {
+                return Ok(answer);
+            }
+        }
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        if index.is_none() {
+            *index = self.load_index();
+        }
+        if let Some(Ok(answer)) = index.as_ref().map(&ask) {
+            return Ok(answer);
+        }
+        let rebuilt = SegmentIndex::Memory(self.rebuild_index()?.0);
+        self.index_unwritten.store(true, Ordering::Relaxed);
+        let answer = ask(&rebuilt);
+        *index = Some(rebuilt);
+        answer.map_err(|IndexDamaged| SegmentUnreadable {
+            segment: self.id,
+            source: io::Error::other("its index answers nothing"),
+        })
+    }
+
+    /// The index file, when it is there and was made from this segment as it is.
+    fn load_index(&self) -> Option<SegmentIndex> {
+        let identity = self.identity()?;
+        let file = self.repo().open(&index_file(self.id)).ok()?;
+        let view = file.view(file.len().ok()?, 0).ok()?;
+        IndexFile::open(view, &identity)
+            .ok()
+            .map(SegmentIndex::File)
+    }
+
+    /// What an index file of this segment must say of itself; `None` while it is written.
+    pub(crate) fn identity(&self) -> Option<IndexIdentity> {
+        Some(IndexIdentity {
+            log_id: self.log_id,
+            segment: self.id,
+            first_position: self.place.first_position,
+            chain: self.chain_after()?,
+        })
+    }
+
+    /// Reads the whole segment and makes its index anew; also says what is damaged. A missing file is all damage.
+    pub(crate) fn rebuild_index(&self) -> Result<(MemoryIndex, Vec<Damage>), SegmentUnreadable> {
+        let known = self.last_position().unwrap_or(Position::START);
+        let view = match self.bytes() {
+            Ok(view) => Some(view),
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let bytes = view.as_ref().map_or(&[][..], |view| view.bytes());
+        let mut index = MemoryIndex::new();
+        let mut damage = Vec::new();
+        recovery::scan(
+            bytes,
+            SEGMENT_HEADER_BYTES.min(bytes.len()),
+            self.place,
+            known,
+            &mut |found| {
+                index_found(&mut index, &self.names, self.place, &found);
+                if let Found::Damage(found) = found {
+                    damage.push(found);
+                }
+            },
+        );
+        Ok((index, damage))
+    }
+
+    /// Replaces the index in memory by the one in the file that was just written; keeps the former when that fails.
+    pub(crate) fn adopt_index_file(&self) -> bool {
+        let Some(loaded) = self.load_index() else {
+            return false;
+        };
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
+        self.index_unwritten.store(false, Ordering::Relaxed);
+        true
+    }
+
+    /// Whether the segment is sealed and its index has yet to be written to a file.
+    pub(crate) fn wants_index_file(&self) -> bool {
+        self.index_unwritten.load(Ordering::Relaxed) && self.last_position().is_some()
+    }
+
+    /// The event with this number, its checksum verified; `None` when it was lost or does not verify.
+    pub(crate) fn event<'a>(
+        &self,
+        bytes: &'a [u8],
+        ordinal: u32,
+        offset: Option<u64>,
+    ) -> Option<EventRecord<'a>> {
+        let from = usize::try_from(offset?).ok()?;
+        record::read_event(bytes.get(from..)?, self.place.seed, self.position(ordinal)).ok()
+    }
+}
+
+/// Takes what a scan finds into an index, and names into the log's names.
+pub(crate) fn index_found(index: &mut MemoryIndex, names: &Names, place: Place, found: &Found<'_>) {
+    match *found {
+        Found::StreamName {
+            number,
+            aggregate_type,
+            aggregate_id,
+        } => {
+            names.add_stream(number, aggregate_type, aggregate_id);
+            record::write_stream_name(
+                index.names_mut(),
+                place.seed,
+                number,
+                aggregate_type,
+                aggregate_id,
+            );
+        }
+        Found::TypeName { of, number, name } => {
+            names.add_type(of, number, name);
+            record::write_type_name(index.names_mut(), place.seed, of, number, name);
+        }
+        Found::Event { offset, event, .. } => {
+            let aggregate_type = names.aggregate_type_of(event.stream);
+            let offset = u32::try_from(offset).expect("a segment is shorter than 4 GiB");
+            index.push(&IndexedEvent {
+                offset,
+                aggregate_type,
+                event,
+            });
+        }
+        Found::Damage(damage) => (0..damage.lost).for_each(|_| index.push_lost()),
+        Found::Group { .. } => {}
+    }
+}

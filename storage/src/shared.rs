@@ -1,0 +1,283 @@
+//! What the writer and the readers of one log have in common.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use uuid::Uuid;
+
+use crate::durable::DurablePosition;
+use crate::id_filter::IdFilter;
+use crate::log::LogOptions;
+use crate::maintenance::Maintenance;
+use crate::names::Names;
+use crate::position::{Position, SegmentId};
+use crate::queue::Queue;
+use crate::record::{Chain, EventRecord};
+use crate::repo::{Repo, View};
+use crate::segment::{Segment, SegmentUnreadable};
+use crate::transaction::StreamTip;
+use crate::watermark::WatermarkWriter;
+
+/// See the module.
+pub(crate) struct Shared {
+    pub(crate) log_id: Uuid,
+    pub(crate) repo: Arc<dyn Repo>,
+    pub(crate) options: LogOptions,
+    pub(crate) names: Arc<Names>,
+    /// By id, without gaps; the last one is written.
+    segments: RwLock<Arc<Vec<Arc<Segment>>>>,
+    pub(crate) tips: RwLock<Vec<StreamTip>>,
+    pub(crate) ids: RwLock<IdFilter>,
+    pub(crate) durable: DurablePosition,
+    pub(crate) hooks: RwLock<Vec<Hook>>,
+    pub(crate) queue: Queue,
+    pub(crate) maintenance: Maintenance,
+    pub(crate) watermark: Mutex<WatermarkWriter>,
+    tail: Mutex<Tail>,
+    state: RwLock<LogState>,
+    damage: Mutex<Vec<DamagedRange>>,
+    pub(crate) counters: Counters,
+}
+
+/// Called with the new durable position after each group.
+pub(crate) type Hook = Box<dyn Fn(Position) + Send + Sync>;
+
+/// Whether the log accepts events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogState {
+    /// It does.
+    Writable,
+    /// It does not until there is space on the disk; each append tries again.
+    DiskFull,
+    /// It does not until it is opened again: a write or a sync failed.
+    Stopped {
+        /// What failed.
+        reason: String,
+    },
+}
+
+/// Bytes that should be records and are not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedRange {
+    /// The segment.
+    pub segment: SegmentId,
+    /// Offsets in the segment's file, the end exclusive.
+    pub offsets: (u64, u64),
+    /// The first and the last event lost; `None` when only a name, a marker or a header is.
+    pub positions: Option<(Position, Position)>,
+}
+
+impl fmt::Display for DamagedRange {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "segment {} is damaged at bytes {} to {}",
+            self.segment, self.offsets.0, self.offsets.1
+        )?;
+        match self.positions {
+            Some((first, last)) if first == last => {
+                write!(formatter, ": the event at position {first} is lost")
+            }
+            Some((first, last)) => write!(
+                formatter,
+                ": the events at positions {first} to {last} are lost"
+            ),
+            None => write!(formatter, ": no event is lost"),
+        }
+    }
+}
+
+/// The end of what is durable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tail {
+    pub(crate) position: Position,
+    pub(crate) segment: SegmentId,
+    pub(crate) chain: Chain,
+}
+
+/// What has been done since the log was opened.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) transactions: AtomicU64,
+    pub(crate) groups: AtomicU64,
+    pub(crate) syncs: AtomicU64,
+    pub(crate) events: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64, count: u64) {
+        counter.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+/// An event found in a segment, with the bytes that it borrows from.
+pub(crate) struct Located {
+    pub(crate) segment: Arc<Segment>,
+    view: Arc<dyn View>,
+    ordinal: u32,
+    offset: Option<u64>,
+}
+
+impl Located {
+    pub(crate) fn event(&self) -> Option<EventRecord<'_>> {
+        self.segment
+            .event(self.view.bytes(), self.ordinal, self.offset)
+    }
+
+    pub(crate) fn position(&self) -> Position {
+        self.segment.position(self.ordinal)
+    }
+}
+
+/// The parts of a log that opening has found or made.
+pub(crate) struct SharedParts {
+    pub(crate) log_id: Uuid,
+    pub(crate) repo: Arc<dyn Repo>,
+    pub(crate) options: LogOptions,
+    pub(crate) tables: crate::state::Tables,
+    pub(crate) segments: Vec<Arc<Segment>>,
+    pub(crate) tail: Tail,
+    pub(crate) watermark: WatermarkWriter,
+    pub(crate) damage: Vec<DamagedRange>,
+}
+
+impl Shared {
+    pub(crate) fn new(parts: SharedParts) -> Self {
+        Shared {
+            log_id: parts.log_id,
+            repo: parts.repo,
+            options: parts.options,
+            names: parts.tables.names,
+            segments: RwLock::new(Arc::new(parts.segments)),
+            tips: RwLock::new(parts.tables.tips),
+            ids: RwLock::new(parts.tables.ids),
+            durable: DurablePosition::new(parts.tail.position),
+            hooks: RwLock::default(),
+            queue: Queue::default(),
+            maintenance: Maintenance::new(),
+            watermark: Mutex::new(parts.watermark),
+            tail: Mutex::new(parts.tail),
+            state: RwLock::new(LogState::Writable),
+            damage: Mutex::new(parts.damage),
+            counters: Counters::default(),
+        }
+    }
+
+    /// All segments, as they are now.
+    pub(crate) fn segments(&self) -> Arc<Vec<Arc<Segment>>> {
+        self.segments
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Makes `segment` the one that is written.
+    pub(crate) fn push_segment(&self, segment: Arc<Segment>) {
+        let mut segments = self
+            .segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut more = Vec::with_capacity(segments.len() + 1);
+        more.extend(segments.iter().cloned());
+        more.push(segment);
+        *segments = Arc::new(more);
+    }
+
+    /// The last event of a stream.
+    pub(crate) fn tip(&self, stream: u32) -> StreamTip {
+        self.tips
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(stream as usize)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// The end of what is durable, with its chain.
+    pub(crate) fn tail(&self) -> Tail {
+        *self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_tail(&self, tail: Tail) {
+        *self.tail.lock().unwrap_or_else(PoisonError::into_inner) = tail;
+    }
+
+    pub(crate) fn state(&self) -> LogState {
+        self.state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Notes how the writer fares. Stopped is final.
+    pub(crate) fn set_state(&self, state: LogState) {
+        let mut now = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*now, LogState::Stopped { .. }) {
+            *now = state;
+        }
+    }
+
+    /// Everything known to be damaged.
+    pub(crate) fn damage(&self) -> Vec<DamagedRange> {
+        self.damage
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Notes damage, once.
+    pub(crate) fn note_damage(&self, found: DamagedRange) {
+        let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        if !damage.contains(&found) {
+            damage.push(found);
+        }
+    }
+
+    /// The durable event with this id. The filter answers nearly every "no" without touching a segment.
+    pub(crate) fn find_id(&self, id: Uuid) -> Result<Option<Located>, SegmentUnreadable> {
+        if !self
+            .ids
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .might_contain(id.as_u128())
+        {
+            return Ok(None);
+        }
+        let durable = self.durable.get();
+        for segment in self.segments().iter().rev() {
+            let candidates = segment.with_index(|index| {
+                let mut ordinals = Vec::new();
+                index.find_id(id, &mut ordinals)?;
+                ordinals
+                    .into_iter()
+                    .map(|ordinal| Ok((ordinal, index.offset(ordinal)?)))
+                    .collect::<Result<Vec<_>, _>>()
+            })?;
+            for (ordinal, offset) in candidates {
+                let found = Located {
+                    segment: segment.clone(),
+                    view: segment.bytes()?,
+                    ordinal,
+                    offset,
+                };
+                if found.position() <= durable && found.event().is_some_and(|event| event.id == id)
+                {
+                    return Ok(Some(found));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Shared")
+            .field("log_id", &self.log_id)
+            .field("durable", &self.durable.get())
+            .finish_non_exhaustive()
+    }
+}

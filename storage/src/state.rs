@@ -1,0 +1,190 @@
+//! The engine's tables (names, stream tips, id filter) saved at a seal, so that opening costs the segments behind it
+//! and not the log's length. Derived: missing, damaged or stale, it is made again from the segments' indexes.
+
+use std::io;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::frame;
+use crate::id_filter::IdFilter;
+use crate::names::Names;
+use crate::position::{Position, SegmentId, Version};
+use crate::record::{Chain, TypeNameOf};
+use crate::repo::Repo;
+use crate::transaction::StreamTip;
+
+/// What the frame says is inside.
+const KIND: u16 = 2;
+/// The layout of the payload. Another number is not read but made again.
+const FORMAT: u16 = 1;
+
+/// The name of the tables as they were when `segment` was sealed.
+pub(crate) fn state_file(segment: SegmentId) -> String {
+    format!("{segment}.state")
+}
+
+/// The engine's tables.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    pub(crate) names: Arc<Names>,
+    /// The last event of each stream, by the stream's number.
+    pub(crate) tips: Vec<StreamTip>,
+    pub(crate) ids: IdFilter,
+}
+
+impl Tables {
+    pub(crate) fn new() -> Self {
+        Tables {
+            names: Arc::new(Names::new()),
+            tips: Vec::new(),
+            ids: IdFilter::new(),
+        }
+    }
+
+    /// Notes that `stream` has reached `tip`.
+    pub(crate) fn advance(&mut self, stream: u32, tip: StreamTip) {
+        let at = stream as usize;
+        if self.tips.len() <= at {
+            self.tips.resize(at + 1, StreamTip::default());
+        }
+        self.tips[at] = tip;
+    }
+}
+
+/// After which segment tables were saved: they hold all that it and those before it say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StateIdentity {
+    pub(crate) log_id: Uuid,
+    pub(crate) segment: SegmentId,
+    /// The first position behind the segment.
+    pub(crate) next: Position,
+    /// The chain at its end.
+    pub(crate) chain: Chain,
+}
+
+/// Writes the tables beside the log; `ids` is the id filter as bytes. Returns the bytes written.
+pub(crate) fn save(
+    repo: &dyn Repo,
+    identity: &StateIdentity,
+    names: &Names,
+    tips: &[StreamTip],
+    ids: &[u8],
+) -> io::Result<u64> {
+    let bytes = frame::encode(KIND, FORMAT, &encode(identity, names, tips, ids));
+    let name = state_file(identity.segment);
+    let temporary = format!("{name}.new");
+    let file = repo.create(&temporary)?;
+    file.write_at(&bytes, 0)?;
+    file.sync_data()?;
+    repo.rename(&temporary, &name)?;
+    repo.sync_folder()?;
+    Ok(bytes.len() as u64)
+}
+
+/// The tables saved after `identity`'s segment, when they are whole and of this very log.
+pub(crate) fn load(repo: &dyn Repo, identity: &StateIdentity) -> Option<Tables> {
+    let file = repo.open(&state_file(identity.segment)).ok()?;
+    let view = file.view(file.len().ok()?, 0).ok()?;
+    let (payload, _) = frame::decode(view.bytes(), KIND, FORMAT).ok()?;
+    decode(payload, identity)
+}
+
+/// Whether the bytes are tables saved after `identity`'s segment, whole and of this very log.
+pub(crate) fn matches(bytes: &[u8], identity: &StateIdentity) -> Option<Tables> {
+    let (payload, used) = frame::decode(bytes, KIND, FORMAT).ok()?;
+    if used == bytes.len() {
+        decode(payload, identity)
+    } else {
+        None
+    }
+}
+
+fn encode(identity: &StateIdentity, names: &Names, tips: &[StreamTip], ids: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(tips.len() * 48 + ids.len() + 4096);
+    bytes.extend_from_slice(identity.log_id.as_bytes());
+    bytes.extend_from_slice(&identity.segment.get().to_le_bytes());
+    bytes.extend_from_slice(&identity.next.get().to_le_bytes());
+    bytes.extend_from_slice(&identity.chain);
+    for of in [TypeNameOf::Aggregate, TypeNameOf::Event] {
+        let types = names.types(of);
+        push_length(&mut bytes, types.len());
+        types.iter().for_each(|name| push_text(&mut bytes, name));
+    }
+    push_length(&mut bytes, tips.len());
+    for (number, tip) in (0..).zip(tips) {
+        bytes.extend_from_slice(&names.aggregate_type_of(number).unwrap_or(0).to_le_bytes());
+        bytes.extend_from_slice(&tip.version.get().to_le_bytes());
+        bytes.extend_from_slice(&tip.position.get().to_le_bytes());
+        push_text(&mut bytes, &names.stream(number).aggregate_id);
+    }
+    bytes.extend_from_slice(ids);
+    bytes
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "counts and lengths of names are bounded far below 2^32"
+)]
+fn push_length(bytes: &mut Vec<u8>, length: usize) {
+    bytes.extend_from_slice(&(length as u32).to_le_bytes());
+}
+
+fn push_text(bytes: &mut Vec<u8>, text: &str) {
+    push_length(bytes, text.len());
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+fn decode(payload: &[u8], identity: &StateIdentity) -> Option<Tables> {
+    let mut bytes = payload;
+    let found = StateIdentity {
+        log_id: Uuid::from_bytes(take(&mut bytes)?),
+        segment: SegmentId::new(u64::from_le_bytes(take(&mut bytes)?)),
+        next: Position::new(u64::from_le_bytes(take(&mut bytes)?)),
+        chain: take(&mut bytes)?,
+    };
+    if &found != identity {
+        return None;
+    }
+    let names = Names::new();
+    for of in [TypeNameOf::Aggregate, TypeNameOf::Event] {
+        for number in 0..take_length(&mut bytes)? {
+            names.add_type(of, u16::try_from(number).ok()?, take_text(&mut bytes)?);
+        }
+    }
+    let count = take_length(&mut bytes)?;
+    // A stream takes at least 18 bytes, so a hostile count cannot make a large allocation.
+    let count_max = bytes.len() / 18;
+    names.reserve_streams((count as usize).min(count_max));
+    let mut tips = Vec::with_capacity((count as usize).min(count_max));
+    for number in 0..count {
+        let aggregate_type = u16::from_le_bytes(take(&mut bytes)?);
+        let version = Version::new(u32::from_le_bytes(take(&mut bytes)?));
+        let position = Position::new(u64::from_le_bytes(take(&mut bytes)?));
+        names.add_stream(number, aggregate_type, take_text(&mut bytes)?);
+        tips.push(StreamTip { version, position });
+    }
+    let ids = IdFilter::from_bytes(bytes)?;
+    Some(Tables {
+        names: Arc::new(names),
+        tips,
+        ids,
+    })
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (front, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(*front)
+}
+
+fn take_length(bytes: &mut &[u8]) -> Option<u32> {
+    take(bytes).map(u32::from_le_bytes)
+}
+
+fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
+    let length = take_length(bytes)? as usize;
+    let (text, rest) = bytes.split_at_checked(length)?;
+    *bytes = rest;
+    std::str::from_utf8(text).ok()
+}

@@ -1,0 +1,4 @@
+//! The log as a whole: against a model, through crashes, faults and damage.
+
+mod basics;
+mod support;

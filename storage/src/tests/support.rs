@@ -1,0 +1,85 @@
+//! What the tests of the whole log share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::repo::{MemoryRepo, Repo};
+use crate::*;
+
+/// A clock that rises by a millisecond each time it is asked, unless it is set.
+#[derive(Debug)]
+pub(super) struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub(super) fn at(micros: i64) -> Arc<Self> {
+        Arc::new(TestClock(AtomicI64::new(micros)))
+    }
+
+    pub(super) fn set(&self, micros: i64) {
+        self.0.store(micros, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.fetch_add(1_000, Ordering::Relaxed))
+    }
+}
+
+/// Small segments, so that a few events fill several.
+pub(super) fn small() -> LogOptions {
+    LogOptions {
+        segment_bytes_min: 2_048,
+        segment_bytes_max: 2_048,
+        watermark_idle: Duration::from_secs(3_600),
+        clock: TestClock::at(1_700_000_000_000_000),
+        ..LogOptions::default()
+    }
+}
+
+/// Opens the log in `repo`.
+#[track_caller]
+pub(super) fn open(repo: &Arc<dyn Repo>, options: &LogOptions) -> Log {
+    try_open(repo, options).unwrap()
+}
+
+pub(super) fn try_open(repo: &Arc<dyn Repo>, options: &LogOptions) -> Result<Log, OpenError> {
+    Log::open_in(
+        repo.clone(),
+        None,
+        Arc::new(MemoryRepo::new()),
+        options.clone(),
+        None,
+    )
+}
+
+pub(super) fn memory() -> Arc<dyn Repo> {
+    Arc::new(MemoryRepo::new())
+}
+
+/// An event for `aggregate_id` of type Vehicle.
+pub(super) fn one(aggregate_id: &str, event_type: &str, data: &str) -> Transaction {
+    Transaction::single(
+        StreamName::new("Vehicle", aggregate_id),
+        ExpectedVersion::Any,
+        NewEvent::new(event_type, data),
+    )
+}
+
+/// Everything a request gives.
+#[track_caller]
+pub(super) fn collect(log: &Log, request: &ReadRequest) -> Vec<Event> {
+    let mut reader = log.read(request).unwrap();
+    let mut events = Vec::new();
+    while let Some(event) = reader.next() {
+        events.push(event.unwrap().to_owned());
+    }
+    events
+}
+
+/// Everything in the log.
+#[track_caller]
+pub(super) fn all(log: &Log) -> Vec<Event> {
+    collect(log, &ReadRequest::default())
+}
