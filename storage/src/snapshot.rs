@@ -29,12 +29,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 use uuid::Uuid;
 
-use self::index::{Index, Place};
+use self::index::{Index, Place, SnapshotFile};
 use self::layout::Header;
 use crate::event::StreamName;
 use crate::limits::{AGGREGATE_ID_BYTES_MAX, TYPE_NAME_BYTES_MAX};
 use crate::position::{Position, Version};
-use crate::repo::Repo;
+use crate::repo::{Repo, RepoFile};
 
 /// Bytes in the state of one snapshot.
 pub const SNAPSHOT_BYTES_MAX: usize = 64 << 20;
@@ -118,12 +118,21 @@ impl SnapshotStore {
     ///
     /// Those of another log than `log_id` are not seen.
     pub fn open(repo: Arc<dyn Repo>, log_id: Uuid) -> SnapshotStore {
-        let bounds = Bounds { file_bytes_max: FILE_BYTES_MAX, files_max: FILES_MAX };
+        let bounds = Bounds {
+            file_bytes_max: FILE_BYTES_MAX,
+            files_max: FILES_MAX,
+        };
         SnapshotStore::with_bounds(repo, log_id, bounds)
     }
 
     fn with_bounds(repo: Arc<dyn Repo>, log_id: Uuid, bounds: Bounds) -> SnapshotStore {
-        SnapshotStore { repo, log_id, bounds, writing: Mutex::new(()), index: Mutex::new(None) }
+        SnapshotStore {
+            repo,
+            log_id,
+            bounds,
+            writing: Mutex::new(()),
+            index: Mutex::new(None),
+        }
     }
 
     /// Saves the state of `stream` after its event of `version`, which lies at `position` and is durable. One saved
@@ -140,10 +149,26 @@ impl SnapshotStore {
         position: Position,
         state: &[u8],
     ) -> Result<(), SnapshotError> {
-        check_length("aggregate_type", stream.aggregate_type.len(), TYPE_NAME_BYTES_MAX)?;
-        check_length("aggregate_id", stream.aggregate_id.len(), AGGREGATE_ID_BYTES_MAX)?;
+        check_length(
+            "aggregate_type",
+            stream.aggregate_type.len(),
+            TYPE_NAME_BYTES_MAX,
+        )?;
+        check_length(
+            "aggregate_id",
+            stream.aggregate_id.len(),
+            AGGREGATE_ID_BYTES_MAX,
+        )?;
         check_length("state", state.len(), SNAPSHOT_BYTES_MAX)?;
-        let bytes = layout::encode(&Header { log_id: self.log_id, stream: stream.clone(), version, position }, state);
+        let bytes = layout::encode(
+            &Header {
+                log_id: self.log_id,
+                stream: stream.clone(),
+                version,
+                position,
+            },
+            state,
+        );
 
         let _writing = self.writing();
         let (file, place) = self.with_index(|index| self.room_for(index, bytes.len() as u64))??;
@@ -154,7 +179,7 @@ impl SnapshotStore {
         }
         self.with_index(|index| {
             index.add(stream, version, position, place);
-            index.stats.saved += 1;
+            index.counted.saved += 1;
         })?;
         Ok(())
     }
@@ -163,11 +188,19 @@ impl SnapshotStore {
     ///
     /// A damaged one is counted and passed over for the next older one. `None` when there is none, and when snapshots
     /// cannot be read at all.
-    pub fn load(&self, stream: &StreamName, at_most: Version, durable: Position) -> Option<Snapshot> {
+    pub fn load(
+        &self,
+        stream: &StreamName,
+        at_most: Version,
+        durable: Position,
+    ) -> Option<Snapshot> {
         loop {
-            let found = self.with_index(|index| index.newest(stream, at_most, durable)).ok()?;
+            let found = self
+                .with_index(|index| index.newest(stream, at_most, durable))
+                .ok()?;
             let Some((entry, file)) = found else {
-                return self.with_index(|index| index.stats.missed += 1).map_or(None, |()| None);
+                self.with_index(|index| index.counted.missed += 1).ok()?;
+                return None;
             };
             let header = Header {
                 log_id: self.log_id,
@@ -178,12 +211,16 @@ impl SnapshotStore {
             // Outside of the lock: it may wait for the disk. The file may be removed meanwhile; its bytes stay readable.
             let state = files::read_state(&*file, entry.place, &header);
             let counted = self.with_index(|index| match state {
-                Some(_) => index.stats.found += 1,
+                Some(_) => index.counted.found += 1,
                 None => index.forget_damaged(stream, &entry),
             });
             counted.ok()?;
             if let Some(state) = state {
-                return Some(Snapshot { version: entry.version, position: entry.position, state });
+                return Some(Snapshot {
+                    version: entry.version,
+                    position: entry.position,
+                    state,
+                });
             }
         }
     }
@@ -195,12 +232,11 @@ impl SnapshotStore {
     /// Durability: on return they stay away after a power cut.
     ///
     /// # Errors
-    /// Those of the file system. Then such a snapshot may come back at a later opening, and the caller has to see to it
-    /// that the folder is emptied before the log grows.
+    /// Those of the file system. Then this store gives out no such snapshot, but one opened later may: the log must not
+    /// grow in this folder until a call has succeeded.
     pub fn remove_above(&self, position: Position) -> io::Result<()> {
         let _writing = self.writing();
-        let numbers = self.with_index(|index| index.take_files(|file| file.position_max > position))?;
-        files::remove(&*self.repo, &numbers)
+        self.remove_files(|file| file.position_max > position)
     }
 
     /// Removes every snapshot; also how an erased person leaves them.
@@ -211,8 +247,7 @@ impl SnapshotStore {
     /// Those of the file system.
     pub fn clear(&self) -> io::Result<()> {
         let _writing = self.writing();
-        let numbers = self.with_index(|index| index.take_files(|_| true))?;
-        files::remove(&*self.repo, &numbers)
+        self.remove_files(|_| true)
     }
 
     /// What there is, and what was done with it. Counts as a use.
@@ -221,15 +256,28 @@ impl SnapshotStore {
     }
 
     /// Where the next `bytes` go: behind the last snapshot, or at the start of a new file.
-    fn room_for(&self, index: &mut Index, bytes: u64) -> io::Result<(Arc<dyn crate::repo::RepoFile>, Place)> {
+    fn room_for(&self, index: &mut Index, bytes: u64) -> io::Result<(Arc<dyn RepoFile>, Place)> {
         if let Some(place) = index.place_at_tail(bytes, self.bounds.file_bytes_max) {
             return Ok(place);
         }
-        let oldest = index.take_oldest_beyond(self.bounds.files_max - 1);
-        files::remove_unsynced(&*self.repo, &oldest)?;
-        let number = index.next_number().ok_or_else(|| io::Error::other("no number is left for a file"))?;
+        index.leave_oldest_beyond(self.bounds.files_max - 1);
+        files::remove_unused(&*self.repo, index)?;
+        let number = index
+            .next_number()
+            .ok_or_else(|| io::Error::other("no number is left for a file"))?;
         let file = self.repo.create(&files::name_of(number))?;
         Ok(index.start_file(number, file, bytes))
+    }
+
+    /// Removes the files for which `condition` holds, and those that are in the folder without use.
+    fn remove_files(&self, condition: impl Fn(&SnapshotFile) -> bool) -> io::Result<()> {
+        let removed = self.with_index(|index| {
+            index.leave_files(condition);
+            files::remove_unused(&*self.repo, index)
+        });
+        removed.flatten()?;
+        // Even when there was nothing to remove: what made room earlier may still come back.
+        self.repo.sync_folder()
     }
 
     fn writing(&self) -> MutexGuard<'_, ()> {
@@ -249,5 +297,13 @@ impl SnapshotStore {
 }
 
 fn check_length(what: &'static str, actual: usize, limit: usize) -> Result<(), SnapshotError> {
-    if actual > limit { Err(SnapshotError::TooLarge { what, limit, actual }) } else { Ok(()) }
+    if actual > limit {
+        Err(SnapshotError::TooLarge {
+            what,
+            limit,
+            actual,
+        })
+    } else {
+        Ok(())
+    }
 }

@@ -17,7 +17,11 @@ pub(super) fn name_of(number: u32) -> String {
 
 /// The number of a file of this name; `None` for a name that was not made by [`name_of`].
 fn number_of(name: &str) -> Option<u32> {
-    let number = name.strip_prefix("snapshots-")?.strip_suffix(".dat")?.parse().ok()?;
+    let number = name
+        .strip_prefix("snapshots-")?
+        .strip_suffix(".dat")?
+        .parse()
+        .ok()?;
     (name_of(number) == name).then_some(number)
 }
 
@@ -33,17 +37,20 @@ pub(super) fn read_index(repo: &dyn Repo, log_id: Uuid) -> io::Result<Index> {
     numbers.sort_unstable();
     let newest = numbers.last().copied();
     for number in numbers {
-        index.pass_number(number);
         let Ok(file) = repo.open(&name_of(number)) else {
-            index.stats.damaged += 1;
+            index.add_unused(number);
+            index.counted.damaged += 1;
             continue;
         };
         let end = read_headers(&mut index, number, &file, log_id);
+        let goes_on = Some(number) == newest && may_go_on(&*file, end);
         if end != Ended::Whole {
-            index.stats.damaged += 1;
+            index.counted.damaged += 1;
         }
-        if Some(number) == newest && may_go_on(&*file, end) {
+        if goes_on {
             index.continue_tail();
+        } else if end != Ended::Whole {
+            index.distrust_file(number);
         }
     }
     Ok(index)
@@ -71,9 +78,15 @@ fn may_go_on(file: &dyn RepoFile, end: Ended) -> bool {
 
 /// Adds the file and the snapshots of this log that it holds.
 fn read_headers(index: &mut Index, number: u32, file: &Arc<dyn RepoFile>, log_id: Uuid) -> Ended {
-    let empty = SnapshotFile { file: Arc::clone(file), length: 0, position_max: Position::START };
+    let empty = SnapshotFile {
+        file: Arc::clone(file),
+        length: 0,
+        position_max: Position::START,
+    };
     index.add_file(number, empty);
-    let Ok(length) = file.len() else { return Ended::Unknown };
+    let Ok(length) = file.len() else {
+        return Ended::Unknown;
+    };
     let mut buffer = vec![0; HEADER_BYTES_MAX];
     let mut offset = 0;
     while offset < length {
@@ -86,9 +99,18 @@ fn read_headers(index: &mut Index, number: u32, file: &Arc<dyn RepoFile>, log_id
         if length - offset < found.bytes() {
             return Ended::Torn(offset);
         }
-        let place = Place { file: number, offset, bytes: found.bytes() };
+        let place = Place {
+            file: number,
+            offset,
+            bytes: found.bytes(),
+        };
         if found.header.log_id == log_id {
-            index.add(&found.header.stream, found.header.version, found.header.position, place);
+            index.add(
+                &found.header.stream,
+                found.header.version,
+                found.header.position,
+                place,
+            );
         }
         offset += found.bytes();
         index.lengthen_file(number, offset);
@@ -102,7 +124,8 @@ fn read_header(
     length: u64,
     buffer: &mut [u8],
 ) -> io::Result<Result<Found, Unreadable>> {
-    let wanted = usize::try_from(length - offset).map_or(buffer.len(), |left| left.min(buffer.len()));
+    let wanted =
+        usize::try_from(length - offset).map_or(buffer.len(), |left| left.min(buffer.len()));
     let buffer = &mut buffer[..wanted];
     file.read_at(buffer, offset)?;
     Ok(layout::decode_header(buffer))
@@ -114,30 +137,25 @@ pub(super) fn read_state(file: &dyn RepoFile, place: Place, expected: &Header) -
     let mut bytes = vec![0; usize::try_from(place.bytes).ok()?];
     file.read_at(&mut bytes, place.offset).ok()?;
     let found = layout::decode_header(&bytes).ok()?;
-    if &found.header != expected || found.bytes() != place.bytes || !found.is_of(&bytes[found.header_bytes..]) {
+    if &found.header != expected
+        || found.bytes() != place.bytes
+        || !found.is_of(&bytes[found.header_bytes..])
+    {
         return None;
     }
     bytes.drain(..found.header_bytes);
     Some(bytes)
 }
 
-/// Removes files, for good on return.
-pub(super) fn remove(repo: &dyn Repo, numbers: &[u32]) -> io::Result<()> {
-    if numbers.is_empty() {
-        return Ok(());
-    }
-    remove_unsynced(repo, numbers)?;
-    repo.sync_folder()
-}
-
-/// Removes files that may come back after a power cut: they only make room.
-pub(super) fn remove_unsynced(repo: &dyn Repo, numbers: &[u32]) -> io::Result<()> {
-    for number in numbers {
-        match repo.remove(&name_of(*number)) {
+/// Removes the files that are not used any more. They may come back after a power cut, until the folder is synced.
+pub(super) fn remove_unused(repo: &dyn Repo, index: &mut Index) -> io::Result<()> {
+    for number in index.unused() {
+        match repo.remove(&name_of(number)) {
             // Somebody was tidying up, which is as good.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             removed => removed?,
         }
+        index.removed(number);
     }
     Ok(())
 }

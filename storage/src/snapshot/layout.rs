@@ -59,7 +59,8 @@ impl Found {
 
 /// The bytes of a snapshot as they go into the file. Lengths were checked by the caller.
 pub(super) fn encode(header: &Header, state: &[u8]) -> Vec<u8> {
-    let (aggregate_type, aggregate_id) = (&header.stream.aggregate_type, &header.stream.aggregate_id);
+    let (aggregate_type, aggregate_id) =
+        (&header.stream.aggregate_type, &header.stream.aggregate_id);
     let mut fields = Vec::with_capacity(FIXED_BYTES + aggregate_type.len() + aggregate_id.len());
     fields.extend_from_slice(header.log_id.as_bytes());
     fields.extend_from_slice(&header.position.get().to_le_bytes());
@@ -73,7 +74,10 @@ pub(super) fn encode(header: &Header, state: &[u8]) -> Vec<u8> {
     fields.extend_from_slice(&checksum.to_le_bytes());
 
     let mut bytes = frame::encode(KIND, FORMAT, &fields);
-    assert!(bytes.len() <= HEADER_BYTES_MAX, "a reader finds the whole header where it looks for it");
+    assert!(
+        bytes.len() <= HEADER_BYTES_MAX,
+        "a reader finds the whole header where it looks for it"
+    );
     bytes.extend_from_slice(state);
     bytes
 }
@@ -94,7 +98,12 @@ pub(super) fn decode_header(bytes: &[u8]) -> Result<Found, Unreadable> {
         Err(FrameError::Kind { .. } | FrameError::Format { .. } | FrameError::Reserved) => {
             return Err(Unreadable::Foreign);
         }
-        Err(FrameError::Short { .. } | FrameError::Magic | FrameError::Length { .. } | FrameError::Checksum) => {
+        Err(
+            FrameError::Short { .. }
+            | FrameError::Magic
+            | FrameError::Length { .. }
+            | FrameError::Checksum,
+        ) => {
             return Err(Unreadable::Damaged);
         }
     };
@@ -117,7 +126,12 @@ fn decode_fields(fields: &[u8], header_bytes: usize) -> Option<Found> {
         return None;
     }
     Some(Found {
-        header: Header { log_id, stream: StreamName::new(aggregate_type, aggregate_id), version, position },
+        header: Header {
+            log_id,
+            stream: StreamName::new(aggregate_type, aggregate_id),
+            version,
+            position,
+        },
         header_bytes,
         state_bytes,
         fields_checksum,
