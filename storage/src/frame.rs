@@ -1,7 +1,8 @@
 //! The frame around private, rebuildable bytes: saved tables, index files, snapshots.
 //!
 //! Place on the data path: beside it. The log itself has a framing of its own (`record`); what stands in a frame can
-//! be lost, and is made again when [`decode`] refuses it. All numbers are little-endian.
+//! be lost, and is made again when [`decode`] refuses it. Other crates frame what they save beside the log in the same
+//! way; kinds below 256 are this crate's. All numbers are little-endian.
 //!
 //! | bytes | field | rule |
 //! |---|---|---|
@@ -26,11 +27,11 @@ const MAGIC: [u8; 8] = *b"RFFRAME\x1A";
 /// Bytes that the checksum covers in front of the payload.
 const CHECKED_BYTES: usize = 8 + 2 + 2 + 4 + 8;
 /// Bytes in front of the payload.
-pub(crate) const HEADER_BYTES: usize = CHECKED_BYTES + 4;
+pub const HEADER_BYTES: usize = CHECKED_BYTES + 4;
 
 /// Why bytes are no frame of the kind and format asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum FrameError {
+pub enum FrameError {
     /// Fewer bytes than a header has.
     #[error("{actual} bytes hold no frame")]
     Short {
@@ -72,8 +73,8 @@ pub(crate) enum FrameError {
     },
 }
 
-/// A frame around a copy of `payload`.
-pub(crate) fn encode(kind: u16, format: u16, payload: &[u8]) -> Vec<u8> {
+/// A frame around a copy of `payload`: [`HEADER_BYTES`] more than it.
+pub fn encode(kind: u16, format: u16, payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(HEADER_BYTES + payload.len());
     frame.extend_from_slice(&MAGIC);
     frame.extend_from_slice(&kind.to_le_bytes());
@@ -95,7 +96,7 @@ pub(crate) fn encode(kind: u16, format: u16, payload: &[u8]) -> Vec<u8> {
 ///
 /// # Errors
 /// One variant for each rule of the layout. The payload comes out only when all hold.
-pub(crate) fn decode(bytes: &[u8], kind: u16, format: u16) -> Result<(&[u8], usize), FrameError> {
+pub fn decode(bytes: &[u8], kind: u16, format: u16) -> Result<(&[u8], usize), FrameError> {
     let short = FrameError::Short {
         actual: bytes.len(),
     };
