@@ -58,6 +58,25 @@ fn whatever_fails_no_state_is_wrong_and_saving_goes_on() {
 }
 
 #[test]
+fn nothing_is_written_behind_a_write_that_failed() {
+    for kind in [FaultKind::Io, FaultKind::Short] {
+        let repo = FaultyRepo::new();
+        repo.inject(Fault {
+            at: 2,
+            only: Some(Operation::Write),
+            kind,
+        });
+        let store_before = store(&repo);
+        save(&store_before, 1, 1);
+        try_save(&store_before, 1, 2).unwrap_err();
+        save(&store_before, 1, 3);
+        let store_after = store(&repo);
+        assert_eq!(found(&store_after, 1, ANY, END), Some(3), "{kind:?}");
+        assert_eq!(found(&store_after, 1, 2, END), Some(1), "{kind:?}");
+    }
+}
+
+#[test]
 fn after_a_power_cut_at_any_operation_no_state_is_wrong_and_saving_goes_on() {
     let operations = operations_of_workload();
     let mut crashes = vec![Crash::DropUnsynced, Crash::KeepAll];
