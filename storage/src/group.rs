@@ -324,7 +324,7 @@ impl<'a> Group<'a> {
             .flat_map(|write| &write.events)
             .map(|event| &event.event_type)
             .collect();
-        let unknown = |of, name: &&Box<str>| self.type_of(of, name).is_none();
+        let unknown = |of, name: &str| self.type_of(of, name).is_none();
         let wanted = new_aggregates
             .iter()
             .filter(|name| unknown(TypeNameOf::Aggregate, name))

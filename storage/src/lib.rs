@@ -37,6 +37,8 @@
 //! ```
 
 mod append;
+mod archive;
+mod backup;
 mod chain;
 mod commit;
 mod durable;
@@ -62,14 +64,19 @@ mod read;
 mod record;
 mod recovery;
 pub mod repo;
+mod scrub;
 mod segment;
 mod shared;
+mod snapshot;
 mod state;
 mod time;
 mod transaction;
+mod verify;
 mod watermark;
 
 pub use append::{AppendError, AppendErrorKind};
+pub use archive::{ArchiveError, ArchiveReport};
+pub use backup::{BackupError, BackupReport, RestoreError, RestoreReport, restore};
 pub use event::{Event, EventRef, NewEvent, StreamName};
 pub use limits::*;
 pub use log::{Health, Log, LogOptions, Stats};
@@ -77,11 +84,15 @@ pub use open::{OpenError, OpenReport};
 pub use position::{Position, SegmentId, Version};
 pub use query::{Query, QueryItem};
 pub use read::{Direction, Order, ReadError, ReadRequest, Reader, StreamRange, TimeRange};
+pub use scrub::{ScrubCursor, ScrubProgress};
 pub use shared::{DamagedRange, LogState};
+pub use snapshot::{SNAPSHOT_BYTES_MAX, Snapshot, SnapshotError, SnapshotStats, SnapshotStore};
 pub use time::{Clock, SystemClock, Timestamp};
 pub use transaction::{
     Condition, EventReceipt, ExpectedVersion, Receipt, StreamTip, StreamWrite, Transaction,
 };
+
+pub use verify::{Problem, VerifyError, VerifyOptions, VerifyReport, verify};
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ use crate::record::TypeNameOf;
 use crate::repo::{FsRepo, Repo};
 use crate::shared::{DamagedRange, LogState, Shared};
 
+use crate::snapshot::SnapshotStore;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::transaction::{Receipt, StreamTip, Transaction};
 
@@ -102,7 +103,8 @@ pub struct Log {
     pub(crate) shared: Arc<Shared>,
     pub(crate) writer: Arc<Mutex<Writer>>,
     opened: OpenReport,
-
+    snapshots: SnapshotStore,
+    pub(crate) archive_folder: std::path::PathBuf,
     threads: Vec<JoinHandle<()>>,
     _lock: Option<DirectoryLock>,
 }
@@ -135,6 +137,10 @@ impl Log {
         };
         let snapshots = FsRepo::open(&folder.join(SNAPSHOT_FOLDER))
             .map_err(open::doing("opening the snapshots"))?;
+        let options = LogOptions {
+            archive: Some(archive_folder),
+            ..options
+        };
         Log::open_in(repo, archive, Arc::new(snapshots), options, Some(lock))
     }
 
@@ -146,13 +152,20 @@ impl Log {
         options: LogOptions,
         lock: Option<DirectoryLock>,
     ) -> Result<Log, OpenError> {
+        let archive_folder = options
+            .archive
+            .clone()
+            .unwrap_or_else(|| ARCHIVE_FOLDER.into());
         let opened = open::open(repo, archive, options)?;
         let shared = Arc::new(opened.shared);
         let writer = Arc::new(Mutex::new(opened.writer));
+        let snapshots = SnapshotStore::open(snapshots, shared.log_id);
         let mut log = Log {
             shared,
             writer,
             opened: opened.report,
+            snapshots,
+            archive_folder,
             threads: Vec::with_capacity(2),
             _lock: lock,
         };
@@ -323,6 +336,11 @@ impl Log {
     /// Begins to read one stream. A stream without events gives none.
     pub fn read_stream(&self, name: &StreamName, range: &StreamRange) -> Reader<'_> {
         Reader::of_stream(&self.shared, name, range)
+    }
+
+    /// Saved folds of single aggregates.
+    pub fn snapshots(&self) -> &SnapshotStore {
+        &self.snapshots
     }
 
     /// How the log fares.

@@ -27,7 +27,7 @@ use crate::time::Timestamp;
 use crate::transaction::StreamTip;
 use crate::watermark::{self, WatermarkWriter};
 
-pub(crate) use listing::{Listing, damaged_range};
+pub(crate) use listing::{Listed, Listing, damaged_range};
 
 /// Why a log cannot be opened at all.
 #[derive(Debug, thiserror::Error)]

@@ -134,6 +134,10 @@ struct Inner {
 
 impl Queue {
     /// Queues a request; gives it back with the reason when the log is closing or `pending_max` are waiting already.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the refused request goes back to be answered"
+    )]
     pub(crate) fn push(
         &self,
         request: Request,

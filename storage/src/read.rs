@@ -59,7 +59,8 @@ impl TimeRange {
         to: Timestamp::MAX,
     };
 
-    fn contains(&self, at: Timestamp) -> bool {
+    /// Whether `at` lies in it.
+    pub fn contains(&self, at: Timestamp) -> bool {
         self.from <= at && at <= self.to
     }
 }

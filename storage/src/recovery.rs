@@ -405,3 +405,12 @@ fn salvage<'a>(
     }));
     behind.into_iter().rev().for_each(visit);
 }
+
+/// The valid marker that ends right before `end`, if one does.
+pub(crate) fn marker_before(bytes: &[u8], end: usize, place: Place) -> Option<Commit> {
+    let start = end.checked_sub(record::COMMIT_BYTES)?;
+    match record::read(bytes.get(start..end)?, place.seed, place.first_position) {
+        Ok((Record::Commit(commit), _)) => Some(commit),
+        _ => None,
+    }
+}

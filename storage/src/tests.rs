@@ -1,4 +1,5 @@
 //! The log as a whole: against a model, through crashes, faults and damage.
 
 mod basics;
+mod model;
 mod support;

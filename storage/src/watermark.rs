@@ -21,7 +21,7 @@ const FORMAT: u32 = 1;
 const SLOT_BYTES: usize = 96;
 /// The slots lie in different pages, so that one torn page does not take both.
 const SLOT_OFFSETS: [u64; 2] = [0, 4096];
-const FILE_BYTES: u64 = 8192;
+const FILE_BYTES: usize = 8192;
 
 /// What was durable at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl WatermarkWriter {
             });
         }
         let file = repo.create(WATERMARK_FILE)?;
-        file.write_at(&[0; FILE_BYTES as usize], 0)?;
+        file.write_at(&[0; FILE_BYTES], 0)?;
         file.sync_data()?;
         repo.sync_folder()?;
         Ok(WatermarkWriter {

@@ -48,7 +48,6 @@ pub(crate) struct IndexIdentity {
 #[derive(Debug)]
 pub(crate) struct IndexFile {
     view: Arc<dyn View>,
-    identity: IndexIdentity,
     count: u32,
     occurred_bounds: Option<(Timestamp, Timestamp)>,
     sections: [Section; SECTIONS],
@@ -226,15 +225,10 @@ impl IndexFile {
         let occurred_bounds = (earliest <= latest).then_some((earliest, latest));
         Ok(IndexFile {
             view,
-            identity: found,
             count,
             occurred_bounds,
             sections,
         })
-    }
-
-    pub(crate) fn identity(&self) -> &IndexIdentity {
-        &self.identity
     }
 
     pub(crate) fn count(&self) -> u32 {
@@ -243,11 +237,6 @@ impl IndexFile {
 
     pub(crate) fn occurred_bounds(&self) -> Option<(Timestamp, Timestamp)> {
         self.occurred_bounds
-    }
-
-    /// Checks every section now.
-    pub(crate) fn verify(&self) -> Result<(), IndexDamaged> {
-        (0..SECTIONS).try_for_each(|section| self.section(section).map(|_| ()))
     }
 
     fn section(&self, which: usize) -> Result<&[u8], IndexDamaged> {
@@ -296,20 +285,6 @@ impl IndexFile {
         self.span_of(key, list).map(Some)
     }
 
-    /// Every stream that has events here, with the versions it has.
-    pub(crate) fn streams(
-        &self,
-    ) -> Result<impl Iterator<Item = Result<(u32, StreamSpan), IndexDamaged>> + '_, IndexDamaged>
-    {
-        Ok(self.section(STREAMS)?.chunks_exact(ROW_BYTES).map(|row| {
-            let key = u64_at(row, 0);
-            Ok((
-                as_u32((key >> 32) as usize),
-                self.span_of(key, u32_at(row, 8))?,
-            ))
-        }))
-    }
-
     #[expect(
         clippy::cast_possible_truncation,
         reason = "the low half of the key is the version"
@@ -320,13 +295,6 @@ impl IndexFile {
             first_version: Version::new(key as u32),
             count,
         })
-    }
-
-    /// The last ordinal of a stream that has events here.
-    pub(crate) fn last_of_stream(&self, stream: u32) -> Result<Option<u32>, IndexDamaged> {
-        let mut ordinals = Vec::new();
-        self.list(Key::Stream(stream), 0, u32::MAX, &mut ordinals)?;
-        Ok(ordinals.last().copied())
     }
 
     pub(crate) fn find_id(&self, id: Uuid, candidates: &mut Vec<u32>) -> Result<(), IndexDamaged> {

@@ -1,6 +1,7 @@
 //! Ascending lists of ordinals as bytes: the count, then the distance from each to the next, each as a LEB128 varint.
 
 /// Appends `value` as a varint.
+#[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
 pub(super) fn write_varint(bytes: &mut Vec<u8>, mut value: u32) {
     while value >= 0x80 {
         bytes.push((value & 0x7f) as u8 | 0x80);

@@ -1,13 +1,13 @@
-//! Events in the order in which they happened, across segments.
+//! Events in the order in which they happened: within a segment by its index, across segments through a heap.
 //!
-//! Each segment is sorted by its index; the segments are merged through a heap. A segment is only looked into when the
-//! merge reaches the span of time that its events lie in, so a page costs the segments of its own time.
+//! A segment is only looked into when the merge reaches the span of time that its events lie in, so a page costs the
+//! segments of its own time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use super::items::{Items, Step, matching, ordinal_bounds};
+use super::items::{Items, Step, ordinal_bounds};
 use super::{Direction, ReadError, TimeRange};
 use crate::matching::Matcher;
 use crate::names::Names;
@@ -16,6 +16,71 @@ use crate::record;
 use crate::repo::View;
 use crate::segment::{Segment, SegmentUnreadable};
 use crate::time::Timestamp;
+
+/// The times at which a segment's events happened, in order: the index gives the order, the records the times.
+pub(super) struct TimeOrder<'a> {
+    segment: &'a Segment,
+    bytes: &'a [u8],
+    /// `None`: the order of the log.
+    order: Option<Vec<u32>>,
+    count: u32,
+}
+
+impl<'a> TimeOrder<'a> {
+    pub(super) fn of(segment: &'a Segment, bytes: &'a [u8]) -> Result<Self, SegmentUnreadable> {
+        let (order, count) =
+            segment.with_index(|index| Ok((index.occurred_order()?, index.count())))?;
+        Ok(TimeOrder {
+            segment,
+            bytes,
+            order,
+            count,
+        })
+    }
+
+    fn ordinal(&self, rank: u32) -> u32 {
+        self.order
+            .as_ref()
+            .map_or(rank, |order| order[rank as usize])
+    }
+
+    /// When the event happened; one that was lost takes the time of the one before it, as the index has it.
+    fn time(&self, rank: u32) -> Result<Timestamp, SegmentUnreadable> {
+        for ordinal in (0..=self.ordinal(rank)).rev() {
+            let offset = self.segment.with_index(|index| index.offset(ordinal))?;
+            if let Some(time) = offset.and_then(|offset| occurred_at(self.bytes, offset)) {
+                return Ok(time);
+            }
+        }
+        Ok(Timestamp::MIN)
+    }
+
+    /// The ordinals of the events that happened in `range`, in the order in which they did: two binary searches.
+    pub(super) fn within(&self, range: TimeRange) -> Result<Vec<u32>, SegmentUnreadable> {
+        let from = self.rank_of(|time| time < range.from)?;
+        let to = self.rank_of(|time| time <= range.to)?;
+        Ok((from..to).map(|rank| self.ordinal(rank)).collect())
+    }
+
+    /// The first rank for which `before` no longer holds.
+    fn rank_of(&self, before: impl Fn(Timestamp) -> bool) -> Result<u32, SegmentUnreadable> {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if before(self.time(middle)?) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+}
+
+/// When the event whose record begins at `offset` says that it happened.
+fn occurred_at(bytes: &[u8], offset: u64) -> Option<Timestamp> {
+    record::peek_occurred_at(bytes.get(usize::try_from(offset).ok()?..)?)
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -33,40 +98,18 @@ pub(super) struct ByTime {
 #[derive(Debug)]
 struct Source {
     segment: Arc<Segment>,
-    opened: Option<(Arc<dyn View>, std::vec::IntoIter<(Timestamp, Step)>)>,
+    opened: Option<(Arc<dyn View>, std::vec::IntoIter<u32>)>,
 }
 
-/// What a source would give next, or the time before which it gives nothing. The smallest is taken first, so for reading
+/// What a source would give next, or the time before which it gives nothing. The smallest is taken first; for reading
 /// backwards times and positions are negated. A source not looked into comes before an event of the same time.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Head {
     time: i128,
     position: i128,
     source: usize,
-    step: Option<OrderedStep>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct OrderedStep(Step);
-
-impl PartialEq for OrderedStep {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ordinal == other.0.ordinal
-    }
-}
-
-impl Eq for OrderedStep {}
-
-impl PartialOrd for OrderedStep {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for OrderedStep {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.ordinal.cmp(&other.0.ordinal)
-    }
+    /// `None` for a source not looked into.
+    ordinal: Option<u32>,
 }
 
 impl ByTime {
@@ -88,8 +131,12 @@ impl ByTime {
         };
         for segment in segments {
             let (first, last) = ordinal_bounds(segment, bounds);
-            let span = segment.with_index(|index| Ok(index.occurred_bounds()))?;
-            let Some((earliest, latest)) = span.filter(|_| first <= last) else {
+            if first > last {
+                continue;
+            }
+            let Some((earliest, latest)) =
+                segment.with_index(|index| Ok(index.occurred_bounds()))?
+            else {
                 continue;
             };
             if latest < occurred.from || occurred.to < earliest {
@@ -108,7 +155,7 @@ impl ByTime {
                 time: by_time.key(nearest.micros().into()),
                 position: i128::MIN,
                 source,
-                step: None,
+                ordinal: None,
             }));
         }
         Ok(by_time)
@@ -122,30 +169,50 @@ impl ByTime {
     pub(super) fn advance(&mut self, names: &Names) -> Option<Result<Step, ReadError>> {
         loop {
             let Reverse(head) = self.heap.pop()?;
-            let Some(OrderedStep(step)) = head.step else {
-                if let Err(error) = self.open(head.source) {
-                    return Some(Err(error.into()));
-                }
-                self.push_next(head.source);
-                continue;
+            let found = match head.ordinal {
+                None => self
+                    .open(head.source)
+                    .and_then(|()| self.push_next(head.source))
+                    .map(|()| None),
+                Some(ordinal) => self.give(head.source, ordinal, names),
             };
-            self.push_next(head.source);
-            let segment = self.sources[head.source].segment.clone();
-            let items = match Items::list(segment, vec![step], Direction::Forward) {
-                Ok(items) => items?,
+            match found {
+                Ok(None) => {}
+                Ok(Some(step)) => return Some(Ok(step)),
                 Err(error) => return Some(Err(error.into())),
-            };
-            let matches = items.event(&step).is_none_or(|event| {
-                self.occurred.contains(event.occurred_at)
-                    && self
-                        .matcher
-                        .matches(&event, names.aggregate_type_of(event.stream))
-            });
-            if matches {
-                self.current = Some(items);
-                return Some(Ok(step));
             }
         }
+    }
+
+    /// The event that has come to the top, if it is one that was asked for.
+    fn give(
+        &mut self,
+        source: usize,
+        ordinal: u32,
+        names: &Names,
+    ) -> Result<Option<Step>, SegmentUnreadable> {
+        self.push_next(source)?;
+        let segment = self.sources[source].segment.clone();
+        let offset = segment.with_index(|index| index.offset(ordinal))?;
+        let step = Step {
+            ordinal,
+            offset,
+            last_lost: ordinal,
+        };
+        let Some(items) = Items::list(segment, vec![step], Direction::Forward)? else {
+            return Ok(None);
+        };
+        let matches = items.event(&step).is_none_or(|event| {
+            self.occurred.contains(event.occurred_at)
+                && self
+                    .matcher
+                    .matches(&event, names.aggregate_type_of(event.stream))
+        });
+        if !matches {
+            return Ok(None);
+        }
+        self.current = Some(items);
+        Ok(Some(step))
     }
 
     /// Looks into a segment: its matching events, sorted.
@@ -153,41 +220,70 @@ impl ByTime {
         let segment = &self.sources[source].segment;
         let (first, last) = ordinal_bounds(segment, self.bounds);
         let view = segment.bytes()?;
-        let time_of = |step: &Step| {
-            let at = usize::try_from(step.offset?).ok()?;
-            record::peek_occurred_at(view.bytes().get(at..)?)
+        let mut ordinals = if self.matcher.is_all() {
+            let mut ordinals = TimeOrder::of(segment, view.bytes())?.within(self.occurred)?;
+            ordinals.retain(|ordinal| (first..=last).contains(ordinal));
+            ordinals
+        } else {
+            self.sorted_matches(segment, view.bytes(), first, last)?
         };
-        let steps = matching(segment, &self.matcher, first, last)?;
-        let timed = steps
-            .into_iter()
-            .map(|step| (time_of(&step).unwrap_or(Timestamp::MIN), step));
-        let mut timed: Vec<(Timestamp, Step)> = timed
-            .filter(|(time, _)| self.occurred.contains(*time))
-            .collect();
-        // Mostly in order already, which this sort takes in one pass.
-        timed.sort_by_key(|(time, step)| (*time, step.ordinal));
         if self.direction == Direction::Backward {
-            timed.reverse();
+            ordinals.reverse();
         }
-        self.sources[source].opened = Some((view, timed.into_iter()));
+        self.sources[source].opened = Some((view, ordinals.into_iter()));
         Ok(())
     }
 
-    fn push_next(&mut self, source: usize) {
-        let Some((_, rest)) = &mut self.sources[source].opened else {
-            return;
+    /// A query's events are few against a segment's, so they are sorted by themselves.
+    fn sorted_matches(
+        &self,
+        segment: &Segment,
+        bytes: &[u8],
+        first: u32,
+        last: u32,
+    ) -> Result<Vec<u32>, SegmentUnreadable> {
+        let places = segment.with_index(|index| {
+            let ordinals = self.matcher.ordinals(index, first, last)?;
+            ordinals
+                .into_iter()
+                .map(|ordinal| Ok((ordinal, index.offset(ordinal)?)))
+                .collect::<Result<Vec<_>, _>>()
+        })?;
+        let timed = places.into_iter().map(|(ordinal, offset)| {
+            (
+                offset
+                    .and_then(|offset| occurred_at(bytes, offset))
+                    .unwrap_or(Timestamp::MIN),
+                ordinal,
+            )
+        });
+        let mut timed: Vec<_> = timed
+            .filter(|(time, _)| self.occurred.contains(*time))
+            .collect();
+        timed.sort_unstable();
+        Ok(timed.into_iter().map(|(_, ordinal)| ordinal).collect())
+    }
+
+    fn push_next(&mut self, source: usize) -> Result<(), SegmentUnreadable> {
+        let from = &mut self.sources[source];
+        let Some((view, rest)) = &mut from.opened else {
+            return Ok(());
         };
-        let Some((time, step)) = rest.next() else {
-            return;
+        let Some(ordinal) = rest.next() else {
+            return Ok(());
         };
-        let position = self.sources[source].segment.position(step.ordinal);
-        let head = Head {
+        let offset = from.segment.with_index(|index| index.offset(ordinal))?;
+        let time = offset
+            .and_then(|offset| occurred_at(view.bytes(), offset))
+            .unwrap_or(Timestamp::MIN);
+        let position = from.segment.position(ordinal);
+        self.heap.push(Reverse(Head {
             time: self.key(time.micros().into()),
             position: self.key(position.get().into()),
             source,
-            step: Some(OrderedStep(step)),
-        };
-        self.heap.push(Reverse(head));
+            ordinal: Some(ordinal),
+        }));
+        Ok(())
     }
 
     fn key(&self, value: i128) -> i128 {

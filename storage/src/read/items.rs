@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Direction, Selection};
+use super::by_time::TimeOrder;
+use super::{Direction, Selection, TimeRange};
 use crate::header::SEGMENT_HEADER_BYTES;
 use crate::index::Key;
 use crate::matching::Matcher;
@@ -54,14 +55,26 @@ impl Items {
             return Ok(None);
         }
         match selection {
-            Selection::Query { matcher, .. }
-                if matcher.is_all() && direction == Direction::Forward =>
-            {
-                Items::walk(segment, first, last)
-            }
-            Selection::Query { matcher, .. } => {
-                let steps = matching(&segment, matcher, first, last)?;
-                Items::list(segment, steps, direction)
+            Selection::Query { matcher, occurred } => {
+                let in_time = match occurred {
+                    Some(range) => in_time(&segment, *range)?,
+                    None => None,
+                };
+                match in_time {
+                    None if matcher.is_all() && direction == Direction::Forward => {
+                        Items::walk(segment, first, last)
+                    }
+                    None => {
+                        let steps = matching(&segment, matcher, first, last)?;
+                        Items::list(segment, steps, direction)
+                    }
+                    Some(ordinals) if ordinals.is_empty() => Ok(None),
+                    Some(ordinals) => {
+                        let mut steps = matching(&segment, matcher, first, last)?;
+                        steps.retain(|step| ordinals.binary_search(&step.ordinal).is_ok());
+                        Items::list(segment, steps, direction)
+                    }
+                }
             }
             Selection::Stream { number, from, to } => {
                 if segment
@@ -226,6 +239,23 @@ pub(super) fn matching(
             })
             .collect()
     })
+}
+
+/// The ordinals of the events that happened in `range`, ascending; `None` when all of the segment's did.
+fn in_time(segment: &Segment, range: TimeRange) -> Result<Option<Vec<u32>>, SegmentUnreadable> {
+    let Some((earliest, latest)) = segment.with_index(|index| Ok(index.occurred_bounds()))? else {
+        return Ok(Some(Vec::new()));
+    };
+    if latest < range.from || range.to < earliest {
+        return Ok(Some(Vec::new()));
+    }
+    if range.contains(earliest) && range.contains(latest) {
+        return Ok(None);
+    }
+    let view = segment.bytes()?;
+    let mut ordinals = TimeOrder::of(segment, view.bytes())?.within(range)?;
+    ordinals.sort_unstable();
+    Ok(Some(ordinals))
 }
 
 fn steps_of(

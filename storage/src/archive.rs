@@ -1,0 +1,89 @@
+//! Old sealed segments on another disk: moved, still read, still part of the chain.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::log::Log;
+use crate::position::Position;
+use crate::read::position_at;
+use crate::repo::{FsRepo, Repo};
+use crate::segment::{Segment, SegmentUnreadable, index_file, segment_file};
+use crate::time::Timestamp;
+
+/// What was moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ArchiveReport {
+    /// How many segments.
+    pub segments: u64,
+    /// Their bytes, indexes included.
+    pub bytes: u64,
+    /// The last position that now lies in the archive; [`Position::START`] when nothing was moved.
+    pub last_position: Position,
+}
+
+/// Why segments could not be moved. Those moved before it stay moved; none is lost.
+#[derive(Debug, thiserror::Error)]
+#[error("segments cannot be archived")]
+pub struct ArchiveError(#[from] io::Error);
+
+impl Log {
+    /// Moves the sealed segments whose events were all recorded before `before` to the archive folder of
+    /// [`LogOptions`](crate::LogOptions). They are read from there; opening needs the folder in its place.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn archive(&self, before: Timestamp) -> Result<ArchiveReport, ArchiveError> {
+        let target: Arc<dyn Repo> = Arc::new(FsRepo::open(&self.archive_folder)?);
+        let unreadable = |error: SegmentUnreadable| error.source;
+        let last = position_at(&self.shared, before.plus_micros(-1)).map_err(unreadable)?;
+        self.settle();
+        let mut report = ArchiveReport::default();
+        for segment in self.shared.segments().iter() {
+            let Some(segment_last) = segment
+                .last_position()
+                .filter(|&segment_last| segment_last <= last)
+            else {
+                break;
+            };
+            if segment.repo().path("") == target.path("") {
+                continue;
+            }
+            report.bytes += move_segment(segment, &target)?;
+            report.segments += 1;
+            report.last_position = segment_last;
+        }
+        Ok(report)
+    }
+}
+
+/// Copies a segment and its index, durably, and only then removes them. A crash in between leaves both copies, which is
+/// the same log.
+fn move_segment(segment: &Segment, target: &Arc<dyn Repo>) -> io::Result<u64> {
+    let source = segment.repo();
+    let mut bytes = 0;
+    let names = [segment_file(segment.id), index_file(segment.id)];
+    for name in &names {
+        let file = match source.open(name) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && *name != names[0] => continue,
+            Err(error) => return Err(error),
+        };
+        let view = file.view(file.len()?, 0)?;
+        let temporary = format!("{name}.new");
+        let copy = target.create(&temporary)?;
+        copy.write_at(view.bytes(), 0)?;
+        copy.sync_data()?;
+        target.rename(&temporary, name)?;
+        bytes += view.bytes().len() as u64;
+    }
+    target.sync_folder()?;
+    segment.moved_to(target.clone());
+    for name in &names {
+        match source.remove(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    source.sync_folder()?;
+    Ok(bytes)
+}

@@ -1,0 +1,96 @@
+//! The slow check of a log that is in use: a segment at a time, from the first to the last, again and again.
+
+use crate::chain;
+use crate::header::SEGMENT_HEADER_BYTES;
+use crate::log::Log;
+use crate::open::damaged_range;
+use crate::position::{Position, SegmentId};
+use crate::read::ReadError;
+use crate::record;
+use crate::recovery::{self, Found};
+use crate::shared::DamagedRange;
+
+/// How far a scrub has got. The default begins at the first segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScrubCursor {
+    looked_at: u64,
+}
+
+/// What one step looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScrubProgress {
+    /// The segment.
+    pub segment: SegmentId,
+    /// Bytes read: what the caller's pace should be measured by.
+    pub bytes: u64,
+    /// The first position behind the segment.
+    pub next: Position,
+    /// Segments left in this round; 0 when the next step begins again at the first.
+    pub left: u64,
+    /// What does not verify. It is in [`Health`](crate::Health) as well.
+    pub damage: Vec<DamagedRange>,
+}
+
+impl Log {
+    /// Checks the records and the chain of the next segment, up to what is durable, and moves the cursor behind it. What
+    /// is damaged is noted in the log's health; the rest keeps serving.
+    ///
+    /// # Errors
+    /// [`ReadError::Unreadable`] when the segment's file cannot be read; the cursor has moved on all the same.
+    pub fn scrub(&self, cursor: &mut ScrubCursor) -> Result<ScrubProgress, ReadError> {
+        let segments = self.shared.segments();
+        let at = usize::try_from(cursor.looked_at).unwrap_or(usize::MAX);
+        let at = if at < segments.len() { at } else { 0 };
+        let segment = &segments[at];
+        cursor.looked_at = at as u64 + 1;
+        // The position is read before the bytes: all of it is in them.
+        let known = segment
+            .last_position()
+            .unwrap_or_else(|| self.durable_position());
+        let view = segment.bytes()?;
+        let bytes = view.bytes();
+        let mut damage = Vec::new();
+        let mut chain = segment.place.chain;
+        let from = SEGMENT_HEADER_BYTES.min(bytes.len());
+        let scan = recovery::scan(
+            bytes,
+            from,
+            segment.place,
+            known,
+            &mut |found| match found {
+                Found::Group { start, end, commit } => {
+                    let linked = chain::link(&chain, &bytes[start..end - record::COMMIT_BYTES]);
+                    if linked != commit.chain {
+                        damage.push(DamagedRange {
+                            segment: segment.id,
+                            offsets: (start as u64, end as u64),
+                            positions: None,
+                        });
+                    }
+                    chain = commit.chain;
+                }
+                Found::Damage(found) => {
+                    damage.push(damaged_range(segment.id, &found));
+                    if let Some(commit) = recovery::marker_before(bytes, found.end, segment.place) {
+                        chain = commit.chain;
+                    }
+                }
+                _ => {}
+            },
+        );
+        damage
+            .iter()
+            .for_each(|found| self.shared.note_damage(found.clone()));
+        let left = (segments.len() - 1 - at) as u64;
+        if left == 0 {
+            *cursor = ScrubCursor::default();
+        }
+        Ok(ScrubProgress {
+            segment: segment.id,
+            bytes: bytes.len() as u64,
+            next: scan.next,
+            left,
+            damage,
+        })
+    }
+}

@@ -1,0 +1,418 @@
+//! Checking everything: every record, the chain, the order, the indexes and the saved tables, and what was acknowledged.
+//!
+//! Reads only; what it finds is what [`Log::open`](crate::Log::open) would find, and more, since opening does not read
+//! sealed segments. A torn group at the end is no problem: it was never acknowledged.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::chain;
+use crate::header::SEGMENT_HEADER_BYTES;
+use crate::index::{self, MemoryIndex};
+use crate::lock::{DirectoryLock, LockError};
+use crate::log::ARCHIVE_FOLDER;
+use crate::names::Names;
+use crate::open::{Listed, Listing, OpenError, damaged_range};
+use crate::position::{Position, SegmentId, Version};
+use crate::record::{Chain, EventRecord};
+use crate::recovery::{self, Found, Place, Scan, Tail};
+use crate::repo::{FsRepo, Repo, View};
+use crate::segment::{index_file, index_found, segment_file};
+use crate::state::{self, StateIdentity, Tables, state_file};
+use crate::time::Timestamp;
+use crate::watermark;
+
+/// What to verify beyond the log itself.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyOptions {
+    /// Ids of events that were acknowledged and must be there.
+    pub acknowledged: Vec<Uuid>,
+    /// Where archived segments lie; the folder `archive` in the log's folder where none is given.
+    pub archive: Option<std::path::PathBuf>,
+}
+
+/// What does not agree, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file.
+    pub file: String,
+    /// What is wrong, with offsets and positions.
+    pub what: String,
+}
+
+/// What a log's folder holds.
+#[derive(Clone, Debug)]
+pub struct VerifyReport {
+    /// The log's identity.
+    pub log_id: Uuid,
+    /// Events that verify.
+    pub events: u64,
+    /// SHA-256 over the position and the record of each of them, in order.
+    pub digest: [u8; 32],
+    /// The position up to which the log reaches, lost events included.
+    pub head: Position,
+    /// The chain at the end.
+    pub chain: [u8; 32],
+    /// Segments looked at.
+    pub segments: u64,
+    /// Bytes of records looked at.
+    pub bytes: u64,
+    /// Bytes of a group that was never acknowledged; opening cuts it.
+    pub torn_bytes: u64,
+    /// Empty when all is well.
+    pub problems: Vec<Problem>,
+    /// Acknowledged events that are not there.
+    pub missing: Vec<Uuid>,
+}
+
+/// Why nothing can be said.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// There is no log in the folder.
+    #[error("there is no log in this folder")]
+    NoLog,
+    /// See [`OpenError`].
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The file system refuses.
+    #[error("the log cannot be read")]
+    Io(#[from] io::Error),
+}
+
+/// Verifies the log in `folder`, which no process may have open.
+///
+/// # Errors
+/// When there is no log, when it is in use, or when the file system refuses. What is wrong with the log's bytes is not an
+/// error but in the report.
+pub fn verify(folder: &Path, options: &VerifyOptions) -> Result<VerifyReport, VerifyError> {
+    if !folder.is_dir() {
+        return Err(VerifyError::NoLog);
+    }
+    let _lock = DirectoryLock::acquire(folder).map_err(|error| match error {
+        LockError::Held { by, .. } => OpenError::Locked { by },
+        LockError::Io { source, .. } => OpenError::Io {
+            doing: "locking the folder",
+            source,
+        },
+    })?;
+    let repo: Arc<dyn Repo> = Arc::new(FsRepo::open(folder)?);
+    let archive_folder = options
+        .archive
+        .clone()
+        .unwrap_or_else(|| folder.join(ARCHIVE_FOLDER));
+    let archive: Option<Arc<dyn Repo>> = if archive_folder.is_dir() {
+        Some(Arc::new(FsRepo::open(&archive_folder)?))
+    } else {
+        None
+    };
+    verify_in(&repo, archive.as_ref(), options)
+}
+
+/// Verifies the log in `repo`.
+pub(crate) fn verify_in(
+    repo: &Arc<dyn Repo>,
+    archive: Option<&Arc<dyn Repo>>,
+    options: &VerifyOptions,
+) -> Result<VerifyReport, VerifyError> {
+    let watermark = watermark::read(&**repo)?;
+    let listing = Listing::read(repo, archive, &watermark)?;
+    if listing.segments.is_empty() {
+        return Err(VerifyError::NoLog);
+    }
+    let mut verifier = Verifier::new(&listing, options);
+    for damage in &listing.damage {
+        let what = format!(
+            "the header of segment {} is damaged, or the file is missing",
+            damage.segment
+        );
+        verifier.problems.push(Problem {
+            file: segment_file(damage.segment),
+            what,
+        });
+    }
+    for (at, listed) in listing.segments.iter().enumerate() {
+        verifier.segment(&listing, at, listed)?;
+    }
+    if let watermark::Found::Valid(watermark) = &watermark
+        && watermark.position == verifier.head
+        && watermark.chain != verifier.chain
+    {
+        let what = format!(
+            "the chain at position {} is not the one that was durable there",
+            watermark.position
+        );
+        verifier.problems.push(Problem {
+            file: watermark::WATERMARK_FILE.to_owned(),
+            what,
+        });
+    }
+    Ok(verifier.report(listing.log_id))
+}
+
+struct Verifier {
+    names: Arc<Names>,
+    digest: Sha256,
+    events: u64,
+    bytes: u64,
+    torn_bytes: u64,
+    head: Position,
+    chain: Chain,
+    recorded_last: Timestamp,
+    versions: Vec<Version>,
+    acknowledged: HashSet<Uuid>,
+    /// Saved tables, and the position behind what they cover: each must know all events below.
+    states: Vec<(Tables, Position, String)>,
+    problems: Vec<Problem>,
+    segments: u64,
+}
+
+impl Verifier {
+    fn new(listing: &Listing, options: &VerifyOptions) -> Self {
+        let chain = listing
+            .segments
+            .first()
+            .map_or_else(|| chain::start(listing.log_id), |first| first.header.chain);
+        Verifier {
+            names: Arc::new(Names::new()),
+            digest: Sha256::new(),
+            events: 0,
+            bytes: 0,
+            torn_bytes: 0,
+            head: Position::START,
+            chain,
+            recorded_last: Timestamp::MIN,
+            versions: Vec::new(),
+            acknowledged: options.acknowledged.iter().copied().collect(),
+            states: Vec::new(),
+            problems: Vec::new(),
+            segments: 0,
+        }
+        .with_states(listing)
+    }
+
+    /// Reads the saved tables first, so that each event can be looked up in them as it comes by.
+    fn with_states(mut self, listing: &Listing) -> Self {
+        for pair in listing.segments.windows(2) {
+            let (covered, next) = (&pair[0].header, &pair[1].header);
+            let file = state_file(covered.segment);
+            let Ok(view) = pair[1]
+                .repo
+                .open(&file)
+                .and_then(|file| file.view(file.len()?, 0))
+            else {
+                continue;
+            };
+            let identity = StateIdentity {
+                log_id: listing.log_id,
+                segment: covered.segment,
+                next: next.first_position,
+                chain: next.chain,
+            };
+            match state::matches(view.bytes(), &identity) {
+                Some(tables) => self.states.push((tables, next.first_position, file)),
+                None => self.problem(file, "the saved tables are damaged or not of this log"),
+            }
+        }
+        self
+    }
+
+    fn problem(&mut self, file: String, what: impl Into<String>) {
+        self.problems.push(Problem {
+            file,
+            what: what.into(),
+        });
+    }
+
+    fn segment(
+        &mut self,
+        listing: &Listing,
+        at: usize,
+        listed: &Listed,
+    ) -> Result<(), VerifyError> {
+        let id = listed.header.segment;
+        let next = listing.segments.get(at + 1).map(|next| &next.header);
+        let known = next.map_or(listing.known, |next| next.first_position.previous());
+        let view: Option<Arc<dyn View>> = match listed
+            .repo
+            .open(&segment_file(id))
+            .and_then(|file| file.view(file.len()?, 0))
+        {
+            Ok(view) => Some(view),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        let bytes = view.as_ref().map_or(&[][..], |view| view.bytes());
+        if listed.header.chain != self.chain {
+            self.problem(
+                segment_file(id),
+                "the segment does not continue the chain of the one before it",
+            );
+        }
+        let place = listed.header.place();
+        let (index, scan) = self.records(id, bytes, place, known);
+        self.segments += 1;
+        self.bytes += scan.end.saturating_sub(SEGMENT_HEADER_BYTES) as u64;
+        self.head = scan.next.previous();
+        // A damaged segment's own chain is broken; the next one is held to what its header says.
+        self.chain = if scan.damaged {
+            next.map_or(scan.chain, |next| next.chain)
+        } else {
+            scan.chain
+        };
+        if let Tail::Torn { bytes } = scan.tail {
+            if next.is_some() {
+                self.problem(
+                    segment_file(id),
+                    format!(
+                        "{bytes} bytes follow the last group, at offset {}",
+                        scan.end
+                    ),
+                );
+            }
+            self.torn_bytes += bytes as u64;
+        }
+        if let Some(next) = next {
+            if next.first_position != scan.next {
+                let what = format!(
+                    "the segment ends before position {}, the next one begins at {}",
+                    scan.next, next.first_position
+                );
+                self.problem(segment_file(id), what);
+            }
+            if !scan.damaged {
+                self.index(id, listed, &index, next.chain, listing.log_id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds a segment's records against the chain, the order, and what was acknowledged.
+    fn records(
+        &mut self,
+        id: SegmentId,
+        bytes: &[u8],
+        place: Place,
+        known: Position,
+    ) -> (MemoryIndex, Scan) {
+        let mut index = MemoryIndex::new();
+        let mut chain = place.chain;
+        let names = self.names.clone();
+        let from = SEGMENT_HEADER_BYTES.min(bytes.len());
+        let scan = recovery::scan(bytes, from, place, known, &mut |found| {
+            index_found(&mut index, &names, place, &found);
+            match found {
+                Found::Event {
+                    position,
+                    offset,
+                    event,
+                } => self.event(id, position, offset, &event),
+                Found::Group { start, end, commit } => {
+                    let linked =
+                        chain::link(&chain, &bytes[start..end - crate::record::COMMIT_BYTES]);
+                    if linked != commit.chain {
+                        self.problem(
+                            segment_file(id),
+                            format!("the hash chain breaks in the group at offset {start}"),
+                        );
+                    }
+                    chain = commit.chain;
+                }
+                Found::Damage(damage) => {
+                    self.problem(segment_file(id), damaged_range(id, &damage).to_string());
+                    // The chain cannot be followed through damage; it is taken up again at the next marker.
+                    if let Some(commit) = recovery::marker_before(bytes, damage.end, place) {
+                        chain = commit.chain;
+                    }
+                }
+                Found::StreamName { .. } | Found::TypeName { .. } => {}
+            }
+        });
+        (index, scan)
+    }
+
+    fn event(&mut self, id: SegmentId, position: Position, offset: usize, event: &EventRecord<'_>) {
+        self.events += 1;
+        self.digest.update(position.get().to_le_bytes());
+        self.digest.update(event.bytes);
+        self.acknowledged.remove(&event.id);
+        if event.recorded_at <= self.recorded_last {
+            self.problem(segment_file(id), format!("the event at position {position}, offset {offset}, was recorded before the one before it"));
+        }
+        self.recorded_last = event.recorded_at;
+        let stream = event.stream as usize;
+        if self.versions.len() <= stream {
+            self.versions.resize(stream + 1, Version::NONE);
+        }
+        // Behind lost events of its stream a version may be higher than the next, never lower.
+        let expected = self.versions[stream].next();
+        if expected.is_none_or(|expected| {
+            event.version < expected || event.version > expected && self.problems.is_empty()
+        }) {
+            self.problem(segment_file(id), format!("the event at position {position}, offset {offset}, does not follow in its stream"));
+        }
+        self.versions[stream] = event.version;
+        let unknown = self.states.iter().filter(|(tables, next, _)| {
+            position < *next && !tables.ids.might_contain(event.id.as_u128())
+        });
+        let files: Vec<String> = unknown.map(|(_, _, file)| file.clone()).collect();
+        for file in files {
+            self.problem(
+                file,
+                format!("the saved tables do not know the event at position {position}"),
+            );
+        }
+    }
+
+    /// Compares a sealed segment's index file, where there is one, with what the segment says.
+    fn index(
+        &mut self,
+        id: SegmentId,
+        listed: &Listed,
+        index: &MemoryIndex,
+        chain: Chain,
+        log_id: Uuid,
+    ) {
+        let file = index_file(id);
+        let Ok(view) = listed
+            .repo
+            .open(&file)
+            .and_then(|file| file.view(file.len()?, 0))
+        else {
+            return;
+        };
+        let identity = index::IndexIdentity {
+            log_id,
+            segment: id,
+            first_position: listed.header.first_position,
+            chain,
+        };
+        if view.bytes() != index::encode(index, &identity) {
+            self.problem(
+                file,
+                "the index does not agree with its segment; remove it and it is made again",
+            );
+        }
+    }
+
+    fn report(self, log_id: Uuid) -> VerifyReport {
+        let mut missing: Vec<Uuid> = self.acknowledged.into_iter().collect();
+        missing.sort_unstable();
+        VerifyReport {
+            log_id,
+            events: self.events,
+            digest: self.digest.finalize().into(),
+            head: self.head,
+            chain: self.chain,
+            segments: self.segments,
+            bytes: self.bytes,
+            torn_bytes: self.torn_bytes,
+            problems: self.problems,
+            missing,
+        }
+    }
+}
