@@ -1,7 +1,7 @@
 //! From JSON to the log: several events as one transaction.
 
 use serde::Deserialize;
-use storage::limits::QUERY_CLAUSES_MAX;
+use storage::QUERY_CLAUSES_MAX;
 use storage::{
     Condition, ExpectedVersion, Position, Query, QueryItem, StreamName, StreamWrite, Transaction,
 };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use storage::limits::{
+use storage::{
     AGGREGATE_ID_BYTES_MAX, METADATA_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, TYPE_NAME_BYTES_MAX,
 };
 use storage::{ExpectedVersion, NewEvent, StreamName, Timestamp};

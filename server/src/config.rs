@@ -1,0 +1,262 @@
+//! What an operator can set, and where the settings come from.
+//!
+//! Each option has a key (`http.page_limit_max`), which is its name in the TOML file and behind `--set`; its variable in
+//! the environment is the key in capitals behind `RAILFLEET_` (`RAILFLEET_HTTP_PAGE_LIMIT_MAX`). Some have names of the
+//! old system's guide beside it. Flags win over the environment, the environment over the file, the file over the
+//! defaults. One table ([`OPTIONS`]) says all of this; the documentation is made from it ([`markdown`]).
+//!
+//! A key that does not exist is refused by name: a misspelled limit must not be a limit that is not there.
+
+mod options;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use options::{OPTIONS, OptionSpec, markdown};
+pub use sources::{ConfigError, Sources, unknown_variables};
+
+/// The file that is read when `--config` names none.
+pub const FILE_NAME: &str = "railfleet.toml";
+
+/// Everything that can be set, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The data folder: `log/`, `projections/`, `keys/`, `railfleet.toml`.
+    pub data: PathBuf,
+    /// Where to listen, `HOST:PORT`.
+    pub listen: String,
+    /// The listener and the limits of requests.
+    pub http: HttpConfig,
+    /// Accounts and tokens.
+    pub auth: AuthConfig,
+    /// What is written to standard error.
+    pub logs: LogsConfig,
+    /// The event log.
+    pub events: EventsConfig,
+    /// Tablets.
+    pub sync: SyncConfig,
+    /// Predictors.
+    pub ml: MlConfig,
+    /// Figures and dashboards.
+    pub analytics: AnalyticsConfig,
+}
+
+/// The listener and the limits of requests.
+#[derive(Clone, Debug)]
+#[expect(
+    missing_docs,
+    reason = "each field is described in the table of options"
+)]
+pub struct HttpConfig {
+    pub connections_max: usize,
+    pub connections_per_address_max: usize,
+    pub header_read_timeout: Duration,
+    pub header_bytes_max: usize,
+    pub body_read_timeout: Duration,
+    pub body_bytes_max: usize,
+    pub batch_bytes_max: usize,
+    pub batch_events_max: usize,
+    pub request_timeout: Duration,
+    pub shutdown_timeout: Duration,
+    pub page_limit_max: usize,
+    pub count_max: u64,
+    pub wait_default: Duration,
+    pub wait_max: Duration,
+    pub reads_max: usize,
+    pub subscribers_max: usize,
+    pub heartbeat: Duration,
+    pub compression: bool,
+    pub compression_bytes_min: u16,
+    pub cors_origins: Vec<String>,
+    pub access_log: bool,
+}
+
+/// Accounts and tokens.
+#[derive(Clone)]
+#[expect(
+    missing_docs,
+    reason = "each field is described in the table of options"
+)]
+pub struct AuthConfig {
+    pub open_registration: bool,
+    pub access_lifetime: Duration,
+    pub refresh_lifetime: Duration,
+    pub issuer: String,
+    pub signing_key: Option<String>,
+    pub password_chars_min: usize,
+    pub argon2_memory_kib: u32,
+    pub argon2_passes: u32,
+    pub argon2_lanes: u32,
+    pub login_attempts_free: u32,
+}
+
+/// The key stays out of whatever prints a configuration.
+impl std::fmt::Debug for AuthConfig {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("AuthConfig")
+            .field("open_registration", &self.open_registration)
+            .field("issuer", &self.issuer)
+            .field("signing_key", &self.signing_key.as_ref().map(|_| "set"))
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is written to standard error.
+#[derive(Clone, Debug)]
+#[expect(
+    missing_docs,
+    reason = "each field is described in the table of options"
+)]
+pub struct LogsConfig {
+    pub level: String,
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The event log.
+#[derive(Clone, Debug)]
+#[expect(
+    missing_docs,
+    reason = "each field is described in the table of options"
+)]
+pub struct EventsConfig {
+    pub retention_days: u32,
+    pub data_bytes_max: usize,
+    pub segment_bytes_max: u64,
+    pub scrub_bytes_per_minute: u64,
+}
+
+/// Tablets.
+#[derive(Clone, Debug)]
+#[expect(
+    missing_docs,
+    reason = "each field is described in the table of options"
+)]
+pub struct SyncConfig {
+    pub enabled: bool,
+    pub batch_size: usize,
+}
+
+/// Predictors.
+#[derive(Clone, Debug)]
+#[expect(
+    missing_docs,
+    reason = "each field is described in the table of options"
+)]
+pub struct MlConfig {
+    pub models_path: Option<PathBuf>,
+    pub predictions_enabled: bool,
+}
+
+/// Figures and dashboards.
+#[derive(Clone, Debug)]
+#[expect(
+    missing_docs,
+    reason = "each field is described in the table of options"
+)]
+pub struct AnalyticsConfig {
+    pub cache_ttl: Duration,
+}
+
+impl Config {
+    /// The defaults for this data folder.
+    pub fn new(data: &Path) -> Self {
+        let mut config = Config::unset(data);
+        for option in OPTIONS {
+            let result = (option.set)(&mut config, option.default);
+            debug_assert!(result.is_ok(), "the default of {} is valid", option.key);
+        }
+        config
+    }
+
+    /// Where the event log lies.
+    pub fn log_folder(&self) -> PathBuf {
+        self.data.join("log")
+    }
+
+    /// Where the read models' checkpoints lie.
+    pub fn projections_folder(&self) -> PathBuf {
+        self.data.join("projections")
+    }
+
+    /// Where keys lie.
+    pub fn keys_folder(&self) -> PathBuf {
+        self.data.join("keys")
+    }
+
+    /// Every field at its type's zero, to be set by the table of options.
+    fn unset(data: &Path) -> Self {
+        Config {
+            data: data.to_owned(),
+            listen: String::new(),
+            http: HttpConfig {
+                connections_max: 0,
+                connections_per_address_max: 0,
+                header_read_timeout: Duration::ZERO,
+                header_bytes_max: 0,
+                body_read_timeout: Duration::ZERO,
+                body_bytes_max: 0,
+                batch_bytes_max: 0,
+                batch_events_max: 0,
+                request_timeout: Duration::ZERO,
+                shutdown_timeout: Duration::ZERO,
+                page_limit_max: 0,
+                count_max: 0,
+                wait_default: Duration::ZERO,
+                wait_max: Duration::ZERO,
+                reads_max: 0,
+                subscribers_max: 0,
+                heartbeat: Duration::ZERO,
+                compression: false,
+                compression_bytes_min: 0,
+                cors_origins: Vec::new(),
+                access_log: false,
+            },
+            auth: AuthConfig {
+                open_registration: false,
+                access_lifetime: Duration::ZERO,
+                refresh_lifetime: Duration::ZERO,
+                issuer: String::new(),
+                signing_key: None,
+                password_chars_min: 0,
+                argon2_memory_kib: 0,
+                argon2_passes: 0,
+                argon2_lanes: 0,
+                login_attempts_free: 0,
+            },
+            logs: LogsConfig {
+                level: String::new(),
+                format: LogFormat::Text,
+            },
+            events: EventsConfig {
+                retention_days: 0,
+                data_bytes_max: 0,
+                segment_bytes_max: 0,
+                scrub_bytes_per_minute: 0,
+            },
+            sync: SyncConfig {
+                enabled: false,
+                batch_size: 0,
+            },
+            ml: MlConfig {
+                models_path: None,
+                predictions_enabled: false,
+            },
+            analytics: AnalyticsConfig {
+                cache_ttl: Duration::ZERO,
+            },
+        }
+    }
+}

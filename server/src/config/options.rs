@@ -1,0 +1,442 @@
+//! The table of options: name, old names, default, meaning, and how its text becomes a setting.
+
+use std::fmt::Write as _;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{Config, LogFormat};
+
+/// One option.
+#[derive(Debug)]
+pub struct OptionSpec {
+    /// Its name in the file and behind `--set`.
+    pub key: &'static str,
+    /// Other variables of the environment that set it, from the old system's guide.
+    pub old_names: &'static [&'static str],
+    /// What it is when nobody sets it, as text.
+    pub default: &'static str,
+    /// What it does, its unit and range, in a sentence.
+    pub about: &'static str,
+    /// Checks the text and stores the value; the error says what is allowed.
+    pub set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+impl OptionSpec {
+    /// Its variable in the environment.
+    pub fn variable(&self) -> String {
+        format!(
+            "RAILFLEET_{}",
+            self.key.to_ascii_uppercase().replace('.', "_")
+        )
+    }
+}
+
+macro_rules! option {
+    ($key:literal $(, old [$($old:literal),+])?, $default:literal, $about:literal, |$config:ident, $text:ident| $set:expr) => {
+        OptionSpec {
+            key: $key,
+            old_names: &[$($($old),+)?],
+            default: $default,
+            about: $about,
+            set: |$config, $text| { $set; Ok(()) },
+        }
+    };
+}
+
+/// Every option, in the order in which they are documented.
+pub const OPTIONS: &[OptionSpec] = &[
+    option!(
+        "listen",
+        "127.0.0.1:8000",
+        "Where to listen, HOST:PORT. Loopback unless set otherwise.",
+        |config, text| config.listen = address(text)?
+    ),
+    option!(
+        "http.connections_max",
+        "1024",
+        "Connections at a time; one more is answered with 503 and closed. 1 to 100,000.",
+        |config, text| config.http.connections_max = number(text, 1..=100_000)?
+    ),
+    option!(
+        "http.connections_per_address_max",
+        "1024",
+        "Connections at a time from one address. 1 to 100,000.",
+        |config, text| config.http.connections_per_address_max = number(text, 1..=100_000)?
+    ),
+    option!(
+        "http.header_read_timeout_s",
+        "10",
+        "Seconds for a request's head to arrive, and for a kept connection to be used again. 1 to 600.",
+        |config, text| config.http.header_read_timeout = seconds(text, 1..=600)?
+    ),
+    option!(
+        "http.header_bytes_max",
+        "32768",
+        "Bytes of a request's head; a longer one is answered with 431. 8,192 to 1,048,576.",
+        |config, text| config.http.header_bytes_max = number(text, 8_192..=1_048_576)?
+    ),
+    option!(
+        "http.body_read_timeout_s",
+        "30",
+        "Seconds for a request's body to arrive. 1 to 3,600.",
+        |config, text| config.http.body_read_timeout = seconds(text, 1..=3_600)?
+    ),
+    option!(
+        "http.body_bytes_max",
+        "2097152",
+        "Bytes of a request's body. 1,024 to 67,108,864.",
+        |config, text| config.http.body_bytes_max = number(text, 1_024..=67_108_864)?
+    ),
+    option!(
+        "http.batch_bytes_max",
+        "67108864",
+        "Bytes of the body of a batch. 1,024 to 1,073,741,824.",
+        |config, text| config.http.batch_bytes_max = number(text, 1_024..=1_073_741_824)?
+    ),
+    option!(
+        "http.batch_events_max",
+        "10000",
+        "Events in a batch, which is one transaction. 1 to 10,000.",
+        |config, text| config.http.batch_events_max = number(text, 1..=10_000)?
+    ),
+    option!(
+        "http.request_timeout_s",
+        "60",
+        "Seconds until a request without an answer is given up with 503. 1 to 3,600.",
+        |config, text| config.http.request_timeout = seconds(text, 1..=3_600)?
+    ),
+    option!(
+        "http.shutdown_timeout_s",
+        "20",
+        "Seconds that open requests have to end when the server stops. 0 to 600.",
+        |config, text| config.http.shutdown_timeout = seconds(text, 0..=600)?
+    ),
+    option!(
+        "http.page_limit_max",
+        "1000",
+        "The highest `limit` of a page. 100 to 100,000.",
+        |config, text| config.http.page_limit_max = number(text, 100..=100_000)?
+    ),
+    option!(
+        "http.count_max",
+        "1000000",
+        "How far a `total` is counted before it is given as a lower bound. 1,000 to 1,000,000,000.",
+        |config, text| config.http.count_max = number(text, 1_000..=1_000_000_000)?
+    ),
+    option!(
+        "http.wait_ms_default",
+        "5000",
+        "Milliseconds that a read waits for its `min_position` when it names no `wait_ms`. 0 to 60,000.",
+        |config, text| config.http.wait_default = millis(text, 0..=60_000)?
+    ),
+    option!(
+        "http.wait_ms_max",
+        "30000",
+        "The longest `wait_ms` and the longest long poll. 0 to 300,000.",
+        |config, text| config.http.wait_max = millis(text, 0..=300_000)?
+    ),
+    option!(
+        "http.reads_max",
+        "64",
+        "Reads of the log at a time; more wait their turn. 1 to 512.",
+        |config, text| config.http.reads_max = number(text, 1..=512)?
+    ),
+    option!(
+        "http.subscribers_max",
+        "512",
+        "Open event streams at a time; one more is answered with 503. 0 to 100,000.",
+        |config, text| config.http.subscribers_max = number(text, 0..=100_000)?
+    ),
+    option!(
+        "http.heartbeat_s",
+        "15",
+        "Seconds of silence on an event stream before a heartbeat. 1 to 600.",
+        |config, text| config.http.heartbeat = seconds(text, 1..=600)?
+    ),
+    option!(
+        "http.compression",
+        "true",
+        "Whether answers are compressed (gzip, zstd) for clients that accept it.",
+        |config, text| config.http.compression = boolean(text)?
+    ),
+    option!(
+        "http.compression_bytes_min",
+        "1024",
+        "Answers of known length below this stay as they are. 0 to 65,535.",
+        |config, text| config.http.compression_bytes_min = number(text, 0..=u16::MAX)?
+    ),
+    option!("http.cors_origins", old ["CORS_ORIGINS", "BACKEND_CORS_ORIGINS"], "", "Origins whose pages may call the API, separated by commas, like `https://depot.example`. Empty: none.",
+        |config, text| config.http.cors_origins = origins(text)?),
+    option!(
+        "http.access_log",
+        "false",
+        "Whether each request is a line in the log.",
+        |config, text| config.http.access_log = boolean(text)?
+    ),
+    option!(
+        "auth.open_registration",
+        "false",
+        "Whether anybody may register an account, with the role VIEWER.",
+        |config, text| config.auth.open_registration = boolean(text)?
+    ),
+    option!(
+        "auth.access_minutes",
+        "30",
+        "Minutes an access token lasts. 1 to 1,440.",
+        |config, text| config.auth.access_lifetime = seconds(text, 1..=1_440)? * 60
+    ),
+    option!(
+        "auth.refresh_days",
+        "7",
+        "Days a refresh token lasts. 1 to 365.",
+        |config, text| config.auth.refresh_lifetime = seconds(text, 1..=365)? * 86_400
+    ),
+    option!(
+        "auth.issuer",
+        "railfleet",
+        "The issuer and audience in tokens: tokens of one depot are not good at another that has another name.",
+        |config, text| config.auth.issuer = issuer(text)?
+    ),
+    option!(
+        "auth.signing_key",
+        old["SECRET_KEY"],
+        "",
+        "The key that signs tokens, at least 32 bytes. Empty: one is made at first start and kept in `keys/jwt.key`.",
+        |config, text| config.auth.signing_key = signing_key(text)?
+    ),
+    option!(
+        "auth.password_chars_min",
+        "8",
+        "Fewest characters of a new password. 8 to 64.",
+        |config, text| config.auth.password_chars_min = number(text, 8..=64)?
+    ),
+    option!(
+        "auth.argon2_memory_kib",
+        "19456",
+        "Memory of one password hash, in KiB. 8 to 1,048,576; below 19,456 only for tests.",
+        |config, text| config.auth.argon2_memory_kib = number(text, 8..=1_048_576)?
+    ),
+    option!(
+        "auth.argon2_passes",
+        "2",
+        "Passes of one password hash. 1 to 100.",
+        |config, text| config.auth.argon2_passes = number(text, 1..=100)?
+    ),
+    option!(
+        "auth.argon2_lanes",
+        "1",
+        "Lanes of one password hash. 1 to 16.",
+        |config, text| config.auth.argon2_lanes = number(text, 1..=16)?
+    ),
+    option!(
+        "auth.login_attempts_free",
+        "5",
+        "Wrong passwords, for an account or from an address, before the delays begin. 1 to 100.",
+        |config, text| config.auth.login_attempts_free = number(text, 1..=100)?
+    ),
+    option!(
+        "logs.level",
+        old["LOG_LEVEL"],
+        "info",
+        "What is logged: error, warn, info, debug, trace, or a filter like `info,server=debug`.",
+        |config, text| config.logs.level = level(text)?
+    ),
+    option!(
+        "logs.format",
+        "text",
+        "How it is logged: text or json.",
+        |config, text| config.logs.format = format(text)?
+    ),
+    option!(
+        "events.enabled",
+        old["EVENT_STORE_ENABLED"],
+        "true",
+        "The old system could run without its event store. This one is its event log: only `true` is accepted.",
+        |_config, text| enabled(text)?
+    ),
+    option!(
+        "events.retention_days",
+        old["EVENT_RETENTION_DAYS"],
+        "0",
+        "Days after which sealed segments move to the folder `archive`. 0: never. Up to 36,500.",
+        |config, text| config.events.retention_days = number(text, 0..=36_500)?
+    ),
+    option!(
+        "events.data_bytes_max",
+        "1048576",
+        "Bytes of an event's data. 1,024 to 16,777,216.",
+        |config, text| config.events.data_bytes_max = number(text, 1_024..=16_777_216)?
+    ),
+    option!(
+        "events.segment_bytes_max",
+        "67108864",
+        "Bytes of a segment of the log. 4,194,304 to 1,073,741,824.",
+        |config, text| config.events.segment_bytes_max = number(text, 4_194_304..=1_073_741_824)?
+    ),
+    option!(
+        "events.scrub_bytes_per_minute",
+        "67108864",
+        "Bytes of the log that are read again each minute in search of rot. 0: none. Up to 10,737,418,240.",
+        |config, text| config.events.scrub_bytes_per_minute = number(text, 0..=10_737_418_240)?
+    ),
+    option!(
+        "sync.enabled",
+        old["SYNC_ENABLED"],
+        "true",
+        "Whether tablets may sync.",
+        |config, text| config.sync.enabled = boolean(text)?
+    ),
+    option!(
+        "sync.batch_size",
+        old["SYNC_BATCH_SIZE"],
+        "100",
+        "Operations that a tablet is given at a time. 1 to 10,000.",
+        |config, text| config.sync.batch_size = number(text, 1..=10_000)?
+    ),
+    option!(
+        "ml.models_path",
+        old["ML_MODELS_PATH"],
+        "",
+        "Where model files lie. Empty: `models` in the data folder.",
+        |config, text| config.ml.models_path = (!text.is_empty()).then(|| PathBuf::from(text))
+    ),
+    option!(
+        "ml.predictions_enabled",
+        old["ML_ENABLE_PREDICTIONS"],
+        "true",
+        "Whether predictions are served.",
+        |config, text| config.ml.predictions_enabled = boolean(text)?
+    ),
+    option!(
+        "analytics.cache_ttl_s",
+        old["ANALYTICS_CACHE_TTL"],
+        "900",
+        "Seconds that a computed figure may be served again. 0 to 86,400.",
+        |config, text| config.analytics.cache_ttl = seconds(text, 0..=86_400)?
+    ),
+];
+
+/// The options as the table of `docs/configuration.md`.
+pub fn markdown() -> String {
+    let mut text = String::from("| key | variable | default | meaning |\n|---|---|---|---|\n");
+    for option in OPTIONS {
+        let mut variables = format!("`{}`", option.variable());
+        for old in option.old_names {
+            let _ = write!(variables, ", `{old}`");
+        }
+        let default = if option.default.is_empty() {
+            "–".to_owned()
+        } else {
+            format!("`{}`", option.default)
+        };
+        let _ = writeln!(
+            text,
+            "| `{}` | {variables} | {default} | {} |",
+            option.key, option.about
+        );
+    }
+    text
+}
+
+fn number<T: FromStr + PartialOrd + std::fmt::Display>(
+    text: &str,
+    range: RangeInclusive<T>,
+) -> Result<T, String> {
+    let digits = text.trim().replace('_', "");
+    match digits.parse() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => Err(format!(
+            "must be a whole number from {} to {}",
+            range.start(),
+            range.end()
+        )),
+    }
+}
+
+fn seconds(text: &str, range: RangeInclusive<u64>) -> Result<Duration, String> {
+    number(text, range).map(Duration::from_secs)
+}
+
+fn millis(text: &str, range: RangeInclusive<u64>) -> Result<Duration, String> {
+    number(text, range).map(Duration::from_millis)
+}
+
+fn boolean(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("must be true or false".to_owned()),
+    }
+}
+
+fn enabled(text: &str) -> Result<(), String> {
+    if boolean(text)? {
+        Ok(())
+    } else {
+        Err("cannot be false: the event log is where everything is kept".to_owned())
+    }
+}
+
+fn address(text: &str) -> Result<String, String> {
+    let valid = text
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if valid {
+        Ok(text.to_owned())
+    } else {
+        Err("must be HOST:PORT, like 127.0.0.1:8000 or [::1]:8000".to_owned())
+    }
+}
+
+fn origins(text: &str) -> Result<Vec<String>, String> {
+    // The old system's guide writes a JSON array into the variable.
+    let list = text.trim().trim_start_matches('[').trim_end_matches(']');
+    let mut origins = Vec::new();
+    for origin in list
+        .split(',')
+        .map(|origin| origin.trim().trim_matches('"'))
+        .filter(|origin| !origin.is_empty())
+    {
+        let host = origin
+            .strip_prefix("https://")
+            .or_else(|| origin.strip_prefix("http://"));
+        if !host.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', '*'])) {
+            return Err(format!(
+                "holds {origin:?}, which is no origin like https://depot.example"
+            ));
+        }
+        origins.push(origin.to_owned());
+    }
+    Ok(origins)
+}
+
+fn issuer(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 100 || text.chars().any(char::is_control) {
+        return Err("must be 1 to 100 bytes without control characters".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn signing_key(text: &str) -> Result<Option<String>, String> {
+    match text.len() {
+        0 => Ok(None),
+        32.. => Ok(Some(text.to_owned())),
+        _ => Err("must have at least 32 bytes".to_owned()),
+    }
+}
+
+fn level(text: &str) -> Result<String, String> {
+    text.parse::<tracing_subscriber::filter::Targets>()
+        .map(|_| text.to_owned())
+        .map_err(|error| format!("is no log filter: {error}"))
+}
+
+fn format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("must be text or json".to_owned()),
+    }
+}

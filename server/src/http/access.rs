@@ -1,0 +1,118 @@
+//! Who may call what: one table, one line a route. A route without a line is closed to everybody, and a test that walks
+//! the OpenAPI document fails.
+
+use axum::http::Method;
+use fleet::policy::Role;
+
+/// Who may call a route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Anybody.
+    Open,
+    /// Anybody; who shows a token is known by it, and a bad token is refused.
+    OpenOrKnown,
+    /// Accounts of this role and above.
+    AtLeast(Role),
+}
+
+/// One line of the table.
+#[derive(Clone, Debug)]
+pub struct RouteAccess {
+    /// The method. `HEAD` follows `GET`.
+    pub method: Method,
+    /// The path as it is registered.
+    pub path: &'static str,
+    /// Who may.
+    pub access: Access,
+}
+
+const fn line(method: Method, path: &'static str, access: Access) -> RouteAccess {
+    RouteAccess {
+        method,
+        path,
+        access,
+    }
+}
+
+const fn get(path: &'static str, access: Access) -> RouteAccess {
+    line(Method::GET, path, access)
+}
+
+const fn post(path: &'static str, access: Access) -> RouteAccess {
+    line(Method::POST, path, access)
+}
+
+const VIEWER: Access = Access::AtLeast(Role::Viewer);
+const TECHNICIAN: Access = Access::AtLeast(Role::Technician);
+const FLEET_MANAGER: Access = Access::AtLeast(Role::FleetManager);
+
+/// The whole table.
+pub const ROUTES: &[RouteAccess] = &[
+    // What is open.
+    get("/", Access::Open),
+    get("/health", Access::Open),
+    get("/ready", Access::Open),
+    get("/metrics", Access::Open),
+    get("/api/v1/health", Access::Open),
+    get("/api/v1/ready", Access::Open),
+    get("/api/v1/metrics", Access::Open),
+    get("/openapi.json", Access::Open),
+    get("/docs", Access::Open),
+    get("/docs/", Access::Open),
+    get("/docs/{*rest}", Access::Open),
+    post("/api/v1/auth/login", Access::Open),
+    post("/api/v1/auth/refresh", Access::Open),
+    post("/api/v1/auth/register", Access::OpenOrKnown),
+    // One's own account.
+    get("/api/v1/auth/me", VIEWER),
+    post("/api/v1/auth/logout", VIEWER),
+    post("/api/v1/auth/password", VIEWER),
+    // Accounts.
+    get("/api/v1/users", FLEET_MANAGER),
+    post("/api/v1/users", FLEET_MANAGER),
+    get("/api/v1/users/{user_id}", FLEET_MANAGER),
+    line(Method::PATCH, "/api/v1/users/{user_id}", FLEET_MANAGER),
+    line(Method::DELETE, "/api/v1/users/{user_id}", FLEET_MANAGER),
+    // Events.
+    post("/api/v1/events", TECHNICIAN),
+    post("/api/v1/events/batch", TECHNICIAN),
+    get("/api/v1/events", VIEWER),
+    get("/api/v1/events/stream", VIEWER),
+    get("/api/v1/events/type/{event_type}", VIEWER),
+    get("/api/v1/events/{aggregate_id}", VIEWER),
+    get("/api/v1/events/{aggregate_id}/version", VIEWER),
+    get("/api/v1/events/{aggregate_type}/{aggregate_id}", VIEWER),
+    post("/api/v1/events/replay", FLEET_MANAGER),
+    post("/api/v1/events/replay/{aggregate_id}", FLEET_MANAGER),
+    // Read models.
+    get("/api/v1/projections", VIEWER),
+    get("/api/v1/projections/stats", VIEWER),
+    get("/api/v1/projections/{name}", VIEWER),
+    get("/api/v1/projections/{name}/state", VIEWER),
+    get("/api/v1/projections/{name}/data", VIEWER),
+    post("/api/v1/projections/rebuild", FLEET_MANAGER),
+    post("/api/v1/projections/{name}/rebuild", FLEET_MANAGER),
+    // Time travel.
+    get("/api/v1/time-travel/state-at", VIEWER),
+    get(
+        "/api/v1/time-travel/{aggregate_type}/{aggregate_id}/at-timestamp",
+        VIEWER,
+    ),
+    get(
+        "/api/v1/time-travel/{aggregate_type}/{aggregate_id}/at-version",
+        VIEWER,
+    ),
+];
+
+/// The line for a route; `None`: nobody may.
+pub fn of(method: &Method, path: &str) -> Option<Access> {
+    let method = if *method == Method::HEAD {
+        &Method::GET
+    } else {
+        method
+    };
+    ROUTES
+        .iter()
+        .find(|line| line.method == *method && line.path == path)
+        .map(|line| line.access)
+}

@@ -1,0 +1,236 @@
+//! The outermost layer, once around everything: request ids, trailing slashes, the time limit, panics, and the text of
+//! problems. It is one layer and not five, because each costs an allocation for every request.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::header::{HeaderName, HeaderValue};
+use axum::http::uri::PathAndQuery;
+use axum::http::{Method, Request, Response, Uri, header};
+use pin_project_lite::pin_project;
+use tokio::time::Sleep;
+use tower::Service;
+
+use super::problem::{Kind, Problem};
+
+/// The header that carries a request's id, in and out.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Bytes of a request id that is taken from a client.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// A request's id; stands in the request's extensions.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub HeaderValue);
+
+impl RequestId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
+/// Makes ids for requests that bring none.
+#[derive(Clone, Debug)]
+struct Ids {
+    boot: u32,
+    next: Arc<AtomicU64>,
+}
+
+impl Ids {
+    /// Unique within this process, and most likely among processes: when it began, and a count.
+    fn next(&self) -> HeaderValue {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let text = format!("{:08x}-{number:08x}", self.boot);
+        HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+    }
+}
+
+/// How the edge treats requests.
+#[derive(Clone, Copy, Debug)]
+pub struct EdgeSettings {
+    /// Until when an answer's head must be there.
+    pub request_timeout: Duration,
+    /// Whether each request is a line in the log.
+    pub access_log: bool,
+}
+
+/// The layer around `inner`.
+#[derive(Clone, Debug)]
+pub struct Edge<S> {
+    inner: S,
+    settings: EdgeSettings,
+    ids: Ids,
+}
+
+impl<S> Edge<S> {
+    /// Puts the edge around `inner`. `boot` tells this process's request ids from another's.
+    pub fn around(inner: S, settings: EdgeSettings, boot: u32) -> Self {
+        Edge {
+            inner,
+            settings,
+            ids: Ids {
+                boot,
+                next: Arc::default(),
+            },
+        }
+    }
+}
+
+impl<S> Service<Request<Body>> for Edge<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = EdgeFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let id = request_id(&request).unwrap_or_else(|| self.ids.next());
+        let seen = Seen {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            id: id.clone(),
+            began: Instant::now(),
+        };
+        request.extensions_mut().insert(RequestId(id));
+        if let Some(uri) = without_trailing_slash(request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        EdgeFuture {
+            inner: self.inner.call(request),
+            limit: tokio::time::sleep(self.settings.request_timeout),
+            access_log: self.settings.access_log,
+            seen,
+        }
+    }
+}
+
+/// What is kept of a request until it is answered.
+#[derive(Debug)]
+struct Seen {
+    method: Method,
+    uri: Uri,
+    id: HeaderValue,
+    began: Instant,
+}
+
+pin_project! {
+    /// The answer on its way.
+    #[derive(Debug)]
+    pub struct EdgeFuture<F> {
+        #[pin]
+        inner: F,
+        #[pin]
+        limit: Sleep,
+        access_log: bool,
+        seen: Seen,
+    }
+}
+
+impl<F: Future<Output = Result<Response<Body>, Infallible>>> Future for EdgeFuture<F> {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        // The handler's state may be torn after a panic; it is dropped with this future and never polled again.
+        let polled = catch_unwind(AssertUnwindSafe(|| this.inner.poll(context)));
+        let response = match polled {
+            Ok(Poll::Ready(Ok(response))) => response,
+            Ok(Poll::Ready(Err(never))) => match never {},
+            Ok(Poll::Pending) => match this.limit.poll(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(()) => {
+                    problem_response(Problem::new(Kind::Timeout, "the request took too long"))
+                }
+            },
+            Err(panic) => {
+                tracing::error!(panic = %panic_text(&*panic), path = this.seen.uri.path(), "a handler panicked");
+                problem_response(Problem::new(Kind::Internal, "Internal server error"))
+            }
+        };
+        Poll::Ready(Ok(finish(response, this.seen, *this.access_log)))
+    }
+}
+
+/// Renders a problem, and marks the answer with the request's id.
+fn finish(mut response: Response<Body>, seen: &Seen, access_log: bool) -> Response<Body> {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let mut rendered = problem.render(seen.uri.path(), seen.id.to_str().unwrap_or_default());
+        if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
+            rendered.headers_mut().insert(header::ALLOW, allow);
+        }
+        response = rendered;
+        if seen.method == Method::HEAD {
+            *response.body_mut() = Body::empty();
+        }
+    }
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, seen.id.clone());
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    if access_log {
+        // The query stays out: what people search for is nobody's business.
+        tracing::info!(
+            method = %seen.method,
+            path = seen.uri.path(),
+            status = response.status().as_u16(),
+            micros = u64::try_from(seen.began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            request_id = seen.id.to_str().unwrap_or_default(),
+            "request"
+        );
+    }
+    response
+}
+
+fn problem_response(problem: Problem) -> Response<Body> {
+    axum::response::IntoResponse::into_response(problem)
+}
+
+/// The client's id, if it is one that may stand in a log: visible ASCII, not too long.
+fn request_id(request: &Request<Body>) -> Option<HeaderValue> {
+    let id = request.headers().get(REQUEST_ID)?;
+    let text = id.as_bytes();
+    let fit = !text.is_empty()
+        && text.len() <= REQUEST_ID_BYTES_MAX
+        && text.iter().all(u8::is_ascii_graphic);
+    fit.then(|| id.clone())
+}
+
+/// The same address without the slash at its end; `None` where there is none. The documentation's pages keep theirs:
+/// their own links are relative to it.
+fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
+    let path = uri.path();
+    if path.len() <= 1 || !path.ends_with('/') || path == "/docs/" {
+        return None;
+    }
+    let stem = path.trim_end_matches('/');
+    let stem = if stem.is_empty() { "/" } else { stem };
+    let text: Cow<'_, str> = match uri.query() {
+        Some(query) => Cow::Owned(format!("{stem}?{query}")),
+        None => Cow::Borrowed(stem),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(text.as_ref()).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+fn panic_text<'a>(panic: &'a (dyn Any + Send)) -> &'a str {
+    let text = panic.downcast_ref::<&'static str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
+}

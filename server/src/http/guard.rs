@@ -1,0 +1,230 @@
+//! The layer around every route: who calls, whether they may, and how long it took.
+//!
+//! It knows the route by the path as it was registered, looks it up in tables made at start, and lets nobody in whom
+//! [`super::access`] does not name. Handlers find the caller in the request's extensions.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::MatchedPath;
+use axum::http::{HeaderMap, Method, Request, Response, header};
+use axum::response::IntoResponse as _;
+use pin_project_lite::pin_project;
+use tower::{Layer, Service};
+
+use super::access::{Access, ROUTES};
+use super::problem::{Kind, Problem};
+use crate::auth::{Accounts, Caller};
+use crate::metrics::{Metrics, RouteMetrics};
+
+/// What the guard knows of a route.
+#[derive(Clone, Debug)]
+struct Entry {
+    method: Method,
+    access: Access,
+    metrics: RouteMetrics,
+}
+
+/// Makes [`Guard`]s.
+#[derive(Clone, Debug)]
+pub struct GuardLayer {
+    accounts: Arc<Accounts>,
+    routes: Arc<HashMap<&'static str, Vec<Entry>>>,
+}
+
+impl GuardLayer {
+    /// A guard for the table's routes.
+    pub fn new(accounts: Arc<Accounts>, metrics: &Metrics) -> Self {
+        let mut routes: HashMap<&'static str, Vec<Entry>> = HashMap::new();
+        for line in ROUTES {
+            routes.entry(line.path).or_default().push(Entry {
+                method: line.method.clone(),
+                access: line.access,
+                metrics: metrics.route(&line.method, line.path),
+            });
+        }
+        GuardLayer {
+            accounts,
+            routes: Arc::new(routes),
+        }
+    }
+}
+
+impl<S> Layer<S> for GuardLayer {
+    type Service = Guard<S>;
+
+    fn layer(&self, inner: S) -> Guard<S> {
+        Guard {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// The guard around a route.
+#[derive(Clone, Debug)]
+pub struct Guard<S> {
+    inner: S,
+    layer: GuardLayer,
+}
+
+impl<S> Guard<S> {
+    /// Lets the request pass, having noted who calls, or says why not.
+    fn check(
+        &self,
+        request: &mut Request<Body>,
+    ) -> Result<Option<RouteMetrics>, (Problem, Option<RouteMetrics>)> {
+        let entries = request
+            .extensions()
+            .get::<MatchedPath>()
+            .and_then(|path| self.layer.routes.get(path.as_str()));
+        let Some(entries) = entries else {
+            return Err((Problem::new(Kind::Forbidden, "this path is closed"), None));
+        };
+        let method = if *request.method() == Method::HEAD {
+            &Method::GET
+        } else {
+            request.method()
+        };
+        // A method that the path does not have passes: the route answers it with 405 and does nothing.
+        let Some(entry) = entries.iter().find(|entry| entry.method == *method) else {
+            return Ok(None);
+        };
+        match self.admit(entry.access, request.headers()) {
+            Ok(caller) => {
+                if let Some(caller) = caller {
+                    request.extensions_mut().insert(caller);
+                }
+                Ok(Some(entry.metrics.clone()))
+            }
+            Err(problem) => Err((problem, Some(entry.metrics.clone()))),
+        }
+    }
+
+    fn admit(&self, access: Access, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
+        let required = match access {
+            Access::Open => return Ok(None),
+            Access::OpenOrKnown if !headers.contains_key(header::AUTHORIZATION) => return Ok(None),
+            Access::OpenOrKnown => fleet::policy::Role::Viewer,
+            Access::AtLeast(role) => role,
+        };
+        let token = bearer(headers)?;
+        let caller = self
+            .layer
+            .accounts
+            .authenticate(token)
+            .map_err(|_| refused("Could not validate credentials"))?;
+        if caller.role().reaches(required) {
+            return Ok(Some(caller));
+        }
+        let detail = if required == fleet::policy::Role::FleetManager {
+            "Admin access required".to_owned()
+        } else {
+            format!(
+                "this needs the role {required}, the account has {}",
+                caller.role()
+            )
+        };
+        Err(Problem::new(Kind::Forbidden, detail))
+    }
+}
+
+fn refused(detail: &'static str) -> Problem {
+    Problem::new(Kind::Unauthenticated, detail)
+}
+
+/// The token of the one `Authorization: Bearer` header.
+fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Err(refused("Not authenticated"));
+    };
+    let token = value.to_str().ok().and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token)
+    });
+    match token {
+        // Two headers leave open which one counts, so neither does.
+        Some(token) if values.next().is_none() => Ok(token),
+        Some(_) => Err(refused("Could not validate credentials")),
+        None => Err(refused("Not authenticated")),
+    }
+}
+
+impl<S> Service<Request<Body>> for Guard<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = GuardFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        match self.check(&mut request) {
+            Ok(metrics) => GuardFuture {
+                state: Passage::Open {
+                    inner: self.inner.call(request),
+                },
+                metrics,
+                began: Instant::now(),
+            },
+            Err((problem, metrics)) => GuardFuture {
+                state: Passage::Closed {
+                    response: Some(problem.into_response()),
+                },
+                metrics,
+                began: Instant::now(),
+            },
+        }
+    }
+}
+
+pin_project! {
+    #[project = PassageProjection]
+    #[derive(Debug)]
+    enum Passage<F> {
+        Open { #[pin] inner: F },
+        Closed { response: Option<Response<Body>> },
+    }
+}
+
+pin_project! {
+    /// The answer on its way.
+    #[derive(Debug)]
+    pub struct GuardFuture<F> {
+        #[pin]
+        state: Passage<F>,
+        metrics: Option<RouteMetrics>,
+        began: Instant,
+    }
+}
+
+impl<F: Future<Output = Result<Response<Body>, Infallible>>> Future for GuardFuture<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = match this.state.project() {
+            PassageProjection::Open { inner } => match inner.poll(context) {
+                Poll::Ready(Ok(response)) => response,
+                Poll::Ready(Err(never)) => match never {},
+                Poll::Pending => return Poll::Pending,
+            },
+            PassageProjection::Closed { response } => response.take().unwrap_or_default(),
+        };
+        if let Some(metrics) = this.metrics {
+            metrics.observe(response.status(), this.began.elapsed());
+        }
+        Poll::Ready(Ok(response))
+    }
+}

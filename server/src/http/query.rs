@@ -1,0 +1,179 @@
+//! Query parameters, read one by one. Faults are collected, so that a client learns of all of them at once.
+
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
+use storage::{Position, Timestamp};
+
+use super::problem::Problem;
+use crate::field_error::FieldError;
+use crate::rfc3339;
+
+/// The parameters of a request, and the faults found in them so far.
+#[derive(Debug)]
+pub struct Query<'a> {
+    pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    faults: Vec<FieldError>,
+}
+
+impl<'a> Query<'a> {
+    /// The parameters behind the `?`.
+    pub fn parse(query: Option<&'a str>) -> Self {
+        let query = query.unwrap_or_default();
+        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        let mut faults = Vec::new();
+        // The decoder replaces what is no UTF-8; a replacement that was not sent as such gives that away.
+        let sent = query.contains('\u{fffd}') || query.to_ascii_uppercase().contains("%EF%BF%BD");
+        for (name, value) in &pairs {
+            if !sent && (name.contains('\u{fffd}') || value.contains('\u{fffd}')) {
+                let loc = ["query".into(), name.clone().into_owned().into()];
+                faults.push(FieldError::new(loc, "string_unicode", "is no valid UTF-8"));
+            }
+        }
+        Query { pairs, faults }
+    }
+
+    /// The parameter as text; absent and empty are the same.
+    pub fn text(&mut self, name: &'static str) -> Option<String> {
+        let mut values = self
+            .pairs
+            .iter()
+            .filter(|(known, _)| known == name)
+            .map(|(_, value)| value);
+        let value = values
+            .next()
+            .filter(|value| !value.is_empty())
+            .map(|value| value.clone().into_owned());
+        if values.next().is_some() {
+            self.faults.push(FieldError::query(
+                name,
+                "value_error",
+                "is given more than once",
+            ));
+        }
+        value
+    }
+
+    /// The first of these parameters that is there: the name in use first, older spellings behind it.
+    pub fn text_as(&mut self, names: &[&'static str]) -> Option<String> {
+        names.iter().find_map(|name| self.text(name))
+    }
+
+    /// Every value of a parameter that may be repeated.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        let values = self
+            .pairs
+            .iter()
+            .filter(|(known, value)| known == name && !value.is_empty());
+        values
+            .map(|(_, value)| value.clone().into_owned())
+            .collect()
+    }
+
+    /// A parameter that has to be there.
+    pub fn required(&mut self, name: &'static str) -> String {
+        self.text(name).unwrap_or_else(|| {
+            self.faults
+                .push(FieldError::query(name, "missing", "is required"));
+            String::new()
+        })
+    }
+
+    /// A whole number within the range.
+    pub fn number(&mut self, name: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
+        let text = self.text(name)?;
+        match text.parse() {
+            Ok(number) if range.contains(&number) => Some(number),
+            _ => {
+                let msg = if *range.end() == u64::MAX {
+                    format!("must be a whole number from {}", range.start())
+                } else {
+                    format!(
+                        "must be a whole number from {} to {}",
+                        range.start(),
+                        range.end()
+                    )
+                };
+                self.faults
+                    .push(FieldError::query(name, "int_parsing", msg));
+                None
+            }
+        }
+    }
+
+    /// A position of the log.
+    pub fn position(&mut self, name: &'static str) -> Option<Position> {
+        self.number(name, 0..=u64::MAX).map(Position::new)
+    }
+
+    /// A version of a stream, as a number that fits one.
+    pub fn version(&mut self, name: &'static str) -> Option<u32> {
+        self.number(name, 0..=u64::from(u32::MAX))
+            .and_then(|number| u32::try_from(number).ok())
+    }
+
+    /// A time.
+    pub fn time(&mut self, name: &'static str) -> Option<Timestamp> {
+        let text = self.text(name)?;
+        match rfc3339::parse(&text) {
+            Ok(time) => Some(time),
+            Err(error) => {
+                self.faults.push(FieldError::query(
+                    name,
+                    "datetime_parsing",
+                    error.to_string(),
+                ));
+                None
+            }
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&mut self, name: &'static str) -> Option<bool> {
+        match self.text(name)?.to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => {
+                self.faults.push(FieldError::query(
+                    name,
+                    "bool_parsing",
+                    "must be true or false",
+                ));
+                None
+            }
+        }
+    }
+
+    /// One of these words, as its place among them.
+    pub fn one_of(&mut self, name: &'static str, words: &[&str]) -> Option<usize> {
+        let text = self.text(name)?;
+        let found = words.iter().position(|word| *word == text);
+        if found.is_none() {
+            let msg = format!("must be one of: {}", words.join(", "));
+            self.faults.push(FieldError::query(name, "enum", msg));
+        }
+        found
+    }
+
+    /// A fault that only the reader of several parameters can see.
+    pub fn fault(
+        &mut self,
+        name: &'static str,
+        kind: &'static str,
+        msg: impl Into<Cow<'static, str>>,
+    ) {
+        self.faults.push(FieldError::query(name, kind, msg));
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// A 422 with every fault.
+    pub fn finish(self) -> Result<(), Problem> {
+        if self.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::invalid(self.faults))
+        }
+    }
+}

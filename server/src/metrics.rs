@@ -1,0 +1,261 @@
+//! What Prometheus is told. Counts of requests are kept as they happen; the log's and the read models' figures are asked
+//! for when somebody looks.
+//!
+//! Labels hold routes, methods and names of projections, never ids, users or queries.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use storage::{Log, LogState};
+
+use crate::projection::{ProjectionState, Projections};
+
+/// The media type of what [`Metrics::render`] gives.
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds of the latency buckets, in seconds: from a read in memory to the request limit.
+const BUCKETS: [f64; 14] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
+];
+
+/// Which requests.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RouteLabels {
+    method: String,
+    route: String,
+}
+
+/// Which requests, with the first digit of the status.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StatusLabels {
+    method: String,
+    route: String,
+    status: String,
+}
+
+type Latencies = Family<RouteLabels, Histogram, fn() -> Histogram>;
+
+/// All figures.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    latencies: Latencies,
+    answers: Family<StatusLabels, Counter>,
+    /// Connections that are open.
+    pub connections: Gauge,
+    /// Connections that were turned away because there were too many.
+    pub connections_refused: Counter,
+    /// Event streams that are open.
+    pub subscribers: Gauge,
+}
+
+/// One route's figures, looked up once.
+#[derive(Clone, Debug)]
+pub struct RouteMetrics(Arc<RouteFigures>);
+
+#[derive(Debug)]
+struct RouteFigures {
+    latency: Histogram,
+    by_class: [Counter; 5],
+}
+
+impl RouteMetrics {
+    /// Counts an answer.
+    pub fn observe(&self, status: StatusCode, took: Duration) {
+        self.0.latency.observe(took.as_secs_f64());
+        let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
+        self.0.by_class[class].inc();
+    }
+}
+
+impl Metrics {
+    /// Figures about this log and these read models. They are held weakly: what watches must not keep alive.
+    pub fn new(log: &Arc<Log>, projections: &Arc<Projections>) -> Self {
+        let mut registry = Registry::with_prefix("railfleet");
+        let latencies: Latencies = Family::new_with_constructor(|| Histogram::new(BUCKETS));
+        let answers = Family::default();
+        let (connections, connections_refused, subscribers) =
+            (Gauge::default(), Counter::default(), Gauge::default());
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time to an answer's head",
+            Unit::Seconds,
+            latencies.clone(),
+        );
+        registry.register(
+            "http_answers",
+            "Answers by the first digit of their status",
+            answers.clone(),
+        );
+        registry.register("http_connections", "Open connections", connections.clone());
+        registry.register(
+            "http_connections_refused",
+            "Connections turned away at the limit",
+            connections_refused.clone(),
+        );
+        registry.register(
+            "http_subscribers",
+            "Open event streams",
+            subscribers.clone(),
+        );
+        registry.register_collector(Box::new(LogCollector(Arc::downgrade(log))));
+        registry.register_collector(Box::new(ProjectionCollector(Arc::downgrade(projections))));
+        Metrics {
+            registry,
+            latencies,
+            answers,
+            connections,
+            connections_refused,
+            subscribers,
+        }
+    }
+
+    /// The figures of one route.
+    pub fn route(&self, method: &Method, route: &str) -> RouteMetrics {
+        let labels = RouteLabels {
+            method: method.to_string(),
+            route: route.to_owned(),
+        };
+        let by_class = ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|status| {
+            let labels = StatusLabels {
+                method: method.to_string(),
+                route: route.to_owned(),
+                status: status.to_owned(),
+            };
+            self.answers.get_or_create_owned(&labels)
+        });
+        let latency = self.latencies.get_or_create_owned(&labels);
+        RouteMetrics(Arc::new(RouteFigures { latency, by_class }))
+    }
+
+    /// All figures as OpenMetrics text.
+    ///
+    /// # Errors
+    /// When they cannot be written as text, which does not happen.
+    pub fn render(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// What the log says of itself when asked.
+#[derive(Debug)]
+struct LogCollector(Weak<Log>);
+
+impl Collector for LogCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(log) = self.0.upgrade() else {
+            return Ok(());
+        };
+        let (stats, health) = (log.stats(), log.health());
+        let writable = u64::from(health.state == LogState::Writable);
+        let gauges = [
+            ("log_events", "Events in the log", stats.events),
+            ("log_streams", "Streams in the log", stats.streams),
+            ("log_segments", "Segments of the log", stats.segments),
+            (
+                "log_disk_bytes",
+                "Bytes of the log's folder",
+                stats.bytes_on_disk,
+            ),
+            (
+                "log_damaged_ranges",
+                "Ranges of the log known to be damaged",
+                health.damage.len() as u64,
+            ),
+            ("log_writable", "1 while the log takes events", writable),
+        ];
+        for (name, help, value) in gauges {
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            gauge(&mut encoder, name, help, value)?;
+        }
+        let counters = [
+            (
+                "log_transactions",
+                "Transactions answered",
+                stats.transactions,
+            ),
+            ("log_groups", "Groups made durable", stats.groups),
+            ("log_syncs", "Syncs of segments", stats.syncs),
+            (
+                "log_events_appended",
+                "Events appended",
+                stats.events_appended,
+            ),
+            ("log_bytes_appended", "Bytes appended", stats.bytes_appended),
+        ];
+        for (name, help, value) in counters {
+            let metric = ConstCounter::new(value);
+            metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the read models say of themselves when asked.
+#[derive(Debug)]
+struct ProjectionCollector(Weak<Projections>);
+
+impl Collector for ProjectionCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(projections) = self.0.upgrade() else {
+            return Ok(());
+        };
+        let statuses = projections.status();
+        let figures: [(&str, &str, fn(&crate::projection::ProjectionStatus) -> f64); 4] = [
+            (
+                "projection_lag_events",
+                "Events that a projection has not folded yet",
+                |status| status.lag_events as f64,
+            ),
+            (
+                "projection_lag_seconds",
+                "For how long the oldest of them has waited",
+                |status| status.lag_seconds,
+            ),
+            (
+                "projection_skipped_events",
+                "Events that a projection could not fold",
+                |status| status.skipped_events as f64,
+            ),
+            (
+                "projection_failed",
+                "1 while a projection does not run",
+                |status| {
+                    f64::from(u8::from(matches!(
+                        status.state,
+                        ProjectionState::Failed { .. }
+                    )))
+                },
+            ),
+        ];
+        for (name, help, figure) in figures {
+            let gauges =
+                Family::<Vec<(String, String)>, Gauge<f64, std::sync::atomic::AtomicU64>>::default(
+                );
+            for status in &statuses {
+                let labels = vec![("projection".to_owned(), status.name.to_owned())];
+                gauges.get_or_create(&labels).set(figure(status));
+            }
+            let kind = gauges.metric_type();
+            gauges.encode(encoder.encode_descriptor(name, help, None, kind)?)?;
+        }
+        Ok(())
+    }
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: i64) -> fmt::Result {
+    let metric = ConstGauge::new(value);
+    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+}
