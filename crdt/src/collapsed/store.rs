@@ -1,0 +1,330 @@
+//! All entities of a depot: packed at rest, decoded while they are edited, indexed by where they last changed.
+//!
+//! The index is "latest position per entity", not the log: a range scan from a cursor is already the folded answer,
+//! for a cursor of any age. Nothing here is durable; it is folded from the log and can be packed into a snapshot.
+
+use super::entity::{CollapsedEntity, Folded};
+use super::{Origin, packed};
+use crate::clock::{LogPosition, Stamp};
+use crate::entity::{Change, EntityTable};
+use crate::wire::{DecodeError, Reader, Writer};
+use hashbrown::HashTable;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use thiserror::Error;
+
+/// An entity's short name: dense, from 0, in order of creation; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Handle(pub u32);
+
+/// Longest entity id, in bytes.
+pub const ENTITY_ID_BYTES_MAX: usize = 200;
+
+/// An entity's own id: a UUID's 16 bytes or a business key's UTF-8, at most [`ENTITY_ID_BYTES_MAX`] bytes.
+pub type EntityId<'a> = &'a [u8];
+
+/// Why the store cannot do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StoreError {
+    /// No entity has this handle, or it was deleted.
+    #[error("no entity {0:?}")]
+    Unknown(Handle),
+    /// Packed bytes do not decode: the memory or the snapshot they came from is damaged.
+    #[error("entity {handle:?} is damaged")]
+    Damaged {
+        /// Which.
+        handle: Handle,
+        /// How.
+        source: DecodeError,
+    },
+}
+
+/// One entity in memory.
+#[derive(Debug)]
+enum Held {
+    /// Id length (one byte), id, fields.
+    Packed(Box<[u8]>),
+    Decoded(Box<Decoded>),
+    /// Id length, id: "deleted" must stay different from "unknown".
+    Deleted(Box<[u8]>),
+}
+
+#[derive(Debug)]
+struct Decoded {
+    id: Box<[u8]>,
+    entity: CollapsedEntity,
+}
+
+#[derive(Debug)]
+struct Slot {
+    created: LogPosition,
+    changed: LogPosition,
+    held: Held,
+    table: u16,
+}
+
+/// The entities of one depot.
+#[derive(Debug)]
+pub struct EntityStore {
+    tables: &'static [&'static EntityTable],
+    slots: Vec<Slot>,
+    /// Handles by hash of (table, id); the id itself is read from the slot.
+    by_id: HashTable<u32>,
+    hasher: RandomState,
+    by_change: BTreeMap<LogPosition, Handle>,
+    /// Positions of removal markers inside entities, until they are purged.
+    markers: BTreeMap<LogPosition, Handle>,
+    decoded: usize,
+    decoded_max: usize,
+}
+
+impl EntityStore {
+    /// An empty store for entities of these tables. At most about `decoded_max` entities stay decoded after an edit; a
+    /// decoded entity of 20 fields takes about three times the memory of a packed one.
+    pub fn new(tables: &'static [&'static EntityTable], decoded_max: usize) -> Self {
+        Self {
+            tables,
+            slots: Vec::new(),
+            by_id: HashTable::new(),
+            hasher: RandomState::new(),
+            by_change: BTreeMap::new(),
+            markers: BTreeMap::new(),
+            decoded: 0,
+            decoded_max,
+        }
+    }
+
+    /// The table with this number.
+    pub fn table(&self, number: u16) -> Option<&'static EntityTable> {
+        self.tables.iter().find(|table| table.number == number).copied()
+    }
+
+    /// How many handles were given out, deleted entities included.
+    pub fn handles(&self) -> u32 {
+        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The handle of the entity with this id, deleted or not.
+    pub fn find(&self, table: &EntityTable, id: EntityId<'_>) -> Option<Handle> {
+        let hash = self.hasher.hash_one((table.number, id));
+        self.by_id.find(hash, |handle| self.is_named(*handle, table.number, id)).map(|handle| Handle(*handle))
+    }
+
+    /// Adds an entity created by the record at `position`; an id that exists keeps its handle.
+    pub fn create(&mut self, table: &'static EntityTable, id: EntityId<'_>, position: LogPosition) -> Handle {
+        if let Some(handle) = self.find(table, id) {
+            return handle;
+        }
+        let handle = self.handles();
+        let packed = pack(id, &CollapsedEntity::new(table));
+        self.slots.push(Slot { created: position, changed: position, held: Held::Packed(packed), table: table.number });
+        self.by_change.insert(position, Handle(handle));
+        let hash = self.hasher.hash_one((table.number, id));
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.by_id.insert_unique(hash, handle, |handle| rehash(slots, hasher, *handle));
+        Handle(handle)
+    }
+
+    /// The entity's table and id, deleted or not.
+    pub fn name(&self, handle: Handle) -> Option<(&'static EntityTable, EntityId<'_>)> {
+        let slot = self.slots.get(handle.0 as usize)?;
+        Some((self.table(slot.table)?, id_of(&slot.held)?))
+    }
+
+    /// Where the entity last changed.
+    pub fn changed(&self, handle: Handle) -> Option<LogPosition> {
+        self.slots.get(handle.0 as usize).map(|slot| slot.changed)
+    }
+
+    /// Where the entity was created.
+    pub fn created(&self, handle: Handle) -> Option<LogPosition> {
+        self.slots.get(handle.0 as usize).map(|slot| slot.created)
+    }
+
+    /// Whether there is an entity of this handle that was not deleted.
+    pub fn is_live(&self, handle: Handle) -> bool {
+        self.slots.get(handle.0 as usize).is_some_and(|slot| !matches!(slot.held, Held::Deleted(_)))
+    }
+
+    /// The live handles, rising.
+    pub fn live(&self) -> impl Iterator<Item = Handle> {
+        (0..self.handles()).map(Handle).filter(|handle| self.is_live(*handle))
+    }
+
+    /// Reads an entity. A packed one is decoded for the caller and stays packed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn get(&self, handle: Handle) -> Result<Cow<'_, CollapsedEntity>, StoreError> {
+        let slot = self.slots.get(handle.0 as usize).ok_or(StoreError::Unknown(handle))?;
+        match &slot.held {
+            Held::Deleted(_) => Err(StoreError::Unknown(handle)),
+            Held::Decoded(decoded) => Ok(Cow::Borrowed(&decoded.entity)),
+            Held::Packed(bytes) => {
+                let table = self.table(slot.table).ok_or(StoreError::Unknown(handle))?;
+                unpack(table, bytes).map(|decoded| Cow::Owned(decoded.entity)).map_err(|source| StoreError::Damaged { handle, source })
+            }
+        }
+    }
+
+    /// Decodes an entity for editing and keeps it decoded.
+    pub(crate) fn edit(&mut self, handle: Handle) -> Result<&mut CollapsedEntity, StoreError> {
+        let index = handle.0 as usize;
+        let packed = match self.slots.get(index) {
+            Some(Slot { held: Held::Packed(bytes), table, .. }) => Some((bytes, *table)),
+            _ => None,
+        };
+        if let Some((bytes, table)) = packed {
+            let table = self.table(table).ok_or(StoreError::Unknown(handle))?;
+            let decoded = unpack(table, bytes).map_err(|source| StoreError::Damaged { handle, source })?;
+            if self.decoded >= self.decoded_max {
+                self.pack_all();
+            }
+            self.decoded += 1;
+            self.slots[index].held = Held::Decoded(Box::new(decoded));
+        }
+        match self.slots.get_mut(index).map(|slot| &mut slot.held) {
+            Some(Held::Decoded(decoded)) => Ok(&mut decoded.entity),
+            _ => Err(StoreError::Unknown(handle)),
+        }
+    }
+
+    /// Folds one admitted change. Answers whether it shows.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is changed then.
+    pub fn apply(
+        &mut self,
+        handle: Handle,
+        origin: &Origin,
+        stamp: Stamp,
+        rank: u8,
+        number: u16,
+        change: &Change,
+    ) -> Result<bool, StoreError> {
+        let Folded { wins, marked } = self.edit(handle)?.fold(origin, stamp, rank, number, change);
+        self.touch(handle, origin.position);
+        if marked {
+            self.markers.insert(origin.position, handle);
+        }
+        Ok(wins)
+    }
+
+    /// Deletes an entity for good: its handle and id stay known, its content goes.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`].
+    pub fn delete(&mut self, handle: Handle, position: LogPosition) -> Result<(), StoreError> {
+        if !self.is_live(handle) {
+            return Err(StoreError::Unknown(handle));
+        }
+        self.touch(handle, position);
+        self.markers.insert(position, handle);
+        let slot = &mut self.slots[handle.0 as usize];
+        let mut writer = Writer::new();
+        writer.bytes(id_of(&slot.held).unwrap_or_default());
+        if matches!(slot.held, Held::Decoded(_)) {
+            self.decoded -= 1;
+        }
+        slot.held = Held::Deleted(writer.into_bytes().into_boxed_slice());
+        Ok(())
+    }
+
+    /// The entities changed after `from`, in order of their last change.
+    pub fn changed_since(&self, from: LogPosition) -> impl Iterator<Item = (LogPosition, Handle)> {
+        self.by_change.range(from.next()..).map(|(position, handle)| (*position, *handle))
+    }
+
+    /// Drops the removal markers at or below `horizon`. `stable` is what devices are told: those behind it get a set
+    /// whole, or the list of what lives.
+    pub(crate) fn purge(&mut self, horizon: LogPosition, stable: LogPosition) -> Result<(), StoreError> {
+        while let Some((position, handle)) = self.markers.first_key_value().map(|(position, handle)| (*position, *handle)) {
+            if position > horizon {
+                break;
+            }
+            self.markers.remove(&position);
+            if self.is_live(handle) {
+                self.edit(handle)?.purge(horizon, stable);
+            } else if self.changed(handle).is_some_and(|changed| changed <= horizon) {
+                // Nothing of a deleted entity is left to send: it leaves the index of changes.
+                self.by_change.remove(&position);
+            }
+        }
+        Ok(())
+    }
+
+    /// Packs every decoded entity.
+    pub fn pack_all(&mut self) {
+        for slot in &mut self.slots {
+            if let Held::Decoded(decoded) = &slot.held {
+                slot.held = Held::Packed(pack(&decoded.id, &decoded.entity));
+            }
+        }
+        self.decoded = 0;
+    }
+
+    /// The canonical bytes of one entity at rest, without its id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn packed_fields(&self, handle: Handle) -> Result<Vec<u8>, StoreError> {
+        let entity = self.get(handle)?;
+        Ok(entity.to_packed())
+    }
+
+    #[inline]
+    fn touch(&mut self, handle: Handle, position: LogPosition) {
+        let Some(slot) = self.slots.get_mut(handle.0 as usize) else { return };
+        self.by_change.remove(&slot.changed);
+        slot.changed = position;
+        self.by_change.insert(position, handle);
+    }
+
+    fn is_named(&self, handle: u32, table: u16, id: EntityId<'_>) -> bool {
+        let slot = self.slots.get(handle as usize);
+        slot.is_some_and(|slot| slot.table == table && id_of(&slot.held) == Some(id))
+    }
+}
+
+impl CollapsedEntity {
+    /// The canonical bytes of the fields, as an entity rests in the store.
+    pub fn to_packed(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        packed::encode(self, &mut writer);
+        writer.into_bytes()
+    }
+
+    /// Reads what [`CollapsedEntity::to_packed`] wrote.
+    ///
+    /// # Errors
+    /// Bytes that are not canonical, or that do not fit the table.
+    pub fn from_packed(table: &'static EntityTable, bytes: &[u8]) -> Result<Self, DecodeError> {
+        packed::decode(table, &mut Reader::new(bytes))
+    }
+}
+
+fn pack(id: EntityId<'_>, entity: &CollapsedEntity) -> Box<[u8]> {
+    let mut writer = Writer::new();
+    writer.bytes(id);
+    packed::encode(entity, &mut writer);
+    writer.into_bytes().into_boxed_slice()
+}
+
+fn unpack(table: &'static EntityTable, bytes: &[u8]) -> Result<Decoded, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let id = reader.bytes("entity id", ENTITY_ID_BYTES_MAX)?.into();
+    Ok(Decoded { id, entity: packed::decode(table, &mut reader)? })
+}
+
+fn id_of(held: &Held) -> Option<EntityId<'_>> {
+    match held {
+        Held::Decoded(decoded) => Some(&decoded.id),
+        Held::Packed(bytes) | Held::Deleted(bytes) => Reader::new(bytes).bytes("entity id", ENTITY_ID_BYTES_MAX).ok(),
+    }
+}
+
+fn rehash(slots: &[Slot], hasher: &RandomState, handle: u32) -> u64 {
+    let slot = slots.get(handle as usize);
+    slot.map_or(0, |slot| hasher.hash_one((slot.table, id_of(&slot.held).unwrap_or_default())))
+}

@@ -1,0 +1,476 @@
+//! The world of one run: what can happen, and what everyone really knows.
+
+use super::check::Truth;
+use super::{Random, random_change};
+use crate::clock::LogPosition;
+use crate::collapsed::Handle;
+use crate::entity::EntityTable;
+use crate::replica::DeviceId;
+use crate::rule::{Rule, holds};
+use crate::sync::{
+    Chain, Cursor, Depot, EntityRef, Frame, Host, Judge, Judgement, Operation, Page, PullRequest, PushAnswer,
+    PushError, PushRequest, Record, RecordBody, Rejection, Request, Tablet, Verdict,
+};
+use crate::wire::{from_bytes, to_bytes};
+use std::collections::BTreeMap;
+
+use super::tests::crdt_tables::TABLES;
+
+/// What a run failed with.
+pub(super) type Failure = String;
+
+/// A tablet with its store and its circumstances.
+#[derive(Clone)]
+pub(super) struct Device {
+    pub(super) tablet: Tablet,
+    /// What survives a crash.
+    disk: Tablet,
+    /// An older copy of the store: a backup.
+    backup: Tablet,
+    /// Device time minus true time, in milliseconds.
+    skew_ms: i64,
+    /// The highest head that was ever served here.
+    served: LogPosition,
+    /// Grows with every crash: an answer to an earlier life finds nobody.
+    life: u32,
+    /// The verdicts it heard: by operation identity.
+    pub(super) heard: BTreeMap<u32, Verdict>,
+    /// Up to which head each entity was really received; an absent one never.
+    pub(super) received: BTreeMap<Handle, LogPosition>,
+    online: bool,
+}
+
+/// A message on its way.
+#[derive(Clone)]
+enum Message {
+    Push { to_device: DeviceId, bytes: Vec<u8>, served: LogPosition },
+    Answer { device: DeviceId, life: u32, answer: Result<Vec<u8>, PushError> },
+    Pull { device: DeviceId, cursor: Cursor, entities_max: usize },
+    Page { life: u32, bytes: Vec<u8> },
+}
+
+/// Everything there is.
+pub(super) struct World {
+    random: Random,
+    pub(super) log: Vec<Record>,
+    pub(super) depot: Depot,
+    pub(super) devices: Vec<Device>,
+    network: Vec<(usize, Message)>,
+    pub(super) now_ms: u64,
+    pub(super) truth: Truth,
+}
+
+/// The log's facts and a simple domain, for admission.
+struct LogHost<'a>(&'a [Record]);
+
+impl Judge for LogHost<'_> {
+    /// Odd devices outrank even ones over priorities; nobody sets a work order to "cancelled"; zero parts need a person.
+    fn judge(&self, request: &Request<'_>) -> Judgement {
+        use crate::entity::Change;
+        match request.change {
+            Change::Set(value) if *value == crate::Value::text("cancelled") => {
+                Judgement::Reject(Rejection::IllegalTransition)
+            }
+            Change::Add(0) => Judgement::Hold(crate::sync::Hold::Implausible),
+            _ if request.row.name == "priority" => {
+                Judgement::Allow { rank: u8::try_from(request.device.get() % 2).unwrap_or(0) }
+            }
+            _ => Judgement::Allow { rank: 0 },
+        }
+    }
+
+    fn judge_creation(&self, _: DeviceId, operation: &Operation, _: &'static EntityTable) -> Judgement {
+        if operation.user % 7 == 3 { Judgement::Reject(Rejection::NotAuthorised) } else { Judgement::Allow { rank: 0 } }
+    }
+}
+
+impl Host for LogHost<'_> {
+    fn time_of(&self, position: LogPosition) -> u64 {
+        usize::try_from(position.get()).ok().and_then(|index| self.0.get(index - 1)).map_or(0, |record| record.time_ms)
+    }
+
+    fn chain_at(&self, of: DeviceId, seq: u64) -> Option<Chain> {
+        self.0.iter().find_map(|record| match &record.body {
+            RecordBody::Operation { device, operation, chain, .. } if *device == of && operation.seq == seq => Some(*chain),
+            _ => None,
+        })
+    }
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut world = Self {
+            depot: Depot::new(&TABLES, 1 + random.index(8)),
+            log: Vec::new(),
+            devices: Vec::new(),
+            network: Vec::new(),
+            now_ms: 1_790_000_000_000,
+            truth: Truth::default(),
+            random,
+        };
+        for number in 0..2 + world.random.below(3) {
+            let table = TABLES[world.random.index(TABLES.len())].number;
+            let record = world.depot.create(table, format!("E{number}").as_bytes(), world.now_ms);
+            world.append(record.ok());
+        }
+        for _ in 0..2 + world.random.below(3) {
+            world.add_device();
+        }
+        world
+    }
+
+    fn add_device(&mut self) {
+        let tablet = Tablet::new(self.register(), &TABLES);
+        let skew_ms = match self.random.below(4) {
+            0 => 0,
+            1 => 3_600_000,
+            2 => -86_400_000 * 3,
+            _ => 400_000_000_000,
+        };
+        self.devices.push(Device {
+            disk: tablet.clone(),
+            backup: tablet.clone(),
+            tablet,
+            skew_ms,
+            served: LogPosition::START,
+            life: 0,
+            heard: BTreeMap::new(),
+            received: BTreeMap::new(),
+            online: true,
+        });
+    }
+
+    fn register(&mut self) -> DeviceId {
+        let (device, record) = self.depot.register(self.now_ms).expect("registration touches no entity");
+        self.append(Some(record));
+        device
+    }
+
+    fn append(&mut self, records: impl IntoIterator<Item = Record>) {
+        for record in records {
+            self.log.push(record);
+            let position = LogPosition::new(self.log.len() as u64);
+            self.truth.note(position, self.log.last().expect("just pushed"), &self.depot);
+        }
+    }
+
+    /// One thing happens.
+    pub(super) fn step(&mut self) -> Result<(), Failure> {
+        self.now_ms += self.random.below(4000);
+        let device = self.random.index(self.devices.len());
+        match self.random.below(100) {
+            0..30 => self.edit(device)?,
+            30..45 => self.send_push(device),
+            45..60 => self.send_pull(device),
+            60..82 => self.deliver()?,
+            82..85 => self.crash(device),
+            85..87 => self.restart_server()?,
+            87..90 => self.compact()?,
+            90..92 => self.expire(device)?,
+            92..94 => self.server_write()?,
+            94 => self.delete()?,
+            95 => self.devices[device].skew_ms += if self.random.chance(50) { 7_200_000 } else { -7_200_000 },
+            96 => self.devices[device].online = !self.devices[device].online,
+            97 => self.copy_store(device),
+            98 => self.devices[device].backup = self.devices[device].disk.clone(),
+            _ => self.measure_offset(device),
+        }
+        Ok(())
+    }
+
+    fn edit(&mut self, index: usize) -> Result<(), Failure> {
+        let identity = self.truth.next_identity();
+        let device = &mut self.devices[index];
+        let now_ms = self.now_ms.saturating_add_signed(device.skew_ms);
+        if self.random.chance(4) {
+            let id = format!("N{}", self.random.below(4));
+            let table = TABLES[self.random.index(TABLES.len())].number;
+            device.tablet.create(table, id.as_bytes(), identity, now_ms).map_err(|error| error.to_string())?;
+            self.truth.made(identity, self.now_ms);
+        } else {
+            let Some((entity, table)) = pick_entity(&mut self.random, &device.tablet) else { return Ok(()) };
+            let row = self.random.pick(table.fields);
+            let epoch = device.tablet.epoch(entity, row.number);
+            let change = random_change(&mut self.random, row, epoch);
+            if let EntityRef::Known(handle) = entity {
+                self.truth.check_claim(device, handle, &self.log)?;
+            }
+            device.tablet.change(entity, row.number, change, identity, now_ms).map_err(|error| error.to_string())?;
+            self.truth.made(identity, self.now_ms);
+        }
+        if self.random.chance(3) {
+            // The device dies before its store has the operation: it was never made.
+            self.crash(index);
+            self.truth.unmade(identity);
+        } else {
+            self.devices[index].disk = self.devices[index].tablet.clone();
+        }
+        Ok(())
+    }
+
+    fn send_push(&mut self, index: usize) {
+        let device = &self.devices[index];
+        let size = 1 + self.random.index(6);
+        let first = device.tablet.frame(1, size);
+        // Half of the time the rest follows at once, in a frame of its own that may arrive first.
+        let second = if self.random.chance(50) { device.tablet.frame_after(1, size, size) } else { None };
+        let frames = first.into_iter().chain(second);
+        let messages: Vec<_> = frames.map(|frame| push_message(device, &frame)).collect();
+        for message in messages {
+            self.send(index, message);
+        }
+    }
+
+    fn send_pull(&mut self, index: usize) {
+        let entities_max = 1 + self.random.index(4);
+        let tablet = &self.devices[index].tablet;
+        let message = Message::Pull { device: tablet.device(), cursor: tablet.cursor(), entities_max };
+        self.send(index, message);
+    }
+
+    fn send(&mut self, index: usize, message: Message) {
+        if !self.devices[index].online || self.random.chance(12) {
+            return;
+        }
+        if self.random.chance(12) {
+            self.network.push((index, message.clone()));
+        }
+        self.network.push((index, message));
+    }
+
+    /// One message of those on their way arrives, any of them.
+    fn deliver(&mut self) -> Result<(), Failure> {
+        if self.network.is_empty() {
+            return Ok(());
+        }
+        let at = self.random.index(self.network.len());
+        let (index, message) = self.network.swap_remove(at);
+        if let Some(reply) = self.arrive(index, message)? {
+            self.send(index, reply);
+        }
+        Ok(())
+    }
+
+    fn arrive(&mut self, index: usize, message: Message) -> Result<Option<Message>, Failure> {
+        let life = self.devices[index].life;
+        match message {
+            Message::Push { to_device, bytes, served } => {
+                let request = PushRequest { device: to_device, served, now_ms: self.now_ms };
+                let pushed = self.depot.push(&bytes, &request, &LogHost(&self.log));
+                if self.random.chance(4) {
+                    // The server dies before the records are durable, and before it answers.
+                    self.restart_server()?;
+                    return Ok(None);
+                }
+                let answer = match pushed {
+                    Ok((records, answer)) => {
+                        self.append(records);
+                        Ok(to_bytes(&answer))
+                    }
+                    Err(error) => Err(error),
+                };
+                Ok(Some(Message::Answer { device: to_device, life, answer }))
+            }
+            Message::Answer { device, life: of_life, answer } => {
+                if of_life == life && device == self.devices[index].tablet.device() {
+                    self.hear(index, answer)?;
+                }
+                Ok(None)
+            }
+            Message::Pull { device, cursor, entities_max } => {
+                let request = PullRequest { device, cursor, entities_max, with_digest: true };
+                let page = self.depot.pull(&request, &|_| true).map_err(|error| error.to_string())?;
+                self.devices[index].served = self.devices[index].served.max(page.head);
+                let bytes = page.encode(&self.depot.tables_for(device));
+                Ok(Some(Message::Page { life, bytes }))
+            }
+            Message::Page { life: of_life, bytes } => {
+                if of_life == life {
+                    self.take_page(index, &bytes)?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn hear(&mut self, index: usize, answer: Result<Vec<u8>, PushError>) -> Result<(), Failure> {
+        match answer {
+            Ok(bytes) => {
+                let answer: PushAnswer = from_bytes(&bytes).map_err(|error| error.to_string())?;
+                let device = &mut self.devices[index];
+                for (operation, verdict) in device.tablet.answer(&answer) {
+                    device.heard.insert(operation.user, verdict);
+                }
+            }
+            Err(PushError::Gap { .. }) => {}
+            Err(PushError::Cloned { agreed, created }) => {
+                let device = self.register();
+                self.truth.excuse(&self.devices[index].tablet, agreed);
+                self.devices[index].tablet.reborn(device, agreed, &created);
+            }
+            Err(error) => return Err(format!("an honest frame was refused: {error:?}")),
+        }
+        self.devices[index].disk = self.devices[index].tablet.clone();
+        Ok(())
+    }
+
+    fn take_page(&mut self, index: usize, bytes: &[u8]) -> Result<(), Failure> {
+        let device = &mut self.devices[index];
+        // A page may name an entity that only a page before it, lost since, would have introduced.
+        let Ok(page) = Page::decode(bytes, &device.tablet) else { return Ok(()) };
+        if page.from != device.tablet.cursor() {
+            return Ok(());
+        }
+        if !holds(Rule::CursorWithPage) && self.random.chance(10) {
+            device.tablet.advance(&page);
+            device.disk = device.tablet.clone();
+            self.crash(index);
+            return Ok(());
+        }
+        device.tablet.page(&page);
+        let sent = page.entities.iter().map(|(handle, _)| *handle).chain(page.created.iter().map(|(handle, _, _)| *handle));
+        for handle in sent {
+            device.received.insert(handle, page.head);
+        }
+        if let Some(digest) = page.digest
+            && digest != device.tablet.digest()
+        {
+            return Err(format!("C7 digest of device {index} differs at head {}", page.head));
+        }
+        device.disk = device.tablet.clone();
+        Ok(())
+    }
+
+    fn crash(&mut self, index: usize) {
+        let device = &mut self.devices[index];
+        device.tablet = device.disk.clone();
+        device.life += 1;
+    }
+
+    /// Folds the log again and compares with the live depot: nothing may depend on having been there.
+    fn restart_server(&mut self) -> Result<(), Failure> {
+        let mut rebuilt = Depot::new(&TABLES, 1 + self.random.index(8));
+        for record in &self.log {
+            rebuilt.replay(record).map_err(|error| format!("C6 {error}"))?;
+        }
+        self.depot = rebuilt;
+        Ok(())
+    }
+
+    fn compact(&mut self) -> Result<(), Failure> {
+        let record = self.depot.compact(self.now_ms).map_err(|error| error.to_string())?;
+        self.append(record);
+        Ok(())
+    }
+
+    fn expire(&mut self, index: usize) -> Result<(), Failure> {
+        let device = self.devices[index].tablet.device();
+        let record = self.depot.expire(device, self.now_ms).map_err(|error| error.to_string())?;
+        self.append(Some(record));
+        Ok(())
+    }
+
+    fn server_write(&mut self) -> Result<(), Failure> {
+        let live: Vec<_> = self.depot.store().live().collect();
+        let Some(handle) = live.get(self.random.index(live.len())).copied() else { return Ok(()) };
+        let Some((table, _)) = self.depot.store().name(handle) else { return Ok(()) };
+        let row = self.random.pick(table.fields);
+        let change = random_change(&mut self.random, row, 0);
+        let head = self.depot.head();
+        let record = self.depot.write(handle, row.number, change, head, 0, self.now_ms).map_err(|error| error.to_string())?;
+        self.append(Some(record));
+        Ok(())
+    }
+
+    fn delete(&mut self) -> Result<(), Failure> {
+        let live: Vec<_> = self.depot.store().live().collect();
+        if live.len() < 2 {
+            return Ok(());
+        }
+        let record = self.depot.delete(*self.random.pick(&live), self.now_ms).map_err(|error| error.to_string())?;
+        self.append(Some(record));
+        Ok(())
+    }
+
+    /// The store is copied to another tablet, or replaced by its own backup.
+    fn copy_store(&mut self, index: usize) {
+        if self.devices.len() < 6 && self.random.chance(50) {
+            let mut copy = self.devices[index].clone();
+            copy.tablet = copy.disk.clone();
+            copy.life += 1;
+            // What the copy holds and has not sent, both will send: the log must have it once.
+            self.devices.push(copy);
+        } else {
+            let device = &mut self.devices[index];
+            self.truth.lose(&device.tablet, &device.backup);
+            device.tablet = device.backup.clone();
+            device.disk = device.backup.clone();
+            device.life += 1;
+            device.received = device.received.iter().map(|(handle, _)| (*handle, device.tablet.base())).collect();
+        }
+    }
+
+    fn measure_offset(&mut self, index: usize) {
+        let device = &mut self.devices[index];
+        if device.online {
+            device.tablet.clock_mut().set_offset_ms(-device.skew_ms);
+        }
+    }
+
+    /// The network heals: everyone pushes and pulls until nothing waits. Liveness is that this ends.
+    pub(super) fn settle(&mut self) -> Result<(), Failure> {
+        self.network.clear();
+        for _ in 0..40 {
+            let mut quiet = true;
+            for index in 0..self.devices.len() {
+                self.devices[index].life += 1;
+                self.now_ms += 10;
+                if let Some(frame) = self.devices[index].tablet.frame(1, 100) {
+                    quiet = false;
+                    let message = push_message(&self.devices[index], &frame);
+                    self.exchange(index, message)?;
+                }
+                let tablet = &self.devices[index].tablet;
+                if tablet.cursor() != Cursor::at(self.depot.head()) {
+                    quiet = false;
+                    let message = Message::Pull { device: tablet.device(), cursor: tablet.cursor(), entities_max: 3 };
+                    self.exchange(index, message)?;
+                }
+            }
+            if quiet {
+                return Ok(());
+            }
+        }
+        let waiting: Vec<_> = self.devices.iter().map(|device| device.tablet.unjudged()).collect();
+        Err(format!("P-liveness: still waiting after 40 rounds: {waiting:?}"))
+    }
+
+    fn exchange(&mut self, index: usize, message: Message) -> Result<(), Failure> {
+        if let Some(reply) = self.arrive(index, message)? {
+            self.arrive(index, reply)?;
+        }
+        Ok(())
+    }
+
+    /// A depot folded from the log alone.
+    pub(super) fn rebuilt(&self) -> Result<Depot, Failure> {
+        let mut rebuilt = Depot::new(&TABLES, 2);
+        for record in &self.log {
+            rebuilt.replay(record).map_err(|error| format!("C6 {error}"))?;
+        }
+        Ok(rebuilt)
+    }
+}
+
+fn push_message(device: &Device, frame: &Frame) -> Message {
+    let bytes = frame.encode(&device.tablet);
+    Message::Push { to_device: frame.device, bytes, served: device.served }
+}
+
+fn pick_entity(random: &mut Random, tablet: &Tablet) -> Option<(EntityRef, &'static EntityTable)> {
+    let known: Vec<_> = tablet.entities().map(|(handle, table, _)| (EntityRef::Known(handle), table)).collect();
+    let fresh: Vec<_> = tablet.unresolved().collect();
+    let all: Vec<_> = known.into_iter().chain(fresh).collect();
+    (!all.is_empty()).then(|| *random.pick(&all))
+}

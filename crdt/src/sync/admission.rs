@@ -1,0 +1,279 @@
+//! Admission: what a push must satisfy, and how each operation is judged. Pure decisions; [`super::Depot`] folds them.
+
+use super::chain::Chain;
+use super::depot::Depot;
+use super::device::Device;
+use super::frame::Frame;
+use super::host::{Host, Judgement, Request};
+use super::operation::{EntityRef, Operation, OperationBody};
+use super::record::{Record, RecordBody};
+use super::verdict::{Adjustment, Rejection, Verdict};
+use crate::clock::{LogPosition, Stamp};
+use crate::collapsed::{CollapsedEntity, CollapsedField, Handle, Origin, StoreError};
+use crate::entity::{Change, FieldRow};
+use crate::replica::DeviceId;
+use crate::rule::{Rule, holds};
+use crate::wire::{DecodeError, Writer};
+use thiserror::Error;
+
+/// Most members a set may have, and most items a map.
+const MEMBERS_MAX: usize = 10_000;
+
+/// Who pushes, as the session knows it, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct PushRequest {
+    /// The device of the authenticated session.
+    pub device: DeviceId,
+    /// The highest head ever served to it (from its authenticated cursor): its operations cannot have seen more.
+    pub served: LogPosition,
+    /// The server's time, in milliseconds since 1970.
+    pub now_ms: u64,
+}
+
+/// Why a whole frame is refused. Nothing of it was admitted.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PushError {
+    /// The bytes are no frame.
+    #[error("the frame does not decode")]
+    Malformed(#[from] DecodeError),
+    /// The frame names another device than the session.
+    #[error("the frame is from device {claimed}, the session from device {session}")]
+    WrongDevice {
+        /// In the frame.
+        claimed: DeviceId,
+        /// In the session.
+        session: DeviceId,
+    },
+    /// No such device was registered.
+    #[error("device {0} is not registered")]
+    UnknownDevice(DeviceId),
+    /// Operations before this frame are missing.
+    #[error("operations are missing: send from {send_from}")]
+    Gap {
+        /// The first missing operation.
+        send_from: u64,
+    },
+    /// An operation claims to have seen more than was ever served to its device.
+    #[error("operation {seq} claims to have seen {base}, served was {served}")]
+    BaseNotServed {
+        /// Which operation.
+        seq: u64,
+        /// Its claim.
+        base: LogPosition,
+        /// The truth.
+        served: LogPosition,
+    },
+    /// Another store used these numbers: this one was copied or restored. The device takes a new number, keeps what is
+    /// agreed as sent, and pushes the rest under its new number.
+    #[error("the device's store was copied or restored: operations agree up to {agreed}")]
+    Cloned {
+        /// The last operation of this frame, or before it, that the log has with the same content.
+        agreed: u64,
+        /// Everything the device's number created up to there.
+        created: Vec<(u64, Handle)>,
+    },
+    /// An entity is damaged in memory: fold the log again.
+    #[error("an operation could not be folded")]
+    Store(#[from] StoreError),
+}
+
+impl Depot {
+    /// The chains after each operation of a frame.
+    pub(super) fn chains(&self, frame: &Frame) -> Vec<Chain> {
+        let mut scratch = Writer::new();
+        let mut chain = frame.chain;
+        let mut created_here = Vec::new();
+        let mut chains = Vec::with_capacity(frame.operations.len());
+        for operation in &frame.operations {
+            let table = match &operation.body {
+                OperationBody::Create { table, .. } => {
+                    created_here.push((operation.seq, self.store.table(*table)));
+                    None
+                }
+                OperationBody::Change { entity: EntityRef::Created(seq), .. } => {
+                    let here = created_here.iter().find(|(at, _)| at == seq).and_then(|(_, table)| *table);
+                    here.or_else(|| self.table_of_created(frame.device, *seq))
+                }
+                OperationBody::Change { entity: EntityRef::Known(handle), .. } => {
+                    self.store.name(*handle).map(|(table, _)| table)
+                }
+            };
+            chain = operation.chained(chain, operation.row(table), &mut scratch);
+            chains.push(chain);
+        }
+        chains
+    }
+
+    /// Checks what makes a frame admissible as a whole.
+    pub(super) fn check_frame(
+        &self,
+        frame: &Frame,
+        chains: &[Chain],
+        request: &PushRequest,
+        host: &dyn Host,
+    ) -> Result<(), PushError> {
+        if frame.device != request.device {
+            return Err(PushError::WrongDevice { claimed: frame.device, session: request.device });
+        }
+        let device = self.devices.get(&frame.device).ok_or(PushError::UnknownDevice(frame.device))?;
+        if let Some(operation) = frame.operations.iter().find(|operation| operation.base > request.served) {
+            let (seq, base) = (operation.seq, operation.base);
+            return Err(PushError::BaseNotServed { seq, base, served: request.served });
+        }
+        let Some(first) = frame.operations.first().map(|operation| operation.seq) else { return Ok(()) };
+        if first > device.seen + 1 {
+            return if holds(Rule::NoGaps) { Err(PushError::Gap { send_from: device.seen + 1 }) } else { Ok(()) };
+        }
+        if holds(Rule::ChainChecked) { check_chain(frame, first, chains, device, host) } else { Ok(()) }
+    }
+
+    /// Judges one new operation against the present state: the record that admits it.
+    pub(super) fn judge(
+        &self,
+        operation: Operation,
+        chain: Chain,
+        acknowledged: u64,
+        request: &PushRequest,
+        host: &dyn Host,
+    ) -> Record {
+        let (handle, rank, stamp, verdict) = match &operation.body {
+            OperationBody::Create { table, .. } => {
+                (None, 0, operation.stamp, self.judge_creation(&operation, *table, request, host))
+            }
+            OperationBody::Change { entity, field, change } => {
+                let judged = self.judge_change(&operation, *entity, *field, change, request, host);
+                let handle = self.handle_of(request.device, *entity);
+                match judged {
+                    Ok(admitted) => (handle, admitted.rank, admitted.stamp, admitted.verdict),
+                    Err(verdict) => (handle, 0, operation.stamp, verdict),
+                }
+            }
+        };
+        Record {
+            time_ms: request.now_ms.max(self.last_time_ms),
+            body: RecordBody::Operation {
+                device: request.device,
+                operation,
+                handle,
+                stamp,
+                rank,
+                chain,
+                acknowledged,
+                verdict,
+            },
+        }
+    }
+
+    fn judge_creation(&self, operation: &Operation, table: u16, request: &PushRequest, host: &dyn Host) -> Verdict {
+        let position = self.head.next();
+        let Some(table) = self.store.table(table) else { return Verdict::Rejected(position, Rejection::InvalidValue) };
+        match host.judge_creation(request.device, operation, table) {
+            Judgement::Allow { .. } => Verdict::Applied(position),
+            Judgement::Hold(code) => Verdict::Held(position, code),
+            Judgement::Reject(code) => Verdict::Rejected(position, code),
+        }
+    }
+
+    fn judge_change(
+        &self,
+        operation: &Operation,
+        entity: EntityRef,
+        field: u16,
+        change: &Change,
+        request: &PushRequest,
+        host: &dyn Host,
+    ) -> Result<Admitted, Verdict> {
+        let position = self.head.next();
+        let reject = |code| Verdict::Rejected(position, code);
+        let handle = self.handle_of(request.device, entity).ok_or(reject(Rejection::UnknownEntity))?;
+        let (table, id) = self.store.name(handle).ok_or(reject(Rejection::UnknownEntity))?;
+        let row = table.field(field).filter(|row| change.check(row).is_ok());
+        let row = row.ok_or(reject(Rejection::InvalidValue))?;
+        let state = self.store.get(handle).map_err(|_| reject(Rejection::DeletedEntity))?;
+        if let Some(code) = limit_refusal(&state, row, change) {
+            return Err(reject(code));
+        }
+        let asked = Request { device: request.device, operation, entity: &state, id, row, change };
+        let rank = match host.judge(&asked) {
+            Judgement::Allow { rank } => rank,
+            Judgement::Hold(code) => return Err(Verdict::Held(position, code)),
+            Judgement::Reject(code) => return Err(reject(code)),
+        };
+        let origin = Origin { device: request.device, base: operation.base, position };
+        let bracketed = self.bracketed(operation, request, host);
+        let effective = state.effective_stamp(&origin, field, change, bracketed, rank);
+        let verdict = if effective.by_authority {
+            Verdict::Adjusted(position, Adjustment::Authority)
+        } else if bracketed == operation.stamp {
+            Verdict::Applied(position)
+        } else {
+            Verdict::Adjusted(position, Adjustment::Clock)
+        };
+        Ok(Admitted { rank, stamp: effective.stamp, verdict })
+    }
+
+    /// The claimed stamp moved into what causality proves: not before the data its writer had seen, not after now.
+    fn bracketed(&self, operation: &Operation, request: &PushRequest, host: &dyn Host) -> Stamp {
+        if !holds(Rule::StampBracket) {
+            return operation.stamp;
+        }
+        let earliest_ms = match operation.base {
+            LogPosition::START => self.devices.get(&request.device).map_or(0, |device| device.registered_ms),
+            base => host.time_of(base),
+        };
+        operation.stamp.clamped(Stamp::new(earliest_ms, 0), Stamp::end_of_millisecond(request.now_ms))
+    }
+}
+
+struct Admitted {
+    rank: u8,
+    stamp: Stamp,
+    verdict: Verdict,
+}
+
+/// Bounds that no judge should have to think of.
+fn limit_refusal(entity: &CollapsedEntity, row: &FieldRow, change: &Change) -> Option<Rejection> {
+    match (entity.field(row.number)?, change) {
+        (CollapsedField::Set(set), Change::Insert(member)) => {
+            (set.len() >= MEMBERS_MAX && !set.contains(member)).then_some(Rejection::TooLarge)
+        }
+        (CollapsedField::Map(map), Change::Put { key, .. }) => {
+            (map.len() >= MEMBERS_MAX && map.get(key).is_none()).then_some(Rejection::TooLarge)
+        }
+        (CollapsedField::Counter(sum, _), Change::Add(amount)) => {
+            sum.checked_add(*amount).is_none().then_some(Rejection::InvalidValue)
+        }
+        _ => None,
+    }
+}
+
+/// Compares the device's chain with the log's where both have one: at the end of what the log has seen.
+fn check_chain(
+    frame: &Frame,
+    first: u64,
+    chains: &[Chain],
+    device: &Device,
+    host: &dyn Host,
+) -> Result<(), PushError> {
+    // The chain after operation `seq` as the device tells it; before the frame's first one it is the frame's own.
+    let told = |seq: u64| match seq.checked_sub(first) {
+        None => Some(frame.chain),
+        Some(index) => usize::try_from(index).ok().and_then(|index| chains.get(index)).copied(),
+    };
+    let last = first + chains.len() as u64 - 1;
+    let common = device.seen.min(last);
+    let known = if common == device.seen { Some(device.chain) } else { host.chain_at(frame.device, common) };
+    if told(common) == known {
+        return Ok(());
+    }
+    let log_chain = |seq: u64| if seq == 0 { Some(Chain::default()) } else { host.chain_at(frame.device, seq) };
+    let agreed = match (first - 1..=common).rev().find(|seq| told(*seq) == log_chain(*seq)) {
+        Some(agreed) => agreed,
+        // Nothing here agrees. Unjudged operations before this frame may: they must be told first, or what the log
+        // already has of them would be sent again under another number.
+        None if frame.acknowledged < first - 1 => return Err(PushError::Gap { send_from: frame.acknowledged + 1 }),
+        None => first - 1,
+    };
+    let created = device.created.range(..=agreed).filter_map(|(seq, made)| Some((*seq, made.handle?))).collect();
+    Err(PushError::Cloned { agreed, created })
+}

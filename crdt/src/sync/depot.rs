@@ -1,0 +1,324 @@
+//! The server's side: a fold of the log that also decides what is appended to it.
+//!
+//! Every decision becomes a [`Record`] and is folded by [`Depot::replay`], live and after a restart alike, so folding
+//! the log again gives the same depot. Append the records durably before answering; when that fails, drop the depot and
+//! fold the log again.
+
+use super::admission::{PushError, PushRequest};
+use super::answer::PushAnswer;
+use super::device::{Creation, Device, DeviceStatus};
+use super::frame::{Frame, Tables};
+use super::host::Host;
+use super::operation::{EntityRef, Operation, OperationBody};
+use super::record::{Record, RecordBody};
+use super::verdict::Verdict;
+use crate::clock::{LogPosition, Stamp};
+use crate::collapsed::{EntityStore, Handle, Origin, SERVER, StoreError};
+use crate::entity::{Change, EntityTable};
+use crate::replica::DeviceId;
+use crate::rule::{Rule, holds};
+use std::collections::BTreeMap;
+
+/// The state of one depot's sync: devices and entities, folded from the log.
+#[derive(Debug)]
+pub struct Depot {
+    pub(super) store: EntityStore,
+    pub(super) devices: BTreeMap<DeviceId, Device>,
+    pub(super) head: LogPosition,
+    /// The highest horizon whose markers were dropped: devices behind it need the manifest.
+    pub(super) floor: LogPosition,
+    pub(super) last_time_ms: u64,
+}
+
+impl Depot {
+    /// An empty depot for entities of these tables. `decoded_max`: see [`EntityStore::new`].
+    pub fn new(tables: &'static [&'static EntityTable], decoded_max: usize) -> Self {
+        Self {
+            store: EntityStore::new(tables, decoded_max),
+            devices: BTreeMap::new(),
+            head: LogPosition::START,
+            floor: LogPosition::START,
+            last_time_ms: 0,
+        }
+    }
+
+    /// The position of the last record.
+    pub fn head(&self) -> LogPosition {
+        self.head
+    }
+
+    /// Devices whose complete point is below this get the manifest.
+    pub fn floor(&self) -> LogPosition {
+        self.floor
+    }
+
+    /// The entities.
+    pub fn store(&self) -> &EntityStore {
+        &self.store
+    }
+
+    /// Packs all entities, for example before a snapshot or when the depot is idle.
+    pub fn pack_all(&mut self) {
+        self.store.pack_all();
+    }
+
+    /// What is known of a device.
+    pub fn device(&self, device: DeviceId) -> Option<DeviceStatus> {
+        self.devices.get(&device).map(|device| DeviceStatus {
+            seen: device.seen,
+            acknowledged: device.acknowledged,
+            verdicts_waiting: device.verdicts.len(),
+            expired: device.expired,
+        })
+    }
+
+    /// Registers the next device number.
+    ///
+    /// # Errors
+    /// [`StoreError`]; see [`Depot::replay`].
+    pub fn register(&mut self, now_ms: u64) -> Result<(DeviceId, Record), StoreError> {
+        let last = self.devices.last_key_value().map_or(SERVER.get(), |(device, _)| device.get());
+        let device = DeviceId::new(last.saturating_add(1));
+        self.record(now_ms, RecordBody::Registered { device }).map(|record| (device, record))
+    }
+
+    /// Admits a frame: its records, in order, and the answer. Repeating a push changes nothing.
+    ///
+    /// # Errors
+    /// A [`PushError`] refuses the frame whole.
+    pub fn push(
+        &mut self,
+        bytes: &[u8],
+        request: &PushRequest,
+        host: &dyn Host,
+    ) -> Result<(Vec<Record>, PushAnswer), PushError> {
+        let frame = Frame::decode(bytes, &Known { depot: self, device: request.device })?;
+        let chains = self.chains(&frame);
+        self.check_frame(&frame, &chains, request, host)?;
+        let mut answer = PushAnswer { verdicts: Vec::with_capacity(frame.operations.len()), created: Vec::new() };
+        let mut records = Vec::with_capacity(frame.operations.len());
+        for (operation, chain) in frame.operations.into_iter().zip(chains) {
+            let seq = operation.seq;
+            let seen = self.devices.get(&request.device).map_or(0, |device| device.seen);
+            let verdict = if seq <= seen && holds(Rule::DedupBySeq) {
+                self.known_verdict(request.device, seq)
+            } else {
+                let mut record = self.judge(operation, chain, frame.acknowledged, request, host);
+                // Whether a write shows is known once it is folded; the record says it, for the audit.
+                let folded = self.fold(&record)?.unwrap_or(Verdict::Duplicate);
+                if let RecordBody::Operation { verdict, .. } = &mut record.body {
+                    *verdict = folded;
+                }
+                records.push(record);
+                folded
+            };
+            answer.verdicts.push((seq, verdict));
+            if let Some(handle) = self.created_by(request.device, seq) {
+                answer.created.push((seq, handle));
+            }
+        }
+        if let Some(device) = self.devices.get_mut(&request.device) {
+            device.acknowledge_verdicts(frame.acknowledged);
+        }
+        Ok((records, answer))
+    }
+
+    /// A write of the server itself. `base` is the head for an HTTP request, the operation's base for an approval.
+    /// The caller has checked the change against the table.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn write(
+        &mut self,
+        handle: Handle,
+        field: u16,
+        change: Change,
+        base: LogPosition,
+        rank: u8,
+        now_ms: u64,
+    ) -> Result<Record, StoreError> {
+        let origin = Origin { device: SERVER, base, position: self.head.next() };
+        let claimed = Stamp::new(now_ms, 0);
+        let stamp = self.store.get(handle)?.effective_stamp(&origin, field, &change, claimed, rank).stamp;
+        self.record(now_ms, RecordBody::Written { handle, field, change, base, stamp, rank })
+    }
+
+    /// Creates an entity of the server itself.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn create(&mut self, table: u16, id: &[u8], now_ms: u64) -> Result<Record, StoreError> {
+        self.record(now_ms, RecordBody::Created { table, id: id.into() })
+    }
+
+    /// Deletes an entity for good. Users archive by a field; this is for what must really go.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`].
+    pub fn delete(&mut self, handle: Handle, now_ms: u64) -> Result<Record, StoreError> {
+        self.record(now_ms, RecordBody::Deleted { handle })
+    }
+
+    /// Stops counting a device for compaction: it was not seen for too long, or was revoked. It may still come back.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn expire(&mut self, device: DeviceId, now_ms: u64) -> Result<Record, StoreError> {
+        self.record(now_ms, RecordBody::Expired { device })
+    }
+
+    /// The position that every device that counts has acknowledged; the head when none counts.
+    pub fn stable(&self) -> LogPosition {
+        let counting = self.devices.values().filter(|device| !device.expired);
+        counting.map(|device| device.acknowledged).min().unwrap_or(self.head)
+    }
+
+    /// Drops the removal markers that every device that counts has passed. `None` when there is nothing new to drop.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn compact(&mut self, now_ms: u64) -> Result<Option<Record>, StoreError> {
+        let horizon = self.stable();
+        if horizon <= self.floor && holds(Rule::MarkersUntilStable) {
+            return Ok(None);
+        }
+        self.record(now_ms, RecordBody::Compacted { horizon }).map(Some)
+    }
+
+    /// Folds one record: the only way the state changes. Records come in log order, without gaps.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a record names an entity that the records before it did not make, or memory is damaged: the
+    /// log is not what this depot wrote.
+    pub fn replay(&mut self, record: &Record) -> Result<(), StoreError> {
+        self.fold(record).map(|_| ())
+    }
+
+    fn record(&mut self, now_ms: u64, body: RecordBody) -> Result<Record, StoreError> {
+        let record = Record { time_ms: now_ms.max(self.last_time_ms), body };
+        self.fold(&record)?;
+        Ok(record)
+    }
+
+    fn fold(&mut self, record: &Record) -> Result<Option<Verdict>, StoreError> {
+        let position = self.head.next();
+        let mut verdict = None;
+        match &record.body {
+            RecordBody::Registered { device } => {
+                self.devices.insert(*device, Device::new(record.time_ms));
+            }
+            RecordBody::Expired { device } => {
+                if let Some(device) = self.devices.get_mut(device) {
+                    device.expired = true;
+                }
+            }
+            RecordBody::Operation { .. } => verdict = Some(self.fold_operation(&record.body, position)?),
+            RecordBody::Created { table, id } => {
+                if let Some(table) = self.store.table(*table) {
+                    self.store.create(table, id, position);
+                }
+            }
+            RecordBody::Written { handle, field, change, base, stamp, rank } => {
+                let origin = Origin { device: SERVER, base: *base, position };
+                self.store.apply(*handle, &origin, *stamp, *rank, *field, change)?;
+            }
+            RecordBody::Deleted { handle } => self.store.delete(*handle, position)?,
+            RecordBody::Compacted { horizon } => {
+                let purged = if holds(Rule::MarkersUntilStable) { *horizon } else { self.head };
+                self.store.purge(purged, *horizon)?;
+                self.floor = self.floor.max(*horizon);
+            }
+        }
+        self.head = position;
+        self.last_time_ms = record.time_ms;
+        Ok(verdict)
+    }
+
+    fn fold_operation(&mut self, body: &RecordBody, position: LogPosition) -> Result<Verdict, StoreError> {
+        let RecordBody::Operation { device, operation, handle, stamp, rank, chain, acknowledged, verdict } = body else {
+            unreachable!("the caller matched the kind of record")
+        };
+        let mut verdict = *verdict;
+        let mut created = None;
+        match &operation.body {
+            OperationBody::Create { table, id } => {
+                let known = self.store.table(*table).filter(|_| verdict.is_folded());
+                let handle = known.map(|known| self.store.create(known, id, position));
+                created = Some(Creation { table: *table, handle });
+            }
+            OperationBody::Change { field, change, .. } if verdict.is_folded() => {
+                if let Some(handle) = handle {
+                    let origin = Origin { device: *device, base: operation.base, position };
+                    let shows = self.store.apply(*handle, &origin, *stamp, *rank, *field, change)?;
+                    if !shows && !matches!(verdict, Verdict::Adjusted(..)) {
+                        verdict = Verdict::Superseded(position);
+                    }
+                }
+            }
+            OperationBody::Change { .. } => {}
+        }
+        let Some(device) = self.devices.get_mut(device) else { return Ok(verdict) };
+        device.seen = device.seen.max(operation.seq);
+        device.chain = *chain;
+        device.acknowledge_verdicts(*acknowledged);
+        // A device that pushes again counts again.
+        device.expired = false;
+        if holds(Rule::VerdictsPersist) {
+            device.verdicts.insert(operation.seq, verdict);
+        }
+        if let Some(creation) = created {
+            device.created.insert(operation.seq, creation);
+        }
+        Ok(verdict)
+    }
+
+    fn known_verdict(&self, device: DeviceId, seq: u64) -> Verdict {
+        self.devices.get(&device).and_then(|device| device.verdicts.get(&seq)).copied().unwrap_or(Verdict::Duplicate)
+    }
+
+    fn created_by(&self, device: DeviceId, seq: u64) -> Option<Handle> {
+        self.devices.get(&device).and_then(|device| device.created.get(&seq)).and_then(|creation| creation.handle)
+    }
+
+    pub(super) fn handle_of(&self, device: DeviceId, entity: EntityRef) -> Option<Handle> {
+        match entity {
+            EntityRef::Known(handle) => Some(handle),
+            EntityRef::Created(seq) => self.created_by(device, seq),
+        }
+    }
+
+    pub(super) fn table_of_created(&self, device: DeviceId, seq: u64) -> Option<&'static EntityTable> {
+        let creation = self.devices.get(&device).and_then(|device| device.created.get(&seq))?;
+        self.store.table(creation.table)
+    }
+
+    /// What a frame of `device` may refer to.
+    pub fn tables_for(&self, device: DeviceId) -> impl Tables + '_ {
+        Known { depot: self, device }
+    }
+}
+
+struct Known<'depot> {
+    depot: &'depot Depot,
+    device: DeviceId,
+}
+
+impl Tables for Known<'_> {
+    fn table_of(&self, entity: EntityRef) -> Option<&'static EntityTable> {
+        match entity {
+            EntityRef::Known(handle) => self.depot.store.name(handle).map(|(table, _)| table),
+            EntityRef::Created(seq) => self.depot.table_of_created(self.device, seq),
+        }
+    }
+
+    fn table_numbered(&self, number: u16) -> Option<&'static EntityTable> {
+        self.depot.store.table(number)
+    }
+}
+
+/// The number of an operation, for logs.
+impl std::fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "operation {} at base {}", self.seq, self.base)
+    }
+}
