@@ -1,0 +1,72 @@
+//! From the log's record to the event that the domain folds.
+
+use std::sync::Arc;
+
+use fleet::EventView;
+use hashbrown::HashMap;
+use serde_json::{Map, Value};
+use storage::EventRef;
+
+use super::read_model::FoldError;
+
+/// The event's data as an object. An event without any has an empty one.
+///
+/// # Errors
+/// [`FoldError::Payload`] when it is anything else.
+pub(super) fn payload(event: &EventRef<'_>) -> Result<Map<String, Value>, FoldError> {
+    if event.data().is_empty() {
+        return Ok(Map::new());
+    }
+    serde_json::from_slice(event.data()).map_err(FoldError::Payload)
+}
+
+/// The event as folds see it.
+pub(super) fn view<'a>(event: &EventRef<'a>, data: &'a Map<String, Value>) -> EventView<'a> {
+    let stream = event.stream();
+    EventView {
+        aggregate_type: &stream.aggregate_type,
+        aggregate_id: &stream.aggregate_id,
+        event_type: event.event_type(),
+        schema: event.schema(),
+        version: event.version().get(),
+        position: event.position().get(),
+        occurred_at: event.occurred_at().micros(),
+        recorded_at: event.recorded_at().micros(),
+        data,
+    }
+}
+
+/// Few names that occur in many rows, each kept once. Numbered in the order in which they first appeared.
+#[derive(Debug, Default)]
+pub(super) struct NameList {
+    names: Vec<Arc<str>>,
+    numbers: HashMap<Arc<str>, usize>,
+}
+
+impl NameList {
+    /// The number of this name, if it occurred.
+    pub(super) fn find(&self, name: &str) -> Option<usize> {
+        self.numbers.get(name).copied()
+    }
+
+    /// The number of this name, which is new or not.
+    pub(super) fn number(&mut self, name: &str) -> usize {
+        self.find(name).unwrap_or_else(|| {
+            let shared: Arc<str> = name.into();
+            self.names.push(Arc::clone(&shared));
+            self.numbers.insert(shared, self.names.len() - 1);
+            self.names.len() - 1
+        })
+    }
+
+    /// The name of this number, to be shared.
+    pub(super) fn get(&self, number: usize) -> Option<&Arc<str>> {
+        self.names.get(number)
+    }
+
+    /// The one shared name that reads like this.
+    pub(super) fn shared(&mut self, name: &str) -> Arc<str> {
+        let number = self.number(name);
+        Arc::clone(&self.names[number])
+    }
+}

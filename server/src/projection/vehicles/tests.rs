@@ -1,0 +1,172 @@
+//! What is answered about vehicles.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::projection::tests::harness::{Depot, answers};
+use crate::projection::{Projections, VehicleFilter};
+
+fn depot() -> (Depot, Arc<Projections>) {
+    let depot = Depot::new();
+    for (id, model, manufacturer) in [
+        ("185 3", "BR 185", "Bombardier"),
+        ("101 1", "BR 101", "Adtranz"),
+        ("185 2", "Traxx", "BOMBARDIER"),
+        ("Ö1", "x", ""),
+    ] {
+        let data = json!({"asset_id": id, "model": model, "manufacturer": manufacturer, "status": "available"});
+        depot.append(("Vehicle", id), "VehicleCreated", &data);
+    }
+    depot.append(
+        ("Part", "101 9"),
+        "PartCreated",
+        &json!({"model": "BR 101"}),
+    );
+    let projections = depot.start();
+    answers(&depot, &projections);
+    (depot, projections)
+}
+
+fn list(projections: &Projections, filter: &VehicleFilter) -> (usize, Vec<String>, Option<String>) {
+    let page = projections.vehicles().list(filter).value;
+    (
+        page.total,
+        page.vehicles
+            .into_iter()
+            .map(|vehicle| vehicle.asset_id)
+            .collect(),
+        page.next,
+    )
+}
+
+fn all() -> VehicleFilter {
+    VehicleFilter {
+        limit: 100,
+        ..VehicleFilter::default()
+    }
+}
+
+#[test]
+fn vehicles_are_listed_by_asset_id() {
+    let (_depot, projections) = depot();
+    let (total, ids, next) = list(&projections, &all());
+    assert_eq!((total, next), (4, None));
+    assert_eq!(ids, ["101 1", "185 2", "185 3", "Ö1"]);
+}
+
+#[test]
+fn parts_follow_each_other_by_cursor_and_by_skip() {
+    let (_depot, projections) = depot();
+    let mut filter = VehicleFilter { limit: 3, ..all() };
+    let (total, ids, next) = list(&projections, &filter);
+    assert_eq!((total, ids.len()), (4, 3));
+    filter.cursor = next;
+    assert_eq!(
+        list(&projections, &filter),
+        (4, vec!["Ö1".to_owned()], None)
+    );
+    let skipped = VehicleFilter {
+        skip: 2,
+        limit: 1,
+        ..all()
+    };
+    assert_eq!(
+        list(&projections, &skipped),
+        (4, vec!["185 3".to_owned()], Some("185 3".to_owned()))
+    );
+    let beyond = VehicleFilter { skip: 9, ..all() };
+    assert_eq!(list(&projections, &beyond), (4, vec![], None));
+}
+
+#[test]
+fn search_looks_at_three_fields_in_any_case() {
+    let (_depot, projections) = depot();
+    let search = |text: &str| {
+        list(
+            &projections,
+            &VehicleFilter {
+                search: Some(text.to_owned()),
+                limit: 1,
+                ..all()
+            },
+        )
+    };
+    assert_eq!(
+        search("bombardier"),
+        (2, vec!["185 2".to_owned()], Some("185 2".to_owned()))
+    );
+    assert_eq!(search("TRAXX").0, 1);
+    assert_eq!(search("ö").0, 1);
+    assert_eq!(search("101").0, 1);
+    assert_eq!(search("").0, 4);
+    assert_eq!(
+        search("1\nbr 101").0,
+        0,
+        "fields do not run into each other"
+    );
+}
+
+#[test]
+fn lists_follow_changes_of_status() {
+    let (depot, projections) = depot();
+    let of = |status: &str| {
+        let filter = VehicleFilter {
+            status: Some(status.to_owned()),
+            ..all()
+        };
+        list(&projections, &filter).1
+    };
+    assert_eq!(of("available").len(), 4);
+    depot.append(
+        ("Vehicle", "185 2"),
+        "VehicleStatusChanged",
+        &json!({"old_status": "available", "new_status": "in_workshop"}),
+    );
+    answers(&depot, &projections);
+    assert_eq!(of("available"), ["101 1", "185 3", "Ö1"]);
+    assert_eq!(of("in_workshop"), ["185 2"]);
+    assert!(of("retired").is_empty());
+}
+
+#[test]
+fn a_vehicle_is_found_by_its_asset_id_and_by_its_uuid_until_it_is_deleted() {
+    let (depot, projections) = depot();
+    let vehicle = projections.vehicles().get("185 2").value.unwrap();
+    assert_eq!(vehicle.model.as_deref(), Some("Traxx"));
+    let id = vehicle.id.to_string();
+    assert_eq!(projections.vehicles().get(&id).value.unwrap(), vehicle);
+    assert_eq!(
+        projections
+            .vehicles()
+            .get(&id.to_uppercase())
+            .value
+            .unwrap(),
+        vehicle
+    );
+    assert_eq!(projections.vehicles().get("101 9").value, None, "a part");
+
+    depot.append(("Vehicle", "185 2"), "VehicleDeleted", &json!({}));
+    answers(&depot, &projections);
+    assert_eq!(projections.vehicles().get("185 2").value, None);
+    assert_eq!(projections.vehicles().get(&id).value, None);
+    assert_eq!(list(&projections, &all()).0, 3);
+
+    depot.append(
+        ("Vehicle", "185 2"),
+        "VehicleCreated",
+        &json!({"asset_id": "185 2", "model": "Vectron"}),
+    );
+    answers(&depot, &projections);
+    assert_eq!(
+        projections
+            .vehicles()
+            .get(&id)
+            .value
+            .unwrap()
+            .model
+            .as_deref(),
+        Some("Vectron")
+    );
+    assert_eq!(list(&projections, &all()).0, 4);
+}

@@ -1,0 +1,130 @@
+//! The states that a worker is folding, in parsed form: those of the current batch, and some of the batches before.
+
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use storage::{EventRef, StreamName};
+
+/// Streams kept in parsed form between batches; reaching it lets go of all of them.
+const PARSED_STREAMS_MAX: usize = 8_192;
+
+/// What is known of a stream's last event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub(super) struct LastEvent {
+    pub(super) version: u32,
+    pub(super) position: u64,
+    pub(super) occurred_at: i64,
+    pub(super) recorded_at: i64,
+}
+
+impl LastEvent {
+    /// Of the stream that ends with `event`.
+    pub(super) fn of(event: &EventRef<'_>) -> Self {
+        LastEvent {
+            version: event.version().get(),
+            position: event.position().get(),
+            occurred_at: event.occurred_at().micros(),
+            recorded_at: event.recorded_at().micros(),
+        }
+    }
+}
+
+/// See the module.
+pub(super) struct Workbench<S> {
+    items: Vec<Item<S>>,
+    hashes: DefaultHashBuilder,
+    by_stream: HashTable<usize>,
+    /// In the order of their first change in this batch: new rows are numbered in it.
+    changed: Vec<usize>,
+}
+
+/// One stream in parsed form.
+pub(super) struct Item<S> {
+    pub(super) stream: StreamName,
+    pub(super) state: S,
+    pub(super) last: LastEvent,
+    changed: bool,
+}
+
+impl<S> Default for Workbench<S> {
+    fn default() -> Self {
+        Workbench {
+            items: Vec::new(),
+            hashes: DefaultHashBuilder::default(),
+            by_stream: HashTable::new(),
+            changed: Vec::new(),
+        }
+    }
+}
+
+impl<S: Default> Workbench<S> {
+    /// Folds `event` into its stream's state, which `load` brings if it is not here.
+    ///
+    /// # Errors
+    /// Those of `load`; then nothing changed.
+    pub(super) fn fold<E>(
+        &mut self,
+        event: &EventRef<'_>,
+        load: impl FnOnce() -> Result<S, E>,
+        step: impl FnOnce(S) -> S,
+    ) -> Result<(), E> {
+        let stream = event.stream();
+        let hash = self.hashes.hash_one(stream);
+        let known = self
+            .by_stream
+            .find(hash, |index| self.items[*index].stream == *stream)
+            .copied();
+        let index = match known {
+            Some(index) => index,
+            None => self.place(hash, stream, load()?),
+        };
+        let item = &mut self.items[index];
+        if !item.changed {
+            item.changed = true;
+            self.changed.push(index);
+        }
+        item.state = step(std::mem::take(&mut item.state));
+        item.last = LastEvent::of(event);
+        Ok(())
+    }
+
+    /// What `pack` makes of each changed stream; none counts as changed afterwards.
+    pub(super) fn drain_changed<C>(&mut self, pack: impl Fn(&Item<S>) -> C) -> Vec<C> {
+        let mut packed = Vec::with_capacity(self.changed.len());
+        for index in self.changed.drain(..) {
+            self.items[index].changed = false;
+            packed.push(pack(&self.items[index]));
+        }
+        if self.items.len() > PARSED_STREAMS_MAX {
+            *self = Workbench::default();
+        }
+        packed
+    }
+
+    fn place(&mut self, hash: u64, stream: &StreamName, state: S) -> usize {
+        let index = self.items.len();
+        self.items.push(Item {
+            stream: stream.clone(),
+            state,
+            last: LastEvent::default(),
+            changed: false,
+        });
+        let (items, hashes) = (&self.items, &self.hashes);
+        self.by_stream
+            .insert_unique(hash, index, |other| hashes.hash_one(&items[*other].stream));
+        index
+    }
+}
+
+/// A fold as it is kept and saved. MessagePack, because a state holds free JSON, which a format that does not say what
+/// comes next cannot give back.
+pub(super) fn pack<S: serde::Serialize>(state: &S) -> Box<[u8]> {
+    rmp_serde::to_vec(state)
+        .expect("a state in memory always encodes")
+        .into_boxed_slice()
+}
+
+/// The fold that was packed.
+pub(super) fn unpack<S: serde::de::DeserializeOwned>(bytes: &[u8]) -> Option<S> {
+    rmp_serde::from_slice(bytes).ok()
+}

@@ -1,0 +1,347 @@
+//! The thread of one projection: follows the log, saves checkpoints, and swaps in what was rebuilt.
+//!
+//! Catching up and being live are the same loop: read what is durable, fold it, wait for more. A projection has a thread
+//! of its own so that a slow, failing or panicking fold holds up no other.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::{Arc, RwLock};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use storage::{Log, Position};
+
+use super::keeper::{Generation, Keeper, SaveOutcome, panic_text};
+use super::projector::{AdvanceError, BATCH_EVENTS_MAX, Patience, Projector};
+use super::read_model::{Published, ReadModel};
+use super::runner::ProjectionSettings;
+use super::status::{Board, Order};
+
+/// How long an idle worker waits for the log before it looks at its orders.
+const IDLE_WAIT: Duration = Duration::from_millis(100);
+/// How long a worker waits before it reads again what it could not read.
+const RETRY_WAIT: Duration = Duration::from_secs(1);
+/// How often it does so before it goes on behind it. A segment's file that stays unreadable for so long is lost.
+const RETRIES_MAX: u32 = 10;
+/// How long an ending worker waits for a checkpoint to be taken.
+const LAST_SAVE_LIMIT: Duration = Duration::from_secs(30);
+
+/// What a worker shares with the rest of the server.
+pub(super) struct Surroundings {
+    pub(super) log: Arc<Log>,
+    pub(super) keeper: Arc<Keeper>,
+    pub(super) board: Arc<Board>,
+    pub(super) settings: ProjectionSettings,
+}
+
+/// Starts the worker of the read model whose answers are at `place`.
+pub(super) fn start<M: ReadModel>(
+    surroundings: Surroundings,
+    place: Arc<RwLock<Published<M>>>,
+) -> std::io::Result<JoinHandle<()>> {
+    thread::Builder::new()
+        .name(format!("fold-{}", M::NAME))
+        .spawn(move || {
+            let mut from_store = true;
+            loop {
+                let follow = || Worker::settle(&surroundings, &place, from_store).follow();
+                let Err(panic) = catch_unwind(AssertUnwindSafe(follow)) else {
+                    return;
+                };
+                // What was being folded may be half changed: a rebuild begins with nothing.
+                let reason = panic_text(panic.as_ref());
+                tracing::error!(projection = M::NAME, %reason, "a projection has failed");
+                surroundings.board.fail(reason);
+                from_store = false;
+                if !wait_for_rebuild(&surroundings.board) {
+                    return;
+                }
+            }
+        })
+}
+
+/// Waits for the order to rebuild; false when the order is to end.
+fn wait_for_rebuild(board: &Board) -> bool {
+    loop {
+        match board.order() {
+            Order::Rebuild => {
+                board.rebuilding(None);
+                return true;
+            }
+            Order::Stop | Order::Abandon => return false,
+            Order::Follow => board.linger(IDLE_WAIT),
+        }
+    }
+}
+
+type Rebuild<M> = JoinHandle<Option<Projector<M>>>;
+
+struct Worker<'a, M: ReadModel> {
+    surroundings: &'a Surroundings,
+    place: &'a Arc<RwLock<Published<M>>>,
+    live: Projector<M>,
+    rebuild: Option<Rebuild<M>>,
+    saves: Saves,
+    /// Reads in a row that failed.
+    failures: u32,
+}
+
+/// How far checkpoints got.
+struct Saves {
+    /// What the next checkpoint may build upon; `None` makes it a whole one.
+    base: Option<Generation>,
+    /// The answer that is awaited, and the position that was handed over.
+    pending: Option<Receiver<SaveOutcome>>,
+    position: Position,
+    at: Instant,
+}
+
+impl<'a, M: ReadModel> Worker<'a, M> {
+    /// A worker that continues what was saved, or begins anew.
+    fn settle(
+        surroundings: &'a Surroundings,
+        place: &'a Arc<RwLock<Published<M>>>,
+        from_store: bool,
+    ) -> Self {
+        let mut live = Projector::default();
+        let mut base = None;
+        let loaded = if from_store {
+            surroundings.keeper.take_loaded(M::NAME)
+        } else {
+            None
+        };
+        if let Some((set, generation)) = loaded.filter(|(set, _)| set.heading.format == M::FORMAT) {
+            match Projector::from_saved(set) {
+                Ok(saved) => {
+                    live = saved;
+                    base = Some(generation);
+                }
+                Err(error) => {
+                    tracing::warn!(projection = M::NAME, %error, "a checkpoint is left, the log is folded anew")
+                }
+            }
+        }
+        live.settle_in(place);
+        let durable = surroundings.log.durable_position();
+        surroundings
+            .board
+            .publish(live.position(), live.tally(), live.position() >= durable);
+        let saves = Saves {
+            base,
+            pending: None,
+            position: live.position(),
+            at: Instant::now(),
+        };
+        Worker {
+            surroundings,
+            place,
+            live,
+            rebuild: None,
+            saves,
+            failures: 0,
+        }
+    }
+
+    /// Follows the log until the order to end comes.
+    fn follow(mut self) {
+        let Surroundings {
+            log,
+            board,
+            settings,
+            ..
+        } = self.surroundings;
+        loop {
+            match board.order() {
+                Order::Follow => {}
+                Order::Rebuild => self.start_rebuild(),
+                Order::Stop => return self.end(),
+                Order::Abandon => {
+                    self.join_rebuild();
+                    return;
+                }
+            }
+            self.adopt_rebuild();
+            let durable = log.wait_past(self.live.position(), IDLE_WAIT);
+            if durable > self.live.position() {
+                self.advance_live(durable);
+                if self.live.position() >= durable {
+                    board.linger(settings.linger);
+                }
+            }
+            self.save_if_due();
+        }
+    }
+
+    /// Folds a batch, or says why not.
+    fn advance_live(&mut self, durable: Position) {
+        let Surroundings { log, board, .. } = self.surroundings;
+        let patience = if self.failures < RETRIES_MAX {
+            Patience::Insist
+        } else {
+            Patience::PassOver
+        };
+        match self.live.advance(log, durable, patience) {
+            Ok(()) => {
+                self.failures = 0;
+                board.publish(
+                    self.live.position(),
+                    self.live.tally(),
+                    self.live.position() >= durable,
+                );
+            }
+            Err(AdvanceError::Read(error)) => {
+                self.failures += 1;
+                let reason = AdvanceError::Read(error).to_string();
+                tracing::error!(projection = M::NAME, %reason, "a projection waits");
+                board.fail(reason);
+                board.linger(RETRY_WAIT);
+            }
+            // Caught where the worker was started.
+            Err(AdvanceError::Stuck(reason)) => std::panic::panic_any(reason),
+        }
+    }
+
+    /// Folds the log anew on another thread.
+    fn start_rebuild(&mut self) {
+        if self.rebuild.is_some() {
+            return;
+        }
+        let (log, board) = (
+            Arc::clone(&self.surroundings.log),
+            Arc::clone(&self.surroundings.board),
+        );
+        let thread = thread::Builder::new().name(format!("rebuild-{}", M::NAME));
+        match thread.spawn(move || fold_anew::<M>(&log, &board)) {
+            Ok(rebuild) => self.rebuild = Some(rebuild),
+            Err(error) => {
+                tracing::error!(projection = M::NAME, %error, "no thread for a rebuild");
+                self.surroundings.board.rebuilding(None);
+            }
+        }
+    }
+
+    /// Swaps in what was rebuilt, once it is.
+    fn adopt_rebuild(&mut self) {
+        if !self.rebuild.as_ref().is_some_and(JoinHandle::is_finished) {
+            return;
+        }
+        let Surroundings { log, board, .. } = self.surroundings;
+        if let Some(mut rebuilt) = self.join_rebuild() {
+            // Answers never go back: what the live fold did meanwhile is folded before the swap.
+            while rebuilt.position() < self.live.position() {
+                if let Err(error) = rebuilt.advance(log, self.live.position(), Patience::Insist) {
+                    tracing::error!(projection = M::NAME, %error, "a rebuild is given up");
+                    board.rebuilding(None);
+                    return;
+                }
+            }
+            rebuilt.settle_in(self.place);
+            self.live = rebuilt;
+            self.saves.base = None;
+            self.saves.position = Position::START;
+            board.publish(self.live.position(), self.live.tally(), true);
+            tracing::info!(
+                projection = M::NAME,
+                position = self.live.position().get(),
+                "rebuilt"
+            );
+        }
+        board.rebuilding(None);
+    }
+
+    fn join_rebuild(&mut self) -> Option<Projector<M>> {
+        match self.rebuild.take()?.join() {
+            Ok(rebuilt) => rebuilt,
+            Err(panic) => {
+                let reason = panic_text(panic.as_ref());
+                tracing::error!(projection = M::NAME, %reason, "a rebuild has failed");
+                None
+            }
+        }
+    }
+
+    fn save_if_due(&mut self) {
+        let settings = &self.surroundings.settings;
+        let unsaved = self.saves.position.distance_to(self.live.position());
+        let due = unsaved >= settings.checkpoint_events
+            || self.saves.at.elapsed() >= settings.checkpoint_interval;
+        if self.hear_of_save(Duration::ZERO) && due && self.saves.position < self.live.position() {
+            self.save();
+        }
+    }
+
+    /// Takes the answer that is awaited, if it comes in time. True when none is awaited any more.
+    fn hear_of_save(&mut self, limit: Duration) -> bool {
+        let Some(pending) = &self.saves.pending else {
+            return true;
+        };
+        let outcome = match pending.try_recv() {
+            Err(TryRecvError::Empty) if limit.is_zero() => return false,
+            Err(TryRecvError::Empty) => match pending.recv_timeout(limit) {
+                Err(RecvTimeoutError::Timeout) => return false,
+                outcome => outcome.unwrap_or(SaveOutcome::Lost),
+            },
+            outcome => outcome.unwrap_or(SaveOutcome::Lost),
+        };
+        self.saves.pending = None;
+        match outcome {
+            // After a swap the answer is about what was there before, and the next checkpoint stays a whole one.
+            SaveOutcome::Saved(generation) => {
+                if self.saves.position > Position::START {
+                    self.saves.base = Some(generation);
+                }
+            }
+            SaveOutcome::Lost => {
+                self.saves.base = None;
+                self.saves.position = Position::START;
+            }
+        }
+        true
+    }
+
+    fn save(&mut self) {
+        let base = self.saves.base;
+        let batch = self
+            .live
+            .checkpoint(self.surroundings.log.log_id(), base.is_none());
+        self.saves.pending = Some(self.surroundings.keeper.save(M::NAME, batch, base));
+        self.saves.position = self.live.position();
+        self.saves.at = Instant::now();
+    }
+
+    /// Saves a last checkpoint.
+    fn end(mut self) {
+        self.join_rebuild();
+        if !self.hear_of_save(LAST_SAVE_LIMIT) {
+            return;
+        }
+        // A save that was refused (the store was opened anew) is tried once more, whole.
+        for _ in 0..2 {
+            if self.saves.position < self.live.position() {
+                self.save();
+                self.hear_of_save(LAST_SAVE_LIMIT);
+            }
+        }
+    }
+}
+
+/// Folds the log from its beginning until little is left for the worker to do. `None` when it has to end.
+fn fold_anew<M: ReadModel>(log: &Log, board: &Board) -> Option<Projector<M>> {
+    let mut projector = Projector::default();
+    loop {
+        if board.order_to_end().is_some() {
+            return None;
+        }
+        let durable = log.durable_position();
+        board.rebuilding(Some((projector.position(), durable)));
+        if projector.position().distance_to(durable) < BATCH_EVENTS_MAX
+            && projector.position() >= board.position()
+        {
+            return Some(projector);
+        }
+        if let Err(error) = projector.advance(log, durable, Patience::Insist) {
+            tracing::error!(projection = M::NAME, %error, "a rebuild has failed");
+            return None;
+        }
+    }
+}
