@@ -1,0 +1,565 @@
+//! Boosting: round after round, a tree is fitted to the derivatives of the loss and added to the scores.
+//!
+//! Place on the path: tree growth → **boosting** → model. Pure: no clock, no files; progress and cancellation go
+//! through a callback. Equal inputs give equal bytes, whatever the number of threads.
+//!
+//! Source: Friedman, "Greedy Function Approximation: A Gradient Boosting Machine", Ann. Stat. 29 (2001).
+
+use crate::binning::Binner;
+use crate::dataset::{Dataset, Feature};
+use crate::grow::{Grower, GrownTree, GrowthLimits};
+use crate::histogram::PackedGradients;
+use crate::loss::{Loss, LossError, class_of, weighted_quantile};
+use crate::matrix::BinnedMatrix;
+use crate::model::{Model, ModelFeature, TrainingRecord};
+use crate::params::{Params, ParamsError};
+use crate::random::Random;
+use crate::split::SplitRules;
+use crate::tree::Tree;
+use std::ops::ControlFlow;
+
+/// Derivatives are computed by several threads only from this many rows on.
+const PARALLEL_ROWS_MIN: usize = 1 << 15;
+/// With sampling, a round may find nothing by bad luck; after this many in a row, training stops.
+const FRUITLESS_ROUNDS_MAX: usize = 10;
+
+/// Why a model could not be trained.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum FitError {
+    /// A setting is out of range.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+    /// The labels do not fit the loss.
+    #[error(transparent)]
+    Labels(#[from] LossError),
+    /// The validation labels do not fit the loss.
+    #[error("validation: {0}")]
+    ValidLabels(LossError),
+    /// Every feature is constant or missing throughout.
+    #[error("no feature varies: {constant} are constant, {missing} have no value")]
+    NoUsableFeature {
+        /// Features with one value.
+        constant: usize,
+        /// Features without any value.
+        missing: usize,
+    },
+    /// Early stopping was asked for without a validation table.
+    #[error("early stopping needs a validation table")]
+    NoValidation,
+    /// Two tables, or a table and the model to continue, do not have the same features.
+    #[error("{what} does not have the training table's features")]
+    FeatureMismatch {
+        /// "the validation table" or "the model to continue".
+        what: &'static str,
+    },
+    /// The model to continue was trained with another loss.
+    #[error("the model to continue was trained with another loss")]
+    LossMismatch,
+    /// The observer asked to stop.
+    #[error("training was cancelled after {rounds} rounds")]
+    Cancelled {
+        /// Rounds finished.
+        rounds: usize,
+    },
+}
+
+/// Where a training run stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// Rounds finished in this run.
+    pub round: usize,
+    /// Rounds at most.
+    pub rounds_max: usize,
+    /// Mean validation loss after this round, if there is a validation table.
+    pub valid_loss: Option<f64>,
+}
+
+/// A training run being put together.
+pub struct Fit<'run> {
+    params: &'run Params,
+    valid: Option<&'run Dataset>,
+    start: Option<&'run Model>,
+    observe: Option<&'run mut dyn FnMut(Progress) -> ControlFlow<()>>,
+}
+
+impl std::fmt::Debug for Fit<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Fit")
+            .field("params", self.params)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'run> Fit<'run> {
+    /// A run with these settings.
+    #[must_use]
+    pub fn new(params: &'run Params) -> Self {
+        Self {
+            params,
+            valid: None,
+            start: None,
+            observe: None,
+        }
+    }
+
+    /// Watches the loss on a table that is not trained on.
+    #[must_use]
+    pub fn valid(mut self, valid: &'run Dataset) -> Self {
+        self.valid = Some(valid);
+        self
+    }
+
+    /// Continues a model: its trees are kept, its categories keep their meaning, new rounds are added.
+    #[must_use]
+    pub fn start_from(mut self, model: &'run Model) -> Self {
+        self.start = Some(model);
+        self
+    }
+
+    /// Calls `observe` after every round; a break cancels the run.
+    #[must_use]
+    pub fn observe(mut self, observe: &'run mut dyn FnMut(Progress) -> ControlFlow<()>) -> Self {
+        self.observe = Some(observe);
+        self
+    }
+
+    /// Trains.
+    ///
+    /// # Errors
+    /// Any [`FitError`].
+    pub fn train(mut self, train: &Dataset) -> Result<Model, FitError> {
+        self.check(train)?;
+        let params = self.params;
+        let mut binner = Binner::fit(train, params.bins_max, params.seed, params.threads);
+        if let Some(start) = self.start {
+            start.keep_categories(&mut binner);
+        }
+        let matrix = BinnedMatrix::new(train, &binner, params.threads);
+        if matrix.used.is_empty() {
+            return Err(no_usable_feature(train));
+        }
+        let mut run = Run::new(params, train, matrix, binner, self.start);
+        let mut valid = self
+            .valid
+            .map(|valid| ValidScores::new(valid, &run, self.start));
+        let mut best: Option<(usize, f64)> = None;
+        let mut fruitless = 0;
+        for round in 0..params.rounds_max {
+            let grown = run.round(round, valid.as_mut());
+            fruitless = if grown { 0 } else { fruitless + 1 };
+            let samples = params.row_share < 1.0 || params.column_share < 1.0;
+            if fruitless > 0 && (!samples || fruitless >= FRUITLESS_ROUNDS_MAX) {
+                break;
+            }
+            let valid_loss = valid.as_ref().map(|valid| valid.loss(&params.loss));
+            if let Some(loss) = valid_loss
+                && best.is_none_or(|(_, least)| loss < least)
+            {
+                best = Some((round + 1, loss));
+            }
+            if let Some(observe) = &mut self.observe {
+                let progress = Progress {
+                    round: round + 1,
+                    rounds_max: params.rounds_max,
+                    valid_loss,
+                };
+                if observe(progress).is_break() {
+                    return Err(FitError::Cancelled { rounds: round + 1 });
+                }
+            }
+            let stale = best.map_or(0, |(at, _)| round + 1 - at);
+            if params
+                .patience_rounds
+                .is_some_and(|patience| stale >= patience)
+            {
+                break;
+            }
+        }
+        Ok(run.finish(params, train, best, self.start))
+    }
+
+    fn check(&self, train: &Dataset) -> Result<(), FitError> {
+        self.params.check()?;
+        self.params.loss.check(train.labels())?;
+        if self.params.patience_rounds.is_some() && self.valid.is_none() {
+            return Err(FitError::NoValidation);
+        }
+        if let Some(valid) = self.valid {
+            if !same_features(valid.features(), train.features()) {
+                return Err(FitError::FeatureMismatch {
+                    what: "the validation table",
+                });
+            }
+            match self.params.loss.check(valid.labels()) {
+                // A validation part may happen to hold one class only; its loss is still defined.
+                Ok(()) | Err(LossError::OneClass { .. } | LossError::AllZero) => {}
+                Err(error) => return Err(FitError::ValidLabels(error)),
+            }
+        }
+        if let Some(start) = self.start {
+            if *start.loss() != self.params.loss {
+                return Err(FitError::LossMismatch);
+            }
+            let known: Vec<Feature> = start
+                .features()
+                .iter()
+                .map(|known| known.feature.clone())
+                .collect();
+            if !same_features(&known, train.features()) {
+                return Err(FitError::FeatureMismatch {
+                    what: "the model to continue",
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn same_features(left: &[Feature], right: &[Feature]) -> bool {
+    left.len() == right.len()
+        && left
+            .iter()
+            .zip(right)
+            .all(|(left, right)| left.name == right.name && left.kind == right.kind)
+}
+
+fn no_usable_feature(train: &Dataset) -> FitError {
+    let features = train.features().len();
+    let is_missing = |&feature: &usize| train.column(feature).iter().all(|value| value.is_nan());
+    let missing = (0..features).filter(is_missing).count();
+    FitError::NoUsableFeature {
+        constant: features - missing,
+        missing,
+    }
+}
+
+/// The state of a run between rounds.
+struct Run<'run> {
+    params: &'run Params,
+    labels: &'run [f32],
+    weights: Option<Vec<f32>>,
+    matrix: BinnedMatrix,
+    binner: Binner,
+    grower: Grower,
+    base: Vec<f64>,
+    /// Outputs × rows.
+    scores: Vec<f64>,
+    gradients: Vec<f32>,
+    hessians: Vec<f32>,
+    packed: PackedGradients,
+    trees: Vec<Tree>,
+}
+
+impl<'run> Run<'run> {
+    fn new(
+        params: &'run Params,
+        train: &'run Dataset,
+        matrix: BinnedMatrix,
+        binner: Binner,
+        start: Option<&Model>,
+    ) -> Self {
+        let weights = combined_weights(train, params);
+        let outputs = params.loss.outputs();
+        let rows = train.rows();
+        let base = start.map_or_else(
+            || params.loss.base(train.labels(), weights.as_deref()),
+            |model| model.base().to_vec(),
+        );
+        let scores = start_scores(train, &base, start);
+        Self {
+            params,
+            labels: train.labels(),
+            weights,
+            grower: Grower::new(&matrix, params.leaves_max, params.threads),
+            matrix,
+            binner,
+            base,
+            scores,
+            gradients: vec![0.0; rows * outputs],
+            hessians: vec![0.0; rows * outputs],
+            packed: PackedGradients::default(),
+            trees: Vec::new(),
+        }
+    }
+
+    /// Adds one tree an output; returns whether any of them splits.
+    fn round(&mut self, round: usize, mut valid: Option<&mut ValidScores<'_>>) -> bool {
+        self.fill_derivatives();
+        let mut random = Random::new(self.params.seed, round as u64);
+        let rows = self.matrix.rows;
+        let sample = (self.params.row_share < 1.0).then(|| {
+            let count = share_of(rows, self.params.row_share);
+            random.choose_ordered(rows, count)
+        });
+        let mut any = false;
+        for output in 0..self.params.loss.outputs() {
+            let span = output * rows..(output + 1) * rows;
+            self.packed
+                .pack(&self.gradients[span.clone()], &self.hessians[span]);
+            let chosen = self.choose_features(&mut random);
+            let mut grown = self.grow(sample.as_deref(), &chosen);
+            any |= !grown.is_constant();
+            self.settle_leaves(output, &mut grown);
+            self.add_scores(output, sample.as_deref(), &grown);
+            if let Some(valid) = &mut valid {
+                valid.add(output, &grown, self.params.learning_rate);
+            }
+            self.trees
+                .push(grown.finish(&self.matrix, &self.binner, self.params.learning_rate));
+        }
+        if !any {
+            self.trees
+                .truncate(self.trees.len() - self.params.loss.outputs());
+        }
+        any
+    }
+
+    fn grow(&mut self, sample: Option<&[usize]>, chosen: &[bool]) -> GrownTree {
+        let params = self.params;
+        let rules = SplitRules {
+            gradient_unit: self.packed.gradient_unit,
+            hessian_unit: self.packed.hessian_unit,
+            l1: params.l1,
+            l2: params.l2,
+            hessian_min: params.hessian_min,
+            rows_min: params.rows_min as f64,
+            gain_min: params.gain_min,
+            category: params.category,
+        };
+        let limits = GrowthLimits {
+            leaves_max: params.leaves_max,
+            depth_max: params.depth_max,
+            rows_min: params.rows_min,
+        };
+        let rows = u32::try_from(self.matrix.rows).expect("a dataset has at most 2^24 rows");
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "sampled rows are below 2^24"
+        )]
+        match sample {
+            Some(sample) => {
+                let rows = sample.iter().map(|&row| row as u32);
+                self.grower
+                    .grow(&self.matrix, &self.packed, rows, chosen, &rules, &limits)
+            }
+            None => self
+                .grower
+                .grow(&self.matrix, &self.packed, 0..rows, chosen, &rules, &limits),
+        }
+    }
+
+    fn fill_derivatives(&mut self) {
+        let (loss, weights) = (self.params.loss, self.weights.as_deref());
+        if let Loss::Multiclass { classes } = loss {
+            let classes = classes as usize;
+            Loss::softmax_derivatives(
+                classes,
+                &self.scores,
+                self.labels,
+                weights,
+                &mut self.gradients,
+                &mut self.hessians,
+            );
+            return;
+        }
+        let rows = self.labels.len();
+        let threads = if rows >= PARALLEL_ROWS_MIN {
+            self.params.threads
+        } else {
+            1
+        };
+        if threads == 1 {
+            loss.derivatives(
+                &self.scores,
+                self.labels,
+                weights,
+                &mut self.gradients,
+                &mut self.hessians,
+            );
+            return;
+        }
+        let share = rows.div_ceil(threads);
+        std::thread::scope(|scope| {
+            let places = self
+                .gradients
+                .chunks_mut(share)
+                .zip(self.hessians.chunks_mut(share));
+            for (part, (gradients, hessians)) in places.enumerate() {
+                let span = part * share..(part * share + gradients.len());
+                let scores = &self.scores[span.clone()];
+                let labels = &self.labels[span.clone()];
+                let weights = weights.map(|weights| &weights[span]);
+                scope.spawn(move || loss.derivatives(scores, labels, weights, gradients, hessians));
+            }
+        });
+    }
+
+    fn choose_features(&self, random: &mut Random) -> Vec<bool> {
+        let used = self.matrix.used.len();
+        if self.params.column_share >= 1.0 {
+            return vec![true; used];
+        }
+        let mut chosen = vec![false; used];
+        for index in random.choose_ordered(used, share_of(used, self.params.column_share)) {
+            chosen[index] = true;
+        }
+        chosen
+    }
+
+    /// Puts the final value into each leaf where the Newton step is not it.
+    fn settle_leaves(&mut self, output: usize, grown: &mut GrownTree) {
+        let step_max = self.params.loss.step_max();
+        let scores = &self.scores[output * self.matrix.rows..];
+        let rows = self.grower.rows();
+        for leaf in 0..grown.leaves().len() {
+            let span = grown.leaves()[leaf].rows.clone();
+            if let Loss::Quantile { level } = self.params.loss {
+                let mut residuals: Vec<(f64, f64)> = rows[span]
+                    .iter()
+                    .map(|&row| {
+                        let row = row as usize;
+                        let weight = self
+                            .weights
+                            .as_ref()
+                            .map_or(1.0, |weights| f64::from(weights[row]));
+                        (f64::from(self.labels[row]) - scores[row], weight)
+                    })
+                    .collect();
+                grown.set_value(leaf, weighted_quantile(&mut residuals, level));
+            } else if step_max.is_finite() {
+                grown.set_value(leaf, grown.leaves()[leaf].value.clamp(-step_max, step_max));
+            }
+        }
+    }
+
+    fn add_scores(&mut self, output: usize, sample: Option<&[usize]>, grown: &GrownTree) {
+        let rate = self.params.learning_rate;
+        let rows = self.matrix.rows;
+        let scores = &mut self.scores[output * rows..(output + 1) * rows];
+        for leaf in grown.leaves() {
+            let value = f64::from(leaf.step(rate));
+            for &row in &self.grower.rows()[leaf.rows.clone()] {
+                scores[row as usize] += value;
+            }
+        }
+        let Some(sample) = sample else { return };
+        let mut sampled = sample.iter().copied().peekable();
+        for (row, score) in scores.iter_mut().enumerate() {
+            if sampled.next_if_eq(&row).is_none() {
+                *score += f64::from(grown.leaves()[grown.leaf_of(&self.matrix, row)].step(rate));
+            }
+        }
+    }
+
+    fn finish(
+        mut self,
+        params: &Params,
+        train: &Dataset,
+        best: Option<(usize, f64)>,
+        start: Option<&Model>,
+    ) -> Model {
+        let outputs = params.loss.outputs();
+        if params.patience_rounds.is_some()
+            && let Some((round, _)) = best
+        {
+            self.trees.truncate(round * outputs);
+        }
+        let earlier = start.map_or(&[][..], |model| model.trees());
+        let trees: Vec<Tree> = earlier.iter().cloned().chain(self.trees).collect();
+        let features = train
+            .features()
+            .iter()
+            .zip(&self.binner.features)
+            .map(|(feature, bins)| ModelFeature::new(feature.clone(), bins))
+            .collect();
+        let record = TrainingRecord {
+            rows: train.rows() as u64,
+            rounds: (trees.len() / outputs) as u64,
+            valid_loss: best.map(|(_, loss)| loss),
+            notes: params.describe(),
+        };
+        Model::new(params.loss, features, self.base, trees, record)
+    }
+}
+
+/// Scores of the validation rows, kept up with each tree.
+struct ValidScores<'run> {
+    valid: &'run Dataset,
+    matrix: BinnedMatrix,
+    scores: Vec<f64>,
+}
+
+impl<'run> ValidScores<'run> {
+    fn new(valid: &'run Dataset, run: &Run<'_>, start: Option<&Model>) -> Self {
+        Self {
+            valid,
+            matrix: run.matrix.like(valid, &run.binner, run.params.threads),
+            scores: start_scores(valid, &run.base, start),
+        }
+    }
+
+    fn add(&mut self, output: usize, grown: &GrownTree, rate: f64) {
+        let rows = self.matrix.rows;
+        let scores = &mut self.scores[output * rows..(output + 1) * rows];
+        for (row, score) in scores.iter_mut().enumerate() {
+            *score += f64::from(grown.leaves()[grown.leaf_of(&self.matrix, row)].step(rate));
+        }
+    }
+
+    fn loss(&self, loss: &Loss) -> f64 {
+        loss.mean(&self.scores, self.valid.labels(), self.valid.weights())
+    }
+}
+
+/// Scores before the first round: the base, or what the model to continue says. Outputs × rows.
+fn start_scores(dataset: &Dataset, base: &[f64], start: Option<&Model>) -> Vec<f64> {
+    let rows = dataset.rows();
+    let mut scores: Vec<f64> = base
+        .iter()
+        .flat_map(|&base| std::iter::repeat_n(base, rows))
+        .collect();
+    if let Some(model) = start {
+        let mut row = vec![0.0; dataset.features().len()];
+        let mut encoded = row.clone();
+        for index in 0..rows {
+            dataset.copy_row(index, &mut row);
+            model.encode(&row, &mut encoded);
+            for (tree, grown) in model.trees().iter().enumerate() {
+                scores[tree % base.len() * rows + index] += grown.value_of(&encoded);
+            }
+        }
+    }
+    scores
+}
+
+/// The table's weights times the weight of each row's class.
+fn combined_weights(train: &Dataset, params: &Params) -> Option<Vec<f32>> {
+    let Some(class_weights) = &params.class_weights else {
+        return train.weights().map(<[f32]>::to_vec);
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "weights need the range of f32, not its last digits"
+    )]
+    let combined = train.labels().iter().enumerate().map(|(row, &label)| {
+        let own = train
+            .weights()
+            .map_or(1.0, |weights| f64::from(weights[row]));
+        (own * class_weights[class_of(label.round())]) as f32
+    });
+    Some(combined.collect())
+}
+
+/// A share of a count, rounded, at least one.
+fn share_of(count: usize, share: f64) -> usize {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a share of a count is below the count"
+    )]
+    let part = (count as f64 * share).round() as usize;
+    part.clamp(1, count)
+}
+
+#[cfg(test)]
+mod tests;
