@@ -360,17 +360,17 @@ fn begin_segment(
     header: &SegmentHeader,
     bytes_min: u64,
 ) -> Result<(Arc<dyn RepoFile>, u64), BeginError> {
-    let (spare, prepared) = shared
+    let spare = shared
         .maintenance
         .take_spare(shared, bytes_min)
         .map_err(BeginError::Io)?;
-    let file = shared.repo.open(&spare).map_err(BeginError::Io)?;
+    let file = shared.repo.open(&spare.name).map_err(BeginError::Io)?;
     file.write_at(&header.encode(), 0).map_err(BeginError::Io)?;
     file.sync_data().map_err(BeginError::Sync)?;
     shared
         .repo
-        .rename(&spare, &segment_file(header.segment))
+        .rename(&spare.name, &segment_file(header.segment))
         .map_err(BeginError::Io)?;
     shared.repo.sync_folder().map_err(BeginError::Sync)?;
-    Ok((file, prepared))
+    Ok((file, spare.bytes))
 }

@@ -408,7 +408,7 @@ impl Log {
             let _ = writer.file.set_len(writer.end);
             let _ = writer.file.sync_data();
         }
-        let _ = self.shared.repo.remove(maintenance::SPARE_FILE);
+        self.shared.maintenance.remove_spare(&self.shared);
         if self.shared.maintenance.bytes_since_state() > 0 {
             let _ = maintenance::save_state(&self.shared);
         }

@@ -10,8 +10,9 @@ use crate::segment::{Segment, index_file, segment_file};
 use crate::shared::Shared;
 use crate::state::{self, StateIdentity};
 
-/// The name of the prepared file; only one exists.
-pub(crate) const SPARE_FILE: &str = "spare";
+/// What the names of prepared files begin with. Each has a number of its own: the writer may still be renaming one
+/// while the next is made.
+pub(crate) const SPARE_PREFIX: &str = "spare-";
 /// A log's next segment is prepared with one part in this many of its size, so that a small log stays small on disk.
 const SEGMENT_SHARE: u64 = 16;
 /// Bytes written at once while zero-filling.
@@ -30,9 +31,17 @@ pub(crate) struct Maintenance {
     asleep: AtomicBool,
 }
 
+/// A prepared file: zeros, allocated and durable.
+#[derive(Debug)]
+pub(crate) struct Spare {
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
-    spare: Option<u64>,
+    spare: Option<Spare>,
+    spares_made: u64,
     /// Whether the thread is making a spare right now.
     making_spare: bool,
     sealed: Vec<(Arc<Segment>, u64)>,
@@ -85,8 +94,8 @@ impl Maintenance {
         self.changed.notify_all();
     }
 
-    /// The prepared file, renamed away by the caller next; made on the spot when there is none, or none large enough.
-    pub(crate) fn take_spare(&self, shared: &Shared, bytes_min: u64) -> io::Result<(String, u64)> {
+    /// The prepared file, the caller's from now on; made on the spot when there is none, or none large enough.
+    pub(crate) fn take_spare(&self, shared: &Shared, bytes_min: u64) -> io::Result<Spare> {
         let mut inner = self.lock();
         while inner.making_spare {
             inner = self
@@ -94,22 +103,31 @@ impl Maintenance {
                 .wait(inner)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        if let Some(bytes) = inner.spare.take()
-            && bytes >= bytes_min
-        {
-            return Ok((SPARE_FILE.to_owned(), bytes));
+        if let Some(spare) = inner.spare.take() {
+            if spare.bytes >= bytes_min {
+                return Ok(spare);
+            }
+            shared.repo.remove(&spare.name)?;
         }
-        // Too small for this one, or too late: the writer waits. A full disk gets the smallest segment that will do.
+        // Too large a transaction, or too late: the writer waits. A full disk gets the smallest segment that will do.
         let wanted = segment_bytes(shared, inner.bytes_sealed).max(bytes_min);
         let smallest = bytes_min.max(shared.options.segment_bytes_min);
         for bytes in [wanted, smallest, bytes_min] {
-            match make_spare(shared, bytes) {
-                Ok(()) => return Ok((SPARE_FILE.to_owned(), bytes)),
+            inner.spares_made += 1;
+            match make_spare(shared, inner.spares_made, bytes) {
                 Err(error) if bytes > bytes_min && crate::commit::is_full(&error) => {}
-                Err(error) => return Err(error),
+                made => return made,
             }
         }
         Err(io::ErrorKind::StorageFull.into())
+    }
+
+    /// Removes the prepared file: the log is closing.
+    pub(crate) fn remove_spare(&self, shared: &Shared) {
+        if let Some(spare) = self.lock().spare.take() {
+            // What stays behind is removed at the next open.
+            let _ = shared.repo.remove(&spare.name);
+        }
     }
 
     /// Bytes sealed since the tables were saved.
@@ -151,14 +169,16 @@ pub(crate) fn run(shared: &Shared) {
         }
         if inner.spare.is_none() && !spare_failed && !inner.closing {
             inner.making_spare = true;
+            inner.spares_made += 1;
+            let number = inner.spares_made;
             let bytes = segment_bytes(shared, inner.bytes_sealed);
             drop(inner);
-            let made = make_spare(shared, bytes);
+            let made = make_spare(shared, number, bytes);
             // A full disk is tried again when a segment is sealed, not in a loop.
             spare_failed = made.is_err();
             let mut inner = maintenance.lock();
             inner.making_spare = false;
-            inner.spare = made.ok().map(|()| bytes);
+            inner.spare = made.ok();
             maintenance.changed.notify_all();
             continue;
         }
@@ -219,16 +239,17 @@ fn segment_bytes(shared: &Shared, bytes_sealed: u64) -> u64 {
     )
 }
 
-/// Makes the spare file: `bytes` zeros, allocated and durable, so that writing into it changes no metadata.
-fn make_spare(shared: &Shared, bytes: u64) -> io::Result<()> {
-    let file = shared.repo.create(SPARE_FILE)?;
-    let filled = zero_fill(&*file, 0, bytes).and_then(|()| file.sync_data());
-    if filled.is_err() {
+/// Makes a prepared file of `bytes` zeros, so that writing into it changes no metadata.
+fn make_spare(shared: &Shared, number: u64, bytes: u64) -> io::Result<Spare> {
+    let name = format!("{SPARE_PREFIX}{number}");
+    let file = shared.repo.create(&name)?;
+    if let Err(error) = zero_fill(&*file, 0, bytes).and_then(|()| file.sync_data()) {
         // Its space is needed for what is to be written.
         drop(file);
-        let _ = shared.repo.remove(SPARE_FILE);
+        let _ = shared.repo.remove(&name);
+        return Err(error);
     }
-    filled
+    Ok(Spare { name, bytes })
 }
 
 /// Writes zeros from `from` to `to`.

@@ -15,7 +15,7 @@ use crate::header::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::ids::IdSource;
 use crate::index::{MemoryIndex, SegmentIndex};
 use crate::log::LogOptions;
-use crate::maintenance::{self, SPARE_FILE};
+use crate::maintenance::{self, SPARE_PREFIX};
 use crate::position::{Position, SegmentId};
 use crate::record;
 use crate::recovery::{self, Found, Scan, Tail as ScanTail};
@@ -233,7 +233,7 @@ pub(crate) fn open(
 /// Files that a crash may leave half made.
 fn remove_leftovers(repo: &dyn Repo) -> Result<(), OpenError> {
     for name in repo.list().map_err(doing("listing the folder"))? {
-        if name == SPARE_FILE || name.ends_with(".new") {
+        if name.starts_with(SPARE_PREFIX) || name.ends_with(".new") {
             repo.remove(&name)
                 .map_err(doing("removing a file left by a crash"))?;
         }

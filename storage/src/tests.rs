@@ -1,5 +1,6 @@
 //! The log as a whole: against a model, through crashes, faults and damage.
 
 mod basics;
+mod damage;
 mod model;
 mod support;
