@@ -1,4 +1,18 @@
 //! The harness of the end-to-end and fault tests: starts the real programs, breaks what surrounds them, and looks.
+//!
+//! - [`client`] says exactly what goes over the wire; [`server`] runs the real `railfleet` on a folder of its own.
+//! - [`process`] sees to it that nothing outlives its test; every wait has a limit.
+//! - [`load`] is what `railfleet-load` does: events that can be told from forged ones, handed in and looked for again.
+//! - [`fault_tools`] builds and calls the tools beside the workspace, [`crash_disk`] and [`small_disk`] are disks that
+//!   remember or run full; [`skip`] says loudly what cannot run here.
+//!
+//! The tests themselves are in `e2e/`, one binary. `docs/reliability.md` says which fault each of them covers.
 
 pub mod client;
+pub mod crash_disk;
+pub mod fault_tools;
 pub mod load;
+pub mod process;
+pub mod server;
+pub mod skip;
+pub mod small_disk;

@@ -1,7 +1,7 @@
 //! The second opinion on a folder: opens the log for good, as the server would, and holds it against what was acknowledged.
 //!
-//! `railfleet verify` only reads. This one lets the log recover, reads all of it back, and then appends, so that
-//! "appending continues" is part of every fault test's answer. Exit codes are those of `railfleet verify`.
+//! `verify` only reads. This one asks it first, lets the log recover, reads all of it back, appends, so that "appending
+//! continues" is part of every fault test's answer, and asks it again. Exit codes are those of `railfleet verify`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use storage::{
     ExpectedVersion, Log, NewEvent, Position, ReadRequest, StreamName, Timestamp, Transaction,
-    Version,
+    VerifyError, VerifyOptions, Version,
 };
 use uuid::Uuid;
 
@@ -39,11 +39,12 @@ impl Reopened {
     }
 }
 
-/// Opens the log in `folder`, reads it, and appends one event to show that it goes on.
+/// Verifies the log in `folder`, opens it, reads it, appends one event to show that it goes on, and verifies it again.
 ///
 /// `segment_bytes` as the log was written with. Only events of the load are held against their ids.
 pub fn reopen(folder: &Path, acknowledged: &[Uuid], segment_bytes: u64) -> Reopened {
     let mut found = Reopened::default();
+    let verified = verify(folder, acknowledged, &mut found);
     let log = match Log::open(folder, super::embedded::options(segment_bytes)) {
         Ok(log) => log,
         Err(error) => {
@@ -66,9 +67,53 @@ pub fn reopen(folder: &Path, acknowledged: &[Uuid], segment_bytes: u64) -> Reope
             )),
         }
     }
+    if verified != found.events {
+        found.problems.push(format!(
+            "verified {verified} events and then read {}",
+            found.events
+        ));
+    }
     append_one(&log, &mut found);
     log.close();
+    let verified = verify(folder, acknowledged, &mut found);
+    if verified != found.events + 1 {
+        found.problems.push(format!(
+            "verified {verified} events after {} and one more",
+            found.events
+        ));
+    }
+    found.missing.sort_unstable();
+    found.missing.dedup();
     found
+}
+
+/// What `verify` says of the folder as it lies there. Returns how many events it found; a folder where no log was begun
+/// yet has none.
+fn verify(folder: &Path, acknowledged: &[Uuid], found: &mut Reopened) -> u64 {
+    let options = VerifyOptions {
+        acknowledged: acknowledged.to_vec(),
+        ..VerifyOptions::default()
+    };
+    match storage::verify(folder, &options) {
+        Ok(report) => {
+            found.missing.extend(report.missing);
+            found.problems.extend(
+                report
+                    .problems
+                    .iter()
+                    .map(|problem| format!("verify: {}: {}", problem.file, problem.what)),
+            );
+            report.events
+        }
+        Err(VerifyError::NoLog) => {
+            found.missing.extend(acknowledged);
+            0
+        }
+        Err(error) => {
+            found.problems.push(format!("does not verify: {error:?}"));
+            0
+        }
+    }
 }
 
 /// Reads every event in order. Returns where each lies.
