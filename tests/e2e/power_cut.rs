@@ -62,9 +62,9 @@ fn cut_power_anywhere(test: &str, events: u64, batch: u64, every_day: [&str; 3])
 fn power_may_fail_between_single_events() {
     cut_power_anywhere(
         "power_may_fail_between_single_events",
-        45,
+        80,
         1,
-        ["7", "1", "1"],
+        ["11", "1", "1"],
     );
 }
 

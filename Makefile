@@ -1,0 +1,30 @@
+# The few things one does here. A fresh machine needs the Rust toolchain and make; `make test` installs the rest itself
+# where it may, and otherwise says what is missing.
+#
+#   make demo     builds, fills a demo depot, serves it, prints the address and a token
+#   make test     everything that is tested; RAILFLEET_FAULTS=all for the long forms of the fault tests
+#   make lint     formatting, lints, known advisories
+#   make bench    the table of docs/benchmarks.md; BENCH='NAME…' for some of its questions
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+
+.PHONY: demo test lint bench
+
+demo:
+	cargo run --release -p railfleet-server --bin railfleet -- demo $(DEMO)
+
+# The programs are built together with the tests, so that both share one build of every dependency.
+test:
+	./scripts/setup-tests.sh
+	cargo build --workspace --bins --tests
+	RAILFLEET_BIN=$(TARGET)/debug/railfleet cargo test --workspace
+	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=$(TARGET)/loom cargo test -p storage --lib --release durable
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	./scripts/lint-advisories.sh
+
+bench:
+	./benches/setup.sh
+	cargo run --release -p railfleet-benches -- $(BENCH)

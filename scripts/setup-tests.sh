@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Installs what the tests use beyond the Rust toolchain, where it may: as root, with apt-get. Where it may not, it says
+# what is missing, which tests will be left out for it, and the one command that would help. Never fails for that.
+set -euo pipefail
+
+# what must be there | Debian package | what is left out without it
+needs=(
+  'command:cc|gcc|everything: Rust itself links with it'
+  'command:make|make|failing system calls and power cuts (tools are compiled)'
+  'command:python3|python3|kill loop, failing system calls, power cuts, damaged files, hostile clients'
+  'command:curl|curl|the examples in README.md and docs/'
+  'command:unshare|util-linux|full disks'
+  'command:fusermount3|fuse3|power cuts'
+  'file:/usr/include/fuse3/fuse.h|libfuse3-dev|power cuts'
+  'command:pkg-config|pkg-config|power cuts'
+)
+# Large, and wanted for one test: installed only when RAILFLEET_BROWSER=1 asks for it.
+if [ "${RAILFLEET_BROWSER:-0}" = 1 ]; then
+  needs+=('command:chromium|chromium|the documentation page in a browser')
+fi
+
+present() { # present KIND:NAME
+  case $1 in
+  command:*) command -v "${1#command:}" >/dev/null ;;
+  file:*) [ -e "${1#file:}" ] ;;
+  esac
+}
+
+packages=()
+for need in "${needs[@]}"; do
+  IFS='|' read -r what package _ <<<"$need"
+  present "$what" || packages+=("$package")
+done
+if [ ${#packages[@]} -eq 0 ]; then
+  echo 'test set-up: everything is here'
+  exit 0
+fi
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  echo "test set-up: installing ${packages[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null 2>&1 ||
+    { apt-get update -qq >/dev/null 2>&1 && apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null 2>&1; } ||
+    echo 'test set-up: apt-get could not install them'
+fi
+
+missing=()
+for need in "${needs[@]}"; do
+  IFS='|' read -r what package lost <<<"$need"
+  present "$what" && continue
+  missing+=("$package")
+  echo "MISSING: ${what#*:} (Debian package $package). Left out: $lost."
+done
+if [ ${#missing[@]} -eq 0 ]; then
+  echo 'test set-up: everything is here'
+else
+  echo "test set-up: to run those too: sudo apt-get install ${missing[*]}"
+fi
+[ -e /dev/fuse ] || echo 'MISSING: /dev/fuse. Left out: power cuts.'
+[ "$(id -u)" = 0 ] || echo 'NOTE: not root, so nothing can be mounted. Left out: power cuts, full disks.'
