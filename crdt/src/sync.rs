@@ -35,7 +35,7 @@ pub use digest::{Digest, digest_of_view};
 pub use escrow::{EscrowError, LeaseId, StockLedger};
 pub use frame::{FRAME_BYTES_MAX, Frame, OPERATIONS_MAX, Tables};
 pub use host::{Host, Judge, Judgement, Request};
-pub use operation::{EntityRef, Operation, OperationBody};
+pub use operation::{EntityRef, Former, Operation, OperationBody};
 pub use page::{Page, Slot};
 pub use pull::PullRequest;
 pub use record::{Record, RecordBody};

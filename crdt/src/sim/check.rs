@@ -2,13 +2,13 @@
 
 use super::world::{Device, Failure, World};
 use crate::clock::{Dot, LogPosition, Stamp};
-use crate::collapsed::{CollapsedEntity, CollapsedField, EntityView, Handle, SERVER};
+use crate::collapsed::{CollapsedEntity, CollapsedField, EntityView, Handle, SERVER, updates_since};
 use crate::entity::{EntityState, EntityTable, FieldState, Kind};
 use crate::lattice::Lattice;
 use crate::register::winner_of;
 use crate::replica::DeviceId;
 use crate::store::DotStore;
-use crate::sync::{Depot, OperationBody, Record, RecordBody, Tablet};
+use crate::sync::{Depot, Operation, OperationBody, Record, RecordBody, Rejection, Tablet, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The true history.
@@ -48,6 +48,12 @@ impl Truth {
         }
     }
 
+    /// Changes of an entity whose creation was refused do not survive a renumbering; the tablet shows them.
+    pub(super) fn refused(&mut self, operations: &[Operation]) {
+        self.lost.extend(operations.iter().map(|operation| operation.user));
+        self.excused.extend(operations.iter().map(|operation| operation.user));
+    }
+
     /// After a copy was noticed, the operations agreed upon count as sent; their verdicts are not asked for again.
     pub(super) fn excuse(&mut self, tablet: &Tablet, agreed: u64) {
         let sent = tablet.waiting().filter(|operation| operation.seq <= agreed);
@@ -62,7 +68,8 @@ impl Truth {
             RecordBody::Written { handle, .. } => Some((*handle, SERVER)),
             _ => None,
         };
-        if let Some((handle, device)) = touched.filter(|(handle, _)| depot.store().name(*handle).is_some()) {
+        // What shows nothing (a removal of what is not there) is not sent, so nobody can or need receive it.
+        if let Some((handle, device)) = touched.filter(|(handle, _)| shows_since(depot, *handle, position)) {
             self.touched.entry(handle).or_default().push((position, device));
         }
     }
@@ -88,6 +95,16 @@ impl Truth {
     }
 }
 
+fn shows_since(depot: &Depot, handle: Handle, position: LogPosition) -> bool {
+    let Ok(entity) = depot.store().get(handle) else { return false };
+    let before = LogPosition::new(position.get() - 1);
+    let mut shows = false;
+    for (_, field) in entity.fields() {
+        updates_since(field, before, &mut |_| shows = true);
+    }
+    shows
+}
+
 /// Every claim about the end of a run.
 pub(super) fn check_end(world: &mut World) -> Result<(), Failure> {
     check_log(world)?;
@@ -103,7 +120,11 @@ fn check_log(world: &World) -> Result<(), Failure> {
     let mut next_seq: BTreeMap<DeviceId, u64> = BTreeMap::new();
     for (index, record) in world.log.iter().enumerate() {
         let RecordBody::Operation { device, operation, stamp, verdict, .. } = &record.body else { continue };
-        if found.insert(operation.user, *verdict).is_some() {
+        let copy = matches!(verdict, Verdict::Rejected(_, Rejection::AlreadyHere))
+            || (operation.former.is_some() && matches!(operation.body, OperationBody::Create { .. }));
+        if copy && found.contains_key(&operation.user) {
+            // Another copy of the store brought it before.
+        } else if found.insert(operation.user, *verdict).is_some() {
             return Err(format!("P26 operation {} of device {device} is in the log twice", operation.user));
         }
         let next = next_seq.entry(*device).or_insert(1);
@@ -122,8 +143,8 @@ fn check_log(world: &World) -> Result<(), Failure> {
             }
             return Err(format!("P26 operation {identity} was made and is not in the log"));
         };
-        let heard = world.devices.iter().find_map(|device| device.heard.get(identity));
-        if heard != Some(verdict) && !truth.excused.contains(identity) {
+        let heard: Vec<_> = world.devices.iter().filter_map(|device| device.heard.get(identity)).collect();
+        if !heard.contains(&verdict) && !truth.excused.contains(identity) {
             return Err(format!("P34 operation {identity}: the log says {verdict:?}, its device heard {heard:?}"));
         }
     }

@@ -40,12 +40,12 @@ pub(super) struct Device {
     online: bool,
 }
 
-/// A message on its way.
+/// A message on its way. Answers go to the life of the tablet that asked.
 #[derive(Clone)]
 enum Message {
-    Push { to_device: DeviceId, bytes: Vec<u8>, served: LogPosition },
+    Push { device: DeviceId, life: u32, bytes: Vec<u8>, served: LogPosition },
     Answer { device: DeviceId, life: u32, answer: Result<Vec<u8>, PushError> },
-    Pull { device: DeviceId, cursor: Cursor, entities_max: usize },
+    Pull { device: DeviceId, life: u32, cursor: Cursor, entities_max: usize },
     Page { life: u32, bytes: Vec<u8> },
 }
 
@@ -224,8 +224,7 @@ impl World {
 
     fn send_pull(&mut self, index: usize) {
         let entities_max = 1 + self.random.index(4);
-        let tablet = &self.devices[index].tablet;
-        let message = Message::Pull { device: tablet.device(), cursor: tablet.cursor(), entities_max };
+        let message = pull_message(&self.devices[index], entities_max);
         self.send(index, message);
     }
 
@@ -255,8 +254,8 @@ impl World {
     fn arrive(&mut self, index: usize, message: Message) -> Result<Option<Message>, Failure> {
         let life = self.devices[index].life;
         match message {
-            Message::Push { to_device, bytes, served } => {
-                let request = PushRequest { device: to_device, served, now_ms: self.now_ms };
+            Message::Push { device, life, bytes, served } => {
+                let request = PushRequest { device, served, now_ms: self.now_ms };
                 let pushed = self.depot.push(&bytes, &request, &LogHost(&self.log));
                 if self.random.chance(4) {
                     // The server dies before the records are durable, and before it answers.
@@ -270,7 +269,7 @@ impl World {
                     }
                     Err(error) => Err(error),
                 };
-                Ok(Some(Message::Answer { device: to_device, life, answer }))
+                Ok(Some(Message::Answer { device, life, answer }))
             }
             Message::Answer { device, life: of_life, answer } => {
                 if of_life == life && device == self.devices[index].tablet.device() {
@@ -278,11 +277,11 @@ impl World {
                 }
                 Ok(None)
             }
-            Message::Pull { device, cursor, entities_max } => {
+            Message::Pull { device, life, cursor, entities_max } => {
                 let request = PullRequest { device, cursor, entities_max, with_digest: true };
                 let page = self.depot.pull(&request, &|_| true).map_err(|error| error.to_string())?;
                 self.devices[index].served = self.devices[index].served.max(page.head);
-                let bytes = page.encode(&self.depot.tables_for(device));
+                let bytes = page.encode(&self.depot);
                 Ok(Some(Message::Page { life, bytes }))
             }
             Message::Page { life: of_life, bytes } => {
@@ -300,14 +299,15 @@ impl World {
                 let answer: PushAnswer = from_bytes(&bytes).map_err(|error| error.to_string())?;
                 let device = &mut self.devices[index];
                 for (operation, verdict) in device.tablet.answer(&answer) {
-                    device.heard.insert(operation.user, verdict);
+                    device.heard.entry(operation.user).or_insert(verdict);
                 }
             }
             Err(PushError::Gap { .. }) => {}
             Err(PushError::Cloned { agreed, created }) => {
-                let device = self.register();
+                        let device = self.register();
                 self.truth.excuse(&self.devices[index].tablet, agreed);
-                self.devices[index].tablet.reborn(device, agreed, &created);
+                let refused = self.devices[index].tablet.reborn(device, agreed, &created);
+                self.truth.refused(&refused);
             }
             Err(error) => return Err(format!("an honest frame was refused: {error:?}")),
         }
@@ -434,7 +434,7 @@ impl World {
                 let tablet = &self.devices[index].tablet;
                 if tablet.cursor() != Cursor::at(self.depot.head()) {
                     quiet = false;
-                    let message = Message::Pull { device: tablet.device(), cursor: tablet.cursor(), entities_max: 3 };
+                    let message = pull_message(&self.devices[index], 3);
                     self.exchange(index, message)?;
                 }
             }
@@ -465,7 +465,12 @@ impl World {
 
 fn push_message(device: &Device, frame: &Frame) -> Message {
     let bytes = frame.encode(&device.tablet);
-    Message::Push { to_device: frame.device, bytes, served: device.served }
+    Message::Push { device: frame.device, life: device.life, bytes, served: device.served }
+}
+
+fn pull_message(device: &Device, entities_max: usize) -> Message {
+    let tablet = &device.tablet;
+    Message::Pull { device: tablet.device(), life: device.life, cursor: tablet.cursor(), entities_max }
 }
 
 fn pick_entity(random: &mut Random, tablet: &Tablet) -> Option<(EntityRef, &'static EntityTable)> {

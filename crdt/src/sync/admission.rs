@@ -3,7 +3,7 @@
 use super::chain::Chain;
 use super::depot::Depot;
 use super::device::Device;
-use super::frame::Frame;
+use super::frame::{Frame, FrameHead, Tables};
 use super::host::{Host, Judgement, Request};
 use super::operation::{EntityRef, Operation, OperationBody};
 use super::record::{Record, RecordBody};
@@ -82,21 +82,11 @@ impl Depot {
     pub(super) fn chains(&self, frame: &Frame) -> Vec<Chain> {
         let mut scratch = Writer::new();
         let mut chain = frame.chain;
-        let mut created_here = Vec::new();
         let mut chains = Vec::with_capacity(frame.operations.len());
         for operation in &frame.operations {
             let table = match &operation.body {
-                OperationBody::Create { table, .. } => {
-                    created_here.push((operation.seq, self.store.table(*table)));
-                    None
-                }
-                OperationBody::Change { entity: EntityRef::Created(seq), .. } => {
-                    let here = created_here.iter().find(|(at, _)| at == seq).and_then(|(_, table)| *table);
-                    here.or_else(|| self.table_of_created(frame.device, *seq))
-                }
-                OperationBody::Change { entity: EntityRef::Known(handle), .. } => {
-                    self.store.name(*handle).map(|(table, _)| table)
-                }
+                OperationBody::Create { .. } => None,
+                OperationBody::Change { entity, .. } => self.table_of(*entity),
             };
             chain = operation.chained(chain, operation.row(table), &mut scratch);
             chains.push(chain);
@@ -104,7 +94,19 @@ impl Depot {
         chains
     }
 
-    /// Checks what makes a frame admissible as a whole.
+    /// Checks what a frame says before its operations are read: they may name entities that missing ones create.
+    pub(super) fn check_head(&self, head: &FrameHead, request: &PushRequest) -> Result<(), PushError> {
+        if head.device != request.device {
+            return Err(PushError::WrongDevice { claimed: head.device, session: request.device });
+        }
+        let device = self.devices.get(&head.device).ok_or(PushError::UnknownDevice(head.device))?;
+        if head.first > device.seen + 1 && head.count > 0 && holds(Rule::NoGaps) {
+            return Err(PushError::Gap { send_from: device.seen + 1 });
+        }
+        Ok(())
+    }
+
+    /// Checks what makes the operations of a frame admissible as a whole.
     pub(super) fn check_frame(
         &self,
         frame: &Frame,
@@ -112,19 +114,13 @@ impl Depot {
         request: &PushRequest,
         host: &dyn Host,
     ) -> Result<(), PushError> {
-        if frame.device != request.device {
-            return Err(PushError::WrongDevice { claimed: frame.device, session: request.device });
-        }
         let device = self.devices.get(&frame.device).ok_or(PushError::UnknownDevice(frame.device))?;
         if let Some(operation) = frame.operations.iter().find(|operation| operation.base > request.served) {
             let (seq, base) = (operation.seq, operation.base);
             return Err(PushError::BaseNotServed { seq, base, served: request.served });
         }
         let Some(first) = frame.operations.first().map(|operation| operation.seq) else { return Ok(()) };
-        if first > device.seen + 1 {
-            return if holds(Rule::NoGaps) { Err(PushError::Gap { send_from: device.seen + 1 }) } else { Ok(()) };
-        }
-        if holds(Rule::ChainChecked) { check_chain(frame, first, chains, device, host) } else { Ok(()) }
+        if holds(Rule::ChainChecked) && first <= device.seen + 1 { check_chain(frame, first, chains, device, host) } else { Ok(()) }
     }
 
     /// Judges one new operation against the present state: the record that admits it.
@@ -185,6 +181,9 @@ impl Depot {
     ) -> Result<Admitted, Verdict> {
         let position = self.head.next();
         let reject = |code| Verdict::Rejected(position, code);
+        if operation.former.is_some_and(|former| self.renumbered.contains(&former)) {
+            return Err(reject(Rejection::AlreadyHere));
+        }
         let handle = self.handle_of(request.device, entity).ok_or(reject(Rejection::UnknownEntity))?;
         let (table, id) = self.store.name(handle).ok_or(reject(Rejection::UnknownEntity))?;
         let row = table.field(field).filter(|row| change.check(row).is_ok());
@@ -274,6 +273,6 @@ fn check_chain(
         None if frame.acknowledged < first - 1 => return Err(PushError::Gap { send_from: frame.acknowledged + 1 }),
         None => first - 1,
     };
-    let created = device.created.range(..=agreed).filter_map(|(seq, made)| Some((*seq, made.handle?))).collect();
+    let created = device.created.range(..=agreed).map(|(seq, handle)| (*seq, *handle)).collect();
     Err(PushError::Cloned { agreed, created })
 }

@@ -6,10 +6,10 @@
 
 use super::admission::{PushError, PushRequest};
 use super::answer::PushAnswer;
-use super::device::{Creation, Device, DeviceStatus};
-use super::frame::{Frame, Tables};
+use super::device::{Device, DeviceStatus};
+use super::frame::{Frame, FrameHead, Tables};
 use super::host::Host;
-use super::operation::{EntityRef, Operation, OperationBody};
+use super::operation::{EntityRef, Former, Operation, OperationBody};
 use super::record::{Record, RecordBody};
 use super::verdict::Verdict;
 use crate::clock::{LogPosition, Stamp};
@@ -17,7 +17,7 @@ use crate::collapsed::{EntityStore, Handle, Origin, SERVER, StoreError};
 use crate::entity::{Change, EntityTable};
 use crate::replica::DeviceId;
 use crate::rule::{Rule, holds};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The state of one depot's sync: devices and entities, folded from the log.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub struct Depot {
     /// The highest horizon whose markers were dropped: devices behind it need the manifest.
     pub(super) floor: LogPosition,
     pub(super) last_time_ms: u64,
+    /// Operations that were admitted under a second number after their device's store had been copied.
+    pub(super) renumbered: BTreeSet<Former>,
 }
 
 impl Depot {
@@ -39,6 +41,7 @@ impl Depot {
             head: LogPosition::START,
             floor: LogPosition::START,
             last_time_ms: 0,
+            renumbered: BTreeSet::new(),
         }
     }
 
@@ -92,7 +95,8 @@ impl Depot {
         request: &PushRequest,
         host: &dyn Host,
     ) -> Result<(Vec<Record>, PushAnswer), PushError> {
-        let frame = Frame::decode(bytes, &Known { depot: self, device: request.device })?;
+        self.check_head(&FrameHead::decode(bytes)?.0, request)?;
+        let frame = Frame::decode(bytes, self)?;
         let chains = self.chains(&frame);
         self.check_frame(&frame, &chains, request, host)?;
         let mut answer = PushAnswer { verdicts: Vec::with_capacity(frame.operations.len()), created: Vec::new() };
@@ -240,11 +244,11 @@ impl Depot {
         };
         let mut verdict = *verdict;
         let mut created = None;
+        self.renumbered.extend(operation.former);
         match &operation.body {
             OperationBody::Create { table, id } => {
                 let known = self.store.table(*table).filter(|_| verdict.is_folded());
-                let handle = known.map(|known| self.store.create(known, id, position));
-                created = Some(Creation { table: *table, handle });
+                created = known.map(|known| self.store.create(known, id, position));
             }
             OperationBody::Change { field, change, .. } if verdict.is_folded() => {
                 if let Some(handle) = handle {
@@ -266,8 +270,8 @@ impl Depot {
         if holds(Rule::VerdictsPersist) {
             device.verdicts.insert(operation.seq, verdict);
         }
-        if let Some(creation) = created {
-            device.created.insert(operation.seq, creation);
+        if let Some(handle) = created {
+            device.created.insert(operation.seq, handle);
         }
         Ok(verdict)
     }
@@ -277,42 +281,25 @@ impl Depot {
     }
 
     fn created_by(&self, device: DeviceId, seq: u64) -> Option<Handle> {
-        self.devices.get(&device).and_then(|device| device.created.get(&seq)).and_then(|creation| creation.handle)
+        self.devices.get(&device).and_then(|device| device.created.get(&seq)).copied()
     }
 
     pub(super) fn handle_of(&self, device: DeviceId, entity: EntityRef) -> Option<Handle> {
         match entity {
             EntityRef::Known(handle) => Some(handle),
-            EntityRef::Created(seq) => self.created_by(device, seq),
+            EntityRef::Created { seq, .. } => self.created_by(device, seq),
         }
     }
 
-    pub(super) fn table_of_created(&self, device: DeviceId, seq: u64) -> Option<&'static EntityTable> {
-        let creation = self.devices.get(&device).and_then(|device| device.created.get(&seq))?;
-        self.store.table(creation.table)
-    }
-
-    /// What a frame of `device` may refer to.
-    pub fn tables_for(&self, device: DeviceId) -> impl Tables + '_ {
-        Known { depot: self, device }
-    }
 }
 
-struct Known<'depot> {
-    depot: &'depot Depot,
-    device: DeviceId,
-}
-
-impl Tables for Known<'_> {
-    fn table_of(&self, entity: EntityRef) -> Option<&'static EntityTable> {
-        match entity {
-            EntityRef::Known(handle) => self.depot.store.name(handle).map(|(table, _)| table),
-            EntityRef::Created(seq) => self.depot.table_of_created(self.device, seq),
-        }
+impl Tables for Depot {
+    fn table_of_handle(&self, handle: Handle) -> Option<&'static EntityTable> {
+        self.store.name(handle).map(|(table, _)| table)
     }
 
     fn table_numbered(&self, number: u16) -> Option<&'static EntityTable> {
-        self.depot.store.table(number)
+        self.store.table(number)
     }
 }
 

@@ -17,9 +17,8 @@ pub(super) struct Device {
     pub(super) verdicts: BTreeMap<u64, Verdict>,
     /// The device has heard every verdict up to here.
     pub(super) acknowledged_verdicts: u64,
-    /// What it created, by operation: it may refer to it in this way for ever. Refused creations keep their table, so
-    /// that later operations on them can be read and refused one by one.
-    pub(super) created: BTreeMap<u64, Creation>,
+    /// What it created, by operation: it may refer to it in this way for ever.
+    pub(super) created: BTreeMap<u64, Handle>,
     /// The server's time of the registration: the earliest an operation without base can be.
     pub(super) registered_ms: u64,
     /// The complete point it last asked from. Not in the log: after a restart it counts as 0 until the device asks.
@@ -50,13 +49,6 @@ impl Device {
             self.verdicts = self.verdicts.split_off(&(upto + 1));
         }
     }
-}
-
-/// A creation by a device.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Creation {
-    pub(super) table: u16,
-    pub(super) handle: Option<Handle>,
 }
 
 /// What a depot says of a device, for the status page.

@@ -2,7 +2,7 @@
 
 use super::change_codec::{StampCodec, decode_change, encode_change, verb_of};
 use super::chain::Chain;
-use super::operation::{EntityRef, Operation, OperationBody};
+use super::operation::{EntityRef, Former, Operation, OperationBody};
 use crate::clock::LogPosition;
 use crate::collapsed::{ENTITY_ID_BYTES_MAX, Handle};
 use crate::entity::EntityTable;
@@ -19,6 +19,7 @@ const FORMAT: u8 = 1;
 const CONTROL_USER: u8 = 0;
 const CONTROL_BASE: u8 = 1;
 const CONTROL_CREATE: u8 = 2;
+const CONTROL_FORMER: u8 = 3;
 
 /// Operations of one device with rising numbers, and what the server needs to place them.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,11 +38,19 @@ pub struct Frame {
 
 /// Where [`Frame::decode`] learns the table of an entity.
 pub trait Tables {
-    /// The table of a known or created entity.
-    fn table_of(&self, entity: EntityRef) -> Option<&'static EntityTable>;
+    /// The table of a known entity.
+    fn table_of_handle(&self, handle: Handle) -> Option<&'static EntityTable>;
 
     /// The table with this number.
     fn table_numbered(&self, number: u16) -> Option<&'static EntityTable>;
+
+    /// The table of an entity, however it is named.
+    fn table_of(&self, entity: EntityRef) -> Option<&'static EntityTable> {
+        match entity {
+            EntityRef::Known(handle) => self.table_of_handle(handle),
+            EntityRef::Created { table, .. } => self.table_numbered(table),
+        }
+    }
 }
 
 impl Frame {
@@ -70,6 +79,32 @@ impl Frame {
     /// Bytes that are not canonical, numbers or bases that fall, entities or fields that no table has, anything beyond
     /// [`FRAME_BYTES_MAX`] or [`OPERATIONS_MAX`].
     pub fn decode(bytes: &[u8], tables: &dyn Tables) -> Result<Self, DecodeError> {
+        let (head, mut reader) = FrameHead::decode(bytes)?;
+        let FrameHead { device, schema, first, acknowledged, chain, count } = head;
+        let mut operations = Vec::with_capacity(count);
+        let mut state = Running::default();
+        for seq in (first..).take(count) {
+            operations.push(state.decode(seq, tables, &mut reader)?);
+        }
+        reader.finish()?;
+        Ok(Self { device, schema, acknowledged, chain, operations })
+    }
+}
+
+/// What stands before the operations: enough to see that a frame came too early, when its entities may be unknown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FrameHead {
+    pub(super) device: DeviceId,
+    pub(super) schema: u16,
+    pub(super) first: u64,
+    pub(super) acknowledged: u64,
+    pub(super) chain: Chain,
+    pub(super) count: usize,
+}
+
+impl FrameHead {
+    /// Reads the head and leaves the reader at the first operation.
+    pub(super) fn decode(bytes: &[u8]) -> Result<(Self, Reader<'_>), DecodeError> {
         if bytes.len() > FRAME_BYTES_MAX {
             return Err(DecodeError::TooLarge { what: "frame", limit: FRAME_BYTES_MAX });
         }
@@ -93,14 +128,7 @@ impl Frame {
         if count == 0 && unacknowledged != 0 {
             return Err(DecodeError::NotCanonical { what: "acknowledged" });
         }
-        let mut operations = Vec::with_capacity(count);
-        let mut state = Running::default();
-        let mut created = Vec::new();
-        for seq in (first..).take(count) {
-            operations.push(state.decode(seq, tables, &mut created, &mut reader)?);
-        }
-        reader.finish()?;
-        Ok(Self { device, schema, acknowledged, chain, operations })
+        Ok((Self { device, schema, first, acknowledged, chain, count }, reader))
     }
 }
 
@@ -125,6 +153,11 @@ impl Running {
             writer.varint(operation.base.get().wrapping_sub(self.base.get()));
             self.base = operation.base;
         }
+        if let Some(former) = &operation.former {
+            writer.byte(CONTROL_FORMER);
+            former.device.encode(writer);
+            writer.raw(&former.chain.to_be_bytes());
+        }
         match &operation.body {
             OperationBody::Create { table, id } => {
                 writer.byte(CONTROL_CREATE);
@@ -144,7 +177,7 @@ impl Running {
     }
 
     /// A known handle: zigzag difference to the one before, doubled. A created one: how many operations ago, doubled,
-    /// plus one.
+    /// plus one, then its table.
     fn encode_entity(&mut self, entity: EntityRef, seq: u64, writer: &mut Writer) {
         match entity {
             EntityRef::Known(handle) => {
@@ -153,7 +186,10 @@ impl Running {
                 let zigzag = ((distance << 1) ^ (distance >> 63)).cast_unsigned();
                 writer.varint(zigzag << 1);
             }
-            EntityRef::Created(created) => writer.varint((seq.wrapping_sub(created) << 1) | 1),
+            EntityRef::Created { seq: created, table } => {
+                writer.varint((seq.wrapping_sub(created) << 1) | 1);
+                writer.varint(table.into());
+            }
         }
     }
 
@@ -161,18 +197,18 @@ impl Running {
         &mut self,
         seq: u64,
         tables: &dyn Tables,
-        created: &mut Vec<(u64, &'static EntityTable)>,
         reader: &mut Reader<'_>,
     ) -> Result<Operation, DecodeError> {
         let length = reader.rest().len();
-        let head = self.decode_controls(reader)?;
+        let mut former = None;
+        let head = self.decode_controls(&mut former, reader)?;
         let body = match head {
             Head::Create => {
                 let stamp = self.stamps.decode(reader)?;
                 let table = reader.varint_u16("table")?;
-                let known = tables.table_numbered(table);
-                let known = known.ok_or(DecodeError::UnknownTag { what: "table", found: table.into() })?;
-                created.push((seq, known));
+                if tables.table_numbered(table).is_none() {
+                    return Err(DecodeError::UnknownTag { what: "table", found: table.into() });
+                }
                 let id = reader.bytes("entity id", ENTITY_ID_BYTES_MAX)?;
                 if id.is_empty() {
                     return Err(DecodeError::NotCanonical { what: "entity id" });
@@ -182,12 +218,7 @@ impl Running {
             Head::Change { field, verb } => {
                 let entity = self.decode_entity(seq, reader)?;
                 let stamp = self.stamps.decode(reader)?;
-                let in_frame = |seq: u64| created.iter().find(|(at, _)| *at == seq).map(|(_, table)| *table);
-                let table = match entity {
-                    EntityRef::Created(at) => in_frame(at).or_else(|| tables.table_of(entity)),
-                    EntityRef::Known(_) => tables.table_of(entity),
-                };
-                let row = table.and_then(|table| table.field(field));
+                let row = tables.table_of(entity).and_then(|table| table.field(field));
                 let row = row.ok_or(DecodeError::Field { number: field, reason: "no such entity or field" })?;
                 (stamp, OperationBody::Change { entity, field, change: decode_change(verb, row, reader)? })
             }
@@ -196,11 +227,12 @@ impl Running {
             return Err(DecodeError::TooLarge { what: "operation", limit: TEXT_BYTES_MAX });
         }
         let (stamp, body) = body;
-        Ok(Operation { seq, base: self.base, stamp, user: self.user, body })
+        Ok(Operation { seq, base: self.base, stamp, user: self.user, former, body })
     }
 
-    /// Reads user and base changes up to the head of the operation itself; each may come once, in this order.
-    fn decode_controls(&mut self, reader: &mut Reader<'_>) -> Result<Head, DecodeError> {
+    /// Reads user and base changes and a former name, up to the head of the operation itself; each may come once, in
+    /// this order.
+    fn decode_controls(&mut self, former: &mut Option<Former>, reader: &mut Reader<'_>) -> Result<Head, DecodeError> {
         let mut step = 0;
         loop {
             let head = reader.varint()?;
@@ -222,6 +254,11 @@ impl Running {
                     }
                     (self.base, step) = (LogPosition::new(base), 2);
                 }
+                (0, CONTROL_FORMER) if step <= 2 => {
+                    let device = DeviceId::decode(reader)?;
+                    let chain = reader.raw(8)?.try_into().map_err(|_| DecodeError::UnexpectedEnd)?;
+                    (*former, step) = (Some(Former { device, chain: u64::from_be_bytes(chain) }), 3);
+                }
                 (0, CONTROL_CREATE) => return Ok(Head::Create),
                 (0, _) => return Err(DecodeError::UnknownTag { what: "control", found: verb.into() }),
                 (field, verb) => return Ok(Head::Change { field, verb }),
@@ -233,7 +270,8 @@ impl Running {
         let number = reader.varint()?;
         if number & 1 == 1 {
             let created = seq.checked_sub(number >> 1).filter(|created| (1..seq).contains(created));
-            return created.map(EntityRef::Created).ok_or(DecodeError::OutOfRange { what: "created entity" });
+            let seq = created.ok_or(DecodeError::OutOfRange { what: "created entity" })?;
+            return Ok(EntityRef::Created { seq, table: reader.varint_u16("table")? });
         }
         let zigzag = number >> 1;
         let distance = (zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed();

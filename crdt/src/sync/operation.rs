@@ -5,6 +5,7 @@ use super::chain::Chain;
 use crate::clock::{LogPosition, Stamp};
 use crate::collapsed::Handle;
 use crate::entity::{Change, EntityTable, FieldRow};
+use crate::replica::DeviceId;
 use crate::wire::Writer;
 
 /// Which entity an operation means.
@@ -12,8 +13,14 @@ use crate::wire::Writer;
 pub enum EntityRef {
     /// One the server named.
     Known(Handle),
-    /// One that this device created by its operation of this number, and whose handle it did not know then.
-    Created(u64),
+    /// One that this device created, and whose handle it did not know then. It names its table, so that operations can
+    /// be read even when the server knows that number of the device as something else.
+    Created {
+        /// The number of the creating operation.
+        seq: u64,
+        /// The table's number.
+        table: u16,
+    },
 }
 
 /// What an operation does.
@@ -37,6 +44,15 @@ pub enum OperationBody {
     },
 }
 
+/// What an operation was called before its device learnt that its store had been copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Former {
+    /// The number of the copied store.
+    pub device: DeviceId,
+    /// The chain after the operation under that number: the same in every copy that holds it.
+    pub chain: u64,
+}
+
 /// An operation. (device, `seq`) is its id for ever.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operation {
@@ -48,6 +64,8 @@ pub struct Operation {
     pub stamp: Stamp,
     /// The user who did it, as the server numbers users; 0 for the device itself.
     pub user: u32,
+    /// Set when it was renumbered: two copies of a store may both bring it, and it must count once.
+    pub former: Option<Former>,
     /// What it does.
     pub body: OperationBody,
 }
@@ -55,8 +73,8 @@ pub struct Operation {
 impl Operation {
     /// The chain after this operation. `row` is the changed field's row (`None` for a creation).
     ///
-    /// The bytes chained: base, user, stamp (8 bytes), then 0, table and id, or 1 (known) or 2 (created), the number,
-    /// the field and the change as a frame writes it.
+    /// The bytes chained (what it was called before is not part of them): base, user, stamp (8 bytes), then 0, table and id, or 1 and the handle, or 2, the creating
+    /// operation and its table; the field and the change as a frame writes it.
     pub(crate) fn chained(&self, before: Chain, row: Option<&FieldRow>, scratch: &mut Writer) -> Chain {
         scratch.clear();
         scratch.varint(self.base.get());
@@ -69,12 +87,17 @@ impl Operation {
                 scratch.bytes(id);
             }
             OperationBody::Change { entity, field, change } => {
-                let (tag, number) = match entity {
-                    EntityRef::Known(handle) => (1, u64::from(handle.0)),
-                    EntityRef::Created(seq) => (2, *seq),
-                };
-                scratch.byte(tag);
-                scratch.varint(number);
+                match entity {
+                    EntityRef::Known(handle) => {
+                        scratch.byte(1);
+                        scratch.varint(handle.0.into());
+                    }
+                    EntityRef::Created { seq, table } => {
+                        scratch.byte(2);
+                        scratch.varint(*seq);
+                        scratch.varint((*table).into());
+                    }
+                }
                 scratch.varint((*field).into());
                 if let Some(row) = row {
                     let verb = super::change_codec::verb_of(change);

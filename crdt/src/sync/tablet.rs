@@ -11,7 +11,7 @@ use super::chain::Chain;
 use super::cursor::Cursor;
 use super::digest::{Digest, digest_of_view};
 use super::frame::{Frame, OPERATIONS_MAX, Tables};
-use super::operation::{EntityRef, Operation, OperationBody};
+use super::operation::{EntityRef, Former, Operation, OperationBody};
 use super::page::Page;
 use super::verdict::Verdict;
 use crate::clock::{HybridClock, LogPosition};
@@ -67,8 +67,6 @@ pub struct Tablet {
     gone: BTreeMap<Handle, &'static EntityTable>,
     /// Handles of what this device created.
     created: BTreeMap<u64, Handle>,
-    /// Tables of what this device created.
-    created_tables: BTreeMap<u64, u16>,
     /// The head that the first page of the present download announced (only a broken rule uses it).
     announced: Option<LogPosition>,
 }
@@ -89,7 +87,6 @@ impl Tablet {
             entities: BTreeMap::new(),
             gone: BTreeMap::new(),
             created: BTreeMap::new(),
-            created_tables: BTreeMap::new(),
             announced: None,
         }
     }
@@ -124,11 +121,14 @@ impl Tablet {
         self.entities.iter().map(|(handle, known)| (*handle, known.table, &*known.id))
     }
 
-    /// What it created and has no handle for yet.
+    /// What it created and has not heard of since: it can be changed at once under these names.
     pub fn unresolved(&self) -> impl Iterator<Item = (EntityRef, &'static EntityTable)> {
-        let waiting = self.created_tables.iter().filter(|(seq, _)| !self.created.contains_key(seq));
-        let waiting = waiting.filter(|(seq, _)| **seq > self.judged_upto);
-        waiting.filter_map(|(seq, table)| Some((EntityRef::Created(*seq), self.table_numbered(*table)?)))
+        self.waiting().filter_map(|operation| match operation.body {
+            OperationBody::Create { table, .. } => {
+                Some((EntityRef::Created { seq: operation.seq, table }, self.table_numbered(table)?))
+            }
+            OperationBody::Change { .. } => None,
+        })
     }
 
     /// The operations the server has not judged, as far as this device knows.
@@ -170,16 +170,15 @@ impl Tablet {
         }
     }
 
-    /// Creates an entity and returns the number of the operation, by which it can be changed at once.
+    /// Creates an entity and returns the name under which it can be changed at once.
     ///
     /// # Errors
     /// [`TabletError::UnknownEntity`] when no table has this number.
-    pub fn create(&mut self, table: u16, id: &[u8], user: u32, now_ms: u64) -> Result<u64, TabletError> {
+    pub fn create(&mut self, table: u16, id: &[u8], user: u32, now_ms: u64) -> Result<EntityRef, TabletError> {
         self.table_numbered(table).ok_or(TabletError::UnknownEntity)?;
         let seq = self.next_seq;
-        self.created_tables.insert(seq, table);
         self.push(OperationBody::Create { table, id: id.into() }, user, now_ms);
-        Ok(seq)
+        Ok(EntityRef::Created { seq, table })
     }
 
     /// Makes a change and returns its number.
@@ -204,7 +203,7 @@ impl Tablet {
 
     fn push(&mut self, body: OperationBody, user: u32, now_ms: u64) {
         let stamp = self.clock.tick(now_ms);
-        let operation = Operation { seq: self.next_seq, base: self.base, stamp, user, body };
+        let operation = Operation { seq: self.next_seq, base: self.base, stamp, user, former: None, body };
         self.next_seq += 1;
         let before = self.pending.back().map_or(self.judged_chain, |pending| pending.chain);
         let chain = self.chain_after(&operation, before);
@@ -340,61 +339,57 @@ impl Tablet {
     }
 
     /// This store was copied or restored: goes on as `device`, keeps what is agreed as sent and renumbers the rest.
-    pub fn reborn(&mut self, device: DeviceId, agreed: u64, created: &[(u64, Handle)]) {
+    ///
+    /// Returns the operations that cannot go on: changes of an entity whose creation the server has refused. The caller
+    /// shows them like refused ones.
+    pub fn reborn(&mut self, device: DeviceId, agreed: u64, created: &[(u64, Handle)]) -> Vec<Operation> {
         self.created.extend(created.iter().copied());
         let old: Vec<_> = self.pending.drain(..).filter(|pending| pending.operation.seq > agreed).collect();
         let mut renumbered = BTreeMap::new();
-        self.device = device;
+        let mut refused = Vec::new();
+        let copied = std::mem::replace(&mut self.device, device);
         (self.next_seq, self.judged_upto, self.judged_chain) = (1, 0, Chain::default());
         let known = std::mem::take(&mut self.created);
-        let old_tables = std::mem::take(&mut self.created_tables);
-        for Pending { mut operation, admitted, .. } in old {
-            if admitted.is_some() {
-                continue;
-            }
-            let old_seq = operation.seq;
+        for Pending { mut operation, chain, .. } in old.into_iter().filter(|pending| pending.admitted.is_none()) {
+            operation.former.get_or_insert(Former { device: copied, chain: chain.0 });
             match &mut operation.body {
-                OperationBody::Create { table, .. } => {
-                    renumbered.insert(old_seq, self.next_seq);
-                    self.created_tables.insert(self.next_seq, *table);
+                OperationBody::Create { .. } => {
+                    renumbered.insert(operation.seq, self.next_seq);
                 }
                 OperationBody::Change { entity, .. } => {
-                    if let EntityRef::Created(seq) = *entity {
-                        *entity = match (renumbered.get(&seq), known.get(&seq)) {
-                            (Some(new), _) => EntityRef::Created(*new),
-                            (None, Some(handle)) => EntityRef::Known(*handle),
-                            // The creation was refused, so there is nothing to change.
-                            (None, None) => continue,
-                        };
+                    if let Some(renamed) = self.renamed(*entity, &renumbered, &known) {
+                        *entity = renamed;
+                    } else {
+                        refused.push(operation);
+                        continue;
                     }
                 }
             }
             operation.seq = self.next_seq;
             self.next_seq += 1;
             let before = self.pending.back().map_or(self.judged_chain, |pending| pending.chain);
-            let table = match &operation.body {
-                OperationBody::Change { entity, .. } => self.table_of(*entity).or_else(|| match entity {
-                    EntityRef::Known(handle) => self.table_by_creation(&known, &old_tables, *handle),
-                    EntityRef::Created(_) => None,
-                }),
-                OperationBody::Create { .. } => None,
-            };
-            if let (OperationBody::Change { entity: EntityRef::Known(handle), .. }, Some(table)) = (&operation.body, table) {
-                self.gone.entry(*handle).or_insert(table);
-            }
-            let chain = operation.chained(before, operation.row(table), &mut Writer::new());
+            let chain = self.chain_after(&operation, before);
             self.pending.push_back(Pending { operation, chain, admitted: None });
         }
+        refused
     }
 
-    fn table_by_creation(
-        &self,
-        created: &BTreeMap<u64, Handle>,
-        tables: &BTreeMap<u64, u16>,
-        handle: Handle,
-    ) -> Option<&'static EntityTable> {
-        let (seq, _) = created.iter().find(|(_, known)| **known == handle)?;
-        self.table_numbered(*tables.get(seq)?)
+    /// An entity's name after a renumbering; `None` when its creation is neither waiting nor known to the server.
+    fn renamed(
+        &mut self,
+        entity: EntityRef,
+        renumbered: &BTreeMap<u64, u64>,
+        known: &BTreeMap<u64, Handle>,
+    ) -> Option<EntityRef> {
+        let EntityRef::Created { seq, table } = entity else { return Some(entity) };
+        if let Some(seq) = renumbered.get(&seq) {
+            return Some(EntityRef::Created { seq: *seq, table });
+        }
+        let handle = *known.get(&seq)?;
+        if !self.entities.contains_key(&handle) {
+            self.gone.insert(handle, self.table_numbered(table)?);
+        }
+        Some(EntityRef::Known(handle))
     }
 
     /// The digest of what is confirmed, to compare with a last page's.
@@ -408,19 +403,14 @@ impl Tablet {
     fn resolve(&self, entity: EntityRef) -> Option<Handle> {
         match entity {
             EntityRef::Known(handle) => Some(handle),
-            EntityRef::Created(seq) => self.created(seq),
+            EntityRef::Created { seq, .. } => self.created(seq),
         }
     }
 }
 
 impl Tables for Tablet {
-    fn table_of(&self, entity: EntityRef) -> Option<&'static EntityTable> {
-        match entity {
-            EntityRef::Known(handle) => {
-                self.entities.get(&handle).map(|known| known.table).or_else(|| self.gone.get(&handle).copied())
-            }
-            EntityRef::Created(seq) => self.table_numbered(*self.created_tables.get(&seq)?),
-        }
+    fn table_of_handle(&self, handle: Handle) -> Option<&'static EntityTable> {
+        self.entities.get(&handle).map(|known| known.table).or_else(|| self.gone.get(&handle).copied())
     }
 
     fn table_numbered(&self, number: u16) -> Option<&'static EntityTable> {

@@ -28,6 +28,8 @@ pub enum Rejection {
     QuarantinedDevice,
     /// The set or map has as many members as it may have.
     TooLarge,
+    /// Another copy of the device's store brought the same operation before.
+    AlreadyHere,
 }
 
 /// Why an operation waits for a person.
@@ -88,7 +90,7 @@ impl Verdict {
     }
 }
 
-const REJECTIONS: [Rejection; 11] = [
+const REJECTIONS: [Rejection; 12] = [
     Rejection::IllegalTransition,
     Rejection::NotAuthorised,
     Rejection::UnknownEntity,
@@ -100,6 +102,7 @@ const REJECTIONS: [Rejection; 11] = [
     Rejection::Rate,
     Rejection::QuarantinedDevice,
     Rejection::TooLarge,
+    Rejection::AlreadyHere,
 ];
 const HOLDS: [Hold; 4] = [Hold::Implausible, Hold::GrantWithdrawn, Hold::ConflictBudget, Hold::DeviceRevoked];
 const ADJUSTMENTS: [Adjustment; 2] = [Adjustment::Clock, Adjustment::Authority];
@@ -119,6 +122,7 @@ impl Rejection {
             Rejection::Rate => "rate",
             Rejection::QuarantinedDevice => "quarantined_device",
             Rejection::TooLarge => "too_large",
+            Rejection::AlreadyHere => "already_here",
         }
     }
 }
