@@ -1,0 +1,75 @@
+//! The questions, one file each.
+
+mod batches;
+mod disk;
+mod flushes;
+mod limits;
+mod many_writers;
+mod one_writer;
+mod open;
+mod scan;
+mod stream;
+
+use crate::BenchError;
+use crate::row::Row;
+use crate::setting::Setting;
+
+/// A question and how it is answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What it asks.
+    pub asks: &'static str,
+    /// Answers it.
+    pub ask: fn(&Setting) -> Result<Vec<Row>, BenchError>,
+}
+
+/// All questions, in the order of the table.
+pub const ALL: &[Question] = &[
+    Question {
+        name: "limits",
+        asks: "what do this disk and this processor allow?",
+        ask: limits::ask,
+    },
+    Question {
+        name: "one-writer",
+        asks: "how long does one writer wait for a durable event?",
+        ask: one_writer::ask,
+    },
+    Question {
+        name: "many-writers",
+        asks: "how many durable events a second do 64 writers get?",
+        ask: many_writers::ask,
+    },
+    Question {
+        name: "batches",
+        asks: "how many events a second, in transactions of 1,000 with all checks?",
+        ask: batches::ask,
+    },
+    Question {
+        name: "scan",
+        asks: "how fast is the whole log read, every checksum checked?",
+        ask: scan::ask,
+    },
+    Question {
+        name: "stream",
+        asks: "how long does reading one stream of 10,000 events take?",
+        ask: stream::ask,
+    },
+    Question {
+        name: "open",
+        asks: "how long does opening 10 million events take, and how much memory?",
+        ask: open::ask,
+    },
+    Question {
+        name: "flushes",
+        asks: "how often is the device flushed for each group?",
+        ask: flushes::ask,
+    },
+    Question {
+        name: "disk",
+        asks: "how many bytes on disk for each byte of payload?",
+        ask: disk::ask,
+    },
+];

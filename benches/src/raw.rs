@@ -1,0 +1,63 @@
+//! `raw`: what the disk itself can do. The same bytes written into a zero-filled file and `fdatasync`ed, one at a time.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use crate::sample::Sample;
+
+/// Bytes of the zero-filled file; behind its end the writing begins again at its start.
+const FILE_BYTES: u64 = 64 << 20;
+const ZERO_STEP: usize = 1 << 20;
+
+/// A zero-filled file and what is written into it again and again.
+#[derive(Debug)]
+pub struct Raw {
+    file: File,
+    piece: Vec<u8>,
+    at: u64,
+}
+
+impl Raw {
+    /// Prepares the file in `folder`; each write will be of `piece_bytes` bytes.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn prepare(folder: &Path, piece_bytes: usize) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let path = folder.join("raw");
+        let file = File::options()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .open(path)?;
+        let zeros = vec![0; ZERO_STEP];
+        for step in 0..FILE_BYTES / ZERO_STEP as u64 {
+            file.write_all_at(&zeros, step * ZERO_STEP as u64)?;
+        }
+        file.sync_all()?;
+        Ok(Raw {
+            file,
+            piece: vec![0x5a; piece_bytes],
+            at: 0,
+        })
+    }
+
+    /// Writes and syncs `count` pieces, one at a time.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn sample(&mut self, count: usize) -> io::Result<Sample> {
+        Sample::of(count, || self.write_one())
+    }
+
+    fn write_one(&mut self) -> io::Result<()> {
+        if self.at + self.piece.len() as u64 > FILE_BYTES {
+            self.at = 0;
+        }
+        self.file.write_all_at(&self.piece, self.at)?;
+        self.at += self.piece.len() as u64;
+        self.file.sync_data()
+    }
+}

@@ -1,0 +1,68 @@
+//! Every question works: each is asked at its tiny size. How fast it was is not looked at.
+
+use std::path::{Path, PathBuf};
+
+use benches::BenchError;
+use benches::question;
+use benches::setting::{Setting, Size};
+
+fn setting() -> Setting {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_bench"));
+    Setting {
+        size: Size::Tiny,
+        folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-data"),
+        program,
+    }
+}
+
+#[track_caller]
+fn check(name: &str) {
+    let question = question::ALL
+        .iter()
+        .find(|question| question.name == name)
+        .unwrap();
+    match (question.ask)(&setting()) {
+        Ok(rows) => {
+            assert!(!rows.is_empty(), "{name} has an answer");
+            for row in rows {
+                assert!(row.measured.is_finite(), "{}: {:?}", row.what, row.rounds);
+            }
+        }
+        Err(error @ BenchError::Missing { .. }) => println!("SKIPPED {name}: {error}"),
+        Err(error) => panic!("{name}: {error}: {error:?}"),
+    }
+}
+
+macro_rules! tiny {
+    ($($test:ident: $name:literal,)*) => {
+        $(
+            #[test]
+            fn $test() {
+                check($name);
+            }
+        )*
+
+        #[test]
+        fn no_question_is_left_out() {
+            let asked = [$($name),*];
+            let missing: Vec<_> = question::ALL
+                .iter()
+                .map(|question| question.name)
+                .filter(|name| !asked.contains(name))
+                .collect();
+            assert!(missing.is_empty(), "without a test: {missing:?}");
+        }
+    };
+}
+
+tiny! {
+    limits: "limits",
+    one_writer: "one-writer",
+    many_writers: "many-writers",
+    batches: "batches",
+    scan: "scan",
+    stream: "stream",
+    open: "open",
+    flushes: "flushes",
+    disk: "disk",
+}
