@@ -25,7 +25,7 @@ fn seeds() -> std::ops::Range<u64> {
         std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
     };
     let first = number("CRDT_SIM_FIRST", 0);
-    first..first + number("CRDT_SIM_SEEDS", 1500)
+    first..first + number("CRDT_SIM_SEEDS", 3000)
 }
 
 #[test]

@@ -56,7 +56,8 @@ pub struct Tablet {
     tables: &'static [&'static EntityTable],
     clock: HybridClock,
     next_seq: u64,
-    /// The chain after the last operation that left `pending` or was judged.
+    /// The chain after the last operation made, and after the last one judged.
+    chain: Chain,
     judged_chain: Chain,
     judged_upto: u64,
     cursor: Cursor,
@@ -79,6 +80,7 @@ impl Tablet {
             tables,
             clock: HybridClock::default(),
             next_seq: 1,
+            chain: Chain::default(),
             judged_chain: Chain::default(),
             judged_upto: 0,
             cursor: Cursor::default(),
@@ -205,9 +207,12 @@ impl Tablet {
         let stamp = self.clock.tick(now_ms);
         let operation = Operation { seq: self.next_seq, base: self.base, stamp, user, former: None, body };
         self.next_seq += 1;
-        let before = self.pending.back().map_or(self.judged_chain, |pending| pending.chain);
-        let chain = self.chain_after(&operation, before);
-        self.pending.push_back(Pending { operation, chain, admitted: None });
+        self.enqueue(operation);
+    }
+
+    fn enqueue(&mut self, operation: Operation) {
+        self.chain = self.chain_after(&operation, self.chain);
+        self.pending.push_back(Pending { operation, chain: self.chain, admitted: None });
     }
 
     fn chain_after(&self, operation: &Operation, before: Chain) -> Chain {
@@ -348,7 +353,8 @@ impl Tablet {
         let mut renumbered = BTreeMap::new();
         let mut refused = Vec::new();
         let copied = std::mem::replace(&mut self.device, device);
-        (self.next_seq, self.judged_upto, self.judged_chain) = (1, 0, Chain::default());
+        (self.next_seq, self.judged_upto) = (1, 0);
+        (self.chain, self.judged_chain) = (Chain::default(), Chain::default());
         let known = std::mem::take(&mut self.created);
         for Pending { mut operation, chain, .. } in old.into_iter().filter(|pending| pending.admitted.is_none()) {
             operation.former.get_or_insert(Former { device: copied, chain: chain.0 });
@@ -367,9 +373,7 @@ impl Tablet {
             }
             operation.seq = self.next_seq;
             self.next_seq += 1;
-            let before = self.pending.back().map_or(self.judged_chain, |pending| pending.chain);
-            let chain = self.chain_after(&operation, before);
-            self.pending.push_back(Pending { operation, chain, admitted: None });
+            self.enqueue(operation);
         }
         refused
     }
