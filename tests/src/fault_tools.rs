@@ -73,8 +73,26 @@ impl FaultTools {
     /// When it reports a failure, reports nothing, or takes longer than `limit`.
     #[track_caller]
     pub fn call(&self, tool: &str, arguments: &[String], limit: Duration) -> Report {
+        self.call_with(tool, arguments, &[], limit)
+    }
+
+    /// As [`FaultTools::call`], with more environment for the tool and what it starts.
+    ///
+    /// # Panics
+    /// As [`FaultTools::call`].
+    #[track_caller]
+    pub fn call_with(
+        &self,
+        tool: &str,
+        arguments: &[String],
+        environment: &[(&str, &str)],
+        limit: Duration,
+    ) -> Report {
         let mut python = Command::new("python3");
-        python.arg(self.folder.join(tool)).args(arguments);
+        python
+            .arg(self.folder.join(tool))
+            .args(arguments)
+            .envs(environment.iter().copied());
         let (status, output) = run(&mut python, limit);
         let report = Report::read(&output);
         assert!(

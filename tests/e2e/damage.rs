@@ -1,0 +1,123 @@
+//! Files rot: bits flip, tails go missing, sectors are zeroed, swapped or doubled, whole files vanish.
+//!
+//! `railfleet verify` must either say so or be right all the same. The folder is a real one, left by a server that was
+//! killed once it had fallen idle, so its last group is acknowledged, synced, and not yet sealed.
+
+use std::fs::File;
+use std::time::Duration;
+
+use harness::fault_tools::FaultTools;
+use harness::process::must;
+use harness::server::{DataFolder, railfleet};
+use harness::skip;
+
+use super::event;
+
+/// Prepared space that is left behind the last group.
+const PREPARED_BYTES: u64 = 1 << 10;
+
+/// A folder with some events of several streams in it.
+fn filled() -> DataFolder {
+    let folder = DataFolder::new();
+    let server = folder.serve();
+    let mut client = server.client();
+    for number in 0..40 {
+        let body = event("Probe", &format!("stream-{}", number % 5), number);
+        must("appending", client.post("/api/v1/events", &body)).expect(201);
+    }
+    // Longer than the log waits before it marks what is durable.
+    std::thread::sleep(Duration::from_millis(400));
+    server.kill();
+    keep_some_prepared_space(&folder);
+    folder
+}
+
+/// Leaves a few zeros behind the last group: there are millions of them, one as good as the other, and a sample should
+/// rather hit what was written.
+fn keep_some_prepared_space(folder: &DataFolder) {
+    for entry in must("listing the log", std::fs::read_dir(folder.log())) {
+        let path = must("listing the log", entry).path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            let bytes = must("reading a segment", std::fs::read(&path));
+            let used = bytes
+                .iter()
+                .rposition(|byte| *byte != 0)
+                .map_or(0, |last| last + 1);
+            let file = must("opening a segment", File::options().write(true).open(&path));
+            must(
+                "cutting a segment",
+                file.set_len(used as u64 + PREPARED_BYTES),
+            );
+        }
+    }
+}
+
+fn damage(tools: &FaultTools, folder: &DataFolder, kind: &str, more: &[&str]) {
+    let verify = format!("{} verify {{dir}}", railfleet().display());
+    let mut arguments = vec![kind.to_owned()];
+    let dir = folder.path().display().to_string();
+    arguments.extend(["--dir", &dir, "--verify", &verify, "--seed", "1"].map(str::to_owned));
+    arguments.extend(more.iter().map(|&argument| argument.to_owned()));
+    tools.call("damage.py", &arguments, Duration::from_secs(7_200));
+}
+
+/// How many places a day's run damages.
+fn sample(every_day: &'static str) -> &'static str {
+    if skip::everything() { "0" } else { every_day }
+}
+
+#[test]
+fn a_flipped_bit_is_said_or_harmless() {
+    let Some(tools) = FaultTools::ready("a_flipped_bit_is_said_or_harmless", &[]) else {
+        return;
+    };
+    let folder = filled();
+    // Each byte of what the segment holds, the last group included, and a sample of all other files.
+    damage(
+        &tools,
+        &folder,
+        "flip",
+        &["--file", "*.log", "--sample", sample("150")],
+    );
+    damage(&tools, &folder, "flip", &["--sample", sample("50")]);
+}
+
+#[test]
+fn a_cut_or_overwritten_tail_is_said_or_harmless() {
+    let Some(tools) = FaultTools::ready("a_cut_or_overwritten_tail_is_said_or_harmless", &[])
+    else {
+        return;
+    };
+    let folder = filled();
+    damage(
+        &tools,
+        &folder,
+        "cut",
+        &["--prefix", "--file", "*.log", "--sample", sample("60")],
+    );
+    damage(
+        &tools,
+        &folder,
+        "garbage",
+        &["--prefix", "--file", "*.log", "--sample", sample("60")],
+    );
+}
+
+#[test]
+fn misplaced_sectors_and_lost_files_are_said_or_harmless() {
+    let test = "misplaced_sectors_and_lost_files_are_said_or_harmless";
+    let Some(tools) = FaultTools::ready(test, &[]) else {
+        return;
+    };
+    let folder = filled();
+    for kind in ["zero", "swap", "dup"] {
+        damage(
+            &tools,
+            &folder,
+            kind,
+            &["--file", "*.log", "--sample", sample("25")],
+        );
+    }
+    damage(&tools, &folder, "append", &["--sample", sample("25")]);
+    damage(&tools, &folder, "lose", &[]);
+}

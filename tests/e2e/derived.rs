@@ -1,0 +1,138 @@
+//! Everything but the log itself can be deleted: the answers after it are the same, byte for byte.
+
+use std::path::Path;
+
+use harness::client::Client;
+use harness::process::must;
+use harness::server::{DataFolder, Server};
+
+use super::batch;
+
+/// Small segments, so that some are sealed and have indexes and saved tables to lose.
+const SEGMENT_BYTES: (&str, &str) = ("RAILFLEET_EVENTS_SEGMENT_BYTES_MAX", "4194304");
+const BATCHES: u32 = 14;
+const BATCH_EVENTS: u32 = 500;
+
+fn serve(folder: &DataFolder) -> Server {
+    folder.serve_with(&[], &[(SEGMENT_BYTES.0, SEGMENT_BYTES.1.into())])
+}
+
+fn fill(client: &mut Client) -> u64 {
+    let mut last = 0;
+    for number in 0..BATCHES {
+        let body = batch(number, BATCH_EVENTS);
+        let answer = must("appending", client.post("/api/v1/events/batch", &body)).expect(201);
+        last = answer.json()["position"]
+            .as_u64()
+            .expect("a batch has a position");
+    }
+    last
+}
+
+/// Answers from every index and every read model.
+fn answers(client: &mut Client, position: u64) -> Vec<(String, String)> {
+    let mut paths: Vec<String> = [
+        "events?limit=200",
+        "events?limit=200&order=position_asc&offset=3000",
+        "events?limit=50&aggregate_type=Vehicle&event_type=AxleMeasured",
+        "events?limit=50&tag=third",
+        "events?limit=50&correlation_id=journey-3",
+        "events?limit=50&user_id=planner-2",
+        "events?limit=50&since=2024-03-01&until=2024-03-31",
+        "events?limit=50&since=2024-03-01&until=2024-03-31&order=occurred_asc",
+        "events/type/VehicleInspected?limit=50",
+        "events/Vehicle/unit%207",
+        "events/Vehicle/unit%207?order=desc&limit=20",
+        "events/unit%2011",
+        "events/unit%2011/version",
+        "time-travel/state-at?aggregate_type=Vehicle&aggregate_id=unit%207&at=2024-06-01",
+        "time-travel/state-at?aggregate_type=Vehicle&aggregate_id=unit%207&version=40",
+        "projections/current_state/data?limit=500",
+        "projections/current_state/data?aggregate_type=Vehicle&busiest=50",
+        "projections/event_counts/data",
+        "projections/event_counts/data?event_type=*",
+        "projections/event_counts/data?event_type=AxleMeasured&since=2024-02-01&until=2024-04-01",
+        "projections/vehicles/data?limit=500",
+        "projections/vehicles/state",
+        "auth/me",
+        "users",
+    ]
+    .map(str::to_owned)
+    .into();
+    for path in &mut paths {
+        if path.starts_with("projections/") {
+            let sign = if path.contains('?') { '&' } else { '?' };
+            path.push_str(&format!("{sign}min_position={position}&wait_ms=30000"));
+        }
+    }
+    let mut ask = |path: String| {
+        let answer = must("asking", client.get(&format!("/api/v1/{path}"))).expect(200);
+        (path, answer.text())
+    };
+    paths.into_iter().map(&mut ask).collect()
+}
+
+/// Removes everything that is not the log's records, its watermark, or what an operator put there.
+fn remove_derived(folder: &DataFolder) -> u32 {
+    let mut removed = 0;
+    for entry in must("listing the log", std::fs::read_dir(folder.log())) {
+        let path = must("listing the log", entry).path();
+        let kept = path.extension().is_some_and(|extension| extension == "log")
+            || path.file_name().is_some_and(|name| name == "watermark");
+        if !kept {
+            remove(&path);
+            removed += 1;
+        }
+    }
+    remove(&folder.path().join("projections"));
+    removed + 1
+}
+
+fn remove(path: &Path) {
+    let removed = if path.is_dir() {
+        std::fs::remove_dir_all(path)
+    } else {
+        std::fs::remove_file(path)
+    };
+    must("removing a derived file", removed);
+}
+
+#[test]
+fn without_its_derived_files_it_answers_the_same() {
+    let folder = DataFolder::new();
+    let server = serve(&folder);
+    let mut client = server.client();
+    let position = fill(&mut client);
+    let before = answers(&mut client, position);
+    let token = client.token().expect("it has logged in").to_owned();
+    drop(client);
+    server.stop();
+
+    let sealed = |folder: &DataFolder| {
+        let files = must("listing the log", std::fs::read_dir(folder.log()));
+        let indexes = files
+            .filter_map(Result::ok)
+            .filter(|file| file.path().extension().is_some_and(|of| of == "idx"));
+        indexes.count()
+    };
+    assert!(
+        sealed(&folder) >= 1,
+        "no segment was sealed, so no index could be lost"
+    );
+    assert!(
+        remove_derived(&folder) >= 3,
+        "there was next to nothing to remove"
+    );
+
+    let server = serve(&folder);
+    let mut client = server.stranger().with_token(token);
+    let after = answers(&mut client, position);
+    for ((path, before), (_, after)) in before.iter().zip(&after) {
+        assert!(
+            before == after,
+            "{path} answered\n{before}\nand then\n{after}"
+        );
+    }
+    drop(client);
+    server.stop();
+}
