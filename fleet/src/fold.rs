@@ -21,7 +21,7 @@ pub use state::State;
 
 use crate::event::{EventView, Stamp};
 use crate::registry::{KnownEvent, Registry, registry};
-use crate::schema::canon::spellings;
+use crate::schema::canon::meant_field;
 use crate::schema::{Sets, canonical_data};
 
 /// The state after `event`, by the tables of [`registry`].
@@ -73,14 +73,25 @@ fn merge_known(state: &mut State, known: KnownEvent, event: &EventView<'_>) {
             Sets::Nothing => {}
         }
     }
-    for spelling in spellings(aggregate, table) {
-        if event.data.contains_key(spelling.given) && !table.report {
-            let key = match table.field(spelling.meant).map(|field| field.sets) {
-                Some(Sets::Itself) => spelling.meant,
-                Some(Sets::Key(key) | Sets::Corrects(key)) => key,
-                Some(Sets::Nothing) | None => continue,
-            };
-            state.spell(spelling.given, key);
+    if !table.report {
+        spell_old_names(state, known, event.data);
+    }
+}
+
+/// Notes the old names under which fields came, so that who looks for one finds the present value.
+fn spell_old_names(state: &mut State, known: KnownEvent, data: &Map<String, Value>) {
+    let KnownEvent {
+        aggregate,
+        event: table,
+    } = known;
+    for given in data.keys() {
+        let Some(meant) = meant_field(aggregate, table, given) else {
+            continue;
+        };
+        match table.field(meant).map(|field| field.sets) {
+            Some(Sets::Itself) => state.spell(given, meant),
+            Some(Sets::Key(key) | Sets::Corrects(key)) => state.spell(given, key),
+            Some(Sets::Nothing) | None => {}
         }
     }
 }

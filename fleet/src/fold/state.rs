@@ -1,7 +1,6 @@
 //! An aggregate's state: values with the stamps of the events that set them.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -16,9 +15,9 @@ use crate::schema::check::integer;
 /// [`State::is_deleted`]. When the aggregate is created again, only what was set after the deletion is seen.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct State {
-    cells: BTreeMap<Box<str>, Cell>,
+    cells: Named<Cell>,
     /// Old names under which values came, and the keys they stand for now: whoever wrote `location` finds it again.
-    spelled: BTreeMap<Box<str>, Box<str>>,
+    spelled: Named<Box<str>>,
     first_created: Option<Stamp>,
     last_created: Option<Stamp>,
     last_deleted: Option<Stamp>,
@@ -30,8 +29,8 @@ pub struct State {
 impl Default for State {
     fn default() -> Self {
         State {
-            cells: BTreeMap::new(),
-            spelled: BTreeMap::new(),
+            cells: Named::default(),
+            spelled: Named::default(),
             first_created: None,
             last_created: None,
             last_deleted: None,
@@ -39,6 +38,40 @@ impl Default for State {
             position: 0,
             changed_at: i64::MIN,
         }
+    }
+}
+
+/// Values under names, sorted by name. A server holds a state for each of many streams with few keys each, where a
+/// sorted list takes a third of a tree's memory and is found in as fast.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+struct Named<T>(Vec<(Box<str>, T)>);
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Named(Vec::new())
+    }
+}
+
+impl<T> Named<T> {
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(held, _)| (**held).cmp(name))
+    }
+
+    fn get(&self, name: &str) -> Option<&T> {
+        self.place(name).ok().map(|place| &self.0[place].1)
+    }
+
+    /// The value under `name`, made by `make` if there is none.
+    fn get_or_insert(&mut self, name: &str, make: impl FnOnce() -> T) -> &mut T {
+        let place = self.place(name).unwrap_or_else(|place| {
+            self.0.insert(place, (name.into(), make()));
+            place
+        });
+        &mut self.0[place].1
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
     }
 }
 
@@ -54,11 +87,11 @@ enum Cell {
 impl State {
     /// The value of `key`, also under an old name. `None`: never set in this life.
     pub fn get(&self, key: &str) -> Option<Value> {
-        let key = self.spelled.get(key).map_or(key, |meant| meant);
-        self.cells
-            .get(key)?
-            .seen_since(self.seen_from())
-            .map(Cow::into_owned)
+        let cell = self
+            .cells
+            .get(key)
+            .or_else(|| self.cells.get(self.spelled.get(key)?))?;
+        cell.seen_since(self.seen_from()).map(Cow::into_owned)
     }
 
     /// The text under `key`.
@@ -89,8 +122,8 @@ impl State {
             .iter()
             .filter_map(|(key, cell)| Some((key.to_string(), cell.seen_since(since)?.into_owned())))
             .collect();
-        for (given, meant) in &self.spelled {
-            if !self.cells.contains_key(given)
+        for (given, meant) in self.spelled.iter() {
+            if self.cells.get(given).is_none()
                 && let Some(value) = object.get(&**meant).cloned()
             {
                 object.insert(given.to_string(), value);
@@ -159,35 +192,33 @@ impl State {
     }
 
     pub(super) fn spell(&mut self, given: &str, meant: &str) {
+        if given == meant {
+            return;
+        }
         // One old name stands for one key; were there two, the choice must not depend on which came first.
-        let known = self.spelled.get(given).is_some_and(|held| &**held <= meant);
-        if !known && given != meant {
-            self.spelled.insert(given.into(), meant.into());
+        let held = self.spelled.get_or_insert(given, || meant.into());
+        if &**held > meant {
+            *held = meant.into();
         }
     }
 
     /// Sets `key` unless a later event has.
     pub(super) fn set(&mut self, key: &str, value: &Value, stamp: Stamp) {
-        match self.cells.get_mut(key) {
-            Some(Cell::Latest {
+        let cell = self.cells.get_or_insert(key, || Cell::Latest {
+            value: Value::Null,
+            stamp: Stamp::NEVER,
+        });
+        match cell {
+            Cell::Latest {
                 value: held,
                 stamp: since,
-            }) => {
+            } => {
                 if *since <= stamp {
                     held.clone_from(value);
                     *since = stamp;
                 }
             }
-            Some(Cell::Highest(_)) => self.raise(key, value, stamp),
-            None => {
-                self.cells.insert(
-                    key.into(),
-                    Cell::Latest {
-                        value: value.clone(),
-                        stamp,
-                    },
-                );
-            }
+            Cell::Highest(_) => self.raise(key, value, stamp),
         }
     }
 
@@ -207,8 +238,7 @@ impl State {
 
     fn cell(&mut self, key: &str) -> &mut Cell {
         self.cells
-            .entry(key.into())
-            .or_insert_with(|| Cell::Highest(Box::default()))
+            .get_or_insert(key, || Cell::Highest(Box::default()))
     }
 }
 

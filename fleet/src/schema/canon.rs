@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{AggregateSchema, EventSchema, Spelling};
+use super::{AggregateSchema, EventSchema};
 
 /// The payload in the current schema: upcast step by step, then with every field under its present name.
 ///
@@ -25,42 +25,58 @@ pub fn canonical_data<'a>(
         let owned = canonical.to_mut();
         steps.iter().for_each(|step| step(owned));
     }
-    for spelling in spellings(aggregate, event) {
-        if canonical.contains_key(spelling.given) {
-            let owned = canonical.to_mut();
-            if let Some(value) = owned.remove(spelling.given) {
-                owned.entry(spelling.meant).or_insert(value);
+    if canonical
+        .keys()
+        .any(|name| meant_field(aggregate, event, name).is_some())
+    {
+        let owned = std::mem::take(canonical.to_mut());
+        let (old, mut renamed): (Map<_, _>, Map<_, _>) = owned
+            .into_iter()
+            .partition(|(name, _)| meant_field(aggregate, event, name).is_some());
+        for (given, value) in old {
+            if let Some(meant) = meant_field(aggregate, event, &given) {
+                renamed.entry(meant).or_insert(value);
             }
         }
+        canonical = Cow::Owned(renamed);
     }
     canonical
 }
 
-/// The spellings that apply to an event: its own, then those of the aggregate for fields that the event has.
-pub fn spellings<'a>(
-    aggregate: &'a AggregateSchema,
-    event: &'a EventSchema,
-) -> impl Iterator<Item = &'static Spelling> + use<'a> {
-    let own = event.spellings;
-    let shared = aggregate.spellings.iter().filter(move |spelling| {
-        event.field(spelling.meant).is_some()
-            && event.field(spelling.given).is_none()
-            && !own.iter().any(|other| other.given == spelling.given)
-    });
-    own.iter().chain(shared)
+/// The field that `name` stands for as an old name; `None` when it is a present one, or nothing the tables know.
+///
+/// An event's own spellings go before the aggregate's, which apply to fields that the event has.
+pub fn meant_field(
+    aggregate: &AggregateSchema,
+    event: &EventSchema,
+    name: &str,
+) -> Option<&'static str> {
+    if event.field(name).is_some() {
+        return None;
+    }
+    let own = event
+        .spellings
+        .iter()
+        .find(|spelling| spelling.given == name);
+    let shared = || {
+        let mut spellings = aggregate.spellings.iter();
+        spellings.find(|spelling| spelling.given == name && event.field(spelling.meant).is_some())
+    };
+    own.or_else(shared).map(|spelling| spelling.meant)
 }
 
 /// The name that a field had in `data` as it was given, when it came under an old one: errors name what the writer wrote.
-pub fn given_name(
+pub fn given_name<'a>(
     aggregate: &AggregateSchema,
     event: &EventSchema,
-    data: &Map<String, Value>,
-    field: &'static str,
-) -> &'static str {
+    data: &'a Map<String, Value>,
+    field: &'a str,
+) -> &'a str {
     if data.contains_key(field) {
         return field;
     }
-    spellings(aggregate, event)
-        .find(|spelling| spelling.meant == field && data.contains_key(spelling.given))
-        .map_or(field, |spelling| spelling.given)
+    let given = data
+        .keys()
+        .find(|name| meant_field(aggregate, event, name) == Some(field));
+    given.map_or(field, String::as_str)
 }

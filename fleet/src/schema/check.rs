@@ -52,8 +52,8 @@ pub fn check(
         }]);
     }
     let canonical = canonical_data(aggregate, event, schema, data);
-    check_fields(event.fields, &canonical, |field| {
-        given_name(aggregate, event, data, field)
+    check_fields(event.fields, &canonical, &|field| {
+        given_name(aggregate, event, data, field).to_owned()
     })
 }
 
@@ -65,13 +65,17 @@ pub fn check(
 pub fn check_fields(
     fields: &[Field],
     object: &Map<String, Value>,
-    name_of: impl Fn(&'static str) -> &'static str,
+    name_of: &dyn Fn(&'static str) -> String,
 ) -> Result<(), Vec<FieldError>> {
-    let mut faults = Faults::default();
+    let mut faults = Faults {
+        name_of,
+        field: "",
+        indexes: Vec::new(),
+        found: Vec::new(),
+    };
     for field in fields {
-        faults.path.push(name_of(field.name).to_owned());
+        faults.field = field.name;
         check_field(field, object.get(field.name), &mut faults);
-        faults.path.pop();
     }
     if faults.found.is_empty() {
         Ok(())
@@ -80,17 +84,21 @@ pub fn check_fields(
     }
 }
 
-#[derive(Default)]
-struct Faults {
-    path: Vec<String>,
+/// The faults found so far, and where the check is. Nothing is allocated until there is a fault.
+struct Faults<'a> {
+    name_of: &'a dyn Fn(&'static str) -> String,
+    field: &'static str,
+    indexes: Vec<usize>,
     found: Vec<FieldError>,
 }
 
-impl Faults {
+impl Faults<'_> {
     fn add(&mut self, kind: &'static str, message: String) {
         if self.found.len() < FIELD_ERRORS_MAX {
+            let mut path = vec![(self.name_of)(self.field)];
+            path.extend(self.indexes.iter().map(usize::to_string));
             self.found.push(FieldError {
-                path: self.path.clone(),
+                path,
                 message,
                 kind,
             });
@@ -98,7 +106,7 @@ impl Faults {
     }
 }
 
-fn check_field(field: &Field, value: Option<&Value>, faults: &mut Faults) {
+fn check_field(field: &Field, value: Option<&Value>, faults: &mut Faults<'_>) {
     match value {
         Some(Value::Null) if field.nullable => {}
         None if !field.required => {}
@@ -107,7 +115,7 @@ fn check_field(field: &Field, value: Option<&Value>, faults: &mut Faults) {
     }
 }
 
-fn check_value(kind: &Kind, value: &Value, faults: &mut Faults) {
+fn check_value(kind: &Kind, value: &Value, faults: &mut Faults<'_>) {
     match kind {
         Kind::Text {
             chars_min,
@@ -150,18 +158,18 @@ fn check_value(kind: &Kind, value: &Value, faults: &mut Faults) {
     }
 }
 
-fn check_items(kind: &Kind, items: &[Value], faults: &mut Faults) {
+fn check_items(kind: &Kind, items: &[Value], faults: &mut Faults<'_>) {
     for (index, item) in items.iter().enumerate() {
         if faults.found.len() >= FIELD_ERRORS_MAX {
             return;
         }
-        faults.path.push(index.to_string());
+        faults.indexes.push(index);
         check_value(kind, item, faults);
-        faults.path.pop();
+        faults.indexes.pop();
     }
 }
 
-fn check_text(value: &Value, chars_min: usize, chars_max: usize, faults: &mut Faults) {
+fn check_text(value: &Value, chars_min: usize, chars_max: usize, faults: &mut Faults<'_>) {
     let Some(text) = value.as_str() else {
         return faults.add("string_type", "Input should be a string".to_owned());
     };
@@ -180,7 +188,7 @@ fn check_text(value: &Value, chars_min: usize, chars_max: usize, faults: &mut Fa
     }
 }
 
-fn check_key(value: &Value, chars_max: usize, faults: &mut Faults) {
+fn check_key(value: &Value, chars_max: usize, faults: &mut Faults<'_>) {
     check_text(value, 1, chars_max, faults);
     let Some(text) = value.as_str() else { return };
     if text.chars().any(char::is_control) || text.trim() != text {
@@ -191,7 +199,7 @@ fn check_key(value: &Value, chars_max: usize, faults: &mut Faults) {
     }
 }
 
-fn check_integer(value: &Value, min: i64, max: i64, faults: &mut Faults) {
+fn check_integer(value: &Value, min: i64, max: i64, faults: &mut Faults<'_>) {
     match integer(value) {
         None if value.is_number() => faults.add(
             "int_from_float",
@@ -214,7 +222,7 @@ fn check_integer(value: &Value, min: i64, max: i64, faults: &mut Faults) {
     }
 }
 
-fn check_number(value: &Value, min: f64, max: f64, faults: &mut Faults) {
+fn check_number(value: &Value, min: f64, max: f64, faults: &mut Faults<'_>) {
     match value.as_f64() {
         None => faults.add("float_type", "Input should be a number".to_owned()),
         Some(number) if !number.is_finite() => faults.add(

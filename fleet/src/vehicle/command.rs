@@ -151,7 +151,7 @@ fn check_body(
     passed_over: &[&str],
     body: &Map<String, Value>,
 ) -> Result<(), Vec<FieldError>> {
-    let mut faults = check_fields(table, body, |field| field)
+    let mut faults = check_fields(table, body, &str::to_owned)
         .err()
         .unwrap_or_default();
     for name in body.keys() {

@@ -89,7 +89,10 @@ fn a_created_vehicle_is_the_row_that_clients_know() {
 
 #[test]
 fn row_ids_are_derived_and_never_change() {
-    assert_eq!(row_id("Vehicle", "4711").to_string(), "3bba5a0d-1f03-5fa9-aaff-d87a87e16315");
+    assert_eq!(
+        row_id("Vehicle", "4711").to_string(),
+        "3bba5a0d-1f03-5fa9-aaff-d87a87e16315"
+    );
     let own = "0f8fad5b-d9cb-469f-a165-70867728950e";
     let state = state_of(&[event("VehicleCreated", 1, 1, json!({ "id": own }))]);
     assert_eq!(view("4711", &state).unwrap().id.to_string(), own);
