@@ -64,6 +64,7 @@ impl IdFilter {
     }
 
     /// How many insertions there were.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> u64 {
         self.levels.iter().map(|level| level.ids).sum()
     }

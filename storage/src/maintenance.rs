@@ -19,8 +19,8 @@ const SEGMENT_SHARE: u64 = 16;
 const ZERO_STEP: usize = 1 << 20;
 /// The tables are saved when this many times their size has been sealed since: a bound on the bytes written for them.
 const STATE_SHARE: u64 = 3;
-/// Saved tables that are kept: the newest, and the one before should it be damaged.
-const STATES_KEPT: usize = 2;
+/// Saved tables that are kept. Should they be damaged, they are made again from the indexes.
+const STATES_KEPT: usize = 1;
 
 /// What is to be done, and who waits for it.
 #[derive(Debug)]
@@ -279,14 +279,17 @@ fn finish_sealed(shared: &Shared, sealed: &[(Arc<Segment>, u64)]) {
             segment.adopt_index_file();
         }
     }
-    let mut inner = shared.maintenance.lock();
-    if inner.bytes_since_state >= inner.state_bytes * STATE_SHARE {
-        drop(inner);
-        if let Ok(Some(bytes)) = save_state(shared) {
-            inner = shared.maintenance.lock();
-            inner.state_bytes = bytes;
-            inner.bytes_since_state = 0;
-        }
+    let (since, saved) = {
+        let inner = shared.maintenance.lock();
+        (inner.bytes_since_state, inner.state_bytes)
+    };
+    if since >= saved * STATE_SHARE
+        && let Ok(Some(bytes)) = save_state(shared)
+    {
+        let mut inner = shared.maintenance.lock();
+        inner.state_bytes = bytes;
+        // What was sealed while the tables were written may not be in them.
+        inner.bytes_since_state -= since;
     }
 }
 

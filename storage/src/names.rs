@@ -132,6 +132,19 @@ impl Names {
         }
     }
 
+    /// Sees to it that no new name gets a number that an event uses already: its own name record may be damaged.
+    pub(crate) fn keep_numbers(&self, stream: u32, event_type: u16) {
+        if self.streams.get(stream).is_none() {
+            let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
+            numbers.stream_count = numbers.stream_count.max(stream + 1);
+        }
+        if self.event_types.get(u32::from(event_type)).is_none() {
+            let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
+            let count = numbers.event_types.len().max(usize::from(event_type) + 1);
+            numbers.event_types.resize(count, UNREADABLE.into());
+        }
+    }
+
     /// Makes room for `count` more streams at once.
     pub(crate) fn reserve_streams(&self, count: usize) {
         let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);

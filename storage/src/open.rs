@@ -13,14 +13,15 @@ use crate::chain;
 use crate::commit::{Writer, is_full};
 use crate::header::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::ids::IdSource;
-use crate::index::{MemoryIndex, SegmentIndex};
+use crate::index::{IndexFile, MemoryIndex, SegmentIndex};
 use crate::log::LogOptions;
 use crate::maintenance::{self, SPARE_PREFIX};
+use crate::names::Names;
 use crate::position::{Position, SegmentId};
-use crate::record;
+use crate::record::{self, Record, Seed};
 use crate::recovery::{self, Found, Scan, Tail as ScanTail};
 use crate::repo::{Repo, RepoFile};
-use crate::segment::{Segment, index_found, segment_file};
+use crate::segment::{Segment, index_file, index_found, segment_file};
 use crate::shared::{DamagedRange, LogState, Shared, SharedParts, Tail};
 use crate::state::{self, StateIdentity, Tables};
 use crate::time::Timestamp;
@@ -43,14 +44,6 @@ pub enum OpenError {
     SegmentsMissing {
         /// How many were.
         events: u64,
-    },
-    /// No file says which log this is, or where its first segment begins.
-    #[error(
-        "segment {segment} does not say where it belongs, and nothing beside it does: restore a backup"
-    )]
-    Unrecognizable {
-        /// The first segment found.
-        segment: SegmentId,
     },
     /// A newer program wrote it.
     #[error(
@@ -124,6 +117,9 @@ pub(crate) fn open(
         }
         None => 0,
     };
+    if !listing.damage.is_empty() {
+        salvage_names(&listing, &tables);
+    }
     let mut report = OpenReport {
         damage: std::mem::take(&mut listing.damage),
         ..OpenReport::default()
@@ -295,6 +291,42 @@ fn load_state(repo: &dyn Repo, listing: &Listing) -> Option<(Tables, usize)> {
         })
 }
 
+/// Takes the names that the index files still hold: a segment that is damaged or gone may be the one that gave them.
+fn salvage_names(listing: &Listing, tables: &Tables) {
+    for listed in &listing.segments {
+        let segment = listed.header.segment;
+        let Ok(view) = listed
+            .repo
+            .open(&index_file(segment))
+            .and_then(|file| file.view(file.len()?, 0))
+        else {
+            continue;
+        };
+        if let Ok((index, found)) = IndexFile::open_any(view)
+            && (found.log_id, found.segment) == (listing.log_id, segment)
+            && let Ok(names) = index.names()
+        {
+            add_names(names, listed.header.seed(), &tables.names);
+        }
+    }
+}
+
+/// Takes name records in.
+fn add_names(mut records: &[u8], seed: Seed, names: &Names) {
+    while let Ok((record, length)) = record::read(records, seed, Position::START) {
+        match record {
+            Record::StreamName {
+                number,
+                aggregate_type,
+                aggregate_id,
+            } => names.add_stream(number, aggregate_type, aggregate_id),
+            Record::TypeName { of, number, name } => names.add_type(of, number, name),
+            Record::Event(_) | Record::Commit(_) => {}
+        }
+        records = &records[length..];
+    }
+}
+
 /// Takes what a sealed segment's index says into the tables.
 fn fold_sealed(
     segment: &Segment,
@@ -303,26 +335,7 @@ fn fold_sealed(
     // A file's names come before anything that asks for them; an index rebuilt from the segment has added them itself.
     segment.with_index(|index| {
         if let SegmentIndex::File(index) = index {
-            let mut names = index.names()?;
-            while let Ok((name, length)) = record::read(names, segment.place.seed, Position::START)
-            {
-                match name {
-                    record::Record::StreamName {
-                        number,
-                        aggregate_type,
-                        aggregate_id,
-                    } => {
-                        tables
-                            .names
-                            .add_stream(number, aggregate_type, aggregate_id);
-                    }
-                    record::Record::TypeName { of, number, name } => {
-                        tables.names.add_type(of, number, name)
-                    }
-                    record::Record::Event(_) | record::Record::Commit(_) => {}
-                }
-                names = &names[length..];
-            }
+            add_names(index.names()?, segment.place.seed, &tables.names);
         }
         Ok(())
     })?;

@@ -233,6 +233,23 @@ pub(crate) fn read_event(
     }
 }
 
+/// Whether `bytes`, one whole record, are the event at `position`.
+#[inline]
+pub(crate) fn is_event_at(bytes: &[u8], seed: Seed, position: Position) -> bool {
+    let (stored, kind) = head(bytes);
+    kind == KIND_EVENT
+        && bytes
+            .get(CRC_FROM..bytes.len() - TAIL_BYTES)
+            .is_some_and(|covered| checksum(seed.at(position), covered) == stored)
+}
+
+/// Reads the event at the start of `bytes`, which [`is_event_at`] has verified already.
+#[inline]
+pub(crate) fn parse_verified(bytes: &[u8]) -> Option<EventRecord<'_>> {
+    let length = u32::from_le_bytes(*bytes.first_chunk()?) as usize;
+    event(bytes.get(..length)?).ok()
+}
+
 /// The length of the record at the start of `bytes`, when both its ends agree on it.
 #[inline]
 pub(crate) fn frame_length(bytes: &[u8]) -> Result<usize, Fault> {

@@ -314,6 +314,7 @@ pub(crate) fn index_found(index: &mut MemoryIndex, names: &Names, place: Place, 
             record::write_type_name(index.names_mut(), place.seed, of, number, name);
         }
         Found::Event { offset, event, .. } => {
+            names.keep_numbers(event.stream, event.event_type);
             let aggregate_type = names.aggregate_type_of(event.stream);
             let offset = u32::try_from(offset).expect("a segment is shorter than 4 GiB");
             index.push(&IndexedEvent {

@@ -190,6 +190,18 @@ impl IndexFile {
         view: Arc<dyn View>,
         identity: &IndexIdentity,
     ) -> Result<IndexFile, IndexDamaged> {
+        let (index, found) = IndexFile::open_any(view)?;
+        if &found == identity {
+            Ok(index)
+        } else {
+            Err(IndexDamaged)
+        }
+    }
+
+    /// Takes a file's bytes as the index of whatever segment it says.
+    pub(crate) fn open_any(
+        view: Arc<dyn View>,
+    ) -> Result<(IndexFile, IndexIdentity), IndexDamaged> {
         let bytes = view.bytes();
         if bytes.len() < HEADER_BYTES || &bytes[..8] != MAGIC || u32_at(bytes, 8) != INDEX_FORMAT {
             return Err(IndexDamaged);
@@ -219,16 +231,19 @@ impl IndexFile {
             from = to;
             section
         });
-        if &found != identity || from != bytes.len() {
+        if from != bytes.len() {
             return Err(IndexDamaged);
         }
         let occurred_bounds = (earliest <= latest).then_some((earliest, latest));
-        Ok(IndexFile {
-            view,
-            count,
-            occurred_bounds,
-            sections,
-        })
+        Ok((
+            IndexFile {
+                view,
+                count,
+                occurred_bounds,
+                sections,
+            },
+            found,
+        ))
     }
 
     pub(crate) fn count(&self) -> u32 {

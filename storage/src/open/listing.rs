@@ -89,11 +89,8 @@ impl Listing {
         if let Found::Valid(watermark) = watermark {
             listing.known = watermark.position;
         }
-        match (
-            files.keys().next().copied(),
-            files.keys().next_back().copied(),
-        ) {
-            (Some(first), Some(last)) => listing.place_all(repo, &files, first, last)?,
+        match files.keys().next_back().copied() {
+            Some(last) => listing.place_all(repo, &files, last)?,
             _ if listing.known > Position::START => {
                 return Err(OpenError::SegmentsMissing {
                     events: listing.known.get(),
@@ -104,25 +101,15 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Says where every segment from `first` to `last` begins.
+    /// Says where every segment up to `last` begins.
     fn place_all(
         &mut self,
         repo: &Arc<dyn Repo>,
         files: &BTreeMap<SegmentId, FoundFile>,
-        first: SegmentId,
         last: SegmentId,
     ) -> Result<(), OpenError> {
-        // Segment 1 can be placed whatever happened to it; one further on only if its header can be read.
-        let begins_at_one =
-            files.get(&first).is_none_or(|file| file.header.is_err()) || first == SegmentId::FIRST;
-        let mut segment = if begins_at_one {
-            SegmentId::FIRST
-        } else {
-            first
-        };
-        if begins_at_one && first != SegmentId::FIRST {
-            return Err(OpenError::Unrecognizable { segment: first });
-        }
+        // A log begins with segment 1; when its file is gone, that is damage like any other.
+        let mut segment = SegmentId::FIRST;
         while segment <= last {
             let file = files.get(&segment);
             let listed_repo = file.map_or_else(|| repo.clone(), |file| file.repo.clone());

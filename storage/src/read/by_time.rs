@@ -194,11 +194,7 @@ impl ByTime {
         self.push_next(source)?;
         let segment = self.sources[source].segment.clone();
         let offset = segment.with_index(|index| index.offset(ordinal))?;
-        let step = Step {
-            ordinal,
-            offset,
-            last_lost: ordinal,
-        };
+        let step = Step::at(ordinal, offset);
         let Some(items) = Items::list(segment, vec![step], Direction::Forward)? else {
             return Ok(None);
         };

@@ -20,6 +20,20 @@ pub(super) struct Step {
     pub(super) offset: Option<u64>,
     /// The last of a run of lost events that begins here; the event itself otherwise.
     pub(super) last_lost: u32,
+    /// Whether its checksum has been verified on the way here.
+    pub(super) verified: bool,
+}
+
+impl Step {
+    /// Where the index says that an event lies.
+    pub(super) fn at(ordinal: u32, offset: Option<u64>) -> Self {
+        Step {
+            ordinal,
+            offset,
+            last_lost: ordinal,
+            verified: false,
+        }
+    }
 }
 
 /// See the module.
@@ -77,19 +91,8 @@ impl Items {
                 }
             }
             Selection::Stream { number, from, to } => {
-                if segment
-                    .with_index(|index| index.stream_span(*number))?
-                    .is_none()
-                {
-                    return Ok(None);
-                }
-                let steps = steps_of(&segment, Key::Stream(*number), first, last)?;
-                let view = segment.bytes()?;
-                let steps = steps.into_iter().filter(|step| {
-                    version_at(view.bytes(), step)
-                        .is_none_or(|version| *from <= version && version <= *to)
-                });
-                Items::list(segment, steps.collect(), direction)
+                let steps = stream_steps(&segment, *number, (*from, *to), (first, last))?;
+                Items::list(segment, steps, direction)
             }
         }
     }
@@ -171,17 +174,21 @@ impl Items {
                 {
                     let at = *offset;
                     *offset += length;
-                    if record::claims_event(rest) {
-                        let step = Step {
-                            ordinal: *ordinal,
-                            offset: Some(at as u64),
-                            last_lost: *ordinal,
-                        };
-                        *ordinal += 1;
-                        return Some(step);
+                    if !record::claims_event(rest) {
+                        continue;
                     }
+                    let position = self.segment.position(*ordinal);
+                    if !record::is_event_at(&rest[..length], self.segment.place.seed, position) {
+                        break;
+                    }
+                    let step = Step {
+                        verified: true,
+                        ..Step::at(*ordinal, Some(at as u64))
+                    };
+                    *ordinal += 1;
+                    return Some(step);
                 }
-                // The frames end where events should follow: the index knows which are lost and where the others are.
+                // Damage: the index knows which events are lost and where the others are.
                 let (first, last) = (*ordinal, *last);
                 let steps = range_steps(&self.segment, first, last).unwrap_or_default();
                 self.way = Way::List {
@@ -195,6 +202,10 @@ impl Items {
     /// The event at a place; `None` when it does not verify.
     #[inline]
     pub(super) fn event(&self, step: &Step) -> Option<EventRecord<'_>> {
+        if step.verified {
+            let from = usize::try_from(step.offset?).ok()?;
+            return record::parse_verified(self.view.bytes().get(from..)?);
+        }
         self.segment
             .event(self.view.bytes(), step.ordinal, step.offset)
     }
@@ -230,13 +241,7 @@ pub(super) fn matching(
         let ordinals = matcher.ordinals(index, first, last)?;
         ordinals
             .into_iter()
-            .map(|ordinal| {
-                Ok(Step {
-                    ordinal,
-                    offset: index.offset(ordinal)?,
-                    last_lost: ordinal,
-                })
-            })
+            .map(|ordinal| Ok(Step::at(ordinal, index.offset(ordinal)?)))
             .collect()
     })
 }
@@ -258,39 +263,45 @@ fn in_time(segment: &Segment, range: TimeRange) -> Result<Option<Vec<u32>>, Segm
     Ok(Some(ordinals))
 }
 
-fn steps_of(
+/// The places of a stream's events whose versions lie in `from..=to`.
+fn stream_steps(
     segment: &Segment,
-    key: Key,
-    first: u32,
-    last: u32,
+    stream: u32,
+    (from, to): (Version, Version),
+    (first, last): (u32, u32),
 ) -> Result<Vec<Step>, SegmentUnreadable> {
-    segment.with_index(|index| {
+    let Some(span) = segment.with_index(|index| index.stream_span(stream))? else {
+        return Ok(Vec::new());
+    };
+    let all: Vec<Step> = segment.with_index(|index| {
         let mut ordinals = Vec::new();
-        index.list(key, first, last, &mut ordinals)?;
+        index.list(Key::Stream(stream), 0, last, &mut ordinals)?;
         ordinals
             .into_iter()
-            .map(|ordinal| {
-                Ok(Step {
-                    ordinal,
-                    offset: index.offset(ordinal)?,
-                    last_lost: ordinal,
-                })
-            })
+            .map(|ordinal| Ok(Step::at(ordinal, index.offset(ordinal)?)))
             .collect()
-    })
+    })?;
+    if from <= span.first_version && to == Version::MAX && first == 0 {
+        return Ok(all);
+    }
+    // Versions rise with the ordinals, but events lost to damage leave gaps: the records say them, where they can.
+    let view = segment.bytes()?;
+    let version = |step: &Step| version_at(view.bytes(), step).unwrap_or(from);
+    let start = all.partition_point(|step| version(step) < from);
+    let end = all.partition_point(|step| version(step) <= to);
+    let steps = all.get(start..end).unwrap_or(&[]);
+    Ok(steps
+        .iter()
+        .filter(|step| step.ordinal >= first)
+        .copied()
+        .collect())
 }
 
 fn range_steps(segment: &Segment, first: u32, last: u32) -> Result<Vec<Step>, SegmentUnreadable> {
     let steps = segment.with_index(|index| {
         let last = last.min(index.count().saturating_sub(1));
         (first..=last)
-            .map(|ordinal| {
-                Ok(Step {
-                    ordinal,
-                    offset: index.offset(ordinal)?,
-                    last_lost: ordinal,
-                })
-            })
+            .map(|ordinal| Ok(Step::at(ordinal, index.offset(ordinal)?)))
             .collect()
     })?;
     Ok(join_lost(steps))

@@ -175,7 +175,7 @@ fn derived_files_may_hold_anything() {
         .filter(|name| !name.ends_with(".log"))
     {
         let bytes = memory.bytes(name);
-        for at in (0..bytes.len()).filter(|at| at % 3 == 0 || bytes[*at] != 0) {
+        for at in (0..bytes.len()).filter(|at| at % 997 == 0 || bytes[*at] != 0) {
             let mut flipped = bytes.clone();
             flipped[at] ^= 1 << (at % 8);
             check(
@@ -184,7 +184,7 @@ fn derived_files_may_hold_anything() {
                 &format!("{name}, byte {at}"),
             );
         }
-        for length in (0..bytes.len()).step_by(29) {
+        for length in (0..bytes.len()).step_by(bytes.len() / 60 + 1) {
             check(
                 &damaged(&memory, name, bytes[..length].to_vec()),
                 &events,
@@ -215,6 +215,9 @@ fn every_cut_of_every_segment_is_said() {
             let mut zeroed = bytes.clone();
             zeroed[length..].fill(0);
             for (kind, cut) in [("cut", bytes[..length].to_vec()), ("zeroed", zeroed)] {
+                if cut == bytes {
+                    continue;
+                }
                 let what = format!("{name}, {kind} at {length}");
                 let repo = damaged(&memory, name, cut);
                 assert!(verify_says(&repo), "{what}: not noticed");

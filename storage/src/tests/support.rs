@@ -15,10 +15,6 @@ impl TestClock {
     pub(super) fn at(micros: i64) -> Arc<Self> {
         Arc::new(TestClock(AtomicI64::new(micros)))
     }
-
-    pub(super) fn set(&self, micros: i64) {
-        self.0.store(micros, Ordering::Relaxed);
-    }
 }
 
 impl Clock for TestClock {
