@@ -39,3 +39,6 @@ pub trait Lattice: Clone + Default + PartialEq {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,6 +38,7 @@ pub mod collapsed;
 mod counter;
 pub mod entity;
 mod flag;
+pub mod json;
 
 mod lattice;
 mod map;

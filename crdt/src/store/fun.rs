@@ -28,6 +28,10 @@ impl<R: Replica, V> DotFun<R, V> {
         Self { values: BTreeMap::from([(dot, value)]) }
     }
 
+    pub(crate) fn insert(&mut self, dot: Dot<R>, value: V) {
+        self.values.insert(dot, value);
+    }
+
     /// The live writes, by dot.
     pub fn iter(&self) -> impl Iterator<Item = (&Dot<R>, &V)> {
         self.values.iter()

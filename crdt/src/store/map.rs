@@ -52,6 +52,12 @@ impl<K: Ord + Clone + Debug, S: DotStore> DotMap<K, S> {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
+
+    pub(crate) fn insert(&mut self, key: K, store: S) {
+        if !store.is_empty() {
+            self.entries.insert(key, store);
+        }
+    }
 }
 
 impl<K: Ord + Clone + Debug + Wire, S: DotStore> DotStore for DotMap<K, S> {

@@ -28,6 +28,10 @@ impl<R: Replica> DotSet<R> {
     pub fn iter(&self) -> impl Iterator<Item = &Dot<R>> {
         self.dots.iter()
     }
+
+    pub(crate) fn insert(&mut self, dot: Dot<R>) {
+        self.dots.insert(dot);
+    }
 }
 
 impl<R: Replica> DotStore for DotSet<R> {
