@@ -14,3 +14,6 @@ pub use position::LogPosition;
 pub use stamp::Stamp;
 pub use vector::{Causality, VectorClock};
 
+
+#[cfg(test)]
+mod tests;

@@ -73,3 +73,6 @@ fn whole(json: &Json, path: &str) -> Result<u64, JsonError> {
     number.ok_or_else(|| JsonError::at(path, "a whole number below 2^53"))
 }
 
+
+#[cfg(test)]
+mod tests;

@@ -54,3 +54,6 @@ pub fn from_bytes<T: Wire>(bytes: &[u8]) -> Result<T, DecodeError> {
     Ok(value)
 }
 
+
+#[cfg(test)]
+mod tests;

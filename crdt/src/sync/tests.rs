@@ -1,0 +1,325 @@
+//! Frames, pages, admission and escrow, beside what the simulation covers.
+
+use super::*;
+use crate::clock::{LogPosition, Stamp};
+use crate::collapsed::{CollapsedEntity, EntityView, Handle, Origin};
+use crate::entity::{Change, EntityTable};
+use crate::replica::DeviceId;
+use crate::rule::{Rule, with_broken};
+use crate::sim::tests::crdt_tables::{STOCK_MOVE, TABLES, VEHICLE, WORK_ORDER};
+use crate::sim::{Random, random_change};
+use crate::value::Value;
+use crate::wire::{DecodeError, from_bytes, to_bytes};
+use proptest::prelude::*;
+
+const NOW_MS: u64 = 1_790_000_000_000;
+
+/// A host that allows everything; all records are of one time.
+struct Open;
+
+impl Judge for Open {
+    fn judge(&self, _: &Request<'_>) -> Judgement {
+        Judgement::Allow { rank: 0 }
+    }
+
+    fn judge_creation(&self, _: DeviceId, _: &Operation, _: &'static EntityTable) -> Judgement {
+        Judgement::Allow { rank: 0 }
+    }
+}
+
+impl Host for Open {
+    fn time_of(&self, _: LogPosition) -> u64 {
+        NOW_MS
+    }
+
+    fn chain_at(&self, _: DeviceId, _: u64) -> Option<Chain> {
+        None
+    }
+}
+
+/// A depot with one vehicle and one work order, and a tablet that has both.
+fn depot_and_tablet() -> (Depot, Tablet) {
+    let mut depot = Depot::new(&TABLES, 16);
+    depot.create(VEHICLE.number, b"185123", NOW_MS).expect("a new entity");
+    depot.create(WORK_ORDER.number, b"WO-1", NOW_MS).expect("a new entity");
+    let (device, _) = depot.register(NOW_MS).expect("a new device");
+    let mut tablet = Tablet::new(device, &TABLES);
+    pull(&mut depot, &mut tablet);
+    (depot, tablet)
+}
+
+fn pull(depot: &mut Depot, tablet: &mut Tablet) -> Vec<u8> {
+    let request =
+        PullRequest { device: tablet.device(), cursor: tablet.cursor(), entities_max: 1000, with_digest: true };
+    let page = depot.pull(&request, &|_| true).expect("sound memory");
+    let bytes = page.encode(depot);
+    assert_eq!(Page::decode(&bytes, tablet).as_ref(), Ok(&page));
+    assert!(tablet.page(&page));
+    assert_eq!(page.digest, Some(tablet.digest()));
+    bytes
+}
+
+fn push(depot: &mut Depot, tablet: &Tablet, bytes: &[u8]) -> Result<(Vec<Record>, PushAnswer), PushError> {
+    let request = PushRequest { device: tablet.device(), served: tablet.cursor().complete, now_ms: NOW_MS + 9_000 };
+    depot.push(bytes, &request, &Open)
+}
+
+fn known(handle: u32) -> EntityRef {
+    EntityRef::Known(Handle(handle))
+}
+
+/// A frame with a bit of everything.
+fn random_frame(seed: u64) -> (Depot, Tablet, Vec<u8>) {
+    let (depot, mut tablet) = depot_and_tablet();
+    let mut random = Random::new(seed);
+    for step in 0..1 + random.below(12) {
+        if random.chance(15) {
+            tablet.create(STOCK_MOVE.number, b"M-1", 5, NOW_MS + step).expect("a table");
+        }
+        let created = tablet.unresolved().next();
+        let (entity, table) = match created.filter(|_| random.chance(30)) {
+            Some(named) => named,
+            None if random.chance(50) => (known(0), &VEHICLE),
+            None => (known(1), &WORK_ORDER),
+        };
+        let row = random.pick(table.fields);
+        let change = random_change(&mut random, row, 1);
+        let user = u32::try_from(random.below(3)).expect("small");
+        tablet.change(entity, row.number, change, user, NOW_MS + step * 700).expect("the change fits");
+    }
+    let bytes = tablet.frame(3, 1000).expect("something waits").encode(&tablet);
+    (depot, tablet, bytes)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_frame_has_one_form(seed in any::<u64>(), at in any::<usize>(), byte in any::<u8>()) {
+        let (depot, tablet, bytes) = random_frame(seed);
+        let frame = Frame::decode(&bytes, &depot).expect("an honest frame");
+        prop_assert_eq!(Some(frame.clone()), tablet.frame(3, 1000));
+        prop_assert_eq!(frame.encode(&depot), bytes.clone());
+        for length in 0..bytes.len() {
+            prop_assert!(Frame::decode(&bytes[..length], &depot).is_err());
+        }
+        let mut damaged = bytes;
+        let at = at % damaged.len();
+        damaged[at] = byte;
+        if let Ok(frame) = Frame::decode(&damaged, &depot) {
+            prop_assert_eq!(frame.encode(&depot), damaged);
+        }
+    }
+
+    #[test]
+    fn a_page_and_a_packed_entity_have_one_form(seed in any::<u64>(), at in any::<usize>(), byte in any::<u8>()) {
+        let (mut depot, mut tablet, bytes) = random_frame(seed);
+        let (records, answer) = push(&mut depot, &tablet, &bytes).expect("an honest frame");
+        prop_assert_eq!(records.len(), answer.verdicts.len());
+        prop_assert_eq!(from_bytes::<PushAnswer>(&to_bytes(&answer)), Ok(answer.clone()));
+        tablet.answer(&answer);
+        prop_assert_eq!(tablet.unjudged(), 0);
+        let mut fresh = Tablet::new(tablet.device(), &TABLES);
+        let page = pull(&mut depot, &mut fresh);
+        pull(&mut depot, &mut tablet);
+        for handle in depot.store().live() {
+            prop_assert_eq!(tablet.confirmed(handle), fresh.confirmed(handle));
+            let entity = depot.store().get(handle).expect("live");
+            let packed = entity.to_packed();
+            let table = entity.table();
+            prop_assert_eq!(CollapsedEntity::from_packed(table, &packed), Ok(entity.into_owned()));
+            damage(&packed, at, byte, |bytes| Some(CollapsedEntity::from_packed(table, bytes).ok()?.to_packed()));
+        }
+        for length in 0..page.len() {
+            prop_assert!(Page::decode(&page[..length], &depot).is_err());
+        }
+        damage(&page, at, byte, |bytes| Some(Page::decode(bytes, &depot).ok()?.encode(&depot)));
+    }
+
+    #[test]
+    fn decoders_survive_arbitrary_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..300), small in any::<bool>()) {
+        let (mut depot, tablet) = depot_and_tablet();
+        let bytes: Vec<u8> = if small { bytes.iter().map(|byte| byte % 5).collect() } else { bytes };
+        damage(&bytes, 0, bytes.first().copied().unwrap_or(0), |bytes| Some(Page::decode(bytes, &tablet).ok()?.encode(&tablet)));
+        let mut body = vec![1];
+        body.extend(&bytes);
+        damage(&body, 0, 1, |bytes| Some(Page::decode(bytes, &tablet).ok()?.encode(&tablet)));
+        damage(&body, 0, 1, |bytes| Some(Frame::decode(bytes, &depot).ok()?.encode(&depot)));
+        damage(&bytes, 0, 1, |bytes| Some(CollapsedEntity::from_packed(&WORK_ORDER, bytes).ok()?.to_packed()));
+        let _ = push(&mut depot, &tablet, &body);
+    }
+}
+
+/// Whatever a decoder accepts of damaged bytes, it writes back as it was.
+fn damage(bytes: &[u8], at: usize, byte: u8, round: impl Fn(&[u8]) -> Option<Vec<u8>>) {
+    let mut damaged = bytes.to_vec();
+    if let Some(place) = damaged.len().checked_sub(1).map(|last| at % (last + 1)) {
+        damaged[place] = byte;
+    }
+    if let Some(again) = round(&damaged) {
+        assert_eq!(again, damaged, "a second spelling was accepted");
+    }
+}
+
+#[test]
+fn a_push_twice_in_pieces_or_late_changes_nothing() {
+    let (mut depot, mut tablet) = depot_and_tablet();
+    for part in 0..6 {
+        tablet.change(known(1), 10, Change::Add(part + 1), 7, NOW_MS).expect("fits");
+    }
+    let whole = tablet.frame(1, 1000).expect("waits").encode(&tablet);
+    let piece = tablet.frame(1, 2).expect("waits").encode(&tablet);
+    let late = tablet.frame_after(1, 4, 2).expect("waits").encode(&tablet);
+    assert_eq!(push(&mut depot, &tablet, &late), Err(PushError::Gap { send_from: 1 }));
+    let (records, first) = push(&mut depot, &tablet, &piece).expect("the first piece");
+    assert_eq!(records.len(), 2);
+    let (records, answer) = push(&mut depot, &tablet, &whole).expect("all of it");
+    assert_eq!(records.len(), 4);
+    assert_eq!(answer.verdicts[..2], first.verdicts[..], "the stored verdict is the answer to a repetition");
+    let (records, again) = push(&mut depot, &tablet, &whole).expect("once more");
+    assert_eq!((records.len(), again), (0, answer));
+    let sum = depot.store().get(Handle(1)).expect("live").field(10).cloned();
+    assert!(matches!(sum, Some(crate::collapsed::CollapsedField::Counter(21, _))));
+}
+
+#[test]
+fn a_device_speaks_for_itself_and_of_what_it_was_served() {
+    let (mut depot, mut tablet) = depot_and_tablet();
+    tablet.change(known(0), 5, Change::Set(Value::from("Hagen")), 1, NOW_MS).expect("fits");
+    let bytes = tablet.frame(1, 9).expect("waits").encode(&tablet);
+    let (other, _) = depot.register(NOW_MS).expect("a new device");
+    let request = PushRequest { device: other, served: depot.head(), now_ms: NOW_MS };
+    let refused = depot.push(&bytes, &request, &Open).map(|_| ());
+    assert_eq!(refused, Err(PushError::WrongDevice { claimed: tablet.device(), session: other }));
+    let request = PushRequest { device: tablet.device(), served: LogPosition::new(1), now_ms: NOW_MS };
+    let refused = depot.push(&bytes, &request, &Open).map(|_| ());
+    let base = tablet.base();
+    assert_eq!(refused, Err(PushError::BaseNotServed { seq: 1, base, served: LogPosition::new(1) }));
+    let stranger = PushRequest { device: DeviceId::new(99), ..request };
+    let foreign = Frame { device: DeviceId::new(99), ..tablet.frame(1, 9).expect("waits") }.encode(&tablet);
+    let refused = depot.push(&foreign, &stranger, &Open).map(|_| ());
+    assert_eq!(refused, Err(PushError::UnknownDevice(DeviceId::new(99))));
+}
+
+#[test]
+fn oversized_frames_and_operations_are_refused_before_they_are_read() {
+    let (mut depot, mut tablet) = depot_and_tablet();
+    let huge = vec![1; FRAME_BYTES_MAX + 1];
+    let limit = DecodeError::TooLarge { what: "frame", limit: FRAME_BYTES_MAX };
+    assert_eq!(push(&mut depot, &tablet, &huge), Err(PushError::Malformed(limit)));
+    let long = Value::text(&"x".repeat(201));
+    let refused = tablet.change(known(0), 5, Change::Set(long), 1, NOW_MS);
+    assert!(matches!(refused, Err(TabletError::Change(_))));
+    // A count that the rest of the frame cannot hold.
+    tablet.change(known(0), 5, Change::Set(Value::from("x")), 1, NOW_MS).expect("fits");
+    let mut bytes = tablet.frame(1, 9).expect("waits").encode(&tablet);
+    let count = bytes.iter().rposition(|byte| *byte == 1).expect("a count of one");
+    bytes[count] = 120;
+    assert!(matches!(push(&mut depot, &tablet, &bytes), Err(PushError::Malformed(_))));
+}
+
+#[test]
+fn claimed_times_are_moved_into_what_causality_proves() {
+    for (claimed, expected) in [(0, NOW_MS), (NOW_MS + 5_000, NOW_MS + 5_000), (NOW_MS * 2, NOW_MS + 9_000)] {
+        let (mut depot, mut tablet) = depot_and_tablet();
+        tablet.change(known(0), 5, Change::Set(Value::from("Hagen")), 1, claimed).expect("fits");
+        let bytes = tablet.frame(1, 9).expect("waits").encode(&tablet);
+        let (records, _) = push(&mut depot, &tablet, &bytes).expect("an honest frame");
+        let Some(Record { body: RecordBody::Operation { stamp, operation, .. }, .. }) = records.first() else {
+            panic!("one operation was admitted")
+        };
+        assert_eq!(stamp.millis(), expected, "claimed {claimed}");
+        assert_eq!(operation.stamp.millis(), claimed, "the claim is kept for the audit");
+    }
+}
+
+#[test]
+fn authority_decides_between_concurrent_writes_only() {
+    let write = |entity: &mut CollapsedEntity, device: u32, base: u64, position: u64, millis: u64, rank: u8, value: &str| {
+        let (base, position) = (LogPosition::new(base), LogPosition::new(position));
+        let origin = Origin { device: DeviceId::new(device), base, position };
+        let change = Change::Set(Value::from(value));
+        let effective = entity.effective_stamp(&origin, 1, &change, Stamp::new(millis, 0), rank);
+        (entity.apply(&origin, effective.stamp, rank, 1, &change), effective.by_authority)
+    };
+    let mut order = CollapsedEntity::new(&WORK_ORDER);
+    assert_eq!(write(&mut order, 1, 0, 1, 100, 1, "in_progress"), (true, false), "the workshop");
+    assert_eq!(write(&mut order, 2, 0, 2, 900, 0, "cancelled"), (false, true), "the dispatcher, later but concurrent");
+    assert_eq!(write(&mut order, 2, 2, 3, 50, 0, "scheduled"), (true, false), "the dispatcher, having seen it");
+}
+
+/// P25: stock is conserved whatever is repeated, and no lease goes below zero.
+fn escrow_run(seed: u64) -> Result<(), String> {
+    let mut random = Random::new(seed);
+    let mut ledger = StockLedger::new(20);
+    let (mut total, mut short) = (20_i64, 0_i64);
+    let mut leases = Vec::new();
+    for _ in 0..30 {
+        let device = DeviceId::new(u32::try_from(random.below(3)).unwrap_or(0));
+        let lease = leases.get(random.index(leases.len())).copied();
+        match random.below(5) {
+            0 => {
+                let quantity = u32::try_from(random.below(9)).unwrap_or(0);
+                leases.extend(ledger.grant(device, quantity).ok());
+            }
+            1 | 2 => {
+                let quantity = u32::try_from(random.below(6)).unwrap_or(0);
+                short += i64::from(ledger.consume(lease, device, quantity));
+                total -= i64::from(quantity);
+            }
+            3 => {
+                ledger.receive(2);
+                total += 2;
+            }
+            // The message that closes a lease may come twice.
+            _ => {
+                if let Some(lease) = lease {
+                    let _ = ledger.close(lease, device);
+                }
+            }
+        }
+        if ledger.on_hand() + ledger.leased() != total {
+            return Err(format!("{} on hand and {} leased of {total}", ledger.on_hand(), ledger.leased()));
+        }
+        if ledger.on_hand() < 0 && short == 0 {
+            return Err("below zero without a discrepancy".into());
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn leases_conserve_stock() {
+    for seed in 0..5_000 {
+        escrow_run(seed).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+    }
+}
+
+#[test]
+fn a_lease_returned_twice_is_noticed() {
+    let noticed = (0..10_000).find(|seed| with_broken(Some(Rule::LeaseReturnsOnce), || escrow_run(*seed)).is_err());
+    assert!(noticed.is_some(), "LeaseReturnsOnce can be broken unnoticed");
+}
+
+#[test]
+fn xxh64_is_the_published_function() {
+    assert_eq!(xxh64(b"", 0), 0xEF46_DB37_51D8_E999);
+    assert_eq!(xxh64(b"abc", 0), 0x44BC_2CF5_AD77_0999);
+    let long: Vec<u8> = (0..=100).collect();
+    assert_ne!(xxh64(&long, 0), xxh64(&long, 1));
+}
+
+#[test]
+fn the_tablet_shows_what_waits_on_top() {
+    let (mut depot, mut tablet) = depot_and_tablet();
+    tablet.change(known(1), 5, Change::Insert(Value::from("check brakes")), 1, NOW_MS).expect("fits");
+    tablet.change(known(1), 10, Change::Add(2), 1, NOW_MS).expect("fits");
+    let shown = tablet.view(known(1)).expect("known");
+    assert_eq!(tablet.confirmed(Handle(1)), Some(&EntityView::default()));
+    let bytes = tablet.frame(1, 9).expect("waits").encode(&tablet);
+    let (_, answer) = push(&mut depot, &tablet, &bytes).expect("honest");
+    tablet.answer(&answer);
+    assert_eq!(tablet.view(known(1)), Some(shown.clone()), "between verdict and page nothing flickers");
+    pull(&mut depot, &mut tablet);
+    assert_eq!(tablet.confirmed(Handle(1)), Some(&shown), "and the page brings the same");
+}
