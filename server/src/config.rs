@@ -69,7 +69,7 @@ pub struct HttpConfig {
     pub subscribers_max: usize,
     pub heartbeat: Duration,
     pub compression: bool,
-    pub compression_bytes_min: u16,
+    pub compression_bytes_min: u64,
     pub cors_origins: Vec<String>,
     pub access_log: bool,
 }

@@ -5,67 +5,22 @@
 //! would lie in the log and break each later reader. Here these are refused, along with nesting below
 //! [`DEPTH_MAX`], and the payload comes out as compact text in the order it was given, without a tree in between.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
-
+mod error;
+mod keys;
+mod lex;
 #[cfg(test)]
 mod tests;
+mod write;
+
+use std::borrow::Cow;
+
+use keys::KeySet;
+
+pub use error::{JsonError, JsonReason};
+pub use write::{Sink, put_number, put_string};
 
 /// Objects and arrays within each other, the outermost being 1.
 pub const DEPTH_MAX: usize = 64;
-
-/// Above this many keys an object's keys are compared through a set; below, comparing each with each is faster.
-const KEYS_COMPARED_MAX: usize = 24;
-
-/// Why bytes are not acceptable JSON, and where.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{reason} at byte {offset}")]
-pub struct JsonError {
-    /// What is wrong.
-    pub reason: JsonReason,
-    /// The byte it was noticed at, first is 0.
-    pub offset: usize,
-}
-
-/// What can be wrong with JSON.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each variant's text says what it is")]
-pub enum JsonReason {
-    #[error("invalid UTF-8")]
-    Utf8,
-    #[error("the text ends too early")]
-    Truncated,
-    #[error("expected a value")]
-    Value,
-    #[error("expected a string as key")]
-    Key,
-    #[error("expected ':'")]
-    Colon,
-    #[error("expected ',' or the end")]
-    Comma,
-    #[error("text behind the value")]
-    Trailing,
-    #[error("a control character in a string must be escaped")]
-    Control,
-    #[error("invalid escape in a string")]
-    Escape,
-    #[error("half a surrogate pair in a string")]
-    Surrogate,
-    #[error("malformed number")]
-    Number,
-    #[error("number too large for a double")]
-    Infinite,
-    #[error("duplicate key")]
-    DuplicateKey,
-    #[error("nested deeper than 64 levels")]
-    Depth,
-    #[error("expected an object")]
-    NoObject,
-    #[error("expected an array")]
-    NoArray,
-    #[error("expected a string")]
-    NoString,
-}
 
 /// What kind of value comes next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,22 +46,6 @@ impl Kind {
             Kind::Null => "null",
         }
     }
-}
-
-/// Where compact text goes; `()` drops it.
-pub trait Sink {
-    /// Takes the next bytes.
-    fn put(&mut self, bytes: &[u8]);
-}
-
-impl Sink for Vec<u8> {
-    fn put(&mut self, bytes: &[u8]) {
-        self.extend_from_slice(bytes);
-    }
-}
-
-impl Sink for () {
-    fn put(&mut self, _: &[u8]) {}
 }
 
 /// A place in a JSON text. Methods read the value at that place and step behind it.
@@ -193,7 +132,7 @@ impl<'a> Scanner<'a> {
             self.peek();
             let key_at = self.at;
             let (key, _) = self.string_or(JsonReason::Key)?;
-            if !keys.insert(&mut self.keys, &key) {
+            if !keys.insert(&mut self.keys, key.clone()) {
                 return Err(JsonError {
                     reason: JsonReason::DuplicateKey,
                     offset: key_at,
@@ -236,50 +175,6 @@ impl<'a> Scanner<'a> {
     /// [`JsonReason::NoString`] when the value is something else, or what is wrong in the string.
     pub fn string(&mut self) -> Scan<Cow<'a, str>> {
         Ok(self.string_or(JsonReason::NoString)?.0)
-    }
-
-    /// Reads a number and gives its text: as JSON spells it, finite as a double.
-    ///
-    /// # Errors
-    /// What is wrong in the number.
-    pub fn number(&mut self) -> Scan<&'a str> {
-        self.peek();
-        let start = self.at;
-        if self.byte() == Some(b'-') {
-            self.at += 1;
-        }
-        match self.byte() {
-            Some(b'0') => self.at += 1,
-            Some(b'1'..=b'9') => self.digits()?,
-            _ => return self.fail(JsonReason::Number),
-        }
-        let mut large = self.at - start > 300;
-        if self.byte() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.byte(), Some(b'e' | b'E')) {
-            large = true;
-            self.at += 1;
-            if matches!(self.byte(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        if matches!(
-            self.byte(),
-            Some(b'0'..=b'9' | b'.' | b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'+' | b'-')
-        ) {
-            return self.fail(JsonReason::Number);
-        }
-        let text = &self.text[start..self.at];
-        if large && !text.parse::<f64>().is_ok_and(f64::is_finite) {
-            return Err(JsonError {
-                reason: JsonReason::Infinite,
-                offset: start,
-            });
-        }
-        Ok(text)
     }
 
     /// Reads any value and writes it to `out` without white space, its keys in their order, its strings and numbers as
@@ -342,126 +237,6 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn literal(&mut self) -> Scan<&'static str> {
-        for word in ["true", "false", "null"] {
-            if self.text[self.at..].starts_with(word) {
-                self.at += word.len();
-                return Ok(word);
-            }
-        }
-        self.fail(JsonReason::Value)
-    }
-
-    /// A string, and its text as it stands there, quotes included.
-    fn string_or(&mut self, otherwise: JsonReason) -> Scan<(Cow<'a, str>, &'a str)> {
-        self.eat(b'"', otherwise)?;
-        let start = self.at;
-        let mut decoded: Option<String> = None;
-        let mut copied = start;
-        loop {
-            match self.byte() {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    let text = decoded.get_or_insert_default();
-                    text.push_str(&self.text[copied..self.at]);
-                    self.at += 1;
-                    let character = self.escape()?;
-                    text.push(character);
-                    copied = self.at;
-                }
-                Some(0..=0x1f) => return self.fail(JsonReason::Control),
-                Some(_) => self.at += 1,
-                None => return self.fail(JsonReason::Truncated),
-            }
-        }
-        let end = self.at;
-        self.at += 1;
-        let raw = &self.text[start - 1..self.at];
-        let value = match decoded {
-            None => Cow::Borrowed(&self.text[start..end]),
-            Some(mut text) => {
-                text.push_str(&self.text[copied..end]);
-                Cow::Owned(text)
-            }
-        };
-        Ok((value, raw))
-    }
-
-    /// What follows a backslash.
-    fn escape(&mut self) -> Scan<char> {
-        let Some(byte) = self.byte() else {
-            return self.fail(JsonReason::Truncated);
-        };
-        self.at += 1;
-        let character = match byte {
-            b'"' | b'\\' | b'/' => char::from(byte),
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => return self.unicode_escape(),
-            _ => {
-                self.at -= 1;
-                return self.fail(JsonReason::Escape);
-            }
-        };
-        Ok(character)
-    }
-
-    fn unicode_escape(&mut self) -> Scan<char> {
-        let start = self.at;
-        let surrogate = JsonError {
-            reason: JsonReason::Surrogate,
-            offset: start,
-        };
-        let first = self.four_hex()?;
-        let code = match first {
-            0xd800..=0xdbff => {
-                if !self.text.as_bytes()[self.at..].starts_with(b"\\u") {
-                    return Err(surrogate);
-                }
-                self.at += 2;
-                let second = self.four_hex()?;
-                if !(0xdc00..=0xdfff).contains(&second) {
-                    return Err(surrogate);
-                }
-                0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00)
-            }
-            _ => first,
-        };
-        // Only a lone second half is left for which there is no character.
-        char::from_u32(code).ok_or(surrogate)
-    }
-
-    fn four_hex(&mut self) -> Scan<u32> {
-        let digits = self.text.as_bytes().get(self.at..self.at + 4);
-        let code = digits.and_then(|digits| {
-            digits.iter().try_fold(0, |code, digit| {
-                Some(code * 16 + char::from(*digit).to_digit(16)?)
-            })
-        });
-        match code {
-            Some(code) => {
-                self.at += 4;
-                Ok(code)
-            }
-            None => self.fail(JsonReason::Escape),
-        }
-    }
-
-    fn digits(&mut self) -> Scan<()> {
-        let start = self.at;
-        while matches!(self.byte(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-        if self.at == start {
-            self.fail(JsonReason::Number)
-        } else {
-            Ok(())
-        }
-    }
-
     fn open(&mut self, bracket: u8, otherwise: JsonReason) -> Scan<()> {
         self.eat(bracket, otherwise)?;
         self.depth += 1;
@@ -521,80 +296,4 @@ impl<'a> Scanner<'a> {
             offset: self.at,
         })
     }
-}
-
-/// The keys of one open object.
-struct KeySet<'a> {
-    /// Where its keys begin among those of all open objects.
-    first: usize,
-    /// All of its keys, once there are many: an object of a megabyte of keys must not cost their square.
-    large: Option<HashSet<Cow<'a, str>>>,
-}
-
-impl<'a> KeySet<'a> {
-    /// Remembers the key; says false when it was there already.
-    fn insert(&mut self, keys: &mut Vec<Cow<'a, str>>, key: &Cow<'a, str>) -> bool {
-        if let Some(set) = &mut self.large {
-            return set.insert(key.clone());
-        }
-        if keys[self.first..].iter().any(|known| known == key) {
-            return false;
-        }
-        keys.push(key.clone());
-        if keys.len() - self.first > KEYS_COMPARED_MAX {
-            self.large = Some(keys.drain(self.first..).collect());
-        }
-        true
-    }
-}
-
-/// Appends `text` as a JSON string, quotes included. RFC 8259 §7: quote, backslash and control characters are escaped.
-pub fn put_string(text: &str, out: &mut impl Sink) {
-    out.put(b"\"");
-    let bytes = text.as_bytes();
-    let mut copied = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        let short = match byte {
-            b'"' => b"\\\"",
-            b'\\' => b"\\\\",
-            b'\n' => b"\\n",
-            b'\r' => b"\\r",
-            b'\t' => b"\\t",
-            0..=0x1f => {
-                out.put(&bytes[copied..at]);
-                let digit = |value: u8| {
-                    if value < 10 {
-                        b'0' + value
-                    } else {
-                        b'a' + value - 10
-                    }
-                };
-                out.put(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
-                copied = at + 1;
-                continue;
-            }
-            _ => continue,
-        };
-        out.put(&bytes[copied..at]);
-        out.put(short);
-        copied = at + 1;
-    }
-    out.put(&bytes[copied..]);
-    out.put(b"\"");
-}
-
-/// Appends a whole number in decimal.
-pub fn put_number(number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
-    let mut rest = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
 }

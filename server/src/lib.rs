@@ -1,8 +1,10 @@
 //! The `railfleet` server.
 
+pub mod app;
 pub mod append;
 pub mod auth;
 pub mod config;
+pub mod demo;
 pub mod envelope;
 pub mod field_error;
 pub mod http;
@@ -10,4 +12,5 @@ pub mod ingest;
 pub mod json;
 pub mod metrics;
 pub mod projection;
+pub mod reads;
 pub mod rfc3339;

@@ -18,7 +18,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use storage::{Log, LogState};
 
-use crate::projection::{ProjectionState, Projections};
+use crate::projection::{ProjectionState, ProjectionStatus, Projections};
 
 /// The media type of what [`Metrics::render`] gives.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -203,6 +203,9 @@ impl Collector for LogCollector {
     }
 }
 
+/// A figure of a read model: name, help, value.
+type Figure = (&'static str, &'static str, fn(&ProjectionStatus) -> f64);
+
 /// What the read models say of themselves when asked.
 #[derive(Debug)]
 struct ProjectionCollector(Weak<Projections>);
@@ -213,7 +216,7 @@ impl Collector for ProjectionCollector {
             return Ok(());
         };
         let statuses = projections.status();
-        let figures: [(&str, &str, fn(&crate::projection::ProjectionStatus) -> f64); 4] = [
+        let figures: [Figure; 4] = [
             (
                 "projection_lag_events",
                 "Events that a projection has not folded yet",

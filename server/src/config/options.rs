@@ -165,7 +165,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "http.compression_bytes_min",
         "1024",
         "Answers of known length below this stay as they are. 0 to 65,535.",
-        |config, text| config.http.compression_bytes_min = number(text, 0..=u16::MAX)?
+        |config, text| config.http.compression_bytes_min = number(text, 0..=65_535)?
     ),
     option!("http.cors_origins", old ["CORS_ORIGINS", "BACKEND_CORS_ORIGINS"], "", "Origins whose pages may call the API, separated by commas, like `https://depot.example`. Empty: none.",
         |config, text| config.http.cors_origins = origins(text)?),

@@ -95,7 +95,7 @@ impl Sources {
     /// # Errors
     /// As [`Sources::load`], without the checks of values.
     pub fn settings(&self) -> Result<Vec<(&'static OptionSpec, String, String)>, ConfigError> {
-        let mut settings = self.from_file()?;
+        let mut settings = self.read_file()?;
         for option in OPTIONS {
             // Of one option's variables the new name is the stronger one.
             let names = option
@@ -129,7 +129,7 @@ impl Sources {
         Ok(settings)
     }
 
-    fn from_file(&self) -> Result<Vec<(&'static OptionSpec, String, String)>, ConfigError> {
+    fn read_file(&self) -> Result<Vec<(&'static OptionSpec, String, String)>, ConfigError> {
         let path = match &self.file {
             Some(path) => path.clone(),
             None => self.data.join(FILE_NAME),

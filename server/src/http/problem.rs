@@ -91,6 +91,13 @@ impl Problem {
         self
     }
 
+    /// The same problem under another kind.
+    #[must_use]
+    pub fn as_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// Which kind it is.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -1,0 +1,177 @@
+//! The server without its socket: the state that handlers share, and the service that answers requests.
+//!
+//! [`AppState::open`] opens everything in the order in which a start needs it: the log, the key, the accounts, the read
+//! models (which catch up on their own). [`app`] puts the routes, the guard and the edge around it, so that tests speak
+//! to it without a port.
+
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+
+use storage::{Clock, Limits, Log, LogOptions, OpenError, Position, SystemClock};
+use tokio::sync::{Semaphore, watch};
+
+use crate::auth::keys::{self, KeyError};
+use crate::auth::{AccountError, Accounts};
+use crate::config::Config;
+use crate::http::{self, App};
+use crate::metrics::Metrics;
+use crate::projection::{ProjectionSettings, Projections};
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder could not be made.
+    #[error("cannot create the data folder {path}")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The log could not be opened.
+    #[error("cannot open the log in {path}")]
+    Log {
+        /// Its folder.
+        path: String,
+        /// Why.
+        source: OpenError,
+    },
+    /// There is no key to sign tokens with.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The accounts could not be read.
+    #[error("cannot read the accounts")]
+    Accounts(#[from] AccountError),
+}
+
+/// What handlers share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct AppState(Arc<Shared>);
+
+/// See [`AppState`].
+#[derive(Debug)]
+pub struct Shared {
+    /// The settings.
+    pub config: Config,
+    /// The log: the only truth.
+    pub log: Arc<Log>,
+    /// Who may come in.
+    pub accounts: Arc<Accounts>,
+    /// The read models.
+    pub projections: Arc<Projections>,
+    /// What Prometheus is told.
+    pub metrics: Metrics,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The log's durable position as it rises.
+    pub durable: watch::Receiver<Position>,
+    /// Turns true when the server stops: event streams end then.
+    pub stopping: watch::Sender<bool>,
+    /// Reads of the log at a time.
+    pub reads: Arc<Semaphore>,
+    /// Event streams at a time.
+    pub subscribers: Arc<Semaphore>,
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl AppState {
+    /// Opens everything in the data folder of `config`, on the machine's clock.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn open(config: Config) -> Result<Self, StartError> {
+        AppState::open_at(config, Arc::new(SystemClock), ProjectionSettings::default())
+    }
+
+    /// Opens everything on another clock.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn open_at(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        projections: ProjectionSettings,
+    ) -> Result<Self, StartError> {
+        let log = Arc::new(open_log(&config, clock.clone())?);
+        let key = match &config.auth.signing_key {
+            Some(key) => key.clone().into_bytes(),
+            None => keys::load_or_create(&config.keys_folder())?,
+        };
+        let accounts = Arc::new(Accounts::open(
+            log.clone(),
+            clock.clone(),
+            config.auth.clone(),
+            &key,
+        )?);
+        let projections =
+            Projections::start(log.clone(), &config.projections_folder(), projections);
+        let (publish, durable) = watch::channel(log.durable_position());
+        log.on_durable(move |position| {
+            publish.send_replace(position);
+        });
+        Ok(AppState(Arc::new(Shared {
+            metrics: Metrics::new(&log, &projections),
+            reads: Arc::new(Semaphore::new(config.http.reads_max)),
+            subscribers: Arc::new(Semaphore::new(config.http.subscribers_max)),
+            stopping: watch::Sender::new(false),
+            config,
+            log,
+            accounts,
+            projections,
+            clock,
+            durable,
+        })))
+    }
+
+    /// Ends what runs beside requests: read models save where they are. Requests should be over by now.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+        self.projections.stop();
+    }
+}
+
+/// The log in the data folder of `config`.
+///
+/// # Errors
+/// `Folder` and `Log`; the latter names the process that holds it.
+pub fn open_log(config: &Config, clock: Arc<dyn Clock>) -> Result<Log, StartError> {
+    create_folder(&config.data)?;
+    let folder = config.log_folder();
+    let options = LogOptions {
+        limits: Limits {
+            data_bytes_max: config.events.data_bytes_max,
+            transaction_events_max: config.http.batch_events_max,
+            transaction_bytes_max: Limits::default()
+                .transaction_bytes_max
+                .max(config.http.batch_bytes_max),
+            ..Limits::default()
+        },
+        segment_bytes_max: config.events.segment_bytes_max,
+        clock,
+        ..LogOptions::default()
+    };
+    Log::open(&folder, options).map_err(|source| StartError::Log {
+        path: folder.display().to_string(),
+        source,
+    })
+}
+
+fn create_folder(path: &Path) -> Result<(), StartError> {
+    keys::create_private_folder(path).map_err(|source| StartError::Folder {
+        path: path.display().to_string(),
+        source,
+    })
+}
+
+/// The service that answers requests.
+pub fn app(state: AppState) -> App {
+    http::service(state)
+}

@@ -1,0 +1,12 @@
+//! Tests of the whole service without a socket: a real log in a folder of its own, real accounts, one request at a time.
+
+mod accounts;
+mod appending;
+mod bad_input;
+mod described;
+mod edge;
+mod harness;
+mod live;
+mod operations;
+mod reading;
+mod socket;

@@ -1,0 +1,265 @@
+//! A server for one test.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use fleet::policy::Role;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use storage::{Clock, Timestamp};
+use tempfile::TempDir;
+use tower::Service;
+
+use crate::app::{AppState, app};
+use crate::auth::NewAccount;
+use crate::config::Config;
+use crate::http::App;
+use crate::http::auth::PeerAddress;
+use crate::projection::ProjectionSettings;
+
+pub(super) const PASSWORD: &str = "Depot-77x";
+
+/// A clock that stands until it is moved.
+#[derive(Debug)]
+pub(super) struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub(super) fn advance_seconds(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+pub(super) struct TestServer {
+    pub(super) state: AppState,
+    pub(super) clock: Arc<TestClock>,
+    app: Mutex<App>,
+    pub(super) folder: TempDir,
+}
+
+/// An answer, read to its end.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// The body, the status being this one.
+    #[track_caller]
+    pub(super) fn expect(&self, status: u16) -> Value {
+        assert_eq!(
+            self.status.as_u16(),
+            status,
+            "{}",
+            String::from_utf8_lossy(&self.body)
+        );
+        if self.body.is_empty() {
+            Value::Null
+        } else {
+            self.json()
+        }
+    }
+
+    /// The problem, which must be of this kind and complete.
+    #[track_caller]
+    pub(super) fn expect_problem(&self, status: u16, name: &str) -> Value {
+        let body = self.expect(status);
+        assert_eq!(
+            self.headers[header::CONTENT_TYPE],
+            "application/problem+json"
+        );
+        assert_eq!(
+            body["type"],
+            format!("urn:railfleet:problem:{name}"),
+            "{body}"
+        );
+        assert_eq!(body["status"], status);
+        for member in ["title", "detail", "instance", "request_id"] {
+            assert!(body[member].is_string(), "{member} in {body}");
+        }
+        assert_eq!(
+            self.headers["x-request-id"],
+            body["request_id"].as_str().unwrap()
+        );
+        body
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+impl TestServer {
+    pub(super) fn start() -> Self {
+        TestServer::start_with(|_| {})
+    }
+
+    pub(super) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        TestServer::start_in(tempfile::tempdir().unwrap(), change)
+    }
+
+    pub(super) fn start_in(folder: TempDir, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::new(folder.path());
+        config.auth.argon2_memory_kib = 8;
+        config.auth.argon2_passes = 1;
+        change(&mut config);
+        let clock = Arc::new(TestClock(AtomicI64::new(1_700_000_000_000_000)));
+        let state =
+            AppState::open_at(config, clock.clone(), ProjectionSettings::default()).unwrap();
+        TestServer {
+            app: Mutex::new(app(state.clone())),
+            state,
+            clock,
+            folder,
+        }
+    }
+
+    /// Stops, so that another server may open the folder.
+    pub(super) fn stop(self) -> TempDir {
+        self.state.stop();
+        let TestServer {
+            state, app, folder, ..
+        } = self;
+        drop((state, app));
+        folder
+    }
+
+    /// An account of this role, and a token of it. The username is the role in lower case.
+    pub(super) async fn token(&self, role: Role) -> String {
+        let username = role.name().to_lowercase();
+        let known = self.state.accounts.directory().find(&username).cloned();
+        let account = match known {
+            Some(account) => account,
+            None => {
+                let email = format!("{username}@depot.example");
+                let new = NewAccount {
+                    username,
+                    email,
+                    password: PASSWORD.to_owned(),
+                    role,
+                };
+                self.state.accounts.register_locally(new).await.unwrap()
+            }
+        };
+        self.state.accounts.local_token(&account).unwrap()
+    }
+
+    /// Sends a request as it is.
+    pub(super) async fn send(&self, request: Request<Body>) -> Response<Body> {
+        let answer = self.app.lock().unwrap().call(request);
+        answer.await.unwrap()
+    }
+
+    pub(super) async fn answer(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.send(request).await.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
+    }
+
+    pub(super) async fn get(&self, path: &str, token: &str) -> Answer {
+        self.answer(request(Method::GET, path, token, &[], Body::empty()))
+            .await
+    }
+
+    pub(super) async fn get_with(
+        &self,
+        path: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        self.answer(request(Method::GET, path, token, headers, Body::empty()))
+            .await
+    }
+
+    pub(super) async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
+        self.post_with(path, token, &[], body).await
+    }
+
+    pub(super) async fn post_with(
+        &self,
+        path: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+        body: Value,
+    ) -> Answer {
+        let mut all = vec![("content-type", "application/json")];
+        all.extend_from_slice(headers);
+        self.answer(request(
+            Method::POST,
+            path,
+            token,
+            &all,
+            Body::from(body.to_string()),
+        ))
+        .await
+    }
+
+    /// Logs in from this address.
+    pub(super) async fn login_from(&self, address: IpAddr, name: &str, password: &str) -> Answer {
+        let body = json!({ "username": name, "password": password }).to_string();
+        let headers = [("content-type", "application/json")];
+        let mut request = request(
+            Method::POST,
+            "/api/v1/auth/login",
+            "",
+            &headers,
+            Body::from(body),
+        );
+        request.extensions_mut().insert(PeerAddress(address));
+        self.answer(request).await
+    }
+
+    pub(super) async fn login(&self, name: &str, password: &str) -> Answer {
+        self.login_from(IpAddr::from([127, 0, 0, 1]), name, password)
+            .await
+    }
+
+    /// Appends an event for the vehicle and gives the answer's body.
+    pub(super) async fn append(
+        &self,
+        token: &str,
+        aggregate_id: &str,
+        event_type: &str,
+        data: Value,
+    ) -> Value {
+        let body = json!({"aggregate_type": "Crane", "aggregate_id": aggregate_id, "event_type": event_type, "data": data});
+        self.post("/api/v1/events", token, body).await.expect(201)
+    }
+}
+
+/// A request; an empty token is none.
+pub(super) fn request(
+    method: Method,
+    path: &str,
+    token: &str,
+    headers: &[(&str, &str)],
+    body: Body,
+) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if !token.is_empty() {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(body).unwrap()
+}

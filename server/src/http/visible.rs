@@ -1,0 +1,89 @@
+//! Which events a caller may see, and how much of them.
+//!
+//! Streams that the server keeps for itself (accounts, devices) are for a SUPER_ADMIN, and even there secrets are left
+//! out: what was once stored as a secret is shown to nobody.
+
+use fleet::policy::Role;
+use fleet::schema::{Sensitivity, Sets};
+use serde_json::{Map, Value};
+use storage::EventRef;
+
+use crate::auth::Caller;
+use crate::envelope::{EventHead, write_event_json, write_head, write_tail};
+
+/// What a caller may see.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sight {
+    internal: bool,
+}
+
+impl Sight {
+    /// What this caller may see.
+    pub fn of(caller: &Caller) -> Self {
+        Sight {
+            internal: caller.role() == Role::SuperAdmin,
+        }
+    }
+
+    /// Whether streams of this type are shown.
+    pub fn covers(self, aggregate_type: &str) -> bool {
+        self.internal || !fleet::registry().is_internal(aggregate_type)
+    }
+
+    /// Whether some events are left out.
+    pub fn is_partial(self) -> bool {
+        !self.internal
+    }
+
+    /// Appends the event as JSON, without secrets. Only for events that are covered.
+    pub fn write(self, event: &EventRef<'_>, out: &mut Vec<u8>) {
+        let stream = event.stream();
+        if fleet::registry().is_internal(&stream.aggregate_type) {
+            write_head(&EventHead::of(event), out);
+            out.push(b',');
+            write_tail(
+                &without_secrets(event),
+                event.metadata(),
+                || event.tags(),
+                out,
+            );
+        } else {
+            write_event_json(event, out);
+        }
+    }
+}
+
+impl Sight {
+    /// A folded state without the keys that secrets set.
+    pub fn state(self, aggregate_type: &str, mut state: Map<String, Value>) -> Map<String, Value> {
+        let Some(table) = fleet::registry().aggregate(aggregate_type) else {
+            return state;
+        };
+        let fields = table.events.iter().flat_map(|event| event.fields);
+        for field in fields.filter(|field| field.sensitivity == Sensitivity::Secret) {
+            state.remove(field.name);
+            if let Sets::Key(key) = field.sets {
+                state.remove(key);
+            }
+        }
+        state
+    }
+}
+
+/// The payload less the fields that the domain calls secret. Of an event that the domain does not know, nothing.
+fn without_secrets(event: &EventRef<'_>) -> Vec<u8> {
+    let known = fleet::registry().event(&event.stream().aggregate_type, event.event_type());
+    let data = serde_json::from_slice::<Map<String, Value>>(event.data());
+    let (Some(known), Ok(mut data)) = (known, data) else {
+        return b"{}".to_vec();
+    };
+    for field in known
+        .event
+        .fields
+        .iter()
+        .filter(|field| field.sensitivity == Sensitivity::Secret)
+    {
+        data.remove(field.name);
+    }
+    Value::Object(data).to_string().into_bytes()
+}

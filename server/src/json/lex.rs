@@ -1,0 +1,171 @@
+//! Strings, numbers and words, letter by letter.
+
+use std::borrow::Cow;
+
+use super::{JsonError, JsonReason, Scan, Scanner};
+
+impl<'a> Scanner<'a> {
+    /// Reads a number and gives its text: as JSON spells it, finite as a double.
+    ///
+    /// # Errors
+    /// What is wrong in the number.
+    pub fn number(&mut self) -> Scan<&'a str> {
+        self.peek();
+        let start = self.at;
+        if self.byte() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.byte() {
+            Some(b'0') => self.at += 1,
+            Some(b'1'..=b'9') => self.digits()?,
+            _ => return self.fail(JsonReason::Number),
+        }
+        let mut large = self.at - start > 300;
+        if self.byte() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.byte(), Some(b'e' | b'E')) {
+            large = true;
+            self.at += 1;
+            if matches!(self.byte(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        if matches!(
+            self.byte(),
+            Some(b'0'..=b'9' | b'.' | b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'+' | b'-')
+        ) {
+            return self.fail(JsonReason::Number);
+        }
+        let text = &self.text[start..self.at];
+        if large && !text.parse::<f64>().is_ok_and(f64::is_finite) {
+            return Err(JsonError {
+                reason: JsonReason::Infinite,
+                offset: start,
+            });
+        }
+        Ok(text)
+    }
+
+    pub(super) fn literal(&mut self) -> Scan<&'static str> {
+        for word in ["true", "false", "null"] {
+            if self.text[self.at..].starts_with(word) {
+                self.at += word.len();
+                return Ok(word);
+            }
+        }
+        self.fail(JsonReason::Value)
+    }
+
+    /// A string, and its text as it stands there, quotes included.
+    pub(super) fn string_or(&mut self, otherwise: JsonReason) -> Scan<(Cow<'a, str>, &'a str)> {
+        self.eat(b'"', otherwise)?;
+        let start = self.at;
+        let mut decoded: Option<String> = None;
+        let mut copied = start;
+        loop {
+            match self.byte() {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    let text = decoded.get_or_insert_default();
+                    text.push_str(&self.text[copied..self.at]);
+                    self.at += 1;
+                    let character = self.escape()?;
+                    text.push(character);
+                    copied = self.at;
+                }
+                Some(0..=0x1f) => return self.fail(JsonReason::Control),
+                Some(_) => self.at += 1,
+                None => return self.fail(JsonReason::Truncated),
+            }
+        }
+        let end = self.at;
+        self.at += 1;
+        let raw = &self.text[start - 1..self.at];
+        let value = match decoded {
+            None => Cow::Borrowed(&self.text[start..end]),
+            Some(mut text) => {
+                text.push_str(&self.text[copied..end]);
+                Cow::Owned(text)
+            }
+        };
+        Ok((value, raw))
+    }
+
+    /// What follows a backslash.
+    fn escape(&mut self) -> Scan<char> {
+        let Some(byte) = self.byte() else {
+            return self.fail(JsonReason::Truncated);
+        };
+        self.at += 1;
+        let character = match byte {
+            b'"' | b'\\' | b'/' => char::from(byte),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => return self.unicode_escape(),
+            _ => {
+                self.at -= 1;
+                return self.fail(JsonReason::Escape);
+            }
+        };
+        Ok(character)
+    }
+
+    fn unicode_escape(&mut self) -> Scan<char> {
+        let start = self.at;
+        let surrogate = JsonError {
+            reason: JsonReason::Surrogate,
+            offset: start,
+        };
+        let first = self.four_hex()?;
+        let code = match first {
+            0xd800..=0xdbff => {
+                if !self.text.as_bytes()[self.at..].starts_with(b"\\u") {
+                    return Err(surrogate);
+                }
+                self.at += 2;
+                let second = self.four_hex()?;
+                if !(0xdc00..=0xdfff).contains(&second) {
+                    return Err(surrogate);
+                }
+                0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+            }
+            _ => first,
+        };
+        // Only a lone second half is left for which there is no character.
+        char::from_u32(code).ok_or(surrogate)
+    }
+
+    fn four_hex(&mut self) -> Scan<u32> {
+        let digits = self.text.as_bytes().get(self.at..self.at + 4);
+        let code = digits.and_then(|digits| {
+            digits.iter().try_fold(0, |code, digit| {
+                Some(code * 16 + char::from(*digit).to_digit(16)?)
+            })
+        });
+        match code {
+            Some(code) => {
+                self.at += 4;
+                Ok(code)
+            }
+            None => self.fail(JsonReason::Escape),
+        }
+    }
+
+    fn digits(&mut self) -> Scan<()> {
+        let start = self.at;
+        while matches!(self.byte(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at == start {
+            self.fail(JsonReason::Number)
+        } else {
+            Ok(())
+        }
+    }
+}
