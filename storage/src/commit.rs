@@ -214,7 +214,6 @@ impl Writer {
     ) -> Position {
         let place = self.segment.place;
         let mut tips = shared.tips.write().unwrap_or_else(PoisonError::into_inner);
-        let mut ids = shared.ids.write().unwrap_or_else(PoisonError::into_inner);
         let mut position = commit.first_position;
         self.segment.update_index(|index| {
             let mut offset = 0;
@@ -229,7 +228,6 @@ impl Writer {
                             version: event.version,
                             position,
                         };
-                        ids.insert(event.id.as_u128());
                         let found = Found::Event {
                             position,
                             offset: start + offset,

@@ -228,13 +228,9 @@ impl<'a> Group<'a> {
 
     fn check_versions(&self, transaction: &Transaction) -> Result<(), AppendError> {
         // Versions within the transaction: a stream may be written to more than once.
-        let mut reached: Vec<(&StreamName, Version)> = Vec::new();
+        let mut reached: HashMap<&StreamName, Version> = HashMap::new();
         for write in &transaction.writes {
-            let earlier = reached
-                .iter()
-                .rev()
-                .find(|(stream, _)| *stream == &write.stream)
-                .map(|&(_, version)| version);
+            let earlier = reached.get(&write.stream).copied();
             let actual = earlier.unwrap_or_else(|| self.version_of(&write.stream));
             let as_expected = match write.expected {
                 ExpectedVersion::Any => true,
@@ -258,7 +254,7 @@ impl<'a> Group<'a> {
                 });
             };
             if transaction.writes.len() > 1 {
-                reached.push((&write.stream, Version::new(after)));
+                reached.insert(&write.stream, Version::new(after));
             }
         }
         Ok(())

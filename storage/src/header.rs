@@ -7,6 +7,9 @@ use crate::record::{Chain, Seed};
 use crate::recovery::Place;
 use crate::time::Timestamp;
 
+#[cfg(test)]
+mod tests;
+
 /// Bytes of a segment's header; the first record follows at this offset.
 pub(crate) const SEGMENT_HEADER_BYTES: usize = 128;
 /// The layout of segments. A change raises the number, adds a golden fixture, and keeps reading the old one.

@@ -4,6 +4,9 @@ use uuid::Uuid;
 
 use crate::time::Timestamp;
 
+#[cfg(test)]
+mod tests;
+
 /// A source of ids, seeded once from the operating system.
 #[derive(Debug)]
 pub(crate) struct IdSource {

@@ -1,7 +1,7 @@
 //! Every bound of the log, by name.
 
 /// Bytes a segment is preallocated with at most; a larger transaction makes a larger segment.
-pub const SEGMENT_BYTES_MAX: u64 = 64 << 20;
+pub const SEGMENT_BYTES_MAX: u64 = 32 << 20;
 /// Bytes the first segments are preallocated with: a small log stays small on disk.
 pub const SEGMENT_BYTES_MIN: u64 = 4 << 20;
 /// Bytes in an aggregate type's or event type's name.

@@ -160,6 +160,13 @@ impl Log {
         let shared = Arc::new(opened.shared);
         let writer = Arc::new(Mutex::new(opened.writer));
         let snapshots = SnapshotStore::open(snapshots, shared.log_id);
+        if opened.report.torn_bytes > 0 || !opened.report.damage.is_empty() {
+            // Positions that were cut will be given again, to other events.
+            let durable = shared.durable.get();
+            snapshots
+                .remove_above(durable)
+                .map_err(open::doing("removing snapshots ahead of the log"))?;
+        }
         let mut log = Log {
             shared,
             writer,

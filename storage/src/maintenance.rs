@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::index;
+use crate::record;
 use crate::segment::{Segment, index_file, segment_file};
 use crate::shared::Shared;
 use crate::state::{self, StateIdentity};
@@ -17,8 +18,10 @@ pub(crate) const SPARE_PREFIX: &str = "spare-";
 const SEGMENT_SHARE: u64 = 16;
 /// Bytes written at once while zero-filling.
 const ZERO_STEP: usize = 1 << 20;
+/// Ids taken into the filter at once.
+const FILTER_STEP: usize = 1_024;
 /// The tables are saved when this many times their size has been sealed since: a bound on the bytes written for them.
-const STATE_SHARE: u64 = 3;
+const STATE_SHARE: u64 = 2;
 /// Saved tables that are kept. Should they be damaged, they are made again from the indexes.
 const STATES_KEPT: usize = 1;
 
@@ -62,17 +65,17 @@ impl Maintenance {
         }
     }
 
-    /// Says how large the log is, and which sealed segments still want an index, when it is opened.
+    /// Says how large the log is, and which sealed segments are not finished, when it is opened.
     pub(crate) fn begin(
         &self,
         bytes_sealed: u64,
         bytes_since_state: u64,
-        wanting: Vec<Arc<Segment>>,
+        unfinished: Vec<Arc<Segment>>,
     ) {
         let mut inner = self.lock();
         inner.bytes_sealed = bytes_sealed;
         inner.bytes_since_state = bytes_since_state;
-        inner.sealed = wanting.into_iter().map(|segment| (segment, 0)).collect();
+        inner.sealed = unfinished.into_iter().map(|segment| (segment, 0)).collect();
     }
 
     /// Says that something was committed.
@@ -275,8 +278,13 @@ fn finish_sealed(shared: &Shared, sealed: &[(Arc<Segment>, u64)]) {
         if *end > 0 {
             let _ = trim(shared, segment, *end);
         }
+        // Loads the index, or makes it again where its file is gone.
+        let _ = segment.with_index(|_| Ok(()));
         if segment.wants_index_file() && write_index(segment).is_ok() {
             segment.adopt_index_file();
+        }
+        if !segment.is_in_filter() {
+            filter_ids(shared, segment);
         }
     }
     let (since, saved) = {
@@ -291,6 +299,30 @@ fn finish_sealed(shared: &Shared, sealed: &[(Arc<Segment>, u64)]) {
         // What was sealed while the tables were written may not be in them.
         inner.bytes_since_state -= since;
     }
+}
+
+/// Takes a sealed segment's ids into the id filter, so that its index need not be asked for each new id.
+fn filter_ids(shared: &Shared, segment: &Segment) {
+    let Ok(view) = segment.bytes() else { return };
+    let offsets = segment.with_index(|index| {
+        (0..index.count())
+            .map(|ordinal| index.offset(ordinal))
+            .collect::<Result<Vec<_>, _>>()
+    });
+    let Ok(offsets) = offsets else { return };
+    // The writer asks the filter for each new id: it is held for a short while at a time.
+    for part in offsets.chunks(FILTER_STEP) {
+        let mut ids = shared.ids.write().unwrap_or_else(PoisonError::into_inner);
+        for &offset in part.iter().flatten() {
+            let record = usize::try_from(offset)
+                .ok()
+                .and_then(|from| view.bytes().get(from..));
+            if let Some(id) = record.and_then(record::peek_id) {
+                ids.insert(id.as_u128());
+            }
+        }
+    }
+    segment.set_in_filter();
 }
 
 /// Gives the prepared space behind a sealed segment's last group back.
@@ -328,20 +360,20 @@ pub(crate) fn write_index(segment: &Segment) -> io::Result<()> {
 /// that came since are the same when they come again from the segments behind. Returns the bytes written.
 pub(crate) fn save_state(shared: &Shared) -> io::Result<Option<u64>> {
     let segments = shared.segments();
-    let Some(sealed) = segments.iter().rev().nth(1) else {
+    let Some(sealed) = segments
+        .iter()
+        .take_while(|segment| segment.is_in_filter())
+        .last()
+    else {
         return Ok(None);
     };
-    let Some((segment, last, chain)) = sealed
-        .last_position()
-        .zip(sealed.chain_after())
-        .map(|(last, chain)| (sealed.id, last, chain))
-    else {
+    let Some((next, chain)) = sealed.successor() else {
         return Ok(None);
     };
     let identity = StateIdentity {
         log_id: shared.log_id,
-        segment,
-        next: last.next(),
+        segment: sealed.id,
+        next,
         chain,
     };
     let bytes = {

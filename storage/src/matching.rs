@@ -5,6 +5,9 @@ use crate::names::Names;
 use crate::query::{Query, QueryItem};
 use crate::record::{EventRecord, TypeNameOf};
 
+#[cfg(test)]
+mod tests;
+
 /// A query whose names have been looked up. A name that the log does not know matches nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct Matcher {

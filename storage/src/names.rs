@@ -12,6 +12,9 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use crate::event::StreamName;
 use crate::record::TypeNameOf;
 
+#[cfg(test)]
+mod tests;
+
 /// What a number that no name record explains is called: its name record is damaged.
 const UNREADABLE: &str = "unreadable-name";
 

@@ -144,12 +144,17 @@ pub(crate) fn open(
     let known = listing.known;
     let (index, scan, recorded_last) =
         recover_active(active, &*file, known, &mut tables, &mut report)?;
-    let wanting: Vec<_> = sealed
+    sealed
+        .iter()
+        .take(first_unfolded)
+        .for_each(|segment| segment.set_in_filter());
+    let unfinished =
+        |segment: &&Arc<Segment>| !segment.is_in_filter() || !listing.has_index(segment.id);
+    let unfinished: Vec<_> = sealed.iter().filter(unfinished).cloned().collect();
+    report.indexes_missing = sealed
         .iter()
         .filter(|segment| !listing.has_index(segment.id))
-        .cloned()
-        .collect();
-    report.indexes_missing = wanting.len() as u64;
+        .count() as u64;
     report.events = scan.next.previous().get();
     report.segments = segments.len() as u64;
 
@@ -192,14 +197,10 @@ pub(crate) fn open(
         damage: report.damage.clone(),
     });
     shared.set_state(state);
-    shared.maintenance.begin(
-        bytes_sealed,
-        unfolded
-            .iter()
-            .map(|_| bytes_sealed / sealed.len().max(1) as u64)
-            .sum(),
-        wanting,
-    );
+    let bytes_unfolded = bytes_sealed * report.segments_folded / sealed.len().max(1) as u64;
+    shared
+        .maintenance
+        .begin(bytes_sealed, bytes_unfolded, unfinished);
     let mut writer = Writer {
         segment: written,
         file,
@@ -350,10 +351,9 @@ fn fold_sealed(
     })?;
     for (ordinal, offset) in (0..).zip(places) {
         let record = offset.and_then(|offset| bytes.get(usize::try_from(offset).ok()?..));
-        let Some((id, stream, version)) = record.and_then(record::peek_tip) else {
+        let Some((stream, version)) = record.and_then(record::peek_tip) else {
             continue;
         };
-        tables.ids.insert(id.as_u128());
         tables.advance(
             stream,
             StreamTip {
@@ -394,7 +394,6 @@ fn recover_active(
                 Found::Event {
                     position, event, ..
                 } => {
-                    tables.ids.insert(event.id.as_u128());
                     tables.advance(
                         event.stream,
                         StreamTip {

@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+#[cfg(test)]
+mod tests;
+
 /// An event's place in the whole log: dense, in commit order, the first event is 1.
 ///
 /// [`Position::START`] (0) is the place before the first event: "nothing read yet", "the log is empty".

@@ -11,6 +11,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use crate::append::AppendError;
 use crate::transaction::{Receipt, Transaction};
 
+#[cfg(test)]
+mod tests;
+
 /// The answer to a transaction.
 pub(crate) type Answer = Result<Receipt, AppendError>;
 

@@ -20,6 +20,9 @@
 use crate::position::Position;
 use crate::record::{self, Chain, Commit, EventRecord, Fault, Record, Seed, TypeNameOf};
 
+#[cfg(test)]
+mod tests;
+
 /// Where a segment's bytes belong: what its header says, or its neighbours where the header is damaged.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {

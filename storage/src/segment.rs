@@ -52,6 +52,8 @@ pub(crate) struct Segment {
     index: RwLock<Option<SegmentIndex>>,
     /// What is known of the segment behind it: its first position and the chain it begins with.
     successor: RwLock<Option<(Position, Chain)>>,
+    /// Whether the log's id filter knows its ids; otherwise its index is asked.
+    in_filter: AtomicBool,
     /// Whether its index lies only in memory although the segment is sealed.
     index_unwritten: AtomicBool,
 }
@@ -84,6 +86,7 @@ impl Segment {
             reserve: 0,
             index: RwLock::new(None),
             successor: RwLock::new(successor),
+            in_filter: AtomicBool::new(false),
             index_unwritten: AtomicBool::new(false),
         }
     }
@@ -125,6 +128,14 @@ impl Segment {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .map(|(first, _)| first.previous())
+    }
+
+    /// The first position behind a sealed segment, and the chain there.
+    pub(crate) fn successor(&self) -> Option<(Position, Chain)> {
+        *self
+            .successor
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The chain at the end of a sealed segment.
@@ -273,6 +284,16 @@ impl Segment {
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
         self.index_unwritten.store(false, Ordering::Relaxed);
         true
+    }
+
+    /// Whether the log's id filter knows its ids.
+    pub(crate) fn is_in_filter(&self) -> bool {
+        self.in_filter.load(Ordering::Acquire)
+    }
+
+    /// Says that the log's id filter knows its ids.
+    pub(crate) fn set_in_filter(&self) {
+        self.in_filter.store(true, Ordering::Release);
     }
 
     /// Whether the segment is sealed and its index has yet to be written to a file.

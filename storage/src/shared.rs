@@ -235,18 +235,19 @@ impl Shared {
         }
     }
 
-    /// The durable event with this id. The filter answers nearly every "no" without touching a segment.
+    /// The durable event with this id. The filter answers nearly every "no" for the segments that it knows; the few
+    /// others are asked themselves.
     pub(crate) fn find_id(&self, id: Uuid) -> Result<Option<Located>, SegmentUnreadable> {
-        if !self
-            .ids
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .might_contain(id.as_u128())
-        {
-            return Ok(None);
-        }
+        let mut in_filter = None;
         let durable = self.durable.get();
         for segment in self.segments().iter().rev() {
+            if segment.is_in_filter() {
+                // Asked once, and after the segment was seen to be in it.
+                let ids = || self.ids.read().unwrap_or_else(PoisonError::into_inner);
+                if !*in_filter.get_or_insert_with(|| ids().might_contain(id.as_u128())) {
+                    return Ok(None);
+                }
+            }
             let candidates = segment.with_index(|index| {
                 let mut ordinals = Vec::new();
                 index.find_id(id, &mut ordinals)?;

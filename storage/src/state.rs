@@ -14,6 +14,9 @@ use crate::record::{Chain, TypeNameOf};
 use crate::repo::Repo;
 use crate::transaction::StreamTip;
 
+#[cfg(test)]
+mod tests;
+
 /// What the frame says is inside.
 const KIND: u16 = 2;
 /// The layout of the payload. Another number is not read but made again.

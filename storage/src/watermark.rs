@@ -13,6 +13,9 @@ use crate::position::{Position, SegmentId};
 use crate::record::Chain;
 use crate::repo::{Repo, RepoFile};
 
+#[cfg(test)]
+mod tests;
+
 /// The file's name.
 pub(crate) const WATERMARK_FILE: &str = "watermark";
 

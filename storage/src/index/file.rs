@@ -70,7 +70,12 @@ pub(crate) fn encode(index: &MemoryIndex, identity: &IndexIdentity) -> Vec<u8> {
             let mut streams: Vec<_> = index
                 .streams
                 .iter()
-                .map(|(&number, list)| (stream_key(number, list.first_version), &*list.ordinals))
+                .map(|(&number, list)| {
+                    (
+                        stream_key(number, list.first_version),
+                        list.ordinals.as_slice(),
+                    )
+                })
                 .collect();
             streams.sort_unstable_by_key(|&(key, _)| key);
             table(streams, &mut lists)
@@ -81,7 +86,7 @@ pub(crate) fn encode(index: &MemoryIndex, identity: &IndexIdentity) -> Vec<u8> {
             let mut tags: Vec<_> = index
                 .tags
                 .iter()
-                .map(|(&hash, ordinals)| (hash, &**ordinals))
+                .map(|(&hash, ordinals)| (hash, ordinals.as_slice()))
                 .collect();
             tags.sort_unstable_by_key(|&(hash, _)| hash);
             table(tags, &mut lists)
@@ -91,7 +96,7 @@ pub(crate) fn encode(index: &MemoryIndex, identity: &IndexIdentity) -> Vec<u8> {
             let mut ids: Vec<_> = index
                 .ids
                 .iter()
-                .map(|(&id, &ordinal)| (id_hash(Uuid::from_u128(id)), ordinal))
+                .map(|entry| (entry.hash, entry.ordinal))
                 .collect();
             ids.sort_unstable();
             numbers(

@@ -1,9 +1,10 @@
 //! The index of a segment that is still written, or whose file is being made.
 
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::hash_map::Entry;
+use hashbrown::{HashMap, HashTable};
 use uuid::Uuid;
 
-use super::{Key, StreamSpan, tag_hash};
+use super::{Key, StreamSpan, id_hash, tag_hash};
 use crate::position::Version;
 use crate::record::EventRecord;
 use crate::time::Timestamp;
@@ -28,8 +29,8 @@ pub(crate) struct MemoryIndex {
     pub(super) streams: HashMap<u32, StreamList>,
     pub(super) aggregate_types: Vec<Vec<u32>>,
     pub(super) event_types: Vec<Vec<u32>>,
-    pub(super) tags: HashMap<u64, Vec<u32>>,
-    pub(super) ids: HashMap<u128, u32, IdHasher>,
+    pub(super) tags: HashMap<u64, Ordinals>,
+    pub(super) ids: HashTable<IdEntry>,
     pub(super) occurred: Vec<Timestamp>,
     pub(super) occurred_in_order: bool,
     pub(super) occurred_bounds: Option<(Timestamp, Timestamp)>,
@@ -37,12 +38,47 @@ pub(crate) struct MemoryIndex {
     pub(super) names: Vec<u8>,
 }
 
-type IdHasher = DefaultHashBuilder;
-
 #[derive(Debug)]
 pub(super) struct StreamList {
     pub(super) first_version: Version,
-    pub(super) ordinals: Vec<u32>,
+    pub(super) ordinals: Ordinals,
+}
+
+/// A list that mostly holds one: most streams and tags of a segment have a single event, and need no allocation.
+#[derive(Debug)]
+pub(super) enum Ordinals {
+    One([u32; 1]),
+    Many(Vec<u32>),
+}
+
+impl Ordinals {
+    fn push(&mut self, ordinal: u32) {
+        match self {
+            Ordinals::One([first]) => *self = Ordinals::Many(vec![*first, ordinal]),
+            Ordinals::Many(ordinals) => ordinals.push(ordinal),
+        }
+    }
+
+    pub(super) fn as_slice(&self) -> &[u32] {
+        match self {
+            Ordinals::One(one) => one,
+            Ordinals::Many(ordinals) => ordinals,
+        }
+    }
+}
+
+/// An id's hash and the event that has it. The id itself is in the event's record.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IdEntry {
+    pub(super) hash: u32,
+    pub(super) ordinal: u32,
+}
+
+impl IdEntry {
+    /// The table looks at the highest and the lowest bits.
+    fn table_hash(hash: u32) -> u64 {
+        u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
 }
 
 impl MemoryIndex {
@@ -57,7 +93,8 @@ impl MemoryIndex {
     pub(crate) fn reserve(&mut self, events: usize) {
         self.offsets.reserve(events);
         self.occurred.reserve(events);
-        self.ids.reserve(events);
+        self.ids
+            .reserve(events, |entry| IdEntry::table_hash(entry.hash));
     }
 
     /// Takes the next event in.
@@ -65,26 +102,35 @@ impl MemoryIndex {
         let ordinal = self.count();
         let event = &indexed.event;
         self.offsets.push(indexed.offset);
-        self.streams
-            .entry(event.stream)
-            .or_insert_with(|| StreamList {
-                first_version: event.version,
-                ordinals: Vec::new(),
-            })
-            .ordinals
-            .push(ordinal);
+        match self.streams.entry(event.stream) {
+            Entry::Occupied(mut list) => list.get_mut().ordinals.push(ordinal),
+            Entry::Vacant(list) => {
+                list.insert(StreamList {
+                    first_version: event.version,
+                    ordinals: Ordinals::One([ordinal]),
+                });
+            }
+        }
         push_at(&mut self.event_types, event.event_type, ordinal);
         if let Some(aggregate_type) = indexed.aggregate_type {
             push_at(&mut self.aggregate_types, aggregate_type, ordinal);
         }
         for tag in event.tags() {
-            let ordinals = self.tags.entry(tag_hash(tag)).or_default();
-            // The same tag twice on one event is kept once.
-            if ordinals.last() != Some(&ordinal) {
-                ordinals.push(ordinal);
+            match self.tags.entry(tag_hash(tag)) {
+                // The same tag twice on one event is kept once.
+                Entry::Occupied(list) if list.get().as_slice().last() == Some(&ordinal) => {}
+                Entry::Occupied(mut list) => list.get_mut().push(ordinal),
+                Entry::Vacant(list) => {
+                    list.insert(Ordinals::One([ordinal]));
+                }
             }
         }
-        self.ids.entry(event.id.as_u128()).or_insert(ordinal);
+        let hash = id_hash(event.id);
+        self.ids.insert_unique(
+            IdEntry::table_hash(hash),
+            IdEntry { hash, ordinal },
+            |entry| IdEntry::table_hash(entry.hash),
+        );
         self.push_occurred(event.occurred_at);
     }
 
@@ -131,7 +177,10 @@ impl MemoryIndex {
 
     pub(crate) fn list(&self, key: Key, from: u32, to: u32, ordinals: &mut Vec<u32>) {
         let all: Option<&[u32]> = match key {
-            Key::Stream(number) => self.streams.get(&number).map(|list| &*list.ordinals),
+            Key::Stream(number) => self
+                .streams
+                .get(&number)
+                .map(|list| list.ordinals.as_slice()),
             Key::AggregateType(number) => self
                 .aggregate_types
                 .get(usize::from(number))
@@ -140,7 +189,7 @@ impl MemoryIndex {
                 .event_types
                 .get(usize::from(number))
                 .map(|list| &**list),
-            Key::Tag(hash) => self.tags.get(&hash).map(|list| &**list),
+            Key::Tag(hash) => self.tags.get(&hash).map(Ordinals::as_slice),
         };
         let all = all.unwrap_or(&[]);
         let start = all.partition_point(|&ordinal| ordinal < from);
@@ -156,12 +205,19 @@ impl MemoryIndex {
         let list = self.streams.get(&stream)?;
         Some(StreamSpan {
             first_version: list.first_version,
-            count: list.ordinals.len() as u32,
+            count: list.ordinals.as_slice().len() as u32,
         })
     }
 
-    pub(crate) fn find_id(&self, id: Uuid) -> Option<u32> {
-        self.ids.get(&id.as_u128()).copied()
+    /// Appends the ordinals of events that may have this id.
+    pub(crate) fn find_id(&self, id: Uuid, candidates: &mut Vec<u32>) {
+        let hash = id_hash(id);
+        let found = self.ids.iter_hash(IdEntry::table_hash(hash));
+        candidates.extend(
+            found
+                .filter(|entry| entry.hash == hash)
+                .map(|entry| entry.ordinal),
+        );
     }
 
     pub(crate) fn occurred_bounds(&self) -> Option<(Timestamp, Timestamp)> {

@@ -92,7 +92,7 @@ impl SegmentIndex {
     pub(crate) fn find_id(&self, id: Uuid, candidates: &mut Vec<u32>) -> Result<(), IndexDamaged> {
         match self {
             SegmentIndex::Memory(index) => {
-                candidates.extend(index.find_id(id));
+                index.find_id(id, candidates);
                 Ok(())
             }
             SegmentIndex::File(index) => index.find_id(id, candidates),
