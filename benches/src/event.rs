@@ -42,20 +42,27 @@ impl EventMaker {
     /// The data of the event with this number.
     pub fn data(&self, number: u64) -> Vec<u8> {
         let mut data = self.data.clone();
-        let mut rest = number;
-        for digit in data[self.counter_at..self.counter_at + DIGITS]
-            .iter_mut()
-            .rev()
-        {
-            *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-            rest /= 10;
-        }
+        write_number(&mut data[self.counter_at..], number);
         data
+    }
+
+    /// Where in the data the number stands.
+    pub fn number_at(&self) -> usize {
+        self.counter_at
     }
 
     /// The event with this number.
     pub fn event(&self, number: u64) -> NewEvent {
         NewEvent::new(EVENT_TYPE, self.data(number))
+    }
+}
+
+/// Writes a number over the first digits of `bytes`, with leading zeros.
+pub(crate) fn write_number(bytes: &mut [u8], number: u64) {
+    let mut rest = number;
+    for digit in bytes[..DIGITS].iter_mut().rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
     }
 }
 

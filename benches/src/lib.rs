@@ -11,10 +11,13 @@
 //! the rounds' ratios. Every question also runs at a tiny size in `tests/tiny.rs`, where only its working is checked:
 //! no test fails for being slow.
 
+pub mod batch;
 pub mod child;
 pub mod event;
 pub mod fill;
+pub mod http;
 pub mod machine;
+pub mod peer;
 pub mod process;
 pub mod question;
 pub mod raw;

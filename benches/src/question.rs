@@ -3,6 +3,10 @@
 mod batches;
 mod disk;
 mod flushes;
+mod http_batches;
+mod http_many_writers;
+mod http_one_writer;
+mod http_stream;
 mod limits;
 mod many_writers;
 mod one_writer;
@@ -71,5 +75,25 @@ pub const ALL: &[Question] = &[
         name: "disk",
         asks: "how many bytes on disk for each byte of payload?",
         ask: disk::ask,
+    },
+    Question {
+        name: "http-one-writer",
+        asks: "how long does one writer over HTTP wait for a durable event?",
+        ask: http_one_writer::ask,
+    },
+    Question {
+        name: "http-many-writers",
+        asks: "how many durable events a second do 64 writers get over HTTP, and from what it replaces?",
+        ask: http_many_writers::ask,
+    },
+    Question {
+        name: "http-batches",
+        asks: "how many events a second over HTTP, in batches of 1,000 with all checks?",
+        ask: http_batches::ask,
+    },
+    Question {
+        name: "http-stream",
+        asks: "how long does reading one stream of 10,000 events as JSON take?",
+        ask: http_stream::ask,
     },
 ];

@@ -83,7 +83,9 @@ pub fn median(numbers: &[f64]) -> f64 {
     sorted.sort_unstable_by(f64::total_cmp);
     let middle = sorted.len() / 2;
     match (sorted.get(middle.wrapping_sub(1)), sorted.get(middle)) {
-        (Some(&below), Some(&above)) if sorted.len() % 2 == 0 => f64::midpoint(below, above),
+        (Some(&below), Some(&above)) if sorted.len().is_multiple_of(2) => {
+            f64::midpoint(below, above)
+        }
         (_, Some(&middle)) => middle,
         _ => 0.0,
     }

@@ -1,26 +1,18 @@
-//! Transactions of 1,000 events with everything that can be checked: a client's id on each event, an exact expected
-//! version on each of ten streams, a condition on the whole, CRC and chain.
+//! Batches of 1,000 events in process, with everything that can be checked, CRC and chain.
 
 use std::thread;
 use std::time::Instant;
 
-use storage::{
-    ExpectedVersion, Log, LogOptions, NewEvent, Position, Query, StreamWrite, Transaction, Version,
-};
-use uuid::Uuid;
+use storage::{Log, LogOptions, Transaction};
 
 use crate::BenchError;
+use crate::batch::{BATCH_EVENTS, BatchMaker};
 use crate::error::doing;
-use crate::event::{self, EventMaker};
 use crate::raw::Raw;
 use crate::row::{Bar, Row};
 use crate::sample::{Sample, per_second};
-use crate::seed::SplitMix64;
 use crate::setting::Setting;
 
-const BATCH_EVENTS: u32 = 1_000;
-const STREAMS: u32 = 10;
-const SEED: u64 = 1;
 /// Bytes of a batch with its records, which `raw` writes in one piece.
 const RAW_BYTES: usize = BATCH_EVENTS as usize * 361;
 
@@ -66,7 +58,7 @@ fn append_batches(
 ) -> Result<(f64, Sample), BenchError> {
     let prepared: Vec<Vec<Transaction>> = makers
         .iter_mut()
-        .map(|maker| (0..count).map(|_| maker.next()).collect())
+        .map(|maker| (0..count).map(|_| maker.make()).collect())
         .collect();
     let callers = prepared.len();
     let began = Instant::now();
@@ -94,56 +86,4 @@ fn append_batches(
     })?;
     let events = (callers * count) as u64 * u64::from(BATCH_EVENTS);
     Ok((per_second(events, began.elapsed()), samples))
-}
-
-/// Makes the batches of one caller, each for the streams as the ones before leave them.
-struct BatchMaker {
-    caller: u32,
-    batch: u32,
-    ids: SplitMix64,
-    events: EventMaker,
-}
-
-impl BatchMaker {
-    fn new(caller: u32) -> Self {
-        BatchMaker {
-            caller,
-            batch: 0,
-            ids: SplitMix64::new(SEED + u64::from(caller)),
-            events: EventMaker::new(),
-        }
-    }
-
-    fn next(&mut self) -> Transaction {
-        let per_stream = BATCH_EVENTS / STREAMS;
-        let version = Version::new(self.batch * per_stream);
-        let order = format!("order:{}-{}", self.caller, self.batch);
-        let writes = (0..STREAMS)
-            .map(|stream| StreamWrite {
-                stream: event::stream(u64::from(self.caller * STREAMS + stream)),
-                expected: ExpectedVersion::Exact(version),
-                events: (0..per_stream)
-                    .map(|at| self.event(stream * per_stream + at, &order))
-                    .collect(),
-            })
-            .collect();
-        self.batch += 1;
-        Transaction {
-            writes,
-            condition: None,
-        }
-        .on_condition(Query::tags([order]), Position::START)
-    }
-
-    /// The first event of a batch carries the tag that no other batch may carry.
-    fn event(&mut self, at: u32, order: &str) -> NewEvent {
-        let id = Uuid::from_u64_pair(self.ids.next(), self.ids.next());
-        let number = u64::from(self.batch) * u64::from(BATCH_EVENTS) + u64::from(at);
-        let event = self.events.event(number).with_id(id);
-        if at == 0 {
-            event.with_tag(order)
-        } else {
-            event
-        }
-    }
 }

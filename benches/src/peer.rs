@@ -1,0 +1,8 @@
+//! The programs that are measured from outside: the server itself, and what it replaces.
+
+pub mod fastapi;
+pub mod postgres;
+pub mod railfleet;
+mod service;
+
+pub use service::{Service, free_address};

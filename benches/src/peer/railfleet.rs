@@ -1,0 +1,167 @@
+//! The server itself, as its operator would start it: with an account, behind a token, on a folder of its own.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::{Service, free_address};
+use crate::BenchError;
+use crate::error::doing;
+use crate::http::connection::Connection;
+use crate::http::request;
+use crate::process;
+use crate::scratch::Scratch;
+use crate::setting::Setting;
+
+/// The path that takes an event.
+pub const EVENTS_PATH: &str = "/api/v1/events";
+/// The path that takes a batch.
+pub const BATCH_PATH: &str = "/api/v1/events/batch";
+
+const USER: &str = "bench";
+const PASSWORD: &str = "measured-Twice-0nce";
+const READY_AFTER_MAX: Duration = Duration::from_secs(30);
+
+/// The running server.
+#[derive(Debug)]
+pub struct RailFleet {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What requests show.
+    pub token: String,
+    // Ended before its folder is removed.
+    service: Service,
+    _scratch: Scratch,
+}
+
+impl RailFleet {
+    /// Makes an account and starts the server that the same build has made.
+    ///
+    /// # Errors
+    /// [`BenchError::Missing`] where it has not been built.
+    pub fn start(setting: &Setting) -> Result<Self, BenchError> {
+        let program = setting.beside("railfleet");
+        if !program.is_file() {
+            return Err(BenchError::Missing {
+                what: format!("the server {}", program.display()),
+                remedy: "`make bench` builds it".to_owned(),
+            });
+        }
+        let scratch = setting.scratch()?;
+        let data = scratch.join("data");
+        add_user(&program, &data)?;
+        let address = free_address().map_err(doing("looking for a free port"))?;
+        let mut command = Command::new(&program);
+        command
+            .arg("serve")
+            .arg("--data")
+            .arg(&data)
+            .args(["--listen", &address.to_string()]);
+        let output = scratch.join("railfleet.output");
+        let mut service = Service::start("the server", &mut command, Signal::TERM, output)?;
+        service.wait_for(address)?;
+        let mut connection = Connection::open(address).map_err(doing("connecting"))?;
+        wait_until_ready(&mut connection, &service)?;
+        let token = log_in(&mut connection, &service)?;
+        Ok(RailFleet {
+            address,
+            token,
+            service,
+            _scratch: scratch,
+        })
+    }
+
+    /// Processor time that the server has used so far, in microseconds.
+    ///
+    /// # Errors
+    /// [`BenchError::Io`] when the kernel does not say.
+    pub fn cpu_micros(&self) -> Result<u64, BenchError> {
+        process::cpu_micros(&self.service.pid()).map_err(doing("asking for processor time"))
+    }
+
+    /// A connection to it.
+    ///
+    /// # Errors
+    /// [`BenchError::Io`] when there is none to be had.
+    pub fn connect(&self) -> Result<Connection, BenchError> {
+        Connection::open(self.address).map_err(doing("connecting"))
+    }
+}
+
+fn add_user(program: &Path, data: &Path) -> Result<(), BenchError> {
+    let mut child = Command::new(program)
+        .args([
+            "user",
+            "add",
+            USER,
+            "--role",
+            "SUPER_ADMIN",
+            "--password-stdin",
+            "--data",
+        ])
+        .arg(data)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(doing("starting the server to add an account"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        writeln!(stdin, "{PASSWORD}").map_err(doing("handing over the password"))?;
+    }
+    let output = child
+        .wait_with_output()
+        .map_err(doing("adding an account"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(BenchError::Peer(format!(
+        "no account could be added: {}",
+        String::from_utf8_lossy(&output.stderr)
+    )))
+}
+
+fn wait_until_ready(connection: &mut Connection, service: &Service) -> Result<(), BenchError> {
+    let request = request::build("GET", "/ready", None, b"");
+    let began = Instant::now();
+    while began.elapsed() < READY_AFTER_MAX {
+        let answer = connection
+            .exchange(&request)
+            .map_err(doing("asking whether the server is ready"))?;
+        if answer.status == 200 {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Err(service.failed("is not ready"))
+}
+
+fn log_in(connection: &mut Connection, service: &Service) -> Result<String, BenchError> {
+    let body = json!({ "username": USER, "password": PASSWORD }).to_string();
+    let request = request::build("POST", "/api/v1/auth/login", None, body.as_bytes());
+    let answer = connection.exchange(&request).map_err(doing("logging in"))?;
+    let said: Value = serde_json::from_slice(&answer.body)?;
+    said["access_token"]
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| service.failed(&format!("refuses the login: {said}")))
+}
+
+/// What an answer other than the expected one means.
+///
+/// # Errors
+/// `InvalidData` for any other status.
+pub fn expect_status(expected: u16, status: u16, body: &[u8]) -> io::Result<()> {
+    if status == expected {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&body[..body.len().min(500)]);
+    Err(io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("status {status} in place of {expected}: {said}"),
+    ))
+}
