@@ -70,3 +70,6 @@ extern crate self as crdt;
 
 #[cfg(test)]
 mod sim;
+
+#[cfg(test)]
+mod vectors;

@@ -19,6 +19,9 @@ impl Stamp {
     /// Largest millisecond count a stamp can carry: the year 10889.
     pub const MILLIS_MAX: u64 = (1 << 48) - 1;
 
+    /// 2020-01-01 in milliseconds: where encodings start to count, so that a present time is two bytes shorter.
+    pub const EPOCH_MILLIS: u64 = 1_577_836_800_000;
+
     /// The stamp of `millis` (cut at [`Stamp::MILLIS_MAX`]) and `counter`.
     pub const fn new(millis: u64, counter: u16) -> Self {
         let millis = if millis > Self::MILLIS_MAX { Self::MILLIS_MAX } else { millis };

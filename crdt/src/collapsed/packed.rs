@@ -26,11 +26,17 @@ const OPEN: u8 = 1 << 6;
 const EMPTY: u8 = 1 << 7;
 
 /// The write before, which the next one is told against.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Before {
     millis: u64,
     position: u64,
     device: u32,
+}
+
+impl Default for Before {
+    fn default() -> Self {
+        Self { millis: Stamp::EPOCH_MILLIS, position: 0, device: 0 }
+    }
 }
 
 /// Appends the entity's fields (the table is known to whoever holds the bytes).

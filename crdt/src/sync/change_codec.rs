@@ -1,5 +1,6 @@
 //! The bytes of a change: what its field's row already says is not repeated.
 
+use crate::clock::Stamp;
 use crate::entity::{Change, FieldRow, Kind, ValueType};
 use crate::value::Value;
 use crate::wire::{DecodeError, Reader, Writer};
@@ -74,15 +75,21 @@ fn item_type(items: &'static [FieldRow], field: u16) -> Option<ValueType> {
     }
 }
 
-/// Stamps that follow each other: the first in full, then differences.
-#[derive(Clone, Copy, Debug, Default)]
+/// Stamps that follow each other, each told against the one before, the first against [`Stamp::EPOCH_MILLIS`].
+#[derive(Clone, Copy, Debug)]
 pub(super) struct StampCodec {
     millis: u64,
 }
 
+impl Default for StampCodec {
+    fn default() -> Self {
+        Self { millis: Stamp::EPOCH_MILLIS }
+    }
+}
+
 impl StampCodec {
     /// Writes a stamp: zigzag difference of milliseconds, doubled, plus one when a counter follows.
-    pub(super) fn encode(&mut self, stamp: crate::clock::Stamp, writer: &mut Writer) {
+    pub(super) fn encode(&mut self, stamp: Stamp, writer: &mut Writer) {
         let distance = stamp.millis().cast_signed() - self.millis.cast_signed();
         self.millis = stamp.millis();
         let zigzag = ((distance << 1) ^ (distance >> 63)).cast_unsigned();
@@ -94,18 +101,18 @@ impl StampCodec {
     }
 
     /// Reads what [`StampCodec::encode`] wrote.
-    pub(super) fn decode(&mut self, reader: &mut Reader<'_>) -> Result<crate::clock::Stamp, DecodeError> {
+    pub(super) fn decode(&mut self, reader: &mut Reader<'_>) -> Result<Stamp, DecodeError> {
         let number = reader.varint()?;
         let zigzag = number >> 1;
         let distance = (zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed();
         let millis = self.millis.checked_add_signed(distance);
         self.millis = millis
-            .filter(|millis| *millis <= crate::clock::Stamp::MILLIS_MAX)
+            .filter(|millis| *millis <= Stamp::MILLIS_MAX)
             .ok_or(DecodeError::OutOfRange { what: "time" })?;
         let counter = if number & 1 == 0 { 0 } else { reader.varint_u16("stamp counter")? };
         if number & 1 == 1 && counter == 0 {
             return Err(DecodeError::NotCanonical { what: "stamp counter" });
         }
-        Ok(crate::clock::Stamp::new(self.millis, counter))
+        Ok(Stamp::new(self.millis, counter))
     }
 }
