@@ -234,4 +234,5 @@ fn frequent_categories(distinct: &[(f32, f64)], bins_max: usize) -> FeatureBins 
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "tests make small numbers")]
 mod tests;

@@ -135,4 +135,5 @@ impl Conformal {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "tests make small numbers")]
 mod tests;

@@ -179,4 +179,5 @@ fn push_children(
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "tests make small numbers")]
 mod tests;

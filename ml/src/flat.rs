@@ -160,10 +160,6 @@ impl FlatForest {
 
 #[inline]
 fn threshold(word: u64) -> f32 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a 64-bit word shifted by 32 has 32 bits"
-    )]
     let bits = (word >> 32) as u32;
     f32::from_bits(bits)
 }

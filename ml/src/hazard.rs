@@ -422,4 +422,5 @@ fn check_ends(ends: &[f32]) -> Result<(), HazardError> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "tests make small numbers")]
 mod tests;

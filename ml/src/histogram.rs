@@ -155,4 +155,5 @@ pub(crate) fn subtract(parent: &mut [BinSums], child: &[BinSums]) {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "tests make small numbers")]
 mod tests;

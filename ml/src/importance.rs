@@ -65,4 +65,5 @@ pub fn permutation_importance(
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "tests make small numbers")]
 mod tests;

@@ -338,4 +338,5 @@ impl Model {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "tests make small numbers")]
 mod tests;

@@ -237,7 +237,7 @@ fn read_record(reader: &mut Reader<'_>) -> Result<TrainingRecord, ReadError> {
     })
 }
 
-fn write_tree(writer: &mut Writer, tree: &Tree) -> Result<(), WriteError> {
+pub(crate) fn write_tree(writer: &mut Writer, tree: &Tree) -> Result<(), WriteError> {
     writer.length("nodes", tree.nodes.len(), LEAVES_MAX - 1)?;
     for node in &tree.nodes {
         writer.u32(node.feature);
@@ -267,7 +267,10 @@ fn write_tree(writer: &mut Writer, tree: &Tree) -> Result<(), WriteError> {
     Ok(())
 }
 
-fn read_tree(reader: &mut Reader<'_>, features: &[ModelFeature]) -> Result<Tree, ReadError> {
+pub(crate) fn read_tree(
+    reader: &mut Reader<'_>,
+    features: &[ModelFeature],
+) -> Result<Tree, ReadError> {
     let count = reader.length(LEAVES_MAX - 1, NODE_BYTES_MIN + LEAF_BYTES, "nodes")?;
     let mut nodes = Vec::with_capacity(count);
     for _ in 0..count {
@@ -361,4 +364,5 @@ fn check_tree(tree: &Tree) -> Result<(), ReadError> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "tests make small numbers")]
 mod tests;

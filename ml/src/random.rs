@@ -70,4 +70,5 @@ fn mix(mut z: u64) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "tests make small numbers")]
 mod tests;

@@ -1,5 +1,8 @@
 use super::*;
+use crate::loss::Loss;
+use crate::model::TrainingRecord;
 use crate::params::ROUNDS_MAX;
+use crate::random::Random;
 use crate::split::CategoryRules;
 use crate::{Dataset, Monotone};
 use ndarray::Array2;
