@@ -9,29 +9,47 @@
 
 use crdt::collapsed::{CollapsedEntity, Handle, Origin};
 use crdt::sync::{
-    Chain, Cursor, Depot, EntityRef, Host, Judge, Judgement, Operation, Page, PullRequest, PushRequest, Request, Tablet,
+    Chain, Cursor, Depot, EntityRef, Host, Judge, Judgement, Operation, Page, PullRequest,
+    PushRequest, Request, Tablet,
 };
-use crdt::{Change, DeviceId, EntityTable, FieldRow, GrowCounter, Kind, LogPosition, OrSet, Stamp, Value, ValueType};
+use crdt::{
+    Change, DeviceId, EntityTable, FieldRow, GrowCounter, Kind, LogPosition, OrSet, Stamp, Value,
+    ValueType,
+};
 use std::time::Instant;
 
 const NOW_MS: u64 = 1_790_000_000_000;
 const TEXT: ValueType = ValueType::Text { bytes_max: 100 };
 
 const fn rows(reviewed: bool) -> [FieldRow; 20] {
-    let kind = if reviewed { Kind::MultiValue(TEXT) } else { Kind::Lww(TEXT) };
+    let kind = if reviewed {
+        Kind::MultiValue(TEXT)
+    } else {
+        Kind::Lww(TEXT)
+    };
     let mut rows = [FieldRow::new(1, "field", kind); 20];
-    let mut index = 0;
-    while index < 20 {
-        rows[index].number = index as u16 + 1;
-        index += 1;
+    let mut number = 1;
+    while number <= 20 {
+        rows[number as usize - 1].number = number;
+        number += 1;
     }
     rows
 }
 
 static PLAIN_ROWS: [FieldRow; 20] = rows(false);
 static REVIEWED_ROWS: [FieldRow; 20] = rows(true);
-static PLAIN: EntityTable = EntityTable { number: 1, name: "Plain", key: "id", fields: &PLAIN_ROWS };
-static REVIEWED: EntityTable = EntityTable { number: 2, name: "Reviewed", key: "id", fields: &REVIEWED_ROWS };
+static PLAIN: EntityTable = EntityTable {
+    number: 1,
+    name: "Plain",
+    key: "id",
+    fields: &PLAIN_ROWS,
+};
+static REVIEWED: EntityTable = EntityTable {
+    number: 2,
+    name: "Reviewed",
+    key: "id",
+    fields: &REVIEWED_ROWS,
+};
 static TABLES: [&EntityTable; 2] = [&PLAIN, &REVIEWED];
 
 struct Open;
@@ -76,10 +94,21 @@ impl Dice {
 fn filled(table: &'static EntityTable, count: u32, dice: &mut Dice) -> (Depot, Vec<Tablet>) {
     let mut depot = Depot::new(&TABLES, 4096);
     for number in 0..count {
-        depot.create(table.number, &u128::from(number).to_be_bytes(), NOW_MS).expect("new");
+        depot
+            .create(table.number, &u128::from(number).to_be_bytes(), NOW_MS)
+            .expect("new");
         for row in table.fields {
             let head = depot.head();
-            depot.write(Handle(number), row.number, Change::Set(dice.text()), head, 0, NOW_MS).expect("fits");
+            depot
+                .write(
+                    Handle(number),
+                    row.number,
+                    Change::Set(dice.text()),
+                    head,
+                    0,
+                    NOW_MS,
+                )
+                .expect("fits");
         }
     }
     let mut tablets = Vec::new();
@@ -95,7 +124,12 @@ fn filled(table: &'static EntityTable, count: u32, dice: &mut Dice) -> (Depot, V
 }
 
 fn ask(tablet: &Tablet) -> PullRequest {
-    PullRequest { device: tablet.device(), cursor: tablet.cursor(), entities_max: 1_000_000, with_digest: false }
+    PullRequest {
+        device: tablet.device(),
+        cursor: tablet.cursor(),
+        entities_max: 1_000_000,
+        with_digest: false,
+    }
 }
 
 /// One edit of each tablet in turn, ten times; answers the frames one by one and the frames of ten.
@@ -104,18 +138,29 @@ fn edit(tablets: &mut [Tablet], entities: u64, dice: &mut Dice) -> (Vec<Vec<u8>>
     for _ in 0..10 {
         for tablet in tablets.iter_mut() {
             now_ms += dice.below(2_000);
-            let entity = EntityRef::Known(Handle(u32::try_from(dice.below(entities)).expect("few")));
+            let entity =
+                EntityRef::Known(Handle(u32::try_from(dice.below(entities)).expect("few")));
             let field = u16::try_from(dice.below(20)).expect("few") + 1;
-            tablet.change(entity, field, Change::Set(dice.text()), 1, now_ms).expect("fits");
+            tablet
+                .change(entity, field, Change::Set(dice.text()), 1, now_ms)
+                .expect("fits");
         }
     }
     let mut single = Vec::new();
     for number in 0..10 {
         for tablet in tablets.iter() {
-            single.push(tablet.frame_after(1, number, 1).expect("ten wait").encode(tablet));
+            single.push(
+                tablet
+                    .frame_after(1, number, 1)
+                    .expect("ten wait")
+                    .encode(tablet),
+            );
         }
     }
-    let batches = tablets.iter().map(|tablet| tablet.frame(1, 10).expect("ten wait").encode(tablet)).collect();
+    let batches = tablets
+        .iter()
+        .map(|tablet| tablet.frame(1, 10).expect("ten wait").encode(tablet))
+        .collect();
     (single, batches)
 }
 
@@ -124,7 +169,11 @@ fn push_all(depot: &mut Depot, tablets: &[Tablet], frames: &[Vec<u8>]) -> f64 {
     let start = Instant::now();
     for (index, frame) in frames.iter().enumerate() {
         let device = tablets[index % tablets.len()].device();
-        let request = PushRequest { device, served, now_ms: NOW_MS + 90_000_000 };
+        let request = PushRequest {
+            device,
+            served,
+            now_ms: NOW_MS + 90_000_000,
+        };
         depot.push(frame, &request, &Open).expect("an honest frame");
     }
     micros(start)
@@ -144,7 +193,8 @@ fn line(what: &str, figure: impl std::fmt::Display) {
 }
 
 fn workload(name: &str, table: &'static EntityTable, entities: u32) {
-    let (mut best_single, mut best_batch, mut best_pull, mut best_apply) = (f64::MAX, f64::MAX, f64::MAX, f64::MAX);
+    let (mut best_single, mut best_batch, mut best_pull, mut best_apply) =
+        (f64::MAX, f64::MAX, f64::MAX, f64::MAX);
     let (mut sizes, mut batch_sizes, mut page_bytes, mut state) = (Vec::new(), Vec::new(), 0, 0);
     let mut request_bytes = 0;
     for round in 0..5 {
@@ -162,7 +212,10 @@ fn workload(name: &str, table: &'static EntityTable, entities: u32) {
         let mut page = Page::decode(&[], &depot).ok();
         for tablet in &tablets {
             let start = Instant::now();
-            let answer = depot.pull(&ask(tablet), &|_| true).expect("sound").encode(&depot);
+            let answer = depot
+                .pull(&ask(tablet), &|_| true)
+                .expect("sound")
+                .encode(&depot);
             best_pull = best_pull.min(micros(start));
             page_bytes = answer.len();
             let mut tablet = tablet.clone();
@@ -176,15 +229,27 @@ fn workload(name: &str, table: &'static EntityTable, entities: u32) {
         drop(page);
     }
     println!("\n{name}");
-    line("  merge of one frame with one edit, µs (G1)", format!("{best_single:.3}"));
-    line("  merge of frames of ten, µs per edit", format!("{best_batch:.3}"));
-    line("  frame with one edit, median B (of which envelope 14) (G2, G3)", median(sizes));
+    line(
+        "  merge of one frame with one edit, µs (G1)",
+        format!("{best_single:.3}"),
+    );
+    line(
+        "  merge of frames of ten, µs per edit",
+        format!("{best_batch:.3}"),
+    );
+    line(
+        "  frame with one edit, median B (of which envelope 14) (G2, G3)",
+        median(sizes),
+    );
     line("  frame with ten edits, median B (G4)", median(batch_sizes));
     line("  one entity at rest after the edits, B (G5)", state);
     line("  pull request, B (G7)", request_bytes);
     line("  pull answer with the others' edits, B (G6)", page_bytes);
     line("  making it, µs (G8)", format!("{best_pull:.1}"));
-    line("  decoding and applying it on a tablet, µs (G9)", format!("{best_apply:.1}"));
+    line(
+        "  decoding and applying it on a tablet, µs (G9)",
+        format!("{best_apply:.1}"),
+    );
 }
 
 fn sets_and_counters() {
@@ -200,27 +265,65 @@ fn sets_and_counters() {
         }
         if [19, 999, 9_999].contains(&number) {
             let bytes = crdt::wire::to_bytes(&set).len();
-            line(&format!("  reference set with 20 live after {} additions, B (G13)", number + 1), bytes);
+            line(
+                &format!(
+                    "  reference set with 20 live after {} additions, B (G13)",
+                    number + 1
+                ),
+                bytes,
+            );
         }
     }
-    line("  reference set, µs per addition and removal", format!("{:.2}", micros(start) / 10_000.0));
+    line(
+        "  reference set, µs per addition and removal",
+        format!("{:.2}", micros(start) / 10_000.0),
+    );
     let start = Instant::now();
     for number in 0..10_000_i64 {
         let position = LogPosition::new(u64::try_from(number * 2 + 1).expect("positive"));
-        let origin = Origin { device, base: LogPosition::START, position };
-        collapsed.apply(&origin, Stamp::new(NOW_MS, 0), 0, 1, &Change::Insert(Value::from(number)));
+        let origin = Origin {
+            device,
+            base: LogPosition::START,
+            position,
+        };
+        collapsed.apply(
+            &origin,
+            Stamp::new(NOW_MS, 0),
+            0,
+            1,
+            &Change::Insert(Value::from(number)),
+        );
         if number >= 20 {
-            let origin = Origin { device, base: LogPosition::START, position: position.next() };
-            collapsed.apply(&origin, Stamp::new(NOW_MS, 0), 0, 1, &Change::Remove(Value::from(number - 20)));
+            let origin = Origin {
+                device,
+                base: LogPosition::START,
+                position: position.next(),
+            };
+            collapsed.apply(
+                &origin,
+                Stamp::new(NOW_MS, 0),
+                0,
+                1,
+                &Change::Remove(Value::from(number - 20)),
+            );
         }
     }
-    line("  collapsed set, µs per addition and removal", format!("{:.2}", micros(start) / 10_000.0));
-    line("  collapsed set with all markers unacknowledged, B", collapsed.to_packed().len());
+    line(
+        "  collapsed set, µs per addition and removal",
+        format!("{:.2}", micros(start) / 10_000.0),
+    );
+    line(
+        "  collapsed set with all markers unacknowledged, B",
+        collapsed.to_packed().len(),
+    );
     let mut counter = GrowCounter::default();
     for device in 1..=100 {
         counter.increment(DeviceId::new(device), 10);
     }
-    line("  reference counter of 100 devices, B (G14)", crdt::wire::to_bytes(&counter).len());
+    line(
+        "  reference counter of 100 devices, B (G14)",
+        crdt::wire::to_bytes(&counter).len(),
+    );
     let mut collapsed = CollapsedEntity::new(&COUNTER);
     let start = Instant::now();
     for position in 1..=1_000 {
@@ -231,14 +334,30 @@ fn sets_and_counters() {
         };
         collapsed.apply(&origin, Stamp::new(NOW_MS, 0), 0, 1, &Change::Add(1));
     }
-    line("  collapsed counter, µs per increment", format!("{:.3}", micros(start) / 1_000.0));
-    line("  collapsed counter of 100 devices, B (G14)", collapsed.to_packed().len());
+    line(
+        "  collapsed counter, µs per increment",
+        format!("{:.3}", micros(start) / 1_000.0),
+    );
+    line(
+        "  collapsed counter of 100 devices, B (G14)",
+        collapsed.to_packed().len(),
+    );
 }
 
 static SET_ROWS: [FieldRow; 1] = [FieldRow::new(1, "set", Kind::Set(ValueType::Any))];
-static SET: EntityTable = EntityTable { number: 8, name: "Set", key: "id", fields: &SET_ROWS };
+static SET: EntityTable = EntityTable {
+    number: 8,
+    name: "Set",
+    key: "id",
+    fields: &SET_ROWS,
+};
 static COUNTER_ROWS: [FieldRow; 1] = [FieldRow::new(1, "sum", Kind::Counter)];
-static COUNTER: EntityTable = EntityTable { number: 9, name: "Counter", key: "id", fields: &COUNTER_ROWS };
+static COUNTER: EntityTable = EntityTable {
+    number: 9,
+    name: "Counter",
+    key: "id",
+    fields: &COUNTER_ROWS,
+};
 
 fn main() {
     workload("S, last writer wins", &PLAIN, 1);

@@ -14,6 +14,5 @@ pub use position::LogPosition;
 pub use stamp::Stamp;
 pub use vector::{Causality, VectorClock};
 
-
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,9 @@ pub struct GrowCounter<R> {
 
 impl<R: Replica> Default for GrowCounter<R> {
     fn default() -> Self {
-        Self { counts: BTreeMap::new() }
+        Self {
+            counts: BTreeMap::new(),
+        }
     }
 }
 
@@ -35,14 +37,21 @@ impl<R: Replica> GrowCounter<R> {
 
     /// Adds `amount` for `replica` and returns the delta. A replica's sum stops at 2^64 - 1.
     pub fn increment(&mut self, replica: R, amount: u64) -> Self {
-        let delta = Self::of(replica.clone(), self.count_of(&replica).saturating_add(amount));
+        let delta = Self::of(
+            replica.clone(),
+            self.count_of(&replica).saturating_add(amount),
+        );
         self.join(&delta);
         delta
     }
 
     /// The counter in which `replica` has added `count` in all.
     pub fn of(replica: R, count: u64) -> Self {
-        let counts = if count == 0 { BTreeMap::new() } else { BTreeMap::from([(replica, count)]) };
+        let counts = if count == 0 {
+            BTreeMap::new()
+        } else {
+            BTreeMap::from([(replica, count)])
+        };
         Self { counts }
     }
 }
@@ -56,11 +65,15 @@ impl<R: Replica> Lattice for GrowCounter<R> {
     }
 
     fn is_included_in(&self, other: &Self) -> bool {
-        self.iter().all(|(replica, count)| count <= other.count_of(replica))
+        self.iter()
+            .all(|(replica, count)| count <= other.count_of(replica))
     }
 
     fn decompose(&self) -> Box<dyn Iterator<Item = Self> + '_> {
-        Box::new(self.iter().map(|(replica, count)| Self::of(replica.clone(), count)))
+        Box::new(
+            self.iter()
+                .map(|(replica, count)| Self::of(replica.clone(), count)),
+        )
     }
 }
 
@@ -79,7 +92,11 @@ impl<R: Replica> Wire for GrowCounter<R> {
         for _ in 0..reader.count(2)? {
             let replica = R::decode(reader)?;
             let count = reader.varint()?;
-            if count == 0 || counts.last_key_value().is_some_and(|(last, _)| *last >= replica) {
+            if count == 0
+                || counts
+                    .last_key_value()
+                    .is_some_and(|(last, _)| *last >= replica)
+            {
                 return Err(DecodeError::NotCanonical { what: "counter" });
             }
             counts.insert(replica, count);
@@ -97,14 +114,20 @@ pub struct PnCounter<R> {
 
 impl<R: Replica> Default for PnCounter<R> {
     fn default() -> Self {
-        Self { increments: GrowCounter::default(), decrements: GrowCounter::default() }
+        Self {
+            increments: GrowCounter::default(),
+            decrements: GrowCounter::default(),
+        }
     }
 }
 
 impl<R: Replica> PnCounter<R> {
     /// The counter made of these two halves.
     pub fn of(increments: GrowCounter<R>, decrements: GrowCounter<R>) -> Self {
-        Self { increments, decrements }
+        Self {
+            increments,
+            decrements,
+        }
     }
 
     /// Increments minus decrements. The halves fit 2^64 times the number of replicas, so the difference fits 128 bits.
@@ -128,9 +151,15 @@ impl<R: Replica> PnCounter<R> {
     pub fn add(&mut self, replica: R, amount: i64) -> Self {
         let size = amount.unsigned_abs();
         if amount < 0 {
-            Self::of(GrowCounter::default(), self.decrements.increment(replica, size))
+            Self::of(
+                GrowCounter::default(),
+                self.decrements.increment(replica, size),
+            )
         } else {
-            Self::of(self.increments.increment(replica, size), GrowCounter::default())
+            Self::of(
+                self.increments.increment(replica, size),
+                GrowCounter::default(),
+            )
         }
     }
 }
@@ -142,12 +171,19 @@ impl<R: Replica> Lattice for PnCounter<R> {
     }
 
     fn is_included_in(&self, other: &Self) -> bool {
-        self.increments.is_included_in(&other.increments) && self.decrements.is_included_in(&other.decrements)
+        self.increments.is_included_in(&other.increments)
+            && self.decrements.is_included_in(&other.decrements)
     }
 
     fn decompose(&self) -> Box<dyn Iterator<Item = Self> + '_> {
-        let up = self.increments.decompose().map(|half| Self::of(half, GrowCounter::default()));
-        let down = self.decrements.decompose().map(|half| Self::of(GrowCounter::default(), half));
+        let up = self
+            .increments
+            .decompose()
+            .map(|half| Self::of(half, GrowCounter::default()));
+        let down = self
+            .decrements
+            .decompose()
+            .map(|half| Self::of(GrowCounter::default(), half));
         Box::new(up.chain(down))
     }
 }
@@ -160,7 +196,9 @@ impl<R: Replica> Wire for PnCounter<R> {
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self::of(GrowCounter::decode(reader)?, GrowCounter::decode(reader)?))
+        Ok(Self::of(
+            GrowCounter::decode(reader)?,
+            GrowCounter::decode(reader)?,
+        ))
     }
 }
-

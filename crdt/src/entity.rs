@@ -13,4 +13,3 @@ pub use field::FieldState;
 pub use state::EntityState;
 pub(crate) use table::find_row;
 pub use table::{EntityTable, FieldRow, Kind, ValueType};
-

@@ -13,7 +13,9 @@ pub struct EnableWinsFlag<R: Replica> {
 
 impl<R: Replica> Default for EnableWinsFlag<R> {
     fn default() -> Self {
-        Self { state: Causal::default() }
+        Self {
+            state: Causal::default(),
+        }
     }
 }
 
@@ -31,18 +33,21 @@ impl<R: Replica> EnableWinsFlag<R> {
     /// Turns the flag on and returns the delta.
     pub fn enable(&mut self, replica: &R) -> Self {
         let dot = self.state.context.next_dot(replica);
-        let delta = Self { state: Causal::write(dot.clone(), DotSet::of(dot), &self.state.store) };
+        let delta = Self {
+            state: Causal::write(dot.clone(), DotSet::of(dot), &self.state.store),
+        };
         self.join(&delta);
         delta
     }
 
     /// Turns off every enabling seen here and returns the delta.
     pub fn disable(&mut self) -> Self {
-        let delta = Self { state: Causal::removal(&self.state.store) };
+        let delta = Self {
+            state: Causal::removal(&self.state.store),
+        };
         self.join(&delta);
         delta
     }
 }
 
 crate::store::causal_newtype!(EnableWinsFlag);
-

@@ -17,7 +17,8 @@ mod tagged_set;
 pub use clock::{stamp_from_text, stamp_to_text, vector_clock_from_json, vector_clock_to_json};
 pub use entity::{EntityJson, FieldJson, entity_from_json, entity_to_json};
 pub use fields::{
-    grow_counter_from_json, grow_counter_to_json, lww_from_json, lww_to_json, pn_counter_from_json, pn_counter_to_json,
+    grow_counter_from_json, grow_counter_to_json, lww_from_json, lww_to_json, pn_counter_from_json,
+    pn_counter_to_json,
 };
 pub use scalar::{value_from_json, value_to_json};
 pub use tagged_set::TaggedSet;
@@ -37,22 +38,31 @@ pub struct JsonError {
 
 impl JsonError {
     fn at(path: &str, expected: &'static str) -> Self {
-        Self { path: path.to_owned(), expected }
+        Self {
+            path: path.to_owned(),
+            expected,
+        }
     }
 
     /// The same error inside `member`.
     fn inside(mut self, member: &str) -> Self {
-        self.path = if self.path.is_empty() { member.to_owned() } else { format!("{member}.{}", self.path) };
+        self.path = if self.path.is_empty() {
+            member.to_owned()
+        } else {
+            format!("{member}.{}", self.path)
+        };
         self
     }
 }
 
 fn object<'json>(json: &'json Json, path: &str) -> Result<&'json Map<String, Json>, JsonError> {
-    json.as_object().ok_or_else(|| JsonError::at(path, "an object"))
+    json.as_object()
+        .ok_or_else(|| JsonError::at(path, "an object"))
 }
 
 fn array<'json>(json: &'json Json, path: &str) -> Result<&'json Vec<Json>, JsonError> {
-    json.as_array().ok_or_else(|| JsonError::at(path, "an array"))
+    json.as_array()
+        .ok_or_else(|| JsonError::at(path, "an array"))
 }
 
 fn text<'json>(json: &'json Json, path: &str) -> Result<&'json str, JsonError> {
@@ -60,7 +70,8 @@ fn text<'json>(json: &'json Json, path: &str) -> Result<&'json str, JsonError> {
 }
 
 fn member<'json>(map: &'json Map<String, Json>, name: &str) -> Result<&'json Json, JsonError> {
-    map.get(name).ok_or_else(|| JsonError::at(name, "this member"))
+    map.get(name)
+        .ok_or_else(|| JsonError::at(name, "this member"))
 }
 
 fn replica<R: crate::replica::Replica>(json: &Json, path: &str) -> Result<R, JsonError> {
@@ -69,10 +80,11 @@ fn replica<R: crate::replica::Replica>(json: &Json, path: &str) -> Result<R, Jso
 
 /// A count or counter: a whole number from 0 to 2^53 - 1.
 fn whole(json: &Json, path: &str) -> Result<u64, JsonError> {
-    let number = json.as_u64().filter(|number| *number <= crate::wire::EXACT_INTEGER_MAX);
+    let number = json
+        .as_u64()
+        .filter(|number| *number <= crate::wire::EXACT_INTEGER_MAX);
     number.ok_or_else(|| JsonError::at(path, "a whole number below 2^53"))
 }
-
 
 #[cfg(test)]
 mod tests;

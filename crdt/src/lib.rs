@@ -54,7 +54,9 @@ pub mod wire;
 
 pub use clock::{Causality, Dot, DotContext, HybridClock, LogPosition, Stamp, VectorClock};
 pub use counter::{GrowCounter, PnCounter};
-pub use entity::{Change, ChangeError, EntityState, EntityTable, FieldRow, FieldState, Kind, ValueType};
+pub use entity::{
+    Change, ChangeError, EntityState, EntityTable, FieldRow, FieldState, Kind, ValueType,
+};
 pub use flag::EnableWinsFlag;
 pub use lattice::Lattice;
 pub use map::OrMap;

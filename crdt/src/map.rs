@@ -16,7 +16,9 @@ pub struct OrMap<S: DotStore> {
 
 impl<S: DotStore> Default for OrMap<S> {
     fn default() -> Self {
-        Self { state: Causal::default() }
+        Self {
+            state: Causal::default(),
+        }
     }
 }
 
@@ -58,7 +60,9 @@ impl<S: DotStore> OrMap<S> {
         let held = self.state.store.get(&key).cloned().unwrap_or_default();
         let (written, replaced) = write(dot.clone(), &held);
         let replaced = DotMap::of(key.clone(), replaced);
-        let delta = Self { state: Causal::write(dot, DotMap::of(key, written), &replaced) };
+        let delta = Self {
+            state: Causal::write(dot, DotMap::of(key, written), &replaced),
+        };
         self.join(&delta);
         delta
     }
@@ -66,7 +70,9 @@ impl<S: DotStore> OrMap<S> {
     /// Removes `key` with everything seen under it and returns the delta.
     pub fn remove(&mut self, key: &Value) -> Self {
         let removed = self.state.store.get(key).cloned().unwrap_or_default();
-        let delta = Self { state: Causal::removal(&DotMap::of(key.clone(), removed)) };
+        let delta = Self {
+            state: Causal::removal(&DotMap::of(key.clone(), removed)),
+        };
         self.join(&delta);
         delta
     }
@@ -86,7 +92,9 @@ impl<S: DotStore> Lattice for OrMap<S> {
     }
 
     fn difference(&self, other: &Self) -> Self {
-        Self { state: self.state.difference(&other.state) }
+        Self {
+            state: self.state.difference(&other.state),
+        }
     }
 }
 
@@ -99,4 +107,3 @@ impl<S: DotStore> crate::wire::Wire for OrMap<S> {
         Causal::decode(reader).map(|state| Self { state })
     }
 }
-

@@ -6,6 +6,5 @@ mod multi_value;
 
 pub use lww::{LwwRegister, LwwWrite};
 pub use max::MaxRegister;
-pub use multi_value::{MultiValueRegister, StampedValue};
 pub(crate) use multi_value::winner_of;
-
+pub use multi_value::{MultiValueRegister, StampedValue};

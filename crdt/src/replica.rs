@@ -67,7 +67,9 @@ pub struct DeviceName(Box<str>);
 impl DeviceName {
     /// The device with this name; `None` when it is empty or longer than [`DEVICE_NAME_BYTES_MAX`].
     pub fn new(name: &str) -> Option<Self> {
-        (1..=DEVICE_NAME_BYTES_MAX).contains(&name.len()).then(|| Self(name.into()))
+        (1..=DEVICE_NAME_BYTES_MAX)
+            .contains(&name.len())
+            .then(|| Self(name.into()))
     }
 
     /// The name.
@@ -83,7 +85,9 @@ impl Wire for DeviceName {
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let text = reader.text("device name", DEVICE_NAME_BYTES_MAX)?;
-        Self::new(text).ok_or(DecodeError::NotCanonical { what: "device name" })
+        Self::new(text).ok_or(DecodeError::NotCanonical {
+            what: "device name",
+        })
     }
 }
 

@@ -5,7 +5,10 @@
 
 /// A rule whose absence loses or invents data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "only tests ask for a rule by value"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only tests ask for a rule by value")
+)]
 pub(crate) enum Rule {
     /// `base` advances with the page that reaches the head, not with every page.
     BaseWithLastPage,

@@ -17,7 +17,9 @@ pub struct OrSet<R: Replica> {
 
 impl<R: Replica> Default for OrSet<R> {
     fn default() -> Self {
-        Self { state: Causal::default() }
+        Self {
+            state: Causal::default(),
+        }
     }
 }
 
@@ -58,14 +60,18 @@ impl<R: Replica> OrSet<R> {
     /// Removes `element`: all its additions seen here. Returns the delta, empty when it was absent.
     pub fn remove(&mut self, element: &Value) -> Self {
         let removed = self.state.store.get(element).cloned().unwrap_or_default();
-        let delta = Self { state: Causal::removal(&DotMap::of(element.clone(), removed)) };
+        let delta = Self {
+            state: Causal::removal(&DotMap::of(element.clone(), removed)),
+        };
         self.join(&delta);
         delta
     }
 
     /// Removes every element seen here and returns the delta.
     pub fn clear(&mut self) -> Self {
-        let delta = Self { state: Causal::removal(&self.state.store) };
+        let delta = Self {
+            state: Causal::removal(&self.state.store),
+        };
         self.join(&delta);
         delta
     }
@@ -73,9 +79,10 @@ impl<R: Replica> OrSet<R> {
     fn delta_add(&self, dot: Dot<R>, element: Value) -> Self {
         let replaced = self.state.store.get(&element).cloned().unwrap_or_default();
         let replaced = DotMap::of(element.clone(), replaced);
-        Self { state: Causal::write(dot.clone(), DotMap::of(element, DotSet::of(dot)), &replaced) }
+        Self {
+            state: Causal::write(dot.clone(), DotMap::of(element, DotSet::of(dot)), &replaced),
+        }
     }
 }
 
 crate::store::causal_newtype!(OrSet);
-

@@ -6,6 +6,7 @@
 
 pub(crate) mod check;
 mod generate;
+mod host;
 mod random;
 pub(crate) mod tests;
 mod world;

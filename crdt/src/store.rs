@@ -32,7 +32,12 @@ pub trait DotStore: Clone + Default + PartialEq + Debug + Wire {
     fn visit_dots(&self, visit: &mut dyn FnMut(&Dot<Self::Replica>));
 
     /// Takes in `other`, where `own` and `others` are what the two sides have seen.
-    fn join(&mut self, own: &DotContext<Self::Replica>, other: &Self, others: &DotContext<Self::Replica>);
+    fn join(
+        &mut self,
+        own: &DotContext<Self::Replica>,
+        other: &Self,
+        others: &DotContext<Self::Replica>,
+    );
 
     /// Keeps only what stands under dots that `keep` accepts.
     fn retain(&mut self, keep: &dyn Fn(&Dot<Self::Replica>) -> bool);
@@ -61,7 +66,10 @@ pub struct Causal<S: DotStore> {
 
 impl<S: DotStore> Default for Causal<S> {
     fn default() -> Self {
-        Self { store: S::default(), context: DotContext::default() }
+        Self {
+            store: S::default(),
+            context: DotContext::default(),
+        }
     }
 }
 
@@ -75,7 +83,10 @@ impl<S: DotStore> Causal<S> {
 
     /// The delta that removes the writes `removed`.
     pub(crate) fn removal(removed: &S) -> Self {
-        Self { store: S::default(), context: DotContext::of(removed.live_dots()) }
+        Self {
+            store: S::default(),
+            context: DotContext::of(removed.live_dots()),
+        }
     }
 
     /// The dots that a join with `other` would have to learn: new ones, and those removed here that live there.
@@ -133,10 +144,19 @@ impl<S: DotStore> Wire for Causal<S> {
 }
 
 /// Refuses a store with a live dot that its context has not seen: such a state is not one any replica can reach.
-pub(crate) fn check_covered<S: DotStore>(store: &S, context: &DotContext<S::Replica>) -> Result<(), DecodeError> {
+pub(crate) fn check_covered<S: DotStore>(
+    store: &S,
+    context: &DotContext<S::Replica>,
+) -> Result<(), DecodeError> {
     let mut covered = true;
     store.visit_dots(&mut |dot| covered &= context.contains(dot));
-    if covered { Ok(()) } else { Err(DecodeError::NotCanonical { what: "live dot outside the context" }) }
+    if covered {
+        Ok(())
+    } else {
+        Err(DecodeError::NotCanonical {
+            what: "live dot outside the context",
+        })
+    }
 }
 
 /// Gives a type with one field `state: Causal<…>` over a replica the lattice and the binary form of that field.
@@ -156,7 +176,9 @@ macro_rules! causal_newtype {
             }
 
             fn difference(&self, other: &Self) -> Self {
-                Self { state: self.state.difference(&other.state) }
+                Self {
+                    state: self.state.difference(&other.state),
+                }
             }
         }
 
@@ -165,7 +187,9 @@ macro_rules! causal_newtype {
                 self.state.encode(writer);
             }
 
-            fn decode(reader: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::wire::DecodeError> {
+            fn decode(
+                reader: &mut $crate::wire::Reader<'_>,
+            ) -> Result<Self, $crate::wire::DecodeError> {
                 $crate::store::Causal::decode(reader).map(|state| Self { state })
             }
         }

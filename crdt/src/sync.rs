@@ -42,6 +42,5 @@ pub use record::{Record, RecordBody};
 pub use tablet::{Tablet, TabletError};
 pub use verdict::{Adjustment, Hold, Rejection, Verdict};
 
-
 #[cfg(test)]
 mod tests;

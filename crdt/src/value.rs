@@ -137,7 +137,12 @@ impl Wire for Value {
             REAL => Value::Real(Real::decode(reader)?),
             TEXT => Value::Text(reader.text("text", TEXT_BYTES_MAX)?.into()),
             BYTES => Value::Bytes(reader.bytes("bytes", TEXT_BYTES_MAX)?.into()),
-            tag => return Err(DecodeError::UnknownTag { what: "value", found: tag.into() }),
+            tag => {
+                return Err(DecodeError::UnknownTag {
+                    what: "value",
+                    found: tag.into(),
+                });
+            }
         })
     }
 }
@@ -157,4 +162,3 @@ impl Wire for Real {
         }
     }
 }
-

@@ -46,14 +46,16 @@ pub fn to_bytes<T: Wire>(value: &T) -> Vec<u8> {
 /// value, otherwise what the type's decoder finds.
 pub fn from_bytes<T: Wire>(bytes: &[u8]) -> Result<T, DecodeError> {
     if bytes.len() > INPUT_BYTES_MAX {
-        return Err(DecodeError::TooLarge { what: "input", limit: INPUT_BYTES_MAX });
+        return Err(DecodeError::TooLarge {
+            what: "input",
+            limit: INPUT_BYTES_MAX,
+        });
     }
     let mut reader = Reader::new(bytes);
     let value = T::decode(&mut reader)?;
     reader.finish()?;
     Ok(value)
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -27,7 +27,9 @@ pub struct DotContext<R> {
 
 impl<R: Replica> Default for DotContext<R> {
     fn default() -> Self {
-        Self { runs: BTreeMap::new() }
+        Self {
+            runs: BTreeMap::new(),
+        }
     }
 }
 
@@ -50,13 +52,22 @@ impl<R: Replica> DotContext<R> {
     pub fn contains(&self, dot: &Dot<R>) -> bool {
         self.runs.get(&dot.replica).is_some_and(|runs| {
             let after = runs.partition_point(|run| run.first <= dot.counter);
-            after > 0 && runs.get(after - 1).is_some_and(|run| dot.counter <= run.last)
+            after > 0
+                && runs
+                    .get(after - 1)
+                    .is_some_and(|run| dot.counter <= run.last)
         })
     }
 
     /// Adds one dot.
     pub fn insert(&mut self, dot: Dot<R>) {
-        insert_run(self.runs.entry(dot.replica).or_default(), Run { first: dot.counter, last: dot.counter });
+        insert_run(
+            self.runs.entry(dot.replica).or_default(),
+            Run {
+                first: dot.counter,
+                last: dot.counter,
+            },
+        );
     }
 
     /// Adds a run of dots of one replica. An empty or zero-based run adds nothing.
@@ -68,7 +79,11 @@ impl<R: Replica> DotContext<R> {
 
     /// The dot of the next write of `replica`, given that this context knows all its writes.
     pub fn next_dot(&self, replica: &R) -> Dot<R> {
-        let last = self.runs.get(replica).and_then(|runs| runs.last()).map_or(0, |run| run.last);
+        let last = self
+            .runs
+            .get(replica)
+            .and_then(|runs| runs.last())
+            .map_or(0, |run| run.last);
         Dot::new(replica.clone(), last.saturating_add(1))
     }
 
@@ -79,7 +94,9 @@ impl<R: Replica> DotContext<R> {
 
     /// All runs, by replica, rising.
     pub fn runs(&self) -> impl Iterator<Item = (&R, &[Run])> {
-        self.runs.iter().map(|(replica, runs)| (replica, runs.as_slice()))
+        self.runs
+            .iter()
+            .map(|(replica, runs)| (replica, runs.as_slice()))
     }
 
     /// All dots, rising; made one by one, since a hostile context may claim 2^53 of them.
@@ -129,8 +146,18 @@ impl<R: Replica> DotContext<R> {
 
 impl<R: Replica> From<&VectorClock<R>> for DotContext<R> {
     fn from(clock: &VectorClock<R>) -> Self {
-        let runs = clock.iter().map(|(replica, count)| (replica.clone(), vec![Run { first: 1, last: count }]));
-        Self { runs: runs.collect() }
+        let runs = clock.iter().map(|(replica, count)| {
+            (
+                replica.clone(),
+                vec![Run {
+                    first: 1,
+                    last: count,
+                }],
+            )
+        });
+        Self {
+            runs: runs.collect(),
+        }
     }
 }
 
@@ -141,8 +168,12 @@ fn insert_run(runs: &mut Vec<Run>, run: Run) {
     let end = runs.partition_point(|other| other.first <= run.last.saturating_add(1));
     let touched = runs.get(start..end).unwrap_or(&[]);
     let merged = Run {
-        first: touched.first().map_or(run.first, |other| other.first.min(run.first)),
-        last: touched.last().map_or(run.last, |other| other.last.max(run.last)),
+        first: touched
+            .first()
+            .map_or(run.first, |other| other.first.min(run.first)),
+        last: touched
+            .last()
+            .map_or(run.last, |other| other.last.max(run.last)),
     };
     runs.splice(start..end.max(start), [merged]);
 }
@@ -151,14 +182,23 @@ fn subtract_runs(runs: &[Run], seen: &[Run]) -> Vec<Run> {
     let mut left = Vec::new();
     for run in runs {
         let mut first = run.first;
-        for hole in seen.iter().filter(|hole| hole.last >= run.first && hole.first <= run.last) {
+        for hole in seen
+            .iter()
+            .filter(|hole| hole.last >= run.first && hole.first <= run.last)
+        {
             if hole.first > first {
-                left.push(Run { first, last: hole.first - 1 });
+                left.push(Run {
+                    first,
+                    last: hole.first - 1,
+                });
             }
             first = hole.last.saturating_add(1);
         }
         if first <= run.last {
-            left.push(Run { first, last: run.last });
+            left.push(Run {
+                first,
+                last: run.last,
+            });
         }
     }
     left
@@ -204,7 +244,10 @@ impl<R: Replica> Wire for DotContext<R> {
         let mut context = Self::new();
         for _ in 0..reader.count(4)? {
             let replica = R::decode(reader)?;
-            let not_rising = context.runs.last_key_value().is_some_and(|(last, _)| *last >= replica);
+            let not_rising = context
+                .runs
+                .last_key_value()
+                .is_some_and(|(last, _)| *last >= replica);
             let runs = decode_runs(reader)?;
             if not_rising || runs.is_empty() {
                 return Err(DecodeError::NotCanonical { what: "context" });

@@ -28,7 +28,9 @@ impl<R: Replica> Wire for Dot<R> {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let replica = R::decode(reader)?;
         match reader.exact("dot counter")? {
-            0 => Err(DecodeError::OutOfRange { what: "dot counter" }),
+            0 => Err(DecodeError::OutOfRange {
+                what: "dot counter",
+            }),
             counter => Ok(Self { replica, counter }),
         }
     }

@@ -24,7 +24,11 @@ impl Stamp {
 
     /// The stamp of `millis` (cut at [`Stamp::MILLIS_MAX`]) and `counter`.
     pub const fn new(millis: u64, counter: u16) -> Self {
-        let millis = if millis > Self::MILLIS_MAX { Self::MILLIS_MAX } else { millis };
+        let millis = if millis > Self::MILLIS_MAX {
+            Self::MILLIS_MAX
+        } else {
+            millis
+        };
         Self((millis << COUNTER_BITS) | counter as u64)
     }
 
@@ -44,7 +48,10 @@ impl Stamp {
     }
 
     /// The place within the millisecond.
-    #[expect(clippy::cast_possible_truncation, reason = "the lower 16 bits are the counter")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the lower 16 bits are the counter"
+    )]
     pub const fn counter(self) -> u16 {
         self.0 as u16
     }
@@ -82,6 +89,8 @@ impl Wire for Stamp {
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let bytes = reader.raw(8)?;
-        Ok(Self(u64::from_be_bytes(bytes.try_into().map_err(|_| DecodeError::UnexpectedEnd)?)))
+        Ok(Self(u64::from_be_bytes(
+            bytes.try_into().map_err(|_| DecodeError::UnexpectedEnd)?,
+        )))
     }
 }

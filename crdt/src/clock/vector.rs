@@ -27,7 +27,9 @@ pub struct VectorClock<R> {
 
 impl<R: Replica> Default for VectorClock<R> {
     fn default() -> Self {
-        Self { counts: BTreeMap::new() }
+        Self {
+            counts: BTreeMap::new(),
+        }
     }
 }
 
@@ -95,11 +97,14 @@ impl<R: Replica> Lattice for VectorClock<R> {
     }
 
     fn is_included_in(&self, other: &Self) -> bool {
-        self.iter().all(|(replica, count)| count <= other.get(replica))
+        self.iter()
+            .all(|(replica, count)| count <= other.get(replica))
     }
 
     fn decompose(&self) -> Box<dyn Iterator<Item = Self> + '_> {
-        Box::new(self.iter().map(|(replica, count)| Self { counts: BTreeMap::from([(replica.clone(), count)]) }))
+        Box::new(self.iter().map(|(replica, count)| Self {
+            counts: BTreeMap::from([(replica.clone(), count)]),
+        }))
     }
 }
 
@@ -117,8 +122,13 @@ impl<R: Replica> Wire for VectorClock<R> {
         let mut counts = BTreeMap::new();
         for _ in 0..reader.count(2)? {
             let dot = Dot::decode(reader)?;
-            if counts.last_key_value().is_some_and(|(last, _)| *last >= dot.replica) {
-                return Err(DecodeError::NotCanonical { what: "vector clock" });
+            if counts
+                .last_key_value()
+                .is_some_and(|(last, _)| *last >= dot.replica)
+            {
+                return Err(DecodeError::NotCanonical {
+                    what: "vector clock",
+                });
             }
             counts.insert(dot.replica, dot.counter);
         }

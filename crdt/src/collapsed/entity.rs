@@ -39,7 +39,10 @@ impl CollapsedField {
     #[inline]
     pub fn changed(&self) -> LogPosition {
         match self {
-            Self::Register(CollapsedRegister { winner: Some(write), open: None }) => write.position,
+            Self::Register(CollapsedRegister {
+                winner: Some(write),
+                open: None,
+            }) => write.position,
             Self::Register(register) => register.changed(),
             Self::Max(_, position) | Self::Counter(_, position) => *position,
             Self::Flag(set) | Self::Set(set) => set.changed(),
@@ -75,7 +78,10 @@ pub struct CollapsedEntity {
 impl CollapsedEntity {
     /// An entity that nobody wrote yet.
     pub fn new(table: &'static EntityTable) -> Self {
-        Self { table, fields: Vec::new() }
+        Self {
+            table,
+            fields: Vec::new(),
+        }
     }
 
     /// Its table.
@@ -91,14 +97,19 @@ impl CollapsedEntity {
     /// One field.
     #[inline]
     pub fn field(&self, number: u16) -> Option<&CollapsedField> {
-        self.place(number).ok().and_then(|place| self.fields.get(place)).map(|(_, field)| field)
+        self.place(number)
+            .ok()
+            .and_then(|place| self.fields.get(place))
+            .map(|(_, field)| field)
     }
 
     /// The register that `change` of field `number` writes, if it writes one that exists.
     pub fn register(&self, number: u16, change: &Change) -> Option<&CollapsedRegister> {
         match (self.field(number)?, change) {
             (CollapsedField::Register(register), Change::Set(_)) => Some(register),
-            (CollapsedField::Map(map), Change::Put { key, field, .. }) => map.get(key)?.field(*field),
+            (CollapsedField::Map(map), Change::Put { key, field, .. }) => {
+                map.get(key)?.field(*field)
+            }
             _ => None,
         }
     }
@@ -115,20 +126,43 @@ impl CollapsedEntity {
     ) -> EffectiveStamp {
         match self.register(number, change) {
             Some(register) => register.effective_stamp(origin, bracketed, rank),
-            None => EffectiveStamp { stamp: bracketed, by_authority: false },
+            None => EffectiveStamp {
+                stamp: bracketed,
+                by_authority: false,
+            },
         }
     }
 
     /// Folds one admitted change. Positions rise from call to call; `change` was checked against the table.
     /// Answers whether the change shows.
-    pub fn apply(&mut self, origin: &Origin, stamp: Stamp, rank: u8, number: u16, change: &Change) -> bool {
+    pub fn apply(
+        &mut self,
+        origin: &Origin,
+        stamp: Stamp,
+        rank: u8,
+        number: u16,
+        change: &Change,
+    ) -> bool {
         self.fold(origin, stamp, rank, number, change).wins
     }
 
-    pub(crate) fn fold(&mut self, origin: &Origin, stamp: Stamp, rank: u8, number: u16, change: &Change) -> Folded {
-        let Some(row) = self.table.field(number) else { return Folded { wins: false, marked: false } };
+    pub(crate) fn fold(
+        &mut self,
+        origin: &Origin,
+        stamp: Stamp,
+        rank: u8,
+        number: u16,
+        change: &Change,
+    ) -> Folded {
+        let Some(row) = self.table.field(number) else {
+            return Folded {
+                wins: false,
+                marked: false,
+            };
+        };
         let place = self.place(number).unwrap_or_else(|place| {
-            self.fields.insert(place, (number, CollapsedField::empty(&row.kind)));
+            self.fields
+                .insert(place, (number, CollapsedField::empty(&row.kind)));
             place
         });
         let field = &mut self.fields[place].1;
@@ -140,9 +174,14 @@ impl CollapsedEntity {
             rank,
         };
         let (wins, marked) = match (field, change) {
-            (CollapsedField::Register(register), Change::Set(value)) => {
-                (register.apply(origin, write(value), matches!(row.kind, Kind::MultiValue(_))), false)
-            }
+            (CollapsedField::Register(register), Change::Set(value)) => (
+                register.apply(
+                    origin,
+                    write(value),
+                    matches!(row.kind, Kind::MultiValue(_)),
+                ),
+                false,
+            ),
             (CollapsedField::Max(held, changed), Change::Raise { epoch, value }) => {
                 let reported = MaxRegister::of(*epoch, *value);
                 let rises = !reported.is_included_in(held);
@@ -194,7 +233,11 @@ impl CollapsedEntity {
 
     fn place(&self, number: u16) -> Result<usize, usize> {
         let guess = usize::from(number).wrapping_sub(1);
-        if self.fields.get(guess).is_some_and(|(held, _)| *held == number) {
+        if self
+            .fields
+            .get(guess)
+            .is_some_and(|(held, _)| *held == number)
+        {
             return Ok(guess);
         }
         self.fields.binary_search_by_key(&number, |(held, _)| *held)

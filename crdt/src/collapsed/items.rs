@@ -21,13 +21,21 @@ impl CollapsedItem {
 
     /// One field.
     pub fn field(&self, number: u16) -> Option<&CollapsedRegister> {
-        self.fields.iter().find(|(held, _)| *held == number).map(|(_, register)| register)
+        self.fields
+            .iter()
+            .find(|(held, _)| *held == number)
+            .map(|(_, register)| register)
     }
 
     fn field_mut(&mut self, number: u16) -> &mut CollapsedRegister {
         let place = self.fields.partition_point(|(held, _)| *held < number);
-        if self.fields.get(place).is_none_or(|(held, _)| *held != number) {
-            self.fields.insert(place, (number, CollapsedRegister::default()));
+        if self
+            .fields
+            .get(place)
+            .is_none_or(|(held, _)| *held != number)
+        {
+            self.fields
+                .insert(place, (number, CollapsedRegister::default()));
         }
         &mut self.fields[place].1
     }
@@ -67,7 +75,11 @@ impl CollapsedMap {
     /// Where this map last changed visibly.
     pub fn changed(&self) -> LogPosition {
         let items = self.items.values().map(|item| item.changed);
-        items.chain(self.markers.values().copied()).max().unwrap_or_default().max(self.purged)
+        items
+            .chain(self.markers.values().copied())
+            .max()
+            .unwrap_or_default()
+            .max(self.purged)
     }
 
     /// Folds a write of one item field. Answers whether it wins there.
@@ -83,7 +95,9 @@ impl CollapsedMap {
 
     /// Folds a removal: the writes under `key` that its writer had seen. Answers whether the item is gone by it.
     pub(super) fn drop_item(&mut self, origin: &Origin, key: &Value) -> bool {
-        let Some(item) = self.items.get_mut(key) else { return false };
+        let Some(item) = self.items.get_mut(key) else {
+            return false;
+        };
         let mut changed = false;
         for (_, register) in &mut item.fields {
             changed |= register.forget_seen(origin);

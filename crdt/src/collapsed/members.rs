@@ -48,14 +48,25 @@ impl CollapsedSet {
 
     /// Where this set last changed visibly.
     pub fn changed(&self) -> LogPosition {
-        let additions = self.members.values().flatten().map(|addition| addition.position);
-        additions.chain(self.markers.values().copied()).max().unwrap_or_default().max(self.purged)
+        let additions = self
+            .members
+            .values()
+            .flatten()
+            .map(|addition| addition.position);
+        additions
+            .chain(self.markers.values().copied())
+            .max()
+            .unwrap_or_default()
+            .max(self.purged)
     }
 
     /// Folds an addition: it stands for the earlier ones its writer had seen.
     pub(super) fn insert(&mut self, origin: &Origin, member: &Value) {
         self.markers.remove(member);
-        let addition = Addition { device: origin.device, position: origin.position };
+        let addition = Addition {
+            device: origin.device,
+            position: origin.position,
+        };
         match self.members.get_mut(member) {
             Some(additions) => {
                 additions.retain(|earlier| !origin.saw(earlier.device, earlier.position));
@@ -69,7 +80,9 @@ impl CollapsedSet {
 
     /// Folds a removal. Answers whether the member is gone by it.
     pub(super) fn remove(&mut self, origin: &Origin, member: &Value) -> bool {
-        let Some(additions) = self.members.get_mut(member) else { return false };
+        let Some(additions) = self.members.get_mut(member) else {
+            return false;
+        };
         additions.retain(|addition| {
             holds(Rule::RemoveOnlySeen) && !origin.saw(addition.device, addition.position)
         });

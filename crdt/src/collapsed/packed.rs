@@ -35,7 +35,11 @@ struct Before {
 
 impl Default for Before {
     fn default() -> Self {
-        Self { millis: Stamp::EPOCH_MILLIS, position: 0, device: 0 }
+        Self {
+            millis: Stamp::EPOCH_MILLIS,
+            position: 0,
+            device: 0,
+        }
     }
 }
 
@@ -46,12 +50,20 @@ pub(super) fn encode(entity: &CollapsedEntity, writer: &mut Writer) {
     for (number, field) in &entity.fields {
         let gap = *number - last_number - 1;
         last_number = *number;
-        let Some(row) = entity.table.field(*number) else { continue };
+        let Some(row) = entity.table.field(*number) else {
+            continue;
+        };
         encode_field(field, &row.kind, gap, &mut before, writer);
     }
 }
 
-fn encode_field(field: &CollapsedField, kind: &Kind, gap: u16, before: &mut Before, writer: &mut Writer) {
+fn encode_field(
+    field: &CollapsedField,
+    kind: &Kind,
+    gap: u16,
+    before: &mut Before,
+    writer: &mut Writer,
+) {
     match (field, kind) {
         (CollapsedField::Register(register), Kind::Lww(of) | Kind::MultiValue(of)) => {
             encode_register(register, of, gap, before, writer);
@@ -85,8 +97,16 @@ fn encode_head(gap: u16, flags: u8, writer: &mut Writer) {
     }
 }
 
-fn encode_register(register: &CollapsedRegister, of: &ValueType, gap: u16, before: &mut Before, writer: &mut Writer) {
-    let Some(winner) = &register.winner else { return encode_head(gap, EMPTY, writer) };
+fn encode_register(
+    register: &CollapsedRegister,
+    of: &ValueType,
+    gap: u16,
+    before: &mut Before,
+    writer: &mut Writer,
+) {
+    let Some(winner) = &register.winner else {
+        return encode_head(gap, EMPTY, writer);
+    };
     let open = if register.open.is_some() { OPEN } else { 0 };
     encode_head(gap, flags_of(winner, before) | open, writer);
     encode_write(winner, of, before, writer);
@@ -161,7 +181,12 @@ fn encode_set(set: &CollapsedSet, before: &mut Before, writer: &mut Writer) {
     encode_markers(&set.markers, before, writer);
 }
 
-fn encode_map(map: &CollapsedMap, rows: &'static [crate::entity::FieldRow], before: &mut Before, writer: &mut Writer) {
+fn encode_map(
+    map: &CollapsedMap,
+    rows: &'static [crate::entity::FieldRow],
+    before: &mut Before,
+    writer: &mut Writer,
+) {
     writer.varint(map.purged.get());
     writer.count(map.items.len());
     for (key, item) in &map.items {
@@ -170,7 +195,11 @@ fn encode_map(map: &CollapsedMap, rows: &'static [crate::entity::FieldRow], befo
         writer.count(item.fields.len());
         let mut last_number = 0;
         for (number, register) in &item.fields {
-            let Some(Kind::MultiValue(of)) = crate::entity::find_row(rows, *number).map(|row| row.kind) else { continue };
+            let Some(Kind::MultiValue(of)) =
+                crate::entity::find_row(rows, *number).map(|row| row.kind)
+            else {
+                continue;
+            };
             encode_register(register, &of, *number - last_number - 1, before, writer);
             last_number = *number;
         }
@@ -178,7 +207,11 @@ fn encode_map(map: &CollapsedMap, rows: &'static [crate::entity::FieldRow], befo
     encode_markers(&map.markers, before, writer);
 }
 
-fn encode_markers(markers: &BTreeMap<Value, LogPosition>, before: &mut Before, writer: &mut Writer) {
+fn encode_markers(
+    markers: &BTreeMap<Value, LogPosition>,
+    before: &mut Before,
+    writer: &mut Writer,
+) {
     writer.count(markers.len());
     for (key, position) in markers {
         key.encode(writer);
@@ -187,7 +220,10 @@ fn encode_markers(markers: &BTreeMap<Value, LogPosition>, before: &mut Before, w
 }
 
 /// Reads what [`encode`] wrote, up to the end of the reader.
-pub(super) fn decode(table: &'static EntityTable, reader: &mut Reader<'_>) -> Result<CollapsedEntity, DecodeError> {
+pub(super) fn decode(
+    table: &'static EntityTable,
+    reader: &mut Reader<'_>,
+) -> Result<CollapsedEntity, DecodeError> {
     let mut entity = CollapsedEntity::new(table);
     let mut before = Before::default();
     let mut last_number = 0;
@@ -195,7 +231,10 @@ pub(super) fn decode(table: &'static EntityTable, reader: &mut Reader<'_>) -> Re
         let flags = reader.byte()?;
         let number = decode_number(flags, last_number, reader)?;
         last_number = number;
-        let row = table.field(number).ok_or(DecodeError::Field { number, reason: "no such field" })?;
+        let row = table.field(number).ok_or(DecodeError::Field {
+            number,
+            reason: "no such field",
+        })?;
         let field = decode_field(number, &row.kind, flags & !NUMBER_GAP, &mut before, reader)?;
         entity.fields.push((number, field));
     }
@@ -207,12 +246,20 @@ fn decode_number(flags: u8, last_number: u16, reader: &mut Reader<'_>) -> Result
         0
     } else {
         match reader.varint_u16("field number")? {
-            0 => return Err(DecodeError::NotCanonical { what: "field number" }),
+            0 => {
+                return Err(DecodeError::NotCanonical {
+                    what: "field number",
+                });
+            }
             gap => gap,
         }
     };
-    let number = last_number.checked_add(1).and_then(|next| next.checked_add(gap));
-    number.ok_or(DecodeError::OutOfRange { what: "field number" })
+    let number = last_number
+        .checked_add(1)
+        .and_then(|next| next.checked_add(gap));
+    number.ok_or(DecodeError::OutOfRange {
+        what: "field number",
+    })
 }
 
 fn decode_field(
@@ -223,10 +270,15 @@ fn decode_field(
     reader: &mut Reader<'_>,
 ) -> Result<CollapsedField, DecodeError> {
     if let Kind::Lww(of) | Kind::MultiValue(of) = kind {
-        return Ok(CollapsedField::Register(decode_register(number, flags, of, before, reader)?));
+        return Ok(CollapsedField::Register(decode_register(
+            number, flags, of, before, reader,
+        )?));
     }
     if flags != 0 {
-        return Err(DecodeError::UnknownTag { what: "flags", found: flags.into() });
+        return Err(DecodeError::UnknownTag {
+            what: "flags",
+            found: flags.into(),
+        });
     }
     Ok(match kind {
         Kind::Max => {
@@ -238,8 +290,12 @@ fn decode_field(
             CollapsedField::Counter(reader.signed()?, changed)
         }
         Kind::Flag => CollapsedField::Flag(Box::new(decode_set(number, None, before, reader)?)),
-        Kind::Set(of) => CollapsedField::Set(Box::new(decode_set(number, Some(of), before, reader)?)),
-        Kind::Map { key, items } => CollapsedField::Map(Box::new(decode_map(number, key, items, before, reader)?)),
+        Kind::Set(of) => {
+            CollapsedField::Set(Box::new(decode_set(number, Some(of), before, reader)?))
+        }
+        Kind::Map { key, items } => {
+            CollapsedField::Map(Box::new(decode_map(number, key, items, before, reader)?))
+        }
         Kind::Lww(_) | Kind::MultiValue(_) => CollapsedField::empty(kind),
     })
 }
@@ -253,12 +309,18 @@ fn decode_register(
 ) -> Result<CollapsedRegister, DecodeError> {
     if flags & EMPTY != 0 {
         if flags != EMPTY {
-            return Err(DecodeError::UnknownTag { what: "flags", found: flags.into() });
+            return Err(DecodeError::UnknownTag {
+                what: "flags",
+                found: flags.into(),
+            });
         }
         return Ok(CollapsedRegister::default());
     }
     let winner = decode_write(number, flags & !OPEN, of, before, reader)?;
-    let mut register = CollapsedRegister { winner: Some(winner), open: None };
+    let mut register = CollapsedRegister {
+        winner: Some(winner),
+        open: None,
+    };
     if flags & OPEN != 0 {
         let lost_upto = LogPosition::decode(reader)?;
         let count = reader.count(3)?;
@@ -269,11 +331,17 @@ fn decode_register(
         for _ in 0..count {
             let flags = reader.byte()?;
             if flags & (OPEN | EMPTY | NUMBER_GAP) != 0 {
-                return Err(DecodeError::UnknownTag { what: "flags", found: flags.into() });
+                return Err(DecodeError::UnknownTag {
+                    what: "flags",
+                    found: flags.into(),
+                });
             }
             siblings.push(decode_write(number, flags, of, before, reader)?);
         }
-        register.open = Some(Box::new(Open { siblings, lost_upto }));
+        register.open = Some(Box::new(Open {
+            siblings,
+            lost_upto,
+        }));
     }
     Ok(register)
 }
@@ -297,19 +365,37 @@ fn decode_write(
     if flags & DEVICE != 0 {
         before.device = nonzero_change(before.device, reader.varint_u32("device")?, "device")?;
     }
-    let rank = if flags & RANK == 0 { 0 } else { nonzero_change(0, reader.byte()?, "rank")? };
+    let rank = if flags & RANK == 0 {
+        0
+    } else {
+        nonzero_change(0, reader.byte()?, "rank")?
+    };
     let position = decode_position(before, reader)?;
-    let value = if flags & NULL != 0 { Value::Null } else { of.decode(number, reader)? };
+    let value = if flags & NULL != 0 {
+        Value::Null
+    } else {
+        of.decode(number, reader)?
+    };
     if flags & NULL == 0 && value.is_null() {
         return Err(DecodeError::NotCanonical { what: "null" });
     }
     let stamp = Stamp::new(before.millis, counter);
-    Ok(Write { value, stamp, position, device: DeviceId::new(before.device), rank })
+    Ok(Write {
+        value,
+        stamp,
+        position,
+        device: DeviceId::new(before.device),
+        rank,
+    })
 }
 
 /// A flag announces a change, so a field that did not change is a second spelling.
 fn nonzero_change<T: PartialEq>(before: T, now: T, what: &'static str) -> Result<T, DecodeError> {
-    if before == now { Err(DecodeError::NotCanonical { what }) } else { Ok(now) }
+    if before == now {
+        Err(DecodeError::NotCanonical { what })
+    } else {
+        Ok(now)
+    }
 }
 
 fn moved(from: u64, by: i64, limit: u64, what: &'static str) -> Result<u64, DecodeError> {
@@ -319,8 +405,16 @@ fn moved(from: u64, by: i64, limit: u64, what: &'static str) -> Result<u64, Deco
     }
 }
 
-fn decode_position(before: &mut Before, reader: &mut Reader<'_>) -> Result<LogPosition, DecodeError> {
-    before.position = moved(before.position, reader.signed()?, EXACT_INTEGER_MAX, "log position")?;
+fn decode_position(
+    before: &mut Before,
+    reader: &mut Reader<'_>,
+) -> Result<LogPosition, DecodeError> {
+    before.position = moved(
+        before.position,
+        reader.signed()?,
+        EXACT_INTEGER_MAX,
+        "log position",
+    )?;
     Ok(LogPosition::new(before.position))
 }
 
@@ -330,9 +424,17 @@ fn decode_set(
     before: &mut Before,
     reader: &mut Reader<'_>,
 ) -> Result<CollapsedSet, DecodeError> {
-    let mut set = CollapsedSet { purged: LogPosition::decode(reader)?, ..CollapsedSet::default() };
+    let mut set = CollapsedSet {
+        purged: LogPosition::decode(reader)?,
+        ..CollapsedSet::default()
+    };
     for _ in 0..reader.count(4)? {
-        let member = decode_key(number, of, set.members.last_key_value().map(|(last, _)| last), reader)?;
+        let member = decode_key(
+            number,
+            of,
+            set.members.last_key_value().map(|(last, _)| last),
+            reader,
+        )?;
         let count = reader.count(2)?;
         if count == 0 {
             return Err(DecodeError::NotCanonical { what: "member" });
@@ -340,7 +442,10 @@ fn decode_set(
         let mut additions = Vec::with_capacity(count);
         for _ in 0..count {
             let device = DeviceId::decode(reader)?;
-            additions.push(Addition { device, position: decode_position(before, reader)? });
+            additions.push(Addition {
+                device,
+                position: decode_position(before, reader)?,
+            });
         }
         set.members.insert(member, additions);
     }
@@ -355,19 +460,34 @@ fn decode_map(
     before: &mut Before,
     reader: &mut Reader<'_>,
 ) -> Result<CollapsedMap, DecodeError> {
-    let mut map = CollapsedMap { purged: LogPosition::decode(reader)?, ..CollapsedMap::default() };
+    let mut map = CollapsedMap {
+        purged: LogPosition::decode(reader)?,
+        ..CollapsedMap::default()
+    };
     for _ in 0..reader.count(4)? {
-        let key = decode_key(number, Some(of), map.items.last_key_value().map(|(last, _)| last), reader)?;
-        let mut item = CollapsedItem { fields: Vec::new(), changed: decode_position(before, reader)? };
+        let key = decode_key(
+            number,
+            Some(of),
+            map.items.last_key_value().map(|(last, _)| last),
+            reader,
+        )?;
+        let mut item = CollapsedItem {
+            fields: Vec::new(),
+            changed: decode_position(before, reader)?,
+        };
         let mut last_number = 0;
         for _ in 0..reader.count(2)? {
             let flags = reader.byte()?;
             last_number = decode_number(flags, last_number, reader)?;
             let row = crate::entity::find_row(rows, last_number).map(|row| row.kind);
             let Some(Kind::MultiValue(held)) = row else {
-                return Err(DecodeError::Field { number: last_number, reason: "no such item field" });
+                return Err(DecodeError::Field {
+                    number: last_number,
+                    reason: "no such item field",
+                });
             };
-            let register = decode_register(last_number, flags & !NUMBER_GAP, &held, before, reader)?;
+            let register =
+                decode_register(last_number, flags & !NUMBER_GAP, &held, before, reader)?;
             if register.is_empty() {
                 return Err(DecodeError::NotCanonical { what: "item" });
             }
@@ -390,7 +510,12 @@ fn decode_markers(
 ) -> Result<BTreeMap<Value, LogPosition>, DecodeError> {
     let mut markers: BTreeMap<Value, LogPosition> = BTreeMap::new();
     for _ in 0..reader.count(2)? {
-        let key = decode_key(number, of, markers.last_key_value().map(|(last, _)| last), reader)?;
+        let key = decode_key(
+            number,
+            of,
+            markers.last_key_value().map(|(last, _)| last),
+            reader,
+        )?;
         markers.insert(key, decode_position(before, reader)?);
     }
     Ok(markers)

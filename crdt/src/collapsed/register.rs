@@ -26,7 +26,11 @@ pub struct Write {
 
 impl Write {
     fn key(&self) -> (u8, Stamp, DeviceId) {
-        let rank = if holds(Rule::RankOnlyAtAdmission) { 0 } else { self.rank };
+        let rank = if holds(Rule::RankOnlyAtAdmission) {
+            0
+        } else {
+            self.rank
+        };
         (rank, self.stamp, self.device)
     }
 
@@ -73,7 +77,9 @@ impl CollapsedRegister {
 
     /// Whether there were more than [`SIBLINGS_MAX`] siblings.
     pub fn has_lost_siblings(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| open.lost_upto > LogPosition::START)
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.lost_upto > LogPosition::START)
     }
 
     /// Whether nothing was ever written, or everything was removed.
@@ -85,7 +91,13 @@ impl CollapsedRegister {
     pub fn changed(&self) -> LogPosition {
         let siblings = self.siblings().iter().map(|write| write.position);
         let lost = self.open.as_ref().map(|open| open.lost_upto);
-        self.winner.iter().map(|write| write.position).chain(siblings).chain(lost).max().unwrap_or_default()
+        self.winner
+            .iter()
+            .map(|write| write.position)
+            .chain(siblings)
+            .chain(lost)
+            .max()
+            .unwrap_or_default()
     }
 
     /// The stamp a write gets here. `bracketed` is its claim after the clamp between the time of `base` and now.
@@ -93,18 +105,33 @@ impl CollapsedRegister {
     /// A writer who saw the winner always replaces it, whatever the clocks. Between concurrent writes the higher rank
     /// wins: the stamp moves just above or below the winner's, once, and rank is never compared again.
     pub fn effective_stamp(&self, origin: &Origin, bracketed: Stamp, rank: u8) -> EffectiveStamp {
-        let unchanged = EffectiveStamp { stamp: bracketed, by_authority: false };
-        let Some(winner) = &self.winner else { return unchanged };
+        let unchanged = EffectiveStamp {
+            stamp: bracketed,
+            by_authority: false,
+        };
+        let Some(winner) = &self.winner else {
+            return unchanged;
+        };
         if winner.was_seen_by(origin) {
-            let bumped = if holds(Rule::OverwriteBumps) { winner.stamp.next() } else { bracketed };
-            return EffectiveStamp { stamp: bracketed.max(bumped), by_authority: false };
+            let bumped = if holds(Rule::OverwriteBumps) {
+                winner.stamp.next()
+            } else {
+                bracketed
+            };
+            return EffectiveStamp {
+                stamp: bracketed.max(bumped),
+                by_authority: false,
+            };
         }
         let moved = match rank.cmp(&winner.rank) {
             std::cmp::Ordering::Greater => bracketed.max(winner.stamp.next()),
             std::cmp::Ordering::Less => bracketed.min(winner.stamp.previous()),
             std::cmp::Ordering::Equal => bracketed,
         };
-        EffectiveStamp { stamp: moved, by_authority: moved != bracketed }
+        EffectiveStamp {
+            stamp: moved,
+            by_authority: moved != bracketed,
+        }
     }
 
     /// Folds one write. `keeps_siblings` is whether the field is under review. Answers whether the write now wins.
@@ -124,11 +151,17 @@ impl CollapsedRegister {
                 self.winner = Some(write);
                 // With the bump this is already the greatest; the sort keeps the order true should it not be.
                 self.promote_greatest();
-                self.winner.as_ref().is_some_and(|winner| winner.position == origin.position)
+                self.winner
+                    .as_ref()
+                    .is_some_and(|winner| winner.position == origin.position)
             }
             Some(winner) => {
                 let wins = write.key() > winner.key();
-                let (greater, lesser) = if wins { (write, winner) } else { (winner, write) };
+                let (greater, lesser) = if wins {
+                    (write, winner)
+                } else {
+                    (winner, write)
+                };
                 self.winner = Some(greater);
                 if keeps_siblings {
                     self.keep(lesser);
@@ -151,7 +184,11 @@ impl CollapsedRegister {
             self.winner = None;
         }
         if self.winner.is_none() {
-            self.winner = self.open.as_mut().filter(|open| !open.siblings.is_empty()).map(|open| open.siblings.remove(0));
+            self.winner = self
+                .open
+                .as_mut()
+                .filter(|open| !open.siblings.is_empty())
+                .map(|open| open.siblings.remove(0));
         }
         self.close_if_settled();
         before != self.siblings().len() + usize::from(self.winner.is_some())
@@ -159,7 +196,9 @@ impl CollapsedRegister {
 
     fn keep(&mut self, write: Write) {
         let open = self.open.get_or_insert_default();
-        let place = open.siblings.partition_point(|sibling| sibling.key() > write.key());
+        let place = open
+            .siblings
+            .partition_point(|sibling| sibling.key() > write.key());
         open.siblings.insert(place, write);
         if open.siblings.len() > SIBLINGS_MAX
             && let Some(least) = open.siblings.pop()
@@ -170,15 +209,19 @@ impl CollapsedRegister {
 
     fn promote_greatest(&mut self) {
         let Some(open) = &mut self.open else { return };
-        let (Some(winner), Some(first)) = (&mut self.winner, open.siblings.first_mut()) else { return };
+        let (Some(winner), Some(first)) = (&mut self.winner, open.siblings.first_mut()) else {
+            return;
+        };
         if first.key() > winner.key() {
             std::mem::swap(winner, first);
-            open.siblings.sort_by(|left, right| right.key().cmp(&left.key()));
+            open.siblings
+                .sort_by_key(|write| std::cmp::Reverse(write.key()));
         }
     }
 
     fn close_if_settled(&mut self) {
-        let settled = |open: &Open| open.siblings.is_empty() && open.lost_upto == LogPosition::START;
+        let settled =
+            |open: &Open| open.siblings.is_empty() && open.lost_upto == LogPosition::START;
         if self.open.as_deref().is_some_and(settled) {
             self.open = None;
         }

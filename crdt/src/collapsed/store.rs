@@ -7,6 +7,7 @@ use super::entity::{CollapsedEntity, Folded};
 use super::{Origin, packed};
 use crate::clock::{LogPosition, Stamp};
 use crate::entity::{Change, EntityTable};
+use crate::replica::DeviceId;
 use crate::wire::{DecodeError, Reader, Writer};
 use hashbrown::HashTable;
 use std::borrow::Cow;
@@ -30,6 +31,9 @@ pub enum StoreError {
     /// No entity has this handle, or it was deleted.
     #[error("no entity {0:?}")]
     Unknown(Handle),
+    /// A device was registered out of turn: the log is not what a depot wrote.
+    #[error("device {0} is not the next one")]
+    DeviceOrder(DeviceId),
     /// Packed bytes do not decode: the memory or the snapshot they came from is damaged.
     #[error("entity {handle:?} is damaged")]
     Damaged {
@@ -97,7 +101,10 @@ impl EntityStore {
 
     /// The table with this number.
     pub fn table(&self, number: u16) -> Option<&'static EntityTable> {
-        self.tables.iter().find(|table| table.number == number).copied()
+        self.tables
+            .iter()
+            .find(|table| table.number == number)
+            .copied()
     }
 
     /// How many handles were given out, deleted entities included.
@@ -108,21 +115,34 @@ impl EntityStore {
     /// The handle of the entity with this id, deleted or not.
     pub fn find(&self, table: &EntityTable, id: EntityId<'_>) -> Option<Handle> {
         let hash = self.hasher.hash_one((table.number, id));
-        self.by_id.find(hash, |handle| self.is_named(*handle, table.number, id)).map(|handle| Handle(*handle))
+        self.by_id
+            .find(hash, |handle| self.is_named(*handle, table.number, id))
+            .map(|handle| Handle(*handle))
     }
 
     /// Adds an entity created by the record at `position`; an id that exists keeps its handle.
-    pub fn create(&mut self, table: &'static EntityTable, id: EntityId<'_>, position: LogPosition) -> Handle {
+    pub fn create(
+        &mut self,
+        table: &'static EntityTable,
+        id: EntityId<'_>,
+        position: LogPosition,
+    ) -> Handle {
         if let Some(handle) = self.find(table, id) {
             return handle;
         }
         let handle = self.handles();
         let packed = pack(id, &CollapsedEntity::new(table));
-        self.slots.push(Slot { created: position, changed: position, held: Held::Packed(packed), table: table.number });
+        self.slots.push(Slot {
+            created: position,
+            changed: position,
+            held: Held::Packed(packed),
+            table: table.number,
+        });
         self.by_change.insert(position, Handle(handle));
         let hash = self.hasher.hash_one((table.number, id));
         let (slots, hasher) = (&self.slots, &self.hasher);
-        self.by_id.insert_unique(hash, handle, |handle| rehash(slots, hasher, *handle));
+        self.by_id
+            .insert_unique(hash, handle, |handle| rehash(slots, hasher, *handle));
         Handle(handle)
     }
 
@@ -144,12 +164,16 @@ impl EntityStore {
 
     /// Whether there is an entity of this handle that was not deleted.
     pub fn is_live(&self, handle: Handle) -> bool {
-        self.slots.get(handle.0 as usize).is_some_and(|slot| !matches!(slot.held, Held::Deleted(_)))
+        self.slots
+            .get(handle.0 as usize)
+            .is_some_and(|slot| !matches!(slot.held, Held::Deleted(_)))
     }
 
     /// The live handles, rising.
     pub fn live(&self) -> impl Iterator<Item = Handle> {
-        (0..self.handles()).map(Handle).filter(|handle| self.is_live(*handle))
+        (0..self.handles())
+            .map(Handle)
+            .filter(|handle| self.is_live(*handle))
     }
 
     /// Reads an entity. A packed one is decoded for the caller and stays packed.
@@ -157,13 +181,18 @@ impl EntityStore {
     /// # Errors
     /// [`StoreError`].
     pub fn get(&self, handle: Handle) -> Result<Cow<'_, CollapsedEntity>, StoreError> {
-        let slot = self.slots.get(handle.0 as usize).ok_or(StoreError::Unknown(handle))?;
+        let slot = self
+            .slots
+            .get(handle.0 as usize)
+            .ok_or(StoreError::Unknown(handle))?;
         match &slot.held {
             Held::Deleted(_) => Err(StoreError::Unknown(handle)),
             Held::Decoded(decoded) => Ok(Cow::Borrowed(&decoded.entity)),
             Held::Packed(bytes) => {
                 let table = self.table(slot.table).ok_or(StoreError::Unknown(handle))?;
-                unpack(table, bytes).map(|decoded| Cow::Owned(decoded.entity)).map_err(|source| StoreError::Damaged { handle, source })
+                unpack(table, bytes)
+                    .map(|decoded| Cow::Owned(decoded.entity))
+                    .map_err(|source| StoreError::Damaged { handle, source })
             }
         }
     }
@@ -172,12 +201,17 @@ impl EntityStore {
     pub(crate) fn edit(&mut self, handle: Handle) -> Result<&mut CollapsedEntity, StoreError> {
         let index = handle.0 as usize;
         let packed = match self.slots.get(index) {
-            Some(Slot { held: Held::Packed(bytes), table, .. }) => Some((bytes, *table)),
+            Some(Slot {
+                held: Held::Packed(bytes),
+                table,
+                ..
+            }) => Some((bytes, *table)),
             _ => None,
         };
         if let Some((bytes, table)) = packed {
             let table = self.table(table).ok_or(StoreError::Unknown(handle))?;
-            let decoded = unpack(table, bytes).map_err(|source| StoreError::Damaged { handle, source })?;
+            let decoded =
+                unpack(table, bytes).map_err(|source| StoreError::Damaged { handle, source })?;
             if self.decoded >= self.decoded_max {
                 self.pack_all();
             }
@@ -233,20 +267,33 @@ impl EntityStore {
 
     /// The entities changed after `from`, in order of their last change.
     pub fn changed_since(&self, from: LogPosition) -> impl Iterator<Item = (LogPosition, Handle)> {
-        self.by_change.range(from.next()..).map(|(position, handle)| (*position, *handle))
+        self.by_change
+            .range(from.next()..)
+            .map(|(position, handle)| (*position, *handle))
     }
 
     /// Drops the removal markers at or below `horizon`. `stable` is what devices are told: those behind it get a set
     /// whole, or the list of what lives.
-    pub(crate) fn purge(&mut self, horizon: LogPosition, stable: LogPosition) -> Result<(), StoreError> {
-        while let Some((position, handle)) = self.markers.first_key_value().map(|(position, handle)| (*position, *handle)) {
+    pub(crate) fn purge(
+        &mut self,
+        horizon: LogPosition,
+        stable: LogPosition,
+    ) -> Result<(), StoreError> {
+        while let Some((position, handle)) = self
+            .markers
+            .first_key_value()
+            .map(|(position, handle)| (*position, *handle))
+        {
             if position > horizon {
                 break;
             }
             self.markers.remove(&position);
             if self.is_live(handle) {
                 self.edit(handle)?.purge(horizon, stable);
-            } else if self.changed(handle).is_some_and(|changed| changed <= horizon) {
+            } else if self
+                .changed(handle)
+                .is_some_and(|changed| changed <= horizon)
+            {
                 // Nothing of a deleted entity is left to send: it leaves the index of changes.
                 self.by_change.remove(&position);
             }
@@ -275,7 +322,9 @@ impl EntityStore {
 
     #[inline]
     fn touch(&mut self, handle: Handle, position: LogPosition) {
-        let Some(slot) = self.slots.get_mut(handle.0 as usize) else { return };
+        let Some(slot) = self.slots.get_mut(handle.0 as usize) else {
+            return;
+        };
         self.by_change.remove(&slot.changed);
         slot.changed = position;
         self.by_change.insert(position, handle);
@@ -314,17 +363,24 @@ fn pack(id: EntityId<'_>, entity: &CollapsedEntity) -> Box<[u8]> {
 fn unpack(table: &'static EntityTable, bytes: &[u8]) -> Result<Decoded, DecodeError> {
     let mut reader = Reader::new(bytes);
     let id = reader.bytes("entity id", ENTITY_ID_BYTES_MAX)?.into();
-    Ok(Decoded { id, entity: packed::decode(table, &mut reader)? })
+    Ok(Decoded {
+        id,
+        entity: packed::decode(table, &mut reader)?,
+    })
 }
 
 fn id_of(held: &Held) -> Option<EntityId<'_>> {
     match held {
         Held::Decoded(decoded) => Some(&decoded.id),
-        Held::Packed(bytes) | Held::Deleted(bytes) => Reader::new(bytes).bytes("entity id", ENTITY_ID_BYTES_MAX).ok(),
+        Held::Packed(bytes) | Held::Deleted(bytes) => Reader::new(bytes)
+            .bytes("entity id", ENTITY_ID_BYTES_MAX)
+            .ok(),
     }
 }
 
 fn rehash(slots: &[Slot], hasher: &RandomState, handle: u32) -> u64 {
     let slot = slots.get(handle as usize);
-    slot.map_or(0, |slot| hasher.hash_one((slot.table, id_of(&slot.held).unwrap_or_default())))
+    slot.map_or(0, |slot| {
+        hasher.hash_one((slot.table, id_of(&slot.held).unwrap_or_default()))
+    })
 }

@@ -68,7 +68,11 @@ pub struct EntityView {
 
 impl ViewWrite {
     fn of(write: &Write) -> Self {
-        Self { value: write.value.clone(), stamp: write.stamp, device: write.device }
+        Self {
+            value: write.value.clone(),
+            stamp: write.stamp,
+            device: write.device,
+        }
     }
 }
 
@@ -83,13 +87,24 @@ impl RegisterView {
     }
 
     fn local(stamp: Stamp, device: DeviceId, value: &Value) -> Self {
-        let winner = ViewWrite { value: value.clone(), stamp, device };
-        Self { winner, siblings: Vec::new(), lost_siblings: false }
+        let winner = ViewWrite {
+            value: value.clone(),
+            stamp,
+            device,
+        };
+        Self {
+            winner,
+            siblings: Vec::new(),
+            lost_siblings: false,
+        }
     }
 }
 
 fn view_of_item(item: &CollapsedItem) -> BTreeMap<u16, RegisterView> {
-    let fields = item.fields.iter().filter_map(|(number, register)| Some((*number, RegisterView::of(register)?)));
+    let fields = item
+        .fields
+        .iter()
+        .filter_map(|(number, register)| Some((*number, RegisterView::of(register)?)));
     fields.collect()
 }
 
@@ -111,15 +126,22 @@ impl FieldView {
             CollapsedField::Counter(sum, _) => Self::Counter(*sum),
             CollapsedField::Flag(set) => Self::Flag(!set.is_empty()),
             CollapsedField::Set(set) => Self::Set(set.members.keys().cloned().collect()),
-            CollapsedField::Map(map) => {
-                Self::Map(map.items.iter().map(|(key, item)| (key.clone(), view_of_item(item))).collect())
-            }
+            CollapsedField::Map(map) => Self::Map(
+                map.items
+                    .iter()
+                    .map(|(key, item)| (key.clone(), view_of_item(item)))
+                    .collect(),
+            ),
         })
     }
 }
 
 /// Calls `visit` with every update of `field` since `from`, in key order.
-pub(crate) fn updates_since(field: &CollapsedField, from: LogPosition, visit: &mut dyn FnMut(Update)) {
+pub(crate) fn updates_since(
+    field: &CollapsedField,
+    from: LogPosition,
+    visit: &mut dyn FnMut(Update),
+) {
     if field.changed() <= from {
         return;
     }
@@ -150,15 +172,25 @@ pub(crate) fn updates_since(field: &CollapsedField, from: LogPosition, visit: &m
     }
 }
 
-fn later(markers: &BTreeMap<Value, LogPosition>, from: LogPosition) -> impl Iterator<Item = &Value> {
-    markers.iter().filter(move |(_, position)| **position > from).map(|(key, _)| key)
+fn later(
+    markers: &BTreeMap<Value, LogPosition>,
+    from: LogPosition,
+) -> impl Iterator<Item = &Value> {
+    markers
+        .iter()
+        .filter(move |(_, position)| **position > from)
+        .map(|(key, _)| key)
 }
 
 impl EntityView {
     /// What `entity` shows.
     pub fn of(entity: &CollapsedEntity) -> Self {
-        let fields = entity.fields().filter_map(|(number, field)| Some((number, FieldView::of(field)?)));
-        Self { fields: fields.filter(|(_, view)| !view.shows_nothing()).collect() }
+        let fields = entity
+            .fields()
+            .filter_map(|(number, field)| Some((number, FieldView::of(field)?)));
+        Self {
+            fields: fields.filter(|(_, view)| !view.shows_nothing()).collect(),
+        }
     }
 
     /// Takes in what a page says of one field.
@@ -168,8 +200,13 @@ impl EntityView {
                 self.fields.insert(number, view);
             }
             Update::Member(member, present) => {
-                let held = self.fields.entry(number).or_insert_with(|| FieldView::Set(BTreeSet::new()));
-                let FieldView::Set(members) = held else { return };
+                let held = self
+                    .fields
+                    .entry(number)
+                    .or_insert_with(|| FieldView::Set(BTreeSet::new()));
+                let FieldView::Set(members) = held else {
+                    return;
+                };
                 if present {
                     members.insert(member);
                 } else {
@@ -177,7 +214,10 @@ impl EntityView {
                 }
             }
             Update::Item(key, item) => {
-                let held = self.fields.entry(number).or_insert_with(|| FieldView::Map(BTreeMap::new()));
+                let held = self
+                    .fields
+                    .entry(number)
+                    .or_insert_with(|| FieldView::Map(BTreeMap::new()));
                 let FieldView::Map(items) = held else { return };
                 match item {
                     Some(item) => items.insert(key, item),
@@ -189,19 +229,36 @@ impl EntityView {
     }
 
     fn leave_out_nothing(&mut self, number: u16) {
-        if self.fields.get(&number).is_some_and(FieldView::shows_nothing) {
+        if self
+            .fields
+            .get(&number)
+            .is_some_and(FieldView::shows_nothing)
+        {
             self.fields.remove(&number);
         }
     }
 
     /// Shows a change of this device that the server has not answered yet. The device saw everything it shows, so its
     /// change replaces that; the server's page has the last word.
-    pub fn overlay(&mut self, kind: &Kind, number: u16, device: DeviceId, stamp: Stamp, change: &Change) {
+    pub fn overlay(
+        &mut self,
+        kind: &Kind,
+        number: u16,
+        device: DeviceId,
+        stamp: Stamp,
+        change: &Change,
+    ) {
         let empty = || CollapsedField::empty(kind);
-        let fresh = || FieldView::of(&empty()).unwrap_or_else(|| FieldView::Register(RegisterView::local(stamp, device, &Value::Null)));
+        let fresh = || {
+            FieldView::of(&empty()).unwrap_or_else(|| {
+                FieldView::Register(RegisterView::local(stamp, device, &Value::Null))
+            })
+        };
         let held = self.fields.entry(number).or_insert_with(fresh);
         match (held, change) {
-            (FieldView::Register(register), Change::Set(value)) => *register = RegisterView::local(stamp, device, value),
+            (FieldView::Register(register), Change::Set(value)) => {
+                *register = RegisterView::local(stamp, device, value)
+            }
             (FieldView::Max(reading), Change::Raise { epoch, value }) => {
                 crate::lattice::Lattice::join(reading, &MaxRegister::of(*epoch, *value));
             }
@@ -215,7 +272,10 @@ impl EntityView {
                 members.remove(member);
             }
             (FieldView::Map(items), Change::Put { key, field, value }) => {
-                items.entry(key.clone()).or_default().insert(*field, RegisterView::local(stamp, device, value));
+                items
+                    .entry(key.clone())
+                    .or_default()
+                    .insert(*field, RegisterView::local(stamp, device, value));
             }
             (FieldView::Map(items), Change::Drop { key }) => {
                 items.remove(key);

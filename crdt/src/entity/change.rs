@@ -76,12 +76,17 @@ impl Change {
     pub fn check(&self, row: &FieldRow) -> Result<(), ChangeError> {
         let refuse = |reason: Option<&'static str>| match reason {
             None => Ok(()),
-            Some(reason) => Err(ChangeError::InvalidValue { name: row.name, reason }),
+            Some(reason) => Err(ChangeError::InvalidValue {
+                name: row.name,
+                reason,
+            }),
         };
         let no_null = |value: &Value| value.is_null().then_some("a member or key cannot be null");
         match (self, row.kind) {
             (Change::Set(value), Kind::Lww(of) | Kind::MultiValue(of)) => refuse(of.refusal(value)),
-            (Change::Add(amount), Kind::GrowCounter) => refuse((*amount < 0).then_some("this counter only grows")),
+            (Change::Add(amount), Kind::GrowCounter) => {
+                refuse((*amount < 0).then_some("this counter only grows"))
+            }
             (Change::Add(_), Kind::Counter)
             | (Change::Raise { .. }, Kind::Max)
             | (Change::Enable | Change::Disable, Kind::Flag) => Ok(()),
@@ -89,11 +94,20 @@ impl Change {
                 refuse(no_null(member).or_else(|| of.refusal(member)))
             }
             (Change::Put { key, field, value }, Kind::Map { key: of, items }) => {
-                let item = find_row(items, *field).ok_or(ChangeError::UnknownField { number: *field })?;
-                let Kind::MultiValue(held) = item.kind else { return Err(ChangeError::WrongKind { name: item.name }) };
-                refuse(no_null(key).or_else(|| of.refusal(key)).or_else(|| held.refusal(value)))
+                let item =
+                    find_row(items, *field).ok_or(ChangeError::UnknownField { number: *field })?;
+                let Kind::MultiValue(held) = item.kind else {
+                    return Err(ChangeError::WrongKind { name: item.name });
+                };
+                refuse(
+                    no_null(key)
+                        .or_else(|| of.refusal(key))
+                        .or_else(|| held.refusal(value)),
+                )
             }
-            (Change::Drop { key }, Kind::Map { key: of, .. }) => refuse(no_null(key).or_else(|| of.refusal(key))),
+            (Change::Drop { key }, Kind::Map { key: of, .. }) => {
+                refuse(no_null(key).or_else(|| of.refusal(key)))
+            }
             _ => Err(ChangeError::WrongKind { name: row.name }),
         }
     }

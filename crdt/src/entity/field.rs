@@ -96,10 +96,26 @@ impl<R: Replica> FieldState<R> {
     /// The parts that stand under a dot.
     pub(super) fn dotted_parts(&self) -> Vec<(Dot<R>, Self)> {
         match self {
-            Self::MultiValue(store) => store.split().into_iter().map(|(dot, part)| (dot, Self::MultiValue(part))).collect(),
-            Self::Flag(store) => store.split().into_iter().map(|(dot, part)| (dot, Self::Flag(part))).collect(),
-            Self::Set(store) => store.split().into_iter().map(|(dot, part)| (dot, Self::Set(part))).collect(),
-            Self::Map(store) => store.split().into_iter().map(|(dot, part)| (dot, Self::Map(part))).collect(),
+            Self::MultiValue(store) => store
+                .split()
+                .into_iter()
+                .map(|(dot, part)| (dot, Self::MultiValue(part)))
+                .collect(),
+            Self::Flag(store) => store
+                .split()
+                .into_iter()
+                .map(|(dot, part)| (dot, Self::Flag(part)))
+                .collect(),
+            Self::Set(store) => store
+                .split()
+                .into_iter()
+                .map(|(dot, part)| (dot, Self::Set(part)))
+                .collect(),
+            Self::Map(store) => store
+                .split()
+                .into_iter()
+                .map(|(dot, part)| (dot, Self::Map(part)))
+                .collect(),
             _ => Vec::new(),
         }
     }
@@ -119,37 +135,67 @@ impl<R: Replica> FieldState<R> {
     pub(super) fn delta(&self, dot: &Dot<R>, stamp: Stamp, change: &Change) -> (Self, Vec<Dot<R>>) {
         let replica = || dot.replica.clone();
         match (self, change) {
-            (Self::Lww(_), Change::Set(value)) => {
-                (Self::Lww(LwwRegister::of(stamp, replica(), value.clone())), Vec::new())
+            (Self::Lww(_), Change::Set(value)) => (
+                Self::Lww(LwwRegister::of(stamp, replica(), value.clone())),
+                Vec::new(),
+            ),
+            (Self::Max(_), Change::Raise { epoch, value }) => {
+                (Self::Max(MaxRegister::of(*epoch, *value)), Vec::new())
             }
-            (Self::Max(_), Change::Raise { epoch, value }) => (Self::Max(MaxRegister::of(*epoch, *value)), Vec::new()),
-            (Self::GrowCounter(state), Change::Add(amount)) => {
-                (Self::GrowCounter(state.clone().increment(replica(), amount.unsigned_abs())), Vec::new())
-            }
-            (Self::Counter(state), Change::Add(amount)) => {
-                (Self::Counter(state.clone().add(replica(), *amount)), Vec::new())
-            }
+            (Self::GrowCounter(state), Change::Add(amount)) => (
+                Self::GrowCounter(state.clone().increment(replica(), amount.unsigned_abs())),
+                Vec::new(),
+            ),
+            (Self::Counter(state), Change::Add(amount)) => (
+                Self::Counter(state.clone().add(replica(), *amount)),
+                Vec::new(),
+            ),
             (Self::MultiValue(store), Change::Set(value)) => {
-                let written = DotFun::of(dot.clone(), StampedValue { stamp, value: value.clone() });
+                let written = DotFun::of(
+                    dot.clone(),
+                    StampedValue {
+                        stamp,
+                        value: value.clone(),
+                    },
+                );
                 (Self::MultiValue(written), dots_of(store))
             }
-            (Self::Flag(store), Change::Enable) => (Self::Flag(DotSet::of(dot.clone())), dots_of(store)),
+            (Self::Flag(store), Change::Enable) => {
+                (Self::Flag(DotSet::of(dot.clone())), dots_of(store))
+            }
             (Self::Set(store), Change::Insert(member)) => {
                 let written = DotMap::of(member.clone(), DotSet::of(dot.clone()));
-                (Self::Set(written), store.get(member).map_or_else(Vec::new, dots_of))
+                (
+                    Self::Set(written),
+                    store.get(member).map_or_else(Vec::new, dots_of),
+                )
             }
             (Self::Map(store), Change::Put { key, field, value }) => {
-                let write: Writes<R> = DotFun::of(dot.clone(), StampedValue { stamp, value: value.clone() });
-                let replaced = store.get(key).and_then(|item| item.get(field)).map_or_else(Vec::new, dots_of);
-                (Self::Map(DotMap::of(key.clone(), DotMap::of(*field, write))), replaced)
+                let write: Writes<R> = DotFun::of(
+                    dot.clone(),
+                    StampedValue {
+                        stamp,
+                        value: value.clone(),
+                    },
+                );
+                let replaced = store
+                    .get(key)
+                    .and_then(|item| item.get(field))
+                    .map_or_else(Vec::new, dots_of);
+                (
+                    Self::Map(DotMap::of(key.clone(), DotMap::of(*field, write))),
+                    replaced,
+                )
             }
             (Self::Flag(store), Change::Disable) => (self.same_bottom(), dots_of(store)),
-            (Self::Set(store), Change::Remove(member)) => {
-                (self.same_bottom(), store.get(member).map_or_else(Vec::new, dots_of))
-            }
-            (Self::Map(store), Change::Drop { key }) => {
-                (self.same_bottom(), store.get(key).map_or_else(Vec::new, dots_of))
-            }
+            (Self::Set(store), Change::Remove(member)) => (
+                self.same_bottom(),
+                store.get(member).map_or_else(Vec::new, dots_of),
+            ),
+            (Self::Map(store), Change::Drop { key }) => (
+                self.same_bottom(),
+                store.get(key).map_or_else(Vec::new, dots_of),
+            ),
             _ => unreachable!("the change was checked against the field's kind"),
         }
     }
@@ -187,20 +233,32 @@ impl<R: Replica> FieldState<R> {
             (Self::MultiValue(store), Kind::MultiValue(of)) => {
                 store.iter().find_map(|(_, write)| of.refusal(&write.value))
             }
-            (Self::Set(store), Kind::Set(of)) => store.iter().find_map(|(member, _)| key_refusal(of, member)),
-            (Self::Map(store), Kind::Map { key: of, items }) => store.iter().find_map(|(key, item)| {
-                key_refusal(of, key).or_else(|| item.iter().find_map(|(number, writes)| {
-                    let Some(row) = super::table::find_row(items, *number) else { return Some("no such item field") };
-                    Self::MultiValue(writes.clone()).refusal(&row.kind)
-                }))
-            }),
+            (Self::Set(store), Kind::Set(of)) => {
+                store.iter().find_map(|(member, _)| key_refusal(of, member))
+            }
+            (Self::Map(store), Kind::Map { key: of, items }) => {
+                store.iter().find_map(|(key, item)| {
+                    key_refusal(of, key).or_else(|| {
+                        item.iter().find_map(|(number, writes)| {
+                            let Some(row) = super::table::find_row(items, *number) else {
+                                return Some("no such item field");
+                            };
+                            Self::MultiValue(writes.clone()).refusal(&row.kind)
+                        })
+                    })
+                })
+            }
             _ => None,
         }
     }
 }
 
 fn key_refusal(of: &super::ValueType, key: &Value) -> Option<&'static str> {
-    if key.is_null() { Some("a member or key cannot be null") } else { of.refusal(key) }
+    if key.is_null() {
+        Some("a member or key cannot be null")
+    } else {
+        of.refusal(key)
+    }
 }
 
 fn dots_of<S: DotStore>(store: &S) -> Vec<Dot<S::Replica>> {

@@ -20,7 +20,10 @@ pub struct EntityState<R: Replica> {
 
 impl<R: Replica> Default for EntityState<R> {
     fn default() -> Self {
-        Self { fields: BTreeMap::new(), context: DotContext::default() }
+        Self {
+            fields: BTreeMap::new(),
+            context: DotContext::default(),
+        }
     }
 }
 
@@ -44,7 +47,9 @@ impl<R: Replica> EntityState<R> {
     pub fn value(&self, number: u16) -> Value {
         match self.fields.get(&number) {
             Some(FieldState::Lww(state)) => state.value().clone(),
-            Some(FieldState::MultiValue(store)) => winner_of(store).map_or(Value::Null, |(_, write)| write.value.clone()),
+            Some(FieldState::MultiValue(store)) => {
+                winner_of(store).map_or(Value::Null, |(_, write)| write.value.clone())
+            }
             _ => Value::Null,
         }
     }
@@ -64,14 +69,19 @@ impl<R: Replica> EntityState<R> {
         stamp: Stamp,
         change: &Change,
     ) -> Result<Self, ChangeError> {
-        let row = table.field(number).ok_or(ChangeError::UnknownField { number })?;
+        let row = table
+            .field(number)
+            .ok_or(ChangeError::UnknownField { number })?;
         change.check(row)?;
         let bottom = FieldState::bottom(&row.kind);
         let held = self.fields.get(&number).unwrap_or(&bottom);
         let (state, replaced) = held.delta(&dot, stamp, change);
         let mut context = DotContext::of(replaced);
         context.insert(dot);
-        let mut delta = Self { fields: BTreeMap::new(), context };
+        let mut delta = Self {
+            fields: BTreeMap::new(),
+            context,
+        };
         delta.put(number, state);
         self.join(&delta);
         Ok(delta)
@@ -120,15 +130,27 @@ impl<R: Replica> EntityState<R> {
     /// Bytes that are not canonical, fields or values that do not fit the table, live dots outside the context.
     pub fn from_bytes(table: &EntityTable, bytes: &[u8]) -> Result<Self, DecodeError> {
         if bytes.len() > INPUT_BYTES_MAX {
-            return Err(DecodeError::TooLarge { what: "entity", limit: INPUT_BYTES_MAX });
+            return Err(DecodeError::TooLarge {
+                what: "entity",
+                limit: INPUT_BYTES_MAX,
+            });
         }
         let mut reader = Reader::new(bytes);
-        let mut entity = Self { context: DotContext::decode(&mut reader)?, fields: BTreeMap::new() };
+        let mut entity = Self {
+            context: DotContext::decode(&mut reader)?,
+            fields: BTreeMap::new(),
+        };
         for _ in 0..reader.count(2)? {
             let number = reader.varint_u16("field number")?;
-            let row = table.field(number).ok_or(DecodeError::Field { number, reason: "no such field" })?;
+            let row = table.field(number).ok_or(DecodeError::Field {
+                number,
+                reason: "no such field",
+            })?;
             let state = FieldState::decode(&row.kind, &mut reader)?;
-            let not_rising = entity.fields.last_key_value().is_some_and(|(last, _)| *last >= number);
+            let not_rising = entity
+                .fields
+                .last_key_value()
+                .is_some_and(|(last, _)| *last >= number);
             if not_rising || state.is_bottom() {
                 return Err(DecodeError::NotCanonical { what: "fields" });
             }
@@ -138,10 +160,16 @@ impl<R: Replica> EntityState<R> {
             entity.fields.insert(number, state);
         }
         reader.finish()?;
-        if entity.live_dots().iter().all(|dot| entity.context.contains(dot)) {
+        if entity
+            .live_dots()
+            .iter()
+            .all(|dot| entity.context.contains(dot))
+        {
             Ok(entity)
         } else {
-            Err(DecodeError::NotCanonical { what: "live dot outside the context" })
+            Err(DecodeError::NotCanonical {
+                what: "live dot outside the context",
+            })
         }
     }
 }
@@ -187,8 +215,16 @@ impl<R: Replica> Lattice for EntityState<R> {
 
     fn difference(&self, other: &Self) -> Self {
         let mut delta = Self::default();
-        for part in self.fields.iter().flat_map(|(number, state)| state.plain_parts().into_iter().map(move |part| (*number, part))) {
-            let part = Self { fields: BTreeMap::from([part]), context: DotContext::default() };
+        for part in self.fields.iter().flat_map(|(number, state)| {
+            state
+                .plain_parts()
+                .into_iter()
+                .map(move |part| (*number, part))
+        }) {
+            let part = Self {
+                fields: BTreeMap::from([part]),
+                context: DotContext::default(),
+            };
             if !part.is_included_in(other) {
                 delta.join(&part);
             }
@@ -200,7 +236,10 @@ impl<R: Replica> Lattice for EntityState<R> {
                 news.insert(dot);
             }
         }
-        let mut dotted = Self { fields: BTreeMap::new(), context: news };
+        let mut dotted = Self {
+            fields: BTreeMap::new(),
+            context: news,
+        };
         for (number, state) in &self.fields {
             for (dot, part) in state.dotted_parts() {
                 if dotted.context.contains(&dot) {

@@ -32,7 +32,9 @@ impl ValueType {
     /// Why `value` does not fit; null fits every type (a cleared field).
     pub(crate) fn refusal(&self, value: &Value) -> Option<&'static str> {
         match (self, value) {
-            (_, Value::Null) | (ValueType::Bool, Value::Bool(_)) | (ValueType::Real, Value::Real(_)) => None,
+            (_, Value::Null)
+            | (ValueType::Bool, Value::Bool(_))
+            | (ValueType::Real, Value::Real(_)) => None,
             (ValueType::Int { min, max }, Value::Int(number)) => {
                 (!(*min..=*max).contains(number)).then_some("number out of range")
             }
@@ -42,8 +44,12 @@ impl ValueType {
             (ValueType::Enum(names), Value::Text(text)) => {
                 (!names.contains(&text.as_ref())).then_some("not one of the allowed values")
             }
-            (ValueType::Any, Value::Text(text)) => (text.len() > TEXT_BYTES_MAX).then_some("text too long"),
-            (ValueType::Any, Value::Bytes(bytes)) => (bytes.len() > TEXT_BYTES_MAX).then_some("bytes too long"),
+            (ValueType::Any, Value::Text(text)) => {
+                (text.len() > TEXT_BYTES_MAX).then_some("text too long")
+            }
+            (ValueType::Any, Value::Bytes(bytes)) => {
+                (bytes.len() > TEXT_BYTES_MAX).then_some("bytes too long")
+            }
             (ValueType::Any, _) => None,
             _ => Some("value of another type"),
         }
@@ -57,26 +63,45 @@ impl ValueType {
             (ValueType::Real, Value::Real(real)) => real.encode(writer),
             (ValueType::Text { .. }, Value::Text(text)) => writer.text(text),
             (ValueType::Enum(names), Value::Text(text)) => {
-                writer.count(names.iter().position(|name| **name == **text).unwrap_or(names.len()));
+                writer.count(
+                    names
+                        .iter()
+                        .position(|name| **name == **text)
+                        .unwrap_or(names.len()),
+                );
             }
             (_, value) => value.encode(writer),
         }
     }
 
     /// Reads what [`ValueType::encode`] wrote.
-    pub(crate) fn decode(&self, number: u16, reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+    pub(crate) fn decode(
+        &self,
+        number: u16,
+        reader: &mut Reader<'_>,
+    ) -> Result<Value, DecodeError> {
         let value = match self {
             ValueType::Bool => match reader.byte()? {
                 0 => Value::Bool(false),
                 1 => Value::Bool(true),
-                tag => return Err(DecodeError::UnknownTag { what: "truth", found: tag.into() }),
+                tag => {
+                    return Err(DecodeError::UnknownTag {
+                        what: "truth",
+                        found: tag.into(),
+                    });
+                }
             },
             ValueType::Int { .. } => Value::Int(reader.signed()?),
             ValueType::Real => Value::Real(Real::decode(reader)?),
-            ValueType::Text { bytes_max } => Value::text(reader.text("text", (*bytes_max).min(TEXT_BYTES_MAX))?),
+            ValueType::Text { bytes_max } => {
+                Value::text(reader.text("text", (*bytes_max).min(TEXT_BYTES_MAX))?)
+            }
             ValueType::Enum(names) => {
                 let index = usize::try_from(reader.varint()?).unwrap_or(usize::MAX);
-                let name = names.get(index).ok_or(DecodeError::Field { number, reason: "no such enum value" })?;
+                let name = names.get(index).ok_or(DecodeError::Field {
+                    number,
+                    reason: "no such enum value",
+                })?;
                 Value::text(name)
             }
             ValueType::Any => Value::decode(reader)?,
@@ -150,9 +175,19 @@ impl EntityTable {
     ///
     /// # Panics
     /// When field numbers do not rise from 1, or a map's item field is not [`Kind::MultiValue`].
-    pub const fn new(number: u16, name: &'static str, key: &'static str, fields: &'static [FieldRow]) -> Self {
+    pub const fn new(
+        number: u16,
+        name: &'static str,
+        key: &'static str,
+        fields: &'static [FieldRow],
+    ) -> Self {
         check_rows(fields, false);
-        Self { number, name, key, fields }
+        Self {
+            number,
+            name,
+            key,
+            fields,
+        }
     }
 
     /// The field with this number.
@@ -170,8 +205,14 @@ impl EntityTable {
 /// The row with this number among rising rows; without gaps it is found at once.
 #[inline]
 pub(crate) fn find_row(rows: &'static [FieldRow], number: u16) -> Option<&'static FieldRow> {
-    let guess = rows.get(usize::from(number).wrapping_sub(1)).filter(|row| row.number == number);
-    guess.or_else(|| rows.binary_search_by_key(&number, |row| row.number).ok().and_then(|index| rows.get(index)))
+    let guess = rows
+        .get(usize::from(number).wrapping_sub(1))
+        .filter(|row| row.number == number);
+    guess.or_else(|| {
+        rows.binary_search_by_key(&number, |row| row.number)
+            .ok()
+            .and_then(|index| rows.get(index))
+    })
 }
 
 const fn check_rows(rows: &'static [FieldRow], inside_map: bool) {

@@ -24,10 +24,19 @@ pub fn stamp_to_text(stamp: Stamp) -> String {
 /// `None` for anything else, and for times before 1970.
 pub fn stamp_from_text(text: &str) -> Option<Stamp> {
     let time = parse_time(text)?;
-    let millis = u64::try_from(time.timestamp_millis()).ok().filter(|millis| *millis <= Stamp::MILLIS_MAX)?;
+    let millis = u64::try_from(time.timestamp_millis())
+        .ok()
+        .filter(|millis| *millis <= Stamp::MILLIS_MAX)?;
     let below = time.timestamp_subsec_nanos() % 1_000_000;
-    let counter = if fraction_digits(text) > 6 { below } else { below / 1000 };
-    Some(Stamp::new(millis, u16::try_from(counter).unwrap_or(u16::MAX)))
+    let counter = if fraction_digits(text) > 6 {
+        below
+    } else {
+        below / 1000
+    };
+    Some(Stamp::new(
+        millis,
+        u16::try_from(counter).unwrap_or(u16::MAX),
+    ))
 }
 
 fn parse_time(text: &str) -> Option<DateTime<Utc>> {
@@ -36,12 +45,18 @@ fn parse_time(text: &str) -> Option<DateTime<Utc>> {
     }
     let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
         .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"));
-    let naive = naive.ok().or_else(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0));
+    let naive = naive.ok().or_else(|| {
+        NaiveDate::parse_from_str(text, "%Y-%m-%d")
+            .ok()?
+            .and_hms_opt(0, 0, 0)
+    });
     naive.map(|naive| naive.and_utc())
 }
 
 fn fraction_digits(text: &str) -> usize {
-    let Some((_, fraction)) = text.split_once('.') else { return 0 };
+    let Some((_, fraction)) = text.split_once('.') else {
+        return 0;
+    };
     fraction.bytes().take_while(u8::is_ascii_digit).count()
 }
 
@@ -49,7 +64,11 @@ fn fraction_digits(text: &str) -> usize {
 pub fn vector_clock_to_json<R: Replica>(clock: &VectorClock<R>, owner: &R) -> Json {
     let mut clocks = Map::new();
     clocks.insert(owner.to_text(), json!(0));
-    clocks.extend(clock.iter().map(|(replica, count)| (replica.to_text(), json!(count))));
+    clocks.extend(
+        clock
+            .iter()
+            .map(|(replica, count)| (replica.to_text(), json!(count))),
+    );
     json!({ "device_id": owner.to_text(), "clocks": clocks })
 }
 
@@ -73,8 +92,19 @@ pub fn vector_clock_from_json<R: Replica>(json: &Json) -> Result<VectorClock<R>,
 
 /// A context as `{device: [[first, last], …]}`.
 pub(super) fn context_to_json<R: Replica>(context: &DotContext<R>) -> Json {
-    let runs = |runs: &[Run]| Json::Array(runs.iter().map(|run| json!([run.first, run.last])).collect());
-    Json::Object(context.runs().map(|(replica, of)| (replica.to_text(), runs(of))).collect())
+    let runs = |runs: &[Run]| {
+        Json::Array(
+            runs.iter()
+                .map(|run| json!([run.first, run.last]))
+                .collect(),
+        )
+    };
+    Json::Object(
+        context
+            .runs()
+            .map(|(replica, of)| (replica.to_text(), runs(of)))
+            .collect(),
+    )
 }
 
 /// The inverse of [`context_to_json`]; runs may come in any order and overlap.
@@ -86,7 +116,10 @@ pub(super) fn context_from_json<R: Replica>(json: &Json) -> Result<DotContext<R>
             let [first, last] = super::array(run, name)?.as_slice() else {
                 return Err(JsonError::at(name, "pairs of first and last"));
             };
-            let run = Run { first: whole(first, name)?, last: whole(last, name)? };
+            let run = Run {
+                first: whole(first, name)?,
+                last: whole(last, name)?,
+            };
             if run.first == 0 || run.first > run.last {
                 return Err(JsonError::at(name, "pairs of first and last, from 1"));
             }

@@ -38,7 +38,9 @@ pub fn value_from_json(json: &Json, of: &ValueType) -> Result<Value, JsonError> 
         Json::Number(number) => match (number.as_i64(), of) {
             (Some(number), ValueType::Real) => real(number as f64)?,
             (Some(number), _) => Value::Int(number),
-            (None, ValueType::Int { .. }) => return Err(JsonError::at("", "a whole number of 64 bits")),
+            (None, ValueType::Int { .. }) => {
+                return Err(JsonError::at("", "a whole number of 64 bits"));
+            }
             (None, _) => real(number.as_f64().unwrap_or(f64::NAN))?,
         },
         Json::String(text) => Value::text(text),
@@ -57,16 +59,26 @@ pub fn value_from_json(json: &Json, of: &ValueType) -> Result<Value, JsonError> 
 }
 
 fn real(number: f64) -> Result<Value, JsonError> {
-    Real::new(number).map(Value::Real).ok_or_else(|| JsonError::at("", "a number"))
+    Real::new(number)
+        .map(Value::Real)
+        .ok_or_else(|| JsonError::at("", "a number"))
 }
 
 fn from_hex(hex: &str) -> Result<Vec<u8>, JsonError> {
     let refuse = || JsonError::at("$bytes", "lower-case hexadecimal");
-    if hex.len() % 2 != 0 || !hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+    if !hex.len().is_multiple_of(2)
+        || !hex
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    {
         return Err(refuse());
     }
     let digit = |byte: &u8| u8::try_from(char::from(*byte).to_digit(16).unwrap_or(0)).unwrap_or(0);
-    Ok(hex.as_bytes().chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, half| (byte << 4) | digit(half))).collect())
+    Ok(hex
+        .as_bytes()
+        .chunks_exact(2)
+        .map(|pair| pair.iter().fold(0, |byte, half| (byte << 4) | digit(half)))
+        .collect())
 }
 
 /// A set's element as a member name: text as it is, everything else as JSON text.
@@ -84,5 +96,9 @@ pub(super) fn element_from_text(text: &str, of: &ValueType) -> Result<Value, Jso
         _ => serde_json::from_str(text).map_err(|_| JsonError::at("", "a scalar as JSON text"))?,
     };
     let value = value_from_json(&json, of)?;
-    if value.is_null() { Err(JsonError::at("", "an element other than null")) } else { Ok(value) }
+    if value.is_null() {
+        Err(JsonError::at("", "an element other than null"))
+    } else {
+        Ok(value)
+    }
 }

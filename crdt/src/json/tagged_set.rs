@@ -26,7 +26,10 @@ pub struct TaggedSet<R: Ord> {
 
 impl<R: Ord> Default for TaggedSet<R> {
     fn default() -> Self {
-        Self { added: BTreeSet::new(), removed: BTreeSet::new() }
+        Self {
+            added: BTreeSet::new(),
+            removed: BTreeSet::new(),
+        }
     }
 }
 
@@ -54,19 +57,27 @@ impl<R: Replica> TaggedSet<R> {
         let map = object(json, "")?;
         let mut set = Self::default();
         for (name, tags) in object(member(map, "elements")?, "elements")? {
-            let element = scalar::element_from_text(name, of).map_err(|error| error.inside("elements"))?;
+            let element =
+                scalar::element_from_text(name, of).map_err(|error| error.inside("elements"))?;
             for pair in array(tags, name)? {
                 let [tag, device] = array(pair, name)?.as_slice() else {
                     return Err(JsonError::at(name, "pairs of tag and device"));
                 };
-                set.added.insert((element.clone(), tag_of(tag, name)?, super::replica(device, name)?));
+                set.added.insert((
+                    element.clone(),
+                    tag_of(tag, name)?,
+                    super::replica(device, name)?,
+                ));
             }
         }
-        let Some(tombstones) = map.get("tombstones") else { return Ok(set) };
+        let Some(tombstones) = map.get("tombstones") else {
+            return Ok(set);
+        };
         for tombstone in array(tombstones, "tombstones")? {
             let tombstone = object(tombstone, "tombstones")?;
             let element = text(member(tombstone, "element")?, "element")?;
-            let element = scalar::element_from_text(element, of).map_err(|error| error.inside("tombstones"))?;
+            let element = scalar::element_from_text(element, of)
+                .map_err(|error| error.inside("tombstones"))?;
             let tag = tag_of(member(tombstone, "unique_id")?, "unique_id")?;
             let device = super::replica(member(tombstone, "device_id")?, "device_id")?;
             set.removed.insert((element, tag, device));
@@ -77,7 +88,11 @@ impl<R: Replica> TaggedSet<R> {
 
 fn tag_of(json: &Json, path: &str) -> Result<String, JsonError> {
     let tag = text(json, path)?;
-    if (1..=TAG_BYTES_MAX).contains(&tag.len()) { Ok(tag.to_owned()) } else { Err(JsonError::at(path, "a tag")) }
+    if (1..=TAG_BYTES_MAX).contains(&tag.len()) {
+        Ok(tag.to_owned())
+    } else {
+        Err(JsonError::at(path, "a tag"))
+    }
 }
 
 impl<R: Replica> Lattice for TaggedSet<R> {
@@ -91,8 +106,14 @@ impl<R: Replica> Lattice for TaggedSet<R> {
     }
 
     fn decompose(&self) -> Box<dyn Iterator<Item = Self> + '_> {
-        let added = self.added.iter().map(|tag| Self { added: BTreeSet::from([tag.clone()]), ..Self::default() });
-        let removed = self.removed.iter().map(|tag| Self { removed: BTreeSet::from([tag.clone()]), ..Self::default() });
+        let added = self.added.iter().map(|tag| Self {
+            added: BTreeSet::from([tag.clone()]),
+            ..Self::default()
+        });
+        let removed = self.removed.iter().map(|tag| Self {
+            removed: BTreeSet::from([tag.clone()]),
+            ..Self::default()
+        });
         Box::new(added.chain(removed))
     }
 }

@@ -30,8 +30,13 @@ fn random_state(table: &EntityTable, seed: u64) -> EntityState<DeviceName> {
         let change = random_change(&mut random, row, 0);
         let device = name(["tablet-a", "Büro"][index]);
         let dot: Dot<DeviceName> = replicas[index].context().next_dot(&device);
-        let stamp = Stamp::new(1_790_000_000_000 + step, u16::try_from(random.below(3)).expect("small"));
-        replicas[index].apply(table, row.number, dot, stamp, &change).expect("the change fits");
+        let stamp = Stamp::new(
+            1_790_000_000_000 + step,
+            u16::try_from(random.below(3)).expect("small"),
+        );
+        replicas[index]
+            .apply(table, row.number, dot, stamp, &change)
+            .expect("the change fits");
     }
     let [left, right] = replicas;
     left.joined(&right)
@@ -72,7 +77,11 @@ proptest! {
 
 #[track_caller]
 fn check_time(text: &str, millis: u64, counter: u16) {
-    assert_eq!(stamp_from_text(text), Some(Stamp::new(millis, counter)), "{text}");
+    assert_eq!(
+        stamp_from_text(text),
+        Some(Stamp::new(millis, counter)),
+        "{text}"
+    );
 }
 
 #[test]
@@ -82,7 +91,13 @@ fn times_of_other_clients_are_read() {
     check_time("2025-11-23T11:30:45.123+01:00", 1_763_893_845_123, 0);
     check_time("2025-11-23", 1_763_856_000_000, 0);
     check_time("2025-11-23T10:30:45.123065535Z", 1_763_893_845_123, 65_535);
-    for wrong in ["", "yesterday", "1969-12-31T23:59:59Z", "2025-13-01", "99999999-01-01T00:00:00Z"] {
+    for wrong in [
+        "",
+        "yesterday",
+        "1969-12-31T23:59:59Z",
+        "2025-13-01",
+        "99999999-01-01T00:00:00Z",
+    ] {
         assert_eq!(stamp_from_text(wrong), None, "{wrong}");
     }
 }
@@ -91,7 +106,10 @@ fn times_of_other_clients_are_read() {
 fn vector_clocks_are_read_nested_and_flat() {
     let nested = json!({ "device_id": "a", "clocks": { "a": 0, "b": 3 } });
     let clock = vector_clock_from_json::<DeviceName>(&nested).expect("nested");
-    assert_eq!(clock, vector_clock_from_json(&json!({ "b": 3 })).expect("flat"));
+    assert_eq!(
+        clock,
+        vector_clock_from_json(&json!({ "b": 3 })).expect("flat")
+    );
     assert_eq!(vector_clock_to_json(&clock, &name("a")), nested);
     assert!(vector_clock_from_json::<DeviceName>(&json!({ "b": -1 })).is_err());
     assert!(vector_clock_from_json::<DeviceName>(&json!({ "b": 1.5 })).is_err());
@@ -99,13 +117,20 @@ fn vector_clocks_are_read_nested_and_flat() {
 
 #[test]
 fn the_guides_register_and_the_contracts_are_the_same() {
-    let guide = json!({ "value": "Hagen", "timestamp": "2025-11-23T10:30:45Z", "node_id": "tab-1" });
+    let guide =
+        json!({ "value": "Hagen", "timestamp": "2025-11-23T10:30:45Z", "node_id": "tab-1" });
     let contract = json!({ "device_id": "x", "clock": {}, "value":
         { "value": "Hagen", "timestamp": "2025-11-23T10:30:45", "device_id": "tab-1" } });
     let register = lww_from_json::<DeviceName>(&guide, &TEXT).expect("the guide's");
-    assert_eq!(register, lww_from_json(&contract, &TEXT).expect("the contract's"));
+    assert_eq!(
+        register,
+        lww_from_json(&contract, &TEXT).expect("the contract's")
+    );
     assert_eq!(register.value(), &Value::from("Hagen"));
-    assert_eq!(lww_from_json::<DeviceName>(&lww_to_json(&register, &name("s")), &TEXT), Ok(register));
+    assert_eq!(
+        lww_from_json::<DeviceName>(&lww_to_json(&register, &name("s")), &TEXT),
+        Ok(register)
+    );
 }
 
 #[test]
@@ -122,7 +147,8 @@ fn a_state_without_a_context_is_read_as_parts() {
     let entity = entity_from_json::<DeviceName>(&WORK_ORDER, &order).expect("the contract's form");
     assert_eq!(entity.clock.get(&name("tab-1")), 4);
     assert_eq!(entity.state, EntityState::default());
-    let [(1, FieldJson::Register(status)), (5, FieldJson::Set(tasks))] = entity.legacy.as_slice() else {
+    let [(1, FieldJson::Register(status)), (5, FieldJson::Set(tasks))] = entity.legacy.as_slice()
+    else {
         panic!("two fields: {:?}", entity.legacy)
     };
     assert_eq!(status.value(), &Value::from("in_progress"));
@@ -135,7 +161,10 @@ fn a_mileage_that_an_older_client_writes_as_a_register_is_a_reading() {
     let vehicle = json!({ "device_id": "t", "asset_id": "185123", "current_mileage":
         { "device_id": "t", "clock": {}, "value": { "value": 120500, "timestamp": "2025-01-01", "device_id": "t" } } });
     let entity = entity_from_json::<DeviceName>(&VEHICLE, &vehicle).expect("the contract's form");
-    assert_eq!(entity.legacy, [(2, FieldJson::Max(crate::MaxRegister::of(0, 120_500)))]);
+    assert_eq!(
+        entity.legacy,
+        [(2, FieldJson::Max(crate::MaxRegister::of(0, 120_500)))]
+    );
 }
 
 #[test]
@@ -145,7 +174,10 @@ fn counters_keep_the_contracts_shape() {
         "decrements": { "device_id": "t", "clock": {}, "counters": { "t": 4 } } });
     let counter = pn_counter_from_json::<DeviceName>(&json).expect("the contract's form");
     assert_eq!(counter.value(), 6);
-    assert_eq!(pn_counter_from_json(&pn_counter_to_json(&counter, &name("t"))), Ok(counter));
+    assert_eq!(
+        pn_counter_from_json(&pn_counter_to_json(&counter, &name("t"))),
+        Ok(counter)
+    );
     let negative = json!({ "counters": { "t": -4 } });
     let error = grow_counter_from_json::<DeviceName>(&negative).expect_err("negative");
     assert_eq!(error.to_string(), "t: expected a sum that is not negative");
@@ -155,8 +187,12 @@ fn counters_keep_the_contracts_shape() {
 fn errors_name_the_member() {
     let wrong = json!({ "device_id": "t", "stock_move_id": "1", "move_type": { "value":
         { "value": ["a"], "timestamp": "2025-01-01", "device_id": "t" } } });
-    let error = entity_from_json::<DeviceName>(&STOCK_MOVE, &wrong).expect_err("an array is no scalar");
-    assert_eq!(error.to_string(), "move_type.value.value: expected a scalar");
+    let error =
+        entity_from_json::<DeviceName>(&STOCK_MOVE, &wrong).expect_err("an array is no scalar");
+    assert_eq!(
+        error.to_string(),
+        "move_type.value.value: expected a scalar"
+    );
 }
 
 #[test]

@@ -48,7 +48,13 @@ fn device(replica: u32) -> DeviceId {
 }
 
 fn value(random: &mut Random) -> Value {
-    [Value::Null, Value::from(1), Value::from("a"), Value::from(true)][random.index(4)].clone()
+    [
+        Value::Null,
+        Value::from(1),
+        Value::from("a"),
+        Value::from(true),
+    ][random.index(4)]
+    .clone()
 }
 
 fn stamp(random: &mut Random) -> Stamp {
@@ -88,7 +94,11 @@ impl Model for LwwRegister<DeviceId> {
 impl Model for MaxRegister {
     fn mutate(&mut self, _: u32, random: &mut Random) -> Self {
         let reading = i64::try_from(random.below(50)).unwrap_or(0);
-        if random.chance(20) { self.correct(reading) } else { self.raise(reading) }
+        if random.chance(20) {
+            self.correct(reading)
+        } else {
+            self.raise(reading)
+        }
     }
     wired!();
 }
@@ -110,7 +120,10 @@ impl Model for GrowCounter<DeviceId> {
 
 impl Model for PnCounter<DeviceId> {
     fn mutate(&mut self, replica: u32, random: &mut Random) -> Self {
-        self.add(device(replica), i64::try_from(random.below(9)).unwrap_or(0) - 4)
+        self.add(
+            device(replica),
+            i64::try_from(random.below(9)).unwrap_or(0) - 4,
+        )
     }
     wired!();
 }
@@ -129,7 +142,11 @@ impl Model for OrSet<DeviceId> {
 
 impl Model for EnableWinsFlag<DeviceId> {
     fn mutate(&mut self, replica: u32, random: &mut Random) -> Self {
-        if random.chance(60) { self.enable(&device(replica)) } else { self.disable() }
+        if random.chance(60) {
+            self.enable(&device(replica))
+        } else {
+            self.disable()
+        }
     }
     wired!();
 }
@@ -143,10 +160,16 @@ impl Model for OrMap<Items> {
             return self.remove(&key);
         }
         let field = u16::try_from(random.below(2)).unwrap_or(0);
-        let write = StampedValue { stamp: stamp(random), value: value(random) };
+        let write = StampedValue {
+            stamp: stamp(random),
+            value: value(random),
+        };
         self.update(&device(replica), key, |dot, held| {
             let replaced = held.get(&field).cloned().unwrap_or_default();
-            (DotMap::of(field, DotFun::of(dot, write)), DotMap::of(field, replaced))
+            (
+                DotMap::of(field, DotFun::of(dot, write)),
+                DotMap::of(field, replaced),
+            )
         })
     }
     wired!();
@@ -161,7 +184,8 @@ impl Model for TaggedSet<DeviceId> {
             let gone = serde_json::json!({ "element": "a", "unique_id": tag, "device_id": (replica + 1).to_string() });
             serde_json::json!({ "elements": {}, "tombstones": [gone] })
         };
-        let delta = Self::from_json(&json, &crate::ValueType::Text { bytes_max: 9 }).expect("a set");
+        let delta =
+            Self::from_json(&json, &crate::ValueType::Text { bytes_max: 9 }).expect("a set");
         self.join(&delta);
         delta
     }
@@ -173,7 +197,8 @@ impl Model for EntityState<DeviceId> {
         let row = random.pick(table.fields);
         let change = random_change(random, row, 0);
         let dot = self.context().next_dot(&device(replica));
-        self.apply(table, row.number, dot, stamp(random), &change).expect("the change fits")
+        self.apply(table, row.number, dot, stamp(random), &change)
+            .expect("the change fits")
     }
 
     fn bytes(&self) -> Option<Vec<u8>> {
@@ -205,28 +230,55 @@ fn history<M: Model>(seed: u64, steps: u64) -> History<M> {
             let before = last[replica].clone();
             let number = u32::try_from(replica).expect("three replicas");
             let delta = last[replica].mutate(number, &mut random);
-            assert_eq!(before.clone().joined(&delta), last[replica], "P5: m(s) = s joined with the delta");
-            assert!(before.is_included_in(&last[replica]), "P4: mutators inflate");
+            assert_eq!(
+                before.clone().joined(&delta),
+                last[replica],
+                "P5: m(s) = s joined with the delta"
+            );
+            assert!(
+                before.is_included_in(&last[replica]),
+                "P4: mutators inflate"
+            );
             deltas.push(delta);
         }
         states.push(last[replica].clone());
     }
-    History { states, deltas, last }
+    History {
+        states,
+        deltas,
+        last,
+    }
 }
 
 fn check_laws<M: Model>(seed: u64) {
-    let History { states, deltas, last } = history::<M>(seed, 14);
+    let History {
+        states,
+        deltas,
+        last,
+    } = history::<M>(seed, 14);
     let mut random = Random::new(seed ^ 1);
     let all: Vec<_> = states.iter().chain(&deltas).collect();
     for _ in 0..8 {
-        let (a, b, c) = (all[random.index(all.len())], all[random.index(all.len())], all[random.index(all.len())]);
+        let (a, b, c) = (
+            all[random.index(all.len())],
+            all[random.index(all.len())],
+            all[random.index(all.len())],
+        );
         let ab = a.clone().joined(b);
         assert_eq!(ab, b.clone().joined(a), "P1: commutative");
-        assert_eq!(ab.clone().joined(c), a.clone().joined(&b.clone().joined(c)), "P2: associative");
+        assert_eq!(
+            ab.clone().joined(c),
+            a.clone().joined(&b.clone().joined(c)),
+            "P2: associative"
+        );
         assert_eq!(a.clone().joined(a), *a, "P3: idempotent");
         assert_eq!(a.clone().joined(&M::default()), *a, "P6: bottom is neutral");
         assert_eq!(a.is_included_in(b), ab == *b, "the order is the join's");
-        assert_eq!(a.clone().joined(&b.difference(a)), ab, "the difference is enough");
+        assert_eq!(
+            a.clone().joined(&b.difference(a)),
+            ab,
+            "the difference is enough"
+        );
         check_parts(a);
         check_bytes(a);
     }
@@ -237,28 +289,51 @@ fn check_laws<M: Model>(seed: u64) {
 fn check_parts<M: Model>(state: &M) {
     let parts: Vec<M> = state.decompose().collect();
     let join_but = |left_out: usize| {
-        let kept = parts.iter().enumerate().filter(|(index, _)| *index != left_out);
+        let kept = parts
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| *index != left_out);
         kept.fold(M::default(), |joined, (_, part)| joined.joined(part))
     };
-    assert_eq!(join_but(usize::MAX), *state, "P7: the parts restore the state");
+    assert_eq!(
+        join_but(usize::MAX),
+        *state,
+        "P7: the parts restore the state"
+    );
     for left_out in 0..parts.len() {
-        assert_ne!(join_but(left_out), *state, "P7: part {left_out} is redundant");
+        assert_ne!(
+            join_but(left_out),
+            *state,
+            "P7: part {left_out} is redundant"
+        );
     }
 }
 
 /// P36 and the truncations: bytes come back as the state, and nothing shorter is accepted.
 fn check_bytes<M: Model>(state: &M) {
     let Some(bytes) = state.bytes() else { return };
-    assert_eq!(M::from(&bytes).as_ref(), Some(state), "P36: decode(encode(x)) = x");
+    assert_eq!(
+        M::from(&bytes).as_ref(),
+        Some(state),
+        "P36: decode(encode(x)) = x"
+    );
     for length in 0..bytes.len() {
-        assert!(M::from(&bytes[..length]).is_none(), "a truncation at {length} of {} is accepted", bytes.len());
+        assert!(
+            M::from(&bytes[..length]).is_none(),
+            "a truncation at {length} of {} is accepted",
+            bytes.len()
+        );
     }
 }
 
 /// Deltas in any order, some twice, give what all replicas would have agreed on; so do states after losing any of them.
 fn check_delivery<M: Model>(deltas: &[M], last: &[M], random: &mut Random) {
-    let agreed = last.iter().fold(M::default(), |joined, state| joined.joined(state));
-    let mut order: Vec<usize> = (0..deltas.len()).chain((0..deltas.len()).filter(|index| index % 3 == 0)).collect();
+    let agreed = last
+        .iter()
+        .fold(M::default(), |joined, state| joined.joined(state));
+    let mut order: Vec<usize> = (0..deltas.len())
+        .chain((0..deltas.len()).filter(|index| index % 3 == 0))
+        .collect();
     for index in (1..order.len()).rev() {
         order.swap(index, random.index(index + 1));
     }
@@ -274,7 +349,10 @@ fn check_delivery<M: Model>(deltas: &[M], last: &[M], random: &mut Random) {
     for state in last {
         lossy.join(state);
     }
-    assert_eq!(lossy, agreed, "lost deltas are made good by any later state");
+    assert_eq!(
+        lossy, agreed,
+        "lost deltas are made good by any later state"
+    );
 }
 
 macro_rules! laws {
@@ -334,7 +412,11 @@ proptest! {
 
 fn check_one_form<T: Wire>(bytes: &[u8]) {
     if let Ok(value) = from_bytes::<T>(bytes) {
-        assert_eq!(to_bytes(&value), bytes, "P37: a second spelling was accepted");
+        assert_eq!(
+            to_bytes(&value),
+            bytes,
+            "P37: a second spelling was accepted"
+        );
     }
 }
 
@@ -346,10 +428,16 @@ fn an_addition_wins_over_a_concurrent_removal_only() {
     mine.add(&left, Value::from("x"));
     let mut theirs = mine.clone();
     theirs.remove(&Value::from("x"));
-    assert!(!mine.clone().joined(&theirs).contains(&Value::from("x")), "a removal that saw the addition removes it");
+    assert!(
+        !mine.clone().joined(&theirs).contains(&Value::from("x")),
+        "a removal that saw the addition removes it"
+    );
     mine.add(&left, Value::from("x"));
     theirs.add(&right, Value::from("y"));
-    assert!(mine.joined(&theirs).contains(&Value::from("x")), "an addition the removal had not seen stays");
+    assert!(
+        mine.joined(&theirs).contains(&Value::from("x")),
+        "an addition the removal had not seen stays"
+    );
     assert_eq!(left.to_text(), "1");
 }
 
@@ -368,5 +456,8 @@ fn a_set_does_not_grow_with_its_history() {
             bytes.push(to_bytes(&set).len());
         }
     }
-    assert!(bytes[1] <= bytes[0] + 21, "only the numbers themselves became longer: {bytes:?}");
+    assert!(
+        bytes[1] <= bytes[0] + 21,
+        "only the numbers themselves became longer: {bytes:?}"
+    );
 }

@@ -32,7 +32,13 @@ impl<R: Replica> Default for LwwRegister<R> {
 impl<R: Replica> LwwRegister<R> {
     /// A register that was written once.
     pub fn of(stamp: Stamp, replica: R, value: Value) -> Self {
-        Self { write: Some(LwwWrite { stamp, replica, value }) }
+        Self {
+            write: Some(LwwWrite {
+                stamp,
+                replica,
+                value,
+            }),
+        }
     }
 
     /// The winning write.
@@ -42,7 +48,9 @@ impl<R: Replica> LwwRegister<R> {
 
     /// The winning value; null when nobody wrote.
     pub fn value(&self) -> &Value {
-        self.write.as_ref().map_or(&Value::Null, |write| &write.value)
+        self.write
+            .as_ref()
+            .map_or(&Value::Null, |write| &write.value)
     }
 
     /// Writes `value` and returns the delta. A stamp that is not later than the winner's has no effect: use a clock
@@ -66,7 +74,9 @@ impl<R: Replica> Lattice for LwwRegister<R> {
     }
 
     fn decompose(&self) -> Box<dyn Iterator<Item = Self> + '_> {
-        Box::new(self.write.iter().map(|write| Self { write: Some(write.clone()) }))
+        Box::new(self.write.iter().map(|write| Self {
+            write: Some(write.clone()),
+        }))
     }
 }
 
@@ -87,8 +97,15 @@ impl<R: Replica> Wire for LwwRegister<R> {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         match reader.byte()? {
             0 => Ok(Self::default()),
-            1 => Ok(Self::of(Stamp::decode(reader)?, R::decode(reader)?, Value::decode(reader)?)),
-            tag => Err(DecodeError::UnknownTag { what: "register", found: tag.into() }),
+            1 => Ok(Self::of(
+                Stamp::decode(reader)?,
+                R::decode(reader)?,
+                Value::decode(reader)?,
+            )),
+            tag => Err(DecodeError::UnknownTag {
+                what: "register",
+                found: tag.into(),
+            }),
         }
     }
 }

@@ -15,7 +15,9 @@ pub struct MaxRegister {
 impl MaxRegister {
     /// A register with this reading.
     pub const fn of(epoch: u32, value: i64) -> Self {
-        Self { reading: Some((epoch, value)) }
+        Self {
+            reading: Some((epoch, value)),
+        }
     }
 
     /// The greatest value of the latest epoch.
@@ -54,7 +56,9 @@ impl Lattice for MaxRegister {
     }
 
     fn decompose(&self) -> Box<dyn Iterator<Item = Self> + '_> {
-        Box::new(self.reading.iter().map(|reading| Self { reading: Some(*reading) }))
+        Box::new(self.reading.iter().map(|reading| Self {
+            reading: Some(*reading),
+        }))
     }
 }
 
@@ -74,7 +78,8 @@ impl Wire for MaxRegister {
         match reader.varint()?.checked_sub(1) {
             None => Ok(Self::default()),
             Some(epoch) => {
-                let epoch = u32::try_from(epoch).map_err(|_| DecodeError::OutOfRange { what: "epoch" })?;
+                let epoch =
+                    u32::try_from(epoch).map_err(|_| DecodeError::OutOfRange { what: "epoch" })?;
                 Ok(Self::of(epoch, reader.signed()?))
             }
         }

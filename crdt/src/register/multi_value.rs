@@ -23,15 +23,26 @@ impl Wire for StampedValue {
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { stamp: Stamp::decode(reader)?, value: Value::decode(reader)? })
+        Ok(Self {
+            stamp: Stamp::decode(reader)?,
+            value: Value::decode(reader)?,
+        })
     }
 }
 
 /// The winner among concurrent writes: later stamp, then greater replica, then greater value.
-pub(crate) fn winner_of<R: Replica>(writes: &DotFun<R, StampedValue>) -> Option<(&Dot<R>, &StampedValue)> {
-    writes.iter().max_by(|(left_dot, left), (right_dot, right)| {
-        (left.stamp, &left_dot.replica, &left.value).cmp(&(right.stamp, &right_dot.replica, &right.value))
-    })
+pub(crate) fn winner_of<R: Replica>(
+    writes: &DotFun<R, StampedValue>,
+) -> Option<(&Dot<R>, &StampedValue)> {
+    writes
+        .iter()
+        .max_by(|(left_dot, left), (right_dot, right)| {
+            (left.stamp, &left_dot.replica, &left.value).cmp(&(
+                right.stamp,
+                &right_dot.replica,
+                &right.value,
+            ))
+        })
 }
 
 /// A register whose concurrent writes all stay until a write that saw them replaces them.
@@ -42,7 +53,9 @@ pub struct MultiValueRegister<R: Replica> {
 
 impl<R: Replica> Default for MultiValueRegister<R> {
     fn default() -> Self {
-        Self { state: Causal::default() }
+        Self {
+            state: Causal::default(),
+        }
     }
 }
 
@@ -71,7 +84,9 @@ impl<R: Replica> MultiValueRegister<R> {
     pub fn set(&mut self, replica: &R, stamp: Stamp, value: Value) -> Self {
         let dot = self.state.context.next_dot(replica);
         let written = DotFun::of(dot.clone(), StampedValue { stamp, value });
-        let delta = Self { state: Causal::write(dot, written, &self.state.store) };
+        let delta = Self {
+            state: Causal::write(dot, written, &self.state.store),
+        };
         self.join(&delta);
         delta
     }

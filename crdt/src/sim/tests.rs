@@ -22,10 +22,13 @@ fn run(seed: u64, steps: u64) -> Result<usize, Failure> {
 /// How many seeds a plain test run tries; `CRDT_SIM_SEEDS` asks for another number, `CRDT_SIM_FIRST` for another start.
 fn seeds() -> std::ops::Range<u64> {
     let number = |name: &str, otherwise: u64| {
-        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+        std::env::var(name)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(otherwise)
     };
     let first = number("CRDT_SIM_FIRST", 0);
-    first..first + number("CRDT_SIM_SEEDS", 3000)
+    first..first + number("CRDT_SIM_SEEDS", 10_000)
 }
 
 #[test]
@@ -44,7 +47,8 @@ fn every_device_ends_with_the_servers_state() {
 #[track_caller]
 fn check_noticed(rule: Rule) {
     for seed in 0..10_000 {
-        let outcome = std::panic::catch_unwind(|| with_broken(Some(rule), || run(seed, 60 + seed % 90)));
+        let outcome =
+            std::panic::catch_unwind(|| with_broken(Some(rule), || run(seed, 60 + seed % 90)));
         crate::rule::with_broken(None, || ());
         match outcome {
             Ok(Ok(_)) => {}

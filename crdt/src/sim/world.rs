@@ -1,6 +1,7 @@
 //! The world of one run: what can happen, and what everyone really knows.
 
 use super::check::Truth;
+use super::host::LogHost;
 use super::{Random, random_change};
 use crate::clock::LogPosition;
 use crate::collapsed::Handle;
@@ -8,8 +9,8 @@ use crate::entity::EntityTable;
 use crate::replica::DeviceId;
 use crate::rule::{Rule, holds};
 use crate::sync::{
-    Chain, Cursor, Depot, EntityRef, Frame, Host, Judge, Judgement, Operation, Page, PullRequest, PushAnswer,
-    PushError, PushRequest, Record, RecordBody, Rejection, Request, Tablet, Verdict,
+    Cursor, Depot, EntityRef, Frame, Page, PullRequest, PushAnswer, PushError, PushRequest, Record,
+    Tablet, Verdict,
 };
 use crate::wire::{from_bytes, to_bytes};
 use std::collections::BTreeMap;
@@ -43,10 +44,27 @@ pub(super) struct Device {
 /// A message on its way. Answers go to the life of the tablet that asked.
 #[derive(Clone)]
 enum Message {
-    Push { device: DeviceId, life: u32, bytes: Vec<u8>, served: LogPosition },
-    Answer { device: DeviceId, life: u32, answer: Result<Vec<u8>, PushError> },
-    Pull { device: DeviceId, life: u32, cursor: Cursor, entities_max: usize },
-    Page { life: u32, bytes: Vec<u8> },
+    Push {
+        device: DeviceId,
+        life: u32,
+        bytes: Vec<u8>,
+        served: LogPosition,
+    },
+    Answer {
+        device: DeviceId,
+        life: u32,
+        answer: Result<Vec<u8>, PushError>,
+    },
+    Pull {
+        device: DeviceId,
+        life: u32,
+        cursor: Cursor,
+        entities_max: usize,
+    },
+    Page {
+        life: u32,
+        bytes: Vec<u8>,
+    },
 }
 
 /// Everything there is.
@@ -58,43 +76,6 @@ pub(super) struct World {
     network: Vec<(usize, Message)>,
     pub(super) now_ms: u64,
     pub(super) truth: Truth,
-}
-
-/// The log's facts and a simple domain, for admission.
-struct LogHost<'a>(&'a [Record]);
-
-impl Judge for LogHost<'_> {
-    /// Odd devices outrank even ones over priorities; nobody sets a work order to "cancelled"; zero parts need a person.
-    fn judge(&self, request: &Request<'_>) -> Judgement {
-        use crate::entity::Change;
-        match request.change {
-            Change::Set(value) if *value == crate::Value::text("cancelled") => {
-                Judgement::Reject(Rejection::IllegalTransition)
-            }
-            Change::Add(0) => Judgement::Hold(crate::sync::Hold::Implausible),
-            _ if request.row.name == "priority" => {
-                Judgement::Allow { rank: u8::try_from(request.device.get() % 2).unwrap_or(0) }
-            }
-            _ => Judgement::Allow { rank: 0 },
-        }
-    }
-
-    fn judge_creation(&self, _: DeviceId, operation: &Operation, _: &'static EntityTable) -> Judgement {
-        if operation.user % 7 == 3 { Judgement::Reject(Rejection::NotAuthorised) } else { Judgement::Allow { rank: 0 } }
-    }
-}
-
-impl Host for LogHost<'_> {
-    fn time_of(&self, position: LogPosition) -> u64 {
-        usize::try_from(position.get()).ok().and_then(|index| self.0.get(index - 1)).map_or(0, |record| record.time_ms)
-    }
-
-    fn chain_at(&self, of: DeviceId, seq: u64) -> Option<Chain> {
-        self.0.iter().find_map(|record| match &record.body {
-            RecordBody::Operation { device, operation, chain, .. } if *device == of && operation.seq == seq => Some(*chain),
-            _ => None,
-        })
-    }
 }
 
 impl World {
@@ -111,7 +92,9 @@ impl World {
         };
         for number in 0..2 + world.random.below(3) {
             let table = TABLES[world.random.index(TABLES.len())].number;
-            let record = world.depot.create(table, format!("E{number}").as_bytes(), world.now_ms);
+            let record = world
+                .depot
+                .create(table, format!("E{number}").as_bytes(), world.now_ms);
             world.append(record.ok());
         }
         for _ in 0..2 + world.random.below(3) {
@@ -142,7 +125,10 @@ impl World {
     }
 
     fn register(&mut self) -> DeviceId {
-        let (device, record) = self.depot.register(self.now_ms).expect("registration touches no entity");
+        let (device, record) = self
+            .depot
+            .register(self.now_ms)
+            .expect("registration touches no entity");
         self.append(Some(record));
         device
     }
@@ -151,7 +137,8 @@ impl World {
         for record in records {
             self.log.push(record);
             let position = LogPosition::new(self.log.len() as u64);
-            self.truth.note(position, self.log.last().expect("just pushed"), &self.depot);
+            self.truth
+                .note(position, self.log.last().expect("just pushed"), &self.depot);
         }
     }
 
@@ -170,7 +157,13 @@ impl World {
             90..92 => self.expire(device)?,
             92..94 => self.server_write()?,
             94 => self.delete()?,
-            95 => self.devices[device].skew_ms += if self.random.chance(50) { 7_200_000 } else { -7_200_000 },
+            95 => {
+                self.devices[device].skew_ms += if self.random.chance(50) {
+                    7_200_000
+                } else {
+                    -7_200_000
+                }
+            }
             96 => self.devices[device].online = !self.devices[device].online,
             97 => self.copy_store(device),
             98 => self.devices[device].backup = self.devices[device].disk.clone(),
@@ -186,19 +179,31 @@ impl World {
         if self.random.chance(4) {
             let id = format!("N{}", self.random.below(4));
             let table = TABLES[self.random.index(TABLES.len())].number;
-            device.tablet.create(table, id.as_bytes(), identity, now_ms).map_err(|error| error.to_string())?;
+            device
+                .tablet
+                .create(table, id.as_bytes(), identity, now_ms)
+                .map_err(|error| error.to_string())?;
             self.truth.made(identity, self.now_ms);
         } else {
-            let Some((entity, table)) = pick_entity(&mut self.random, &device.tablet) else { return Ok(()) };
+            let Some((entity, table)) = pick_entity(&mut self.random, &device.tablet) else {
+                return Ok(());
+            };
             // A few fields of few entities get most of the writes, so that writers meet.
-            let few = if self.random.chance(50) { 2 } else { table.fields.len() };
+            let few = if self.random.chance(50) {
+                2
+            } else {
+                table.fields.len()
+            };
             let row = &table.fields[self.random.index(few)];
             let epoch = device.tablet.epoch(entity, row.number);
             let change = random_change(&mut self.random, row, epoch);
             if let EntityRef::Known(handle) = entity {
                 self.truth.check_claim(device, handle, &self.log)?;
             }
-            device.tablet.change(entity, row.number, change, identity, now_ms).map_err(|error| error.to_string())?;
+            device
+                .tablet
+                .change(entity, row.number, change, identity, now_ms)
+                .map_err(|error| error.to_string())?;
             self.truth.made(identity, self.now_ms);
         }
         if self.random.chance(3) {
@@ -216,7 +221,11 @@ impl World {
         let size = 1 + self.random.index(6);
         let first = device.tablet.frame(1, size);
         // Half of the time the rest follows at once, in a frame of its own that may arrive first.
-        let second = if self.random.chance(50) { device.tablet.frame_after(1, size, size) } else { None };
+        let second = if self.random.chance(50) {
+            device.tablet.frame_after(1, size, size)
+        } else {
+            None
+        };
         let frames = first.into_iter().chain(second);
         let messages: Vec<_> = frames.map(|frame| push_message(device, &frame)).collect();
         for message in messages {
@@ -256,8 +265,17 @@ impl World {
     fn arrive(&mut self, index: usize, message: Message) -> Result<Option<Message>, Failure> {
         let life = self.devices[index].life;
         match message {
-            Message::Push { device, life, bytes, served } => {
-                let request = PushRequest { device, served, now_ms: self.now_ms };
+            Message::Push {
+                device,
+                life,
+                bytes,
+                served,
+            } => {
+                let request = PushRequest {
+                    device,
+                    served,
+                    now_ms: self.now_ms,
+                };
                 let pushed = self.depot.push(&bytes, &request, &LogHost(&self.log));
                 if self.random.chance(4) {
                     // The server dies before the records are durable, and before it answers.
@@ -271,22 +289,46 @@ impl World {
                     }
                     Err(error) => Err(error),
                 };
-                Ok(Some(Message::Answer { device, life, answer }))
+                Ok(Some(Message::Answer {
+                    device,
+                    life,
+                    answer,
+                }))
             }
-            Message::Answer { device, life: of_life, answer } => {
+            Message::Answer {
+                device,
+                life: of_life,
+                answer,
+            } => {
                 if of_life == life && device == self.devices[index].tablet.device() {
                     self.hear(index, answer)?;
                 }
                 Ok(None)
             }
-            Message::Pull { device, life, cursor, entities_max } => {
-                let request = PullRequest { device, cursor, entities_max, with_digest: true };
-                let page = self.depot.pull(&request, &|_| true).map_err(|error| error.to_string())?;
+            Message::Pull {
+                device,
+                life,
+                cursor,
+                entities_max,
+            } => {
+                let request = PullRequest {
+                    device,
+                    cursor,
+                    entities_max,
+                    with_digest: true,
+                };
+                let page = self
+                    .depot
+                    .pull(&request, &|_| true)
+                    .map_err(|error| error.to_string())?;
                 self.devices[index].served = self.devices[index].served.max(page.head);
                 let bytes = page.encode(&self.depot);
                 Ok(Some(Message::Page { life, bytes }))
             }
-            Message::Page { life: of_life, bytes } => {
+            Message::Page {
+                life: of_life,
+                bytes,
+            } => {
                 if of_life == life {
                     self.take_page(index, &bytes)?;
                 }
@@ -306,7 +348,7 @@ impl World {
             }
             Err(PushError::Gap { .. }) => {}
             Err(PushError::Cloned { agreed, created }) => {
-                        let device = self.register();
+                let device = self.register();
                 self.truth.excuse(&self.devices[index].tablet, agreed);
                 let refused = self.devices[index].tablet.reborn(device, agreed, &created);
                 self.truth.refused(&refused);
@@ -320,7 +362,9 @@ impl World {
     fn take_page(&mut self, index: usize, bytes: &[u8]) -> Result<(), Failure> {
         let device = &mut self.devices[index];
         // A page may name an entity that only a page before it, lost since, would have introduced.
-        let Ok(page) = Page::decode(bytes, &device.tablet) else { return Ok(()) };
+        let Ok(page) = Page::decode(bytes, &device.tablet) else {
+            return Ok(());
+        };
         if page.from != device.tablet.cursor() {
             return Ok(());
         }
@@ -331,14 +375,21 @@ impl World {
             return Ok(());
         }
         device.tablet.page(&page);
-        let sent = page.entities.iter().map(|(handle, _)| *handle).chain(page.created.iter().map(|(handle, _, _)| *handle));
+        let sent = page
+            .entities
+            .iter()
+            .map(|(handle, _)| *handle)
+            .chain(page.created.iter().map(|(handle, _, _)| *handle));
         for handle in sent {
             device.received.insert(handle, page.head);
         }
         if let Some(digest) = page.digest
             && digest != device.tablet.digest()
         {
-            return Err(format!("C7 digest of device {index} differs at head {}", page.head));
+            return Err(format!(
+                "C7 digest of device {index} differs at head {}",
+                page.head
+            ));
         }
         device.disk = device.tablet.clone();
         Ok(())
@@ -354,33 +405,48 @@ impl World {
     fn restart_server(&mut self) -> Result<(), Failure> {
         let mut rebuilt = Depot::new(&TABLES, 1 + self.random.index(8));
         for record in &self.log {
-            rebuilt.replay(record).map_err(|error| format!("C6 {error}"))?;
+            rebuilt
+                .replay(record)
+                .map_err(|error| format!("C6 {error}"))?;
         }
         self.depot = rebuilt;
         Ok(())
     }
 
     fn compact(&mut self) -> Result<(), Failure> {
-        let record = self.depot.compact(self.now_ms).map_err(|error| error.to_string())?;
+        let record = self
+            .depot
+            .compact(self.now_ms)
+            .map_err(|error| error.to_string())?;
         self.append(record);
         Ok(())
     }
 
     fn expire(&mut self, index: usize) -> Result<(), Failure> {
         let device = self.devices[index].tablet.device();
-        let record = self.depot.expire(device, self.now_ms).map_err(|error| error.to_string())?;
+        let record = self
+            .depot
+            .expire(device, self.now_ms)
+            .map_err(|error| error.to_string())?;
         self.append(Some(record));
         Ok(())
     }
 
     fn server_write(&mut self) -> Result<(), Failure> {
         let live: Vec<_> = self.depot.store().live().collect();
-        let Some(handle) = live.get(self.random.index(live.len())).copied() else { return Ok(()) };
-        let Some((table, _)) = self.depot.store().name(handle) else { return Ok(()) };
+        let Some(handle) = live.get(self.random.index(live.len())).copied() else {
+            return Ok(());
+        };
+        let Some((table, _)) = self.depot.store().name(handle) else {
+            return Ok(());
+        };
         let row = self.random.pick(table.fields);
         let change = random_change(&mut self.random, row, 0);
         let head = self.depot.head();
-        let record = self.depot.write(handle, row.number, change, head, 0, self.now_ms).map_err(|error| error.to_string())?;
+        let record = self
+            .depot
+            .write(handle, row.number, change, head, 0, self.now_ms)
+            .map_err(|error| error.to_string())?;
         self.append(Some(record));
         Ok(())
     }
@@ -390,7 +456,10 @@ impl World {
         if live.len() < 2 {
             return Ok(());
         }
-        let record = self.depot.delete(*self.random.pick(&live), self.now_ms).map_err(|error| error.to_string())?;
+        let record = self
+            .depot
+            .delete(*self.random.pick(&live), self.now_ms)
+            .map_err(|error| error.to_string())?;
         self.append(Some(record));
         Ok(())
     }
@@ -409,7 +478,11 @@ impl World {
             device.tablet = device.backup.clone();
             device.disk = device.backup.clone();
             device.life += 1;
-            device.received = device.received.iter().map(|(handle, _)| (*handle, device.tablet.base())).collect();
+            let base = device.tablet.base();
+            device
+                .received
+                .values_mut()
+                .for_each(|received| *received = base);
         }
     }
 
@@ -444,8 +517,14 @@ impl World {
                 return Ok(());
             }
         }
-        let waiting: Vec<_> = self.devices.iter().map(|device| device.tablet.unjudged()).collect();
-        Err(format!("P-liveness: still waiting after 40 rounds: {waiting:?}"))
+        let waiting: Vec<_> = self
+            .devices
+            .iter()
+            .map(|device| device.tablet.unjudged())
+            .collect();
+        Err(format!(
+            "P-liveness: still waiting after 40 rounds: {waiting:?}"
+        ))
     }
 
     fn exchange(&mut self, index: usize, message: Message) -> Result<(), Failure> {
@@ -459,7 +538,9 @@ impl World {
     pub(super) fn rebuilt(&self) -> Result<Depot, Failure> {
         let mut rebuilt = Depot::new(&TABLES, 2);
         for record in &self.log {
-            rebuilt.replay(record).map_err(|error| format!("C6 {error}"))?;
+            rebuilt
+                .replay(record)
+                .map_err(|error| format!("C6 {error}"))?;
         }
         Ok(rebuilt)
     }
@@ -467,16 +548,29 @@ impl World {
 
 fn push_message(device: &Device, frame: &Frame) -> Message {
     let bytes = frame.encode(&device.tablet);
-    Message::Push { device: frame.device, life: device.life, bytes, served: device.served }
+    Message::Push {
+        device: frame.device,
+        life: device.life,
+        bytes,
+        served: device.served,
+    }
 }
 
 fn pull_message(device: &Device, entities_max: usize) -> Message {
     let tablet = &device.tablet;
-    Message::Pull { device: tablet.device(), life: device.life, cursor: tablet.cursor(), entities_max }
+    Message::Pull {
+        device: tablet.device(),
+        life: device.life,
+        cursor: tablet.cursor(),
+        entities_max,
+    }
 }
 
 fn pick_entity(random: &mut Random, tablet: &Tablet) -> Option<(EntityRef, &'static EntityTable)> {
-    let known: Vec<_> = tablet.entities().map(|(handle, table, _)| (EntityRef::Known(handle), table)).collect();
+    let known: Vec<_> = tablet
+        .entities()
+        .map(|(handle, table, _)| (EntityRef::Known(handle), table))
+        .collect();
     let fresh: Vec<_> = tablet.unresolved().collect();
     let all: Vec<_> = known.into_iter().chain(fresh).collect();
     let few = if random.chance(50) { 1 } else { all.len() };

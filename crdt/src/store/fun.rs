@@ -18,14 +18,18 @@ pub struct DotFun<R: Replica, V> {
 
 impl<R: Replica, V> Default for DotFun<R, V> {
     fn default() -> Self {
-        Self { values: BTreeMap::new() }
+        Self {
+            values: BTreeMap::new(),
+        }
     }
 }
 
 impl<R: Replica, V> DotFun<R, V> {
     /// One write.
     pub fn of(dot: Dot<R>, value: V) -> Self {
-        Self { values: BTreeMap::from([(dot, value)]) }
+        Self {
+            values: BTreeMap::from([(dot, value)]),
+        }
     }
 
     pub(crate) fn insert(&mut self, dot: Dot<R>, value: V) {
@@ -60,7 +64,8 @@ impl<R: Replica, V: Clone + Ord + Debug + Wire> DotStore for DotFun<R, V> {
     }
 
     fn join(&mut self, own: &DotContext<R>, other: &Self, others: &DotContext<R>) {
-        self.values.retain(|dot, _| other.values.contains_key(dot) || !others.contains(dot));
+        self.values
+            .retain(|dot, _| other.values.contains_key(dot) || !others.contains(dot));
         for (dot, value) in &other.values {
             match self.values.get_mut(dot) {
                 Some(held) if *held < *value => *held = value.clone(),
@@ -78,7 +83,10 @@ impl<R: Replica, V: Clone + Ord + Debug + Wire> DotStore for DotFun<R, V> {
     }
 
     fn split(&self) -> BTreeMap<Dot<R>, Self> {
-        self.values.iter().map(|(dot, value)| (dot.clone(), Self::of(dot.clone(), value.clone()))).collect()
+        self.values
+            .iter()
+            .map(|(dot, value)| (dot.clone(), Self::of(dot.clone(), value.clone())))
+            .collect()
     }
 }
 
@@ -96,7 +104,10 @@ impl<R: Replica, V: Wire> Wire for DotFun<R, V> {
         let mut values = BTreeMap::new();
         for _ in 0..reader.count(3)? {
             let dot = Dot::decode(reader)?;
-            if values.last_key_value().is_some_and(|(last, _)| *last >= dot) {
+            if values
+                .last_key_value()
+                .is_some_and(|(last, _)| *last >= dot)
+            {
                 return Err(DecodeError::NotCanonical { what: "dots" });
             }
             values.insert(dot, V::decode(reader)?);

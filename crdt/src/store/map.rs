@@ -14,7 +14,9 @@ pub struct DotMap<K: Ord, S> {
 
 impl<K: Ord, S> Default for DotMap<K, S> {
     fn default() -> Self {
-        Self { entries: BTreeMap::new() }
+        Self {
+            entries: BTreeMap::new(),
+        }
     }
 }
 
@@ -73,7 +75,12 @@ impl<K: Ord + Clone + Debug + Wire, S: DotStore> DotStore for DotMap<K, S> {
         }
     }
 
-    fn join(&mut self, own: &DotContext<S::Replica>, other: &Self, others: &DotContext<S::Replica>) {
+    fn join(
+        &mut self,
+        own: &DotContext<S::Replica>,
+        other: &Self,
+        others: &DotContext<S::Replica>,
+    ) {
         let nothing = S::default();
         for (key, store) in &mut self.entries {
             store.join(own, other.entries.get(key).unwrap_or(&nothing), others);
@@ -99,7 +106,11 @@ impl<K: Ord + Clone + Debug + Wire, S: DotStore> DotStore for DotMap<K, S> {
         let mut parts: BTreeMap<_, Self> = BTreeMap::new();
         for (key, store) in &self.entries {
             for (dot, part) in store.split() {
-                parts.entry(dot).or_default().entries.insert(key.clone(), part);
+                parts
+                    .entry(dot)
+                    .or_default()
+                    .entries
+                    .insert(key.clone(), part);
             }
         }
         parts
@@ -120,7 +131,9 @@ impl<K: Ord + Clone + Debug + Wire, S: DotStore> Wire for DotMap<K, S> {
         let mut entries = BTreeMap::new();
         for _ in 0..reader.count(4)? {
             let key = K::decode(reader)?;
-            let not_rising = entries.last_key_value().is_some_and(|(last, _)| *last >= key);
+            let not_rising = entries
+                .last_key_value()
+                .is_some_and(|(last, _)| *last >= key);
             let store = S::decode(reader)?;
             if not_rising || store.is_empty() {
                 return Err(DecodeError::NotCanonical { what: "map" });

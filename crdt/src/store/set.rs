@@ -14,14 +14,18 @@ pub struct DotSet<R: Replica> {
 
 impl<R: Replica> Default for DotSet<R> {
     fn default() -> Self {
-        Self { dots: BTreeSet::new() }
+        Self {
+            dots: BTreeSet::new(),
+        }
     }
 }
 
 impl<R: Replica> DotSet<R> {
     /// The set of this one dot.
     pub fn of(dot: Dot<R>) -> Self {
-        Self { dots: BTreeSet::from([dot]) }
+        Self {
+            dots: BTreeSet::from([dot]),
+        }
     }
 
     /// The live dots, rising.
@@ -46,7 +50,8 @@ impl<R: Replica> DotStore for DotSet<R> {
     }
 
     fn join(&mut self, own: &DotContext<R>, other: &Self, others: &DotContext<R>) {
-        self.dots.retain(|dot| other.dots.contains(dot) || !others.contains(dot));
+        self.dots
+            .retain(|dot| other.dots.contains(dot) || !others.contains(dot));
         for dot in &other.dots {
             if !own.contains(dot) {
                 self.dots.insert(dot.clone());
@@ -59,7 +64,10 @@ impl<R: Replica> DotStore for DotSet<R> {
     }
 
     fn split(&self) -> BTreeMap<Dot<R>, Self> {
-        self.dots.iter().map(|dot| (dot.clone(), Self::of(dot.clone()))).collect()
+        self.dots
+            .iter()
+            .map(|dot| (dot.clone(), Self::of(dot.clone())))
+            .collect()
     }
 }
 

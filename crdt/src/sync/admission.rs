@@ -95,13 +95,25 @@ impl Depot {
     }
 
     /// Checks what a frame says before its operations are read: they may name entities that missing ones create.
-    pub(super) fn check_head(&self, head: &FrameHead, request: &PushRequest) -> Result<(), PushError> {
+    pub(super) fn check_head(
+        &self,
+        head: &FrameHead,
+        request: &PushRequest,
+    ) -> Result<(), PushError> {
         if head.device != request.device {
-            return Err(PushError::WrongDevice { claimed: head.device, session: request.device });
+            return Err(PushError::WrongDevice {
+                claimed: head.device,
+                session: request.device,
+            });
         }
-        let device = self.devices.get(&head.device).ok_or(PushError::UnknownDevice(head.device))?;
+        let device = self
+            .devices
+            .get(&head.device)
+            .ok_or(PushError::UnknownDevice(head.device))?;
         if head.first > device.seen + 1 && head.count > 0 && holds(Rule::NoGaps) {
-            return Err(PushError::Gap { send_from: device.seen + 1 });
+            return Err(PushError::Gap {
+                send_from: device.seen + 1,
+            });
         }
         Ok(())
     }
@@ -114,13 +126,30 @@ impl Depot {
         request: &PushRequest,
         host: &dyn Host,
     ) -> Result<(), PushError> {
-        let device = self.devices.get(&frame.device).ok_or(PushError::UnknownDevice(frame.device))?;
-        if let Some(operation) = frame.operations.iter().find(|operation| operation.base > request.served) {
+        let device = self
+            .devices
+            .get(&frame.device)
+            .ok_or(PushError::UnknownDevice(frame.device))?;
+        if let Some(operation) = frame
+            .operations
+            .iter()
+            .find(|operation| operation.base > request.served)
+        {
             let (seq, base) = (operation.seq, operation.base);
-            return Err(PushError::BaseNotServed { seq, base, served: request.served });
+            return Err(PushError::BaseNotServed {
+                seq,
+                base,
+                served: request.served,
+            });
         }
-        let Some(first) = frame.operations.first().map(|operation| operation.seq) else { return Ok(()) };
-        if holds(Rule::ChainChecked) && first <= device.seen + 1 { check_chain(frame, first, chains, device, host) } else { Ok(()) }
+        let Some(first) = frame.operations.first().map(|operation| operation.seq) else {
+            return Ok(());
+        };
+        if holds(Rule::ChainChecked) && first <= device.seen + 1 {
+            check_chain(frame, first, chains, device, host)
+        } else {
+            Ok(())
+        }
     }
 
     /// Judges one new operation against the present state: the record that admits it.
@@ -133,10 +162,17 @@ impl Depot {
         host: &dyn Host,
     ) -> Record {
         let (handle, rank, stamp, verdict) = match &operation.body {
-            OperationBody::Create { table, .. } => {
-                (None, 0, operation.stamp, self.judge_creation(&operation, *table, request, host))
-            }
-            OperationBody::Change { entity, field, change } => {
+            OperationBody::Create { table, .. } => (
+                None,
+                0,
+                operation.stamp,
+                self.judge_creation(&operation, *table, request, host),
+            ),
+            OperationBody::Change {
+                entity,
+                field,
+                change,
+            } => {
                 let judged = self.judge_change(&operation, *entity, *field, change, request, host);
                 let handle = self.handle_of(request.device, *entity);
                 match judged {
@@ -160,9 +196,17 @@ impl Depot {
         }
     }
 
-    fn judge_creation(&self, operation: &Operation, table: u16, request: &PushRequest, host: &dyn Host) -> Verdict {
+    fn judge_creation(
+        &self,
+        operation: &Operation,
+        table: u16,
+        request: &PushRequest,
+        host: &dyn Host,
+    ) -> Verdict {
         let position = self.head.next();
-        let Some(table) = self.store.table(table) else { return Verdict::Rejected(position, Rejection::InvalidValue) };
+        let Some(table) = self.store.table(table) else {
+            return Verdict::Rejected(position, Rejection::InvalidValue);
+        };
         match host.judge_creation(request.device, operation, table) {
             Judgement::Allow { .. } => Verdict::Applied(position),
             Judgement::Hold(code) => Verdict::Held(position, code),
@@ -181,24 +225,46 @@ impl Depot {
     ) -> Result<Admitted, Verdict> {
         let position = self.head.next();
         let reject = |code| Verdict::Rejected(position, code);
-        if operation.former.is_some_and(|former| self.renumbered.contains(&former)) {
+        if operation
+            .former
+            .is_some_and(|former| self.renumbered.contains(&former))
+        {
             return Err(reject(Rejection::AlreadyHere));
         }
-        let handle = self.handle_of(request.device, entity).ok_or(reject(Rejection::UnknownEntity))?;
-        let (table, id) = self.store.name(handle).ok_or(reject(Rejection::UnknownEntity))?;
+        let handle = self
+            .handle_of(request.device, entity)
+            .ok_or(reject(Rejection::UnknownEntity))?;
+        let (table, id) = self
+            .store
+            .name(handle)
+            .ok_or(reject(Rejection::UnknownEntity))?;
         let row = table.field(field).filter(|row| change.check(row).is_ok());
         let row = row.ok_or(reject(Rejection::InvalidValue))?;
-        let state = self.store.get(handle).map_err(|_| reject(Rejection::DeletedEntity))?;
+        let state = self
+            .store
+            .get(handle)
+            .map_err(|_| reject(Rejection::DeletedEntity))?;
         if let Some(code) = limit_refusal(&state, row, change) {
             return Err(reject(code));
         }
-        let asked = Request { device: request.device, operation, entity: &state, id, row, change };
+        let asked = Request {
+            device: request.device,
+            operation,
+            entity: &state,
+            id,
+            row,
+            change,
+        };
         let rank = match host.judge(&asked) {
             Judgement::Allow { rank } => rank,
             Judgement::Hold(code) => return Err(Verdict::Held(position, code)),
             Judgement::Reject(code) => return Err(reject(code)),
         };
-        let origin = Origin { device: request.device, base: operation.base, position };
+        let origin = Origin {
+            device: request.device,
+            base: operation.base,
+            position,
+        };
         let bracketed = self.bracketed(operation, request, host);
         let effective = state.effective_stamp(&origin, field, change, bracketed, rank);
         let verdict = if effective.by_authority {
@@ -208,7 +274,11 @@ impl Depot {
         } else {
             Verdict::Adjusted(position, Adjustment::Clock)
         };
-        Ok(Admitted { rank, stamp: effective.stamp, verdict })
+        Ok(Admitted {
+            rank,
+            stamp: effective.stamp,
+            verdict,
+        })
     }
 
     /// The claimed stamp moved into what causality proves: not before the data its writer had seen, not after now.
@@ -217,10 +287,16 @@ impl Depot {
             return operation.stamp;
         }
         let earliest_ms = match operation.base {
-            LogPosition::START => self.devices.get(&request.device).map_or(0, |device| device.registered_ms),
+            LogPosition::START => self
+                .devices
+                .get(&request.device)
+                .map_or(0, |device| device.registered_ms),
             base => host.time_of(base),
         };
-        operation.stamp.clamped(Stamp::new(earliest_ms, 0), Stamp::end_of_millisecond(request.now_ms))
+        operation.stamp.clamped(
+            Stamp::new(earliest_ms, 0),
+            Stamp::end_of_millisecond(request.now_ms),
+        )
     }
 }
 
@@ -239,9 +315,10 @@ fn limit_refusal(entity: &CollapsedEntity, row: &FieldRow, change: &Change) -> O
         (CollapsedField::Map(map), Change::Put { key, .. }) => {
             (map.len() >= MEMBERS_MAX && map.get(key).is_none()).then_some(Rejection::TooLarge)
         }
-        (CollapsedField::Counter(sum, _), Change::Add(amount)) => {
-            sum.checked_add(*amount).is_none().then_some(Rejection::InvalidValue)
-        }
+        (CollapsedField::Counter(sum, _), Change::Add(amount)) => sum
+            .checked_add(*amount)
+            .is_none()
+            .then_some(Rejection::InvalidValue),
         _ => None,
     }
 }
@@ -257,22 +334,46 @@ fn check_chain(
     // The chain after operation `seq` as the device tells it; before the frame's first one it is the frame's own.
     let told = |seq: u64| match seq.checked_sub(first) {
         None => Some(frame.chain),
-        Some(index) => usize::try_from(index).ok().and_then(|index| chains.get(index)).copied(),
+        Some(index) => usize::try_from(index)
+            .ok()
+            .and_then(|index| chains.get(index))
+            .copied(),
     };
     let last = first + chains.len() as u64 - 1;
     let common = device.seen.min(last);
-    let known = if common == device.seen { Some(device.chain) } else { host.chain_at(frame.device, common) };
+    let known = if common == device.seen {
+        Some(device.chain)
+    } else {
+        host.chain_at(frame.device, common)
+    };
     if told(common) == known {
         return Ok(());
     }
-    let log_chain = |seq: u64| if seq == 0 { Some(Chain::default()) } else { host.chain_at(frame.device, seq) };
-    let agreed = match (first - 1..=common).rev().find(|seq| told(*seq) == log_chain(*seq)) {
+    let log_chain = |seq: u64| {
+        if seq == 0 {
+            Some(Chain::default())
+        } else {
+            host.chain_at(frame.device, seq)
+        }
+    };
+    let agreed = match (first - 1..=common)
+        .rev()
+        .find(|seq| told(*seq) == log_chain(*seq))
+    {
         Some(agreed) => agreed,
         // Nothing here agrees. Unjudged operations before this frame may: they must be told first, or what the log
         // already has of them would be sent again under another number.
-        None if frame.acknowledged < first - 1 => return Err(PushError::Gap { send_from: frame.acknowledged + 1 }),
+        None if frame.acknowledged < first - 1 => {
+            return Err(PushError::Gap {
+                send_from: frame.acknowledged + 1,
+            });
+        }
         None => first - 1,
     };
-    let created = device.created.range(..=agreed).map(|(seq, handle)| (*seq, *handle)).collect();
+    let created = device
+        .created
+        .range(..=agreed)
+        .map(|(seq, handle)| (*seq, *handle))
+        .collect();
     Err(PushError::Cloned { agreed, created })
 }

@@ -20,7 +20,9 @@ impl Wire for PushAnswer {
         if let Some((first, _)) = self.verdicts.first() {
             writer.varint(*first);
         }
-        self.verdicts.iter().for_each(|(_, verdict)| verdict.encode(writer));
+        self.verdicts
+            .iter()
+            .for_each(|(_, verdict)| verdict.encode(writer));
         writer.count(self.created.len());
         for (seq, handle) in &self.created {
             writer.varint(*seq);
@@ -43,7 +45,9 @@ impl Wire for PushAnswer {
             if answer.created.last().is_some_and(|(last, _)| *last >= seq) {
                 return Err(DecodeError::NotCanonical { what: "created" });
             }
-            answer.created.push((seq, Handle(reader.varint_u32("handle")?)));
+            answer
+                .created
+                .push((seq, Handle(reader.varint_u32("handle")?)));
         }
         Ok(answer)
     }

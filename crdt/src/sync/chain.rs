@@ -41,9 +41,13 @@ pub fn xxh64(bytes: &[u8], seed: u64) -> u64 {
         }
         let [first, second, third, fourth] = lanes;
         let merged = first.rotate_left(1).wrapping_add(second.rotate_left(7));
-        let merged = merged.wrapping_add(third.rotate_left(12)).wrapping_add(fourth.rotate_left(18));
+        let merged = merged
+            .wrapping_add(third.rotate_left(12))
+            .wrapping_add(fourth.rotate_left(18));
         lanes.iter().fold(merged, |hash, lane| {
-            (hash ^ round(0, *lane)).wrapping_mul(PRIME_1).wrapping_add(PRIME_4)
+            (hash ^ round(0, *lane))
+                .wrapping_mul(PRIME_1)
+                .wrapping_add(PRIME_4)
         })
     };
     hash = hash.wrapping_add(bytes.len() as u64);
@@ -53,14 +57,22 @@ pub fn xxh64(bytes: &[u8], seed: u64) -> u64 {
 fn finish(mut hash: u64, tail: &[u8]) -> u64 {
     let mut words = tail.chunks_exact(8);
     for word in words.by_ref() {
-        hash = (hash ^ round(0, word_of(word))).rotate_left(27).wrapping_mul(PRIME_1).wrapping_add(PRIME_4);
+        hash = (hash ^ round(0, word_of(word)))
+            .rotate_left(27)
+            .wrapping_mul(PRIME_1)
+            .wrapping_add(PRIME_4);
     }
     let mut halves = words.remainder().chunks_exact(4);
     for half in halves.by_ref() {
-        hash = (hash ^ word_of(half).wrapping_mul(PRIME_1)).rotate_left(23).wrapping_mul(PRIME_2).wrapping_add(PRIME_3);
+        hash = (hash ^ word_of(half).wrapping_mul(PRIME_1))
+            .rotate_left(23)
+            .wrapping_mul(PRIME_2)
+            .wrapping_add(PRIME_3);
     }
     for byte in halves.remainder() {
-        hash = (hash ^ u64::from(*byte).wrapping_mul(PRIME_5)).rotate_left(11).wrapping_mul(PRIME_1);
+        hash = (hash ^ u64::from(*byte).wrapping_mul(PRIME_5))
+            .rotate_left(11)
+            .wrapping_mul(PRIME_1);
     }
     hash = (hash ^ (hash >> 33)).wrapping_mul(PRIME_2);
     hash = (hash ^ (hash >> 29)).wrapping_mul(PRIME_3);
@@ -68,12 +80,16 @@ fn finish(mut hash: u64, tail: &[u8]) -> u64 {
 }
 
 fn round(lane: u64, word: u64) -> u64 {
-    lane.wrapping_add(word.wrapping_mul(PRIME_2)).rotate_left(31).wrapping_mul(PRIME_1)
+    lane.wrapping_add(word.wrapping_mul(PRIME_2))
+        .rotate_left(31)
+        .wrapping_mul(PRIME_1)
 }
 
 /// Up to eight bytes as a little-endian number.
 fn word_of(bytes: &[u8]) -> u64 {
     let mut word = [0; 8];
-    word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    word.iter_mut()
+        .zip(bytes)
+        .for_each(|(to, from)| *to = *from);
     u64::from_le_bytes(word)
 }

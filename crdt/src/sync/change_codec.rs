@@ -9,7 +9,9 @@ use crate::wire::{DecodeError, Reader, Writer};
 pub(super) fn verb_of(change: &Change) -> u8 {
     match change {
         Change::Set(Value::Null) | Change::Disable | Change::Remove(_) | Change::Drop { .. } => 1,
-        Change::Put { value: Value::Null, .. } => 2,
+        Change::Put {
+            value: Value::Null, ..
+        } => 2,
         _ => 0,
     }
 }
@@ -17,13 +19,17 @@ pub(super) fn verb_of(change: &Change) -> u8 {
 /// Appends the content of a change that fits `row`.
 pub(super) fn encode_change(change: &Change, row: &FieldRow, writer: &mut Writer) {
     match (change, row.kind) {
-        (Change::Set(value), Kind::Lww(of) | Kind::MultiValue(of)) if !value.is_null() => of.encode(value, writer),
+        (Change::Set(value), Kind::Lww(of) | Kind::MultiValue(of)) if !value.is_null() => {
+            of.encode(value, writer)
+        }
         (Change::Add(amount), _) => writer.signed(*amount),
         (Change::Raise { epoch, value }, _) => {
             writer.varint((*epoch).into());
             writer.signed(*value);
         }
-        (Change::Insert(member) | Change::Remove(member), Kind::Set(of)) => of.encode(member, writer),
+        (Change::Insert(member) | Change::Remove(member), Kind::Set(of)) => {
+            of.encode(member, writer)
+        }
         (Change::Put { key, field, value }, Kind::Map { key: of, items }) => {
             of.encode(key, writer);
             writer.varint((*field).into());
@@ -37,12 +43,19 @@ pub(super) fn encode_change(change: &Change, row: &FieldRow, writer: &mut Writer
 }
 
 /// Reads the content of the change that `verb` means for `row`, and checks it.
-pub(super) fn decode_change(verb: u8, row: &FieldRow, reader: &mut Reader<'_>) -> Result<Change, DecodeError> {
+pub(super) fn decode_change(
+    verb: u8,
+    row: &FieldRow,
+    reader: &mut Reader<'_>,
+) -> Result<Change, DecodeError> {
     let number = row.number;
     let change = match (row.kind, verb) {
         (Kind::Lww(of) | Kind::MultiValue(of), 0) => Change::Set(of.decode(number, reader)?),
         (Kind::Lww(_) | Kind::MultiValue(_), 1) => Change::Set(Value::Null),
-        (Kind::Max, 0) => Change::Raise { epoch: reader.varint_u32("epoch")?, value: reader.signed()? },
+        (Kind::Max, 0) => Change::Raise {
+            epoch: reader.varint_u32("epoch")?,
+            value: reader.signed()?,
+        },
         (Kind::GrowCounter | Kind::Counter, 0) => Change::Add(reader.signed()?),
         (Kind::Flag, 0) => Change::Enable,
         (Kind::Flag, 1) => Change::Disable,
@@ -51,12 +64,26 @@ pub(super) fn decode_change(verb: u8, row: &FieldRow, reader: &mut Reader<'_>) -
         (Kind::Map { key: of, items }, 0 | 2) => {
             let key = of.decode(number, reader)?;
             let field = reader.varint_u16("item field")?;
-            let held = item_type(items, field).ok_or(DecodeError::Field { number: field, reason: "no such item field" })?;
-            let value = if verb == 2 { Value::Null } else { held.decode(field, reader)? };
+            let held = item_type(items, field).ok_or(DecodeError::Field {
+                number: field,
+                reason: "no such item field",
+            })?;
+            let value = if verb == 2 {
+                Value::Null
+            } else {
+                held.decode(field, reader)?
+            };
             Change::Put { key, field, value }
         }
-        (Kind::Map { key: of, .. }, 1) => Change::Drop { key: of.decode(number, reader)? },
-        _ => return Err(DecodeError::UnknownTag { what: "verb", found: verb.into() }),
+        (Kind::Map { key: of, .. }, 1) => Change::Drop {
+            key: of.decode(number, reader)?,
+        },
+        _ => {
+            return Err(DecodeError::UnknownTag {
+                what: "verb",
+                found: verb.into(),
+            });
+        }
     };
     // A tagged value can be null where the verb says it is not; that would be a second spelling.
     if verb_of(&change) != verb {
@@ -64,7 +91,10 @@ pub(super) fn decode_change(verb: u8, row: &FieldRow, reader: &mut Reader<'_>) -
     }
     match change.check(row) {
         Ok(()) => Ok(change),
-        Err(_) => Err(DecodeError::Field { number, reason: "the change does not fit" }),
+        Err(_) => Err(DecodeError::Field {
+            number,
+            reason: "the change does not fit",
+        }),
     }
 }
 
@@ -83,7 +113,9 @@ pub(super) struct StampCodec {
 
 impl Default for StampCodec {
     fn default() -> Self {
-        Self { millis: Stamp::EPOCH_MILLIS }
+        Self {
+            millis: Stamp::EPOCH_MILLIS,
+        }
     }
 }
 
@@ -109,9 +141,15 @@ impl StampCodec {
         self.millis = millis
             .filter(|millis| *millis <= Stamp::MILLIS_MAX)
             .ok_or(DecodeError::OutOfRange { what: "time" })?;
-        let counter = if number & 1 == 0 { 0 } else { reader.varint_u16("stamp counter")? };
+        let counter = if number & 1 == 0 {
+            0
+        } else {
+            reader.varint_u16("stamp counter")?
+        };
         if number & 1 == 1 && counter == 0 {
-            return Err(DecodeError::NotCanonical { what: "stamp counter" });
+            return Err(DecodeError::NotCanonical {
+                what: "stamp counter",
+            });
         }
         Ok(Stamp::new(self.millis, counter))
     }

@@ -19,7 +19,10 @@ pub struct Cursor {
 impl Cursor {
     /// The cursor between two downloads.
     pub const fn at(complete: LogPosition) -> Self {
-        Self { complete, reached: complete }
+        Self {
+            complete,
+            reached: complete,
+        }
     }
 }
 
@@ -33,6 +36,9 @@ impl Wire for Cursor {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let complete = LogPosition::decode(reader)?;
         let reached = complete.get() + reader.exact("cursor")?;
-        Ok(Self { complete, reached: LogPosition::new(reached) })
+        Ok(Self {
+            complete,
+            reached: LogPosition::new(reached),
+        })
     }
 }

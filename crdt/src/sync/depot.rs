@@ -6,7 +6,7 @@
 
 use super::admission::{PushError, PushRequest};
 use super::answer::PushAnswer;
-use super::device::{Device, DeviceStatus};
+use super::device::{DeviceStatus, Devices};
 use super::frame::{Frame, FrameHead, Tables};
 use super::host::Host;
 use super::operation::{EntityRef, Former, Operation, OperationBody};
@@ -17,13 +17,13 @@ use crate::collapsed::{EntityStore, Handle, Origin, SERVER, StoreError};
 use crate::entity::{Change, EntityTable};
 use crate::replica::DeviceId;
 use crate::rule::{Rule, holds};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The state of one depot's sync: devices and entities, folded from the log.
 #[derive(Debug)]
 pub struct Depot {
     pub(super) store: EntityStore,
-    pub(super) devices: BTreeMap<DeviceId, Device>,
+    pub(super) devices: Devices,
     pub(super) head: LogPosition,
     /// The highest horizon whose markers were dropped: devices behind it need the manifest.
     pub(super) floor: LogPosition,
@@ -37,7 +37,7 @@ impl Depot {
     pub fn new(tables: &'static [&'static EntityTable], decoded_max: usize) -> Self {
         Self {
             store: EntityStore::new(tables, decoded_max),
-            devices: BTreeMap::new(),
+            devices: Devices::default(),
             head: LogPosition::START,
             floor: LogPosition::START,
             last_time_ms: 0,
@@ -80,9 +80,9 @@ impl Depot {
     /// # Errors
     /// [`StoreError`]; see [`Depot::replay`].
     pub fn register(&mut self, now_ms: u64) -> Result<(DeviceId, Record), StoreError> {
-        let last = self.devices.last_key_value().map_or(SERVER.get(), |(device, _)| device.get());
-        let device = DeviceId::new(last.saturating_add(1));
-        self.record(now_ms, RecordBody::Registered { device }).map(|record| (device, record))
+        let device = self.devices.next();
+        self.record(now_ms, RecordBody::Registered { device })
+            .map(|record| (device, record))
     }
 
     /// Admits a frame: its records, in order, and the answer. Repeating a push changes nothing.
@@ -99,11 +99,17 @@ impl Depot {
         let frame = Frame::decode(bytes, self)?;
         let chains = self.chains(&frame);
         self.check_frame(&frame, &chains, request, host)?;
-        let mut answer = PushAnswer { verdicts: Vec::with_capacity(frame.operations.len()), created: Vec::new() };
+        let mut answer = PushAnswer {
+            verdicts: Vec::with_capacity(frame.operations.len()),
+            created: Vec::new(),
+        };
         let mut records = Vec::with_capacity(frame.operations.len());
         for (operation, chain) in frame.operations.into_iter().zip(chains) {
             let seq = operation.seq;
-            let seen = self.devices.get(&request.device).map_or(0, |device| device.seen);
+            let seen = self
+                .devices
+                .get(&request.device)
+                .map_or(0, |device| device.seen);
             let verdict = if seq <= seen && holds(Rule::DedupBySeq) {
                 self.known_verdict(request.device, seq)
             } else {
@@ -141,10 +147,28 @@ impl Depot {
         rank: u8,
         now_ms: u64,
     ) -> Result<Record, StoreError> {
-        let origin = Origin { device: SERVER, base, position: self.head.next() };
+        let origin = Origin {
+            device: SERVER,
+            base,
+            position: self.head.next(),
+        };
         let claimed = Stamp::new(now_ms, 0);
-        let stamp = self.store.get(handle)?.effective_stamp(&origin, field, &change, claimed, rank).stamp;
-        self.record(now_ms, RecordBody::Written { handle, field, change, base, stamp, rank })
+        let stamp = self
+            .store
+            .get(handle)?
+            .effective_stamp(&origin, field, &change, claimed, rank)
+            .stamp;
+        self.record(
+            now_ms,
+            RecordBody::Written {
+                handle,
+                field,
+                change,
+                base,
+                stamp,
+                rank,
+            },
+        )
     }
 
     /// Creates an entity of the server itself.
@@ -152,7 +176,13 @@ impl Depot {
     /// # Errors
     /// [`StoreError`].
     pub fn create(&mut self, table: u16, id: &[u8], now_ms: u64) -> Result<Record, StoreError> {
-        self.record(now_ms, RecordBody::Created { table, id: id.into() })
+        self.record(
+            now_ms,
+            RecordBody::Created {
+                table,
+                id: id.into(),
+            },
+        )
     }
 
     /// Deletes an entity for good. Users archive by a field; this is for what must really go.
@@ -174,7 +204,10 @@ impl Depot {
     /// The position that every device that counts has acknowledged; the head when none counts.
     pub fn stable(&self) -> LogPosition {
         let counting = self.devices.values().filter(|device| !device.expired);
-        counting.map(|device| device.acknowledged).min().unwrap_or(self.head)
+        counting
+            .map(|device| device.acknowledged)
+            .min()
+            .unwrap_or(self.head)
     }
 
     /// Drops the removal markers that every device that counts has passed. `None` when there is nothing new to drop.
@@ -186,7 +219,8 @@ impl Depot {
         if horizon <= self.floor && holds(Rule::MarkersUntilStable) {
             return Ok(None);
         }
-        self.record(now_ms, RecordBody::Compacted { horizon }).map(Some)
+        self.record(now_ms, RecordBody::Compacted { horizon })
+            .map(Some)
     }
 
     /// Folds one record: the only way the state changes. Records come in log order, without gaps.
@@ -199,7 +233,10 @@ impl Depot {
     }
 
     fn record(&mut self, now_ms: u64, body: RecordBody) -> Result<Record, StoreError> {
-        let record = Record { time_ms: now_ms.max(self.last_time_ms), body };
+        let record = Record {
+            time_ms: now_ms.max(self.last_time_ms),
+            body,
+        };
         self.fold(&record)?;
         Ok(record)
     }
@@ -209,26 +246,46 @@ impl Depot {
         let mut verdict = None;
         match &record.body {
             RecordBody::Registered { device } => {
-                self.devices.insert(*device, Device::new(record.time_ms));
+                if !self.devices.add(*device, record.time_ms) {
+                    return Err(StoreError::DeviceOrder(*device));
+                }
             }
             RecordBody::Expired { device } => {
                 if let Some(device) = self.devices.get_mut(device) {
                     device.expired = true;
                 }
             }
-            RecordBody::Operation { .. } => verdict = Some(self.fold_operation(&record.body, position)?),
+            RecordBody::Operation { .. } => {
+                verdict = Some(self.fold_operation(&record.body, position)?)
+            }
             RecordBody::Created { table, id } => {
                 if let Some(table) = self.store.table(*table) {
                     self.store.create(table, id, position);
                 }
             }
-            RecordBody::Written { handle, field, change, base, stamp, rank } => {
-                let origin = Origin { device: SERVER, base: *base, position };
-                self.store.apply(*handle, &origin, *stamp, *rank, *field, change)?;
+            RecordBody::Written {
+                handle,
+                field,
+                change,
+                base,
+                stamp,
+                rank,
+            } => {
+                let origin = Origin {
+                    device: SERVER,
+                    base: *base,
+                    position,
+                };
+                self.store
+                    .apply(*handle, &origin, *stamp, *rank, *field, change)?;
             }
             RecordBody::Deleted { handle } => self.store.delete(*handle, position)?,
             RecordBody::Compacted { horizon } => {
-                let purged = if holds(Rule::MarkersUntilStable) { *horizon } else { self.head };
+                let purged = if holds(Rule::MarkersUntilStable) {
+                    *horizon
+                } else {
+                    self.head
+                };
                 self.store.purge(purged, *horizon)?;
                 self.floor = self.floor.max(*horizon);
             }
@@ -238,8 +295,22 @@ impl Depot {
         Ok(verdict)
     }
 
-    fn fold_operation(&mut self, body: &RecordBody, position: LogPosition) -> Result<Verdict, StoreError> {
-        let RecordBody::Operation { device, operation, handle, stamp, rank, chain, acknowledged, verdict } = body else {
+    fn fold_operation(
+        &mut self,
+        body: &RecordBody,
+        position: LogPosition,
+    ) -> Result<Verdict, StoreError> {
+        let RecordBody::Operation {
+            device,
+            operation,
+            handle,
+            stamp,
+            rank,
+            chain,
+            acknowledged,
+            verdict,
+        } = body
+        else {
             unreachable!("the caller matched the kind of record")
         };
         let mut verdict = *verdict;
@@ -252,8 +323,14 @@ impl Depot {
             }
             OperationBody::Change { field, change, .. } if verdict.is_folded() => {
                 if let Some(handle) = handle {
-                    let origin = Origin { device: *device, base: operation.base, position };
-                    let shows = self.store.apply(*handle, &origin, *stamp, *rank, *field, change)?;
+                    let origin = Origin {
+                        device: *device,
+                        base: operation.base,
+                        position,
+                    };
+                    let shows = self
+                        .store
+                        .apply(*handle, &origin, *stamp, *rank, *field, change)?;
                     if !shows && !matches!(verdict, Verdict::Adjusted(..)) {
                         verdict = Verdict::Superseded(position);
                     }
@@ -261,7 +338,9 @@ impl Depot {
             }
             OperationBody::Change { .. } => {}
         }
-        let Some(device) = self.devices.get_mut(device) else { return Ok(verdict) };
+        let Some(device) = self.devices.get_mut(device) else {
+            return Ok(verdict);
+        };
         device.seen = device.seen.max(operation.seq);
         device.chain = *chain;
         device.acknowledge_verdicts(*acknowledged);
@@ -277,11 +356,18 @@ impl Depot {
     }
 
     fn known_verdict(&self, device: DeviceId, seq: u64) -> Verdict {
-        self.devices.get(&device).and_then(|device| device.verdicts.get(&seq)).copied().unwrap_or(Verdict::Duplicate)
+        self.devices
+            .get(&device)
+            .and_then(|device| device.verdicts.get(&seq))
+            .copied()
+            .unwrap_or(Verdict::Duplicate)
     }
 
     fn created_by(&self, device: DeviceId, seq: u64) -> Option<Handle> {
-        self.devices.get(&device).and_then(|device| device.created.get(&seq)).copied()
+        self.devices
+            .get(&device)
+            .and_then(|device| device.created.get(&seq))
+            .copied()
     }
 
     pub(super) fn handle_of(&self, device: DeviceId, entity: EntityRef) -> Option<Handle> {
@@ -290,7 +376,6 @@ impl Depot {
             EntityRef::Created { seq, .. } => self.created_by(device, seq),
         }
     }
-
 }
 
 impl Tables for Depot {

@@ -4,6 +4,7 @@ use super::chain::Chain;
 use super::verdict::Verdict;
 use crate::clock::LogPosition;
 use crate::collapsed::Handle;
+use crate::replica::DeviceId;
 use std::collections::BTreeMap;
 
 /// One device in the depot.
@@ -49,6 +50,42 @@ impl Device {
             self.verdicts = self.verdicts.split_off(&(upto + 1));
         }
     }
+}
+
+/// All devices, found by their dense numbers without a search: every operation asks several times.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Devices(Vec<Device>);
+
+impl Devices {
+    /// The number the next device gets: the first is 1, 0 is the server.
+    pub(super) fn next(&self) -> DeviceId {
+        DeviceId::new(u32::try_from(self.0.len() + 1).unwrap_or(u32::MAX))
+    }
+
+    /// Adds the next device. Answers whether `device` was its number.
+    pub(super) fn add(&mut self, device: DeviceId, registered_ms: u64) -> bool {
+        let is_next = device == self.next();
+        if is_next {
+            self.0.push(Device::new(registered_ms));
+        }
+        is_next
+    }
+
+    pub(super) fn get(&self, device: &DeviceId) -> Option<&Device> {
+        self.0.get(index_of(*device)?)
+    }
+
+    pub(super) fn get_mut(&mut self, device: &DeviceId) -> Option<&mut Device> {
+        self.0.get_mut(index_of(*device)?)
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &Device> {
+        self.0.iter()
+    }
+}
+
+fn index_of(device: DeviceId) -> Option<usize> {
+    usize::try_from(device.get().checked_sub(1)?).ok()
 }
 
 /// What a depot says of a device, for the status page.

@@ -32,6 +32,9 @@ pub fn digest_of_view(table: &'static EntityTable, handle: Handle, view: &Entity
     writer.varint(handle.0.into());
     encode_view(table, view, &mut writer);
     let hash = Sha256::digest(writer.as_bytes());
-    let head = hash.iter().take(16).fold(0, |head: u128, byte| (head << 8) | u128::from(*byte));
+    let head = hash
+        .iter()
+        .take(16)
+        .fold(0, |head: u128, byte| (head << 8) | u128::from(*byte));
     Digest(head)
 }

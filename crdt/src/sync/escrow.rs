@@ -58,7 +58,10 @@ pub struct StockLedger {
 impl StockLedger {
     /// A ledger with this much on hand.
     pub fn new(on_hand: i64) -> Self {
-        Self { on_hand, leases: BTreeMap::new() }
+        Self {
+            on_hand,
+            leases: BTreeMap::new(),
+        }
     }
 
     /// What is there and not leased; below zero after facts that no stock covered.
@@ -68,7 +71,11 @@ impl StockLedger {
 
     /// What open leases still hold.
     pub fn leased(&self) -> i64 {
-        self.leases.values().filter(|lease| lease.open).map(|lease| i64::from(lease.left)).sum()
+        self.leases
+            .values()
+            .filter(|lease| lease.open)
+            .map(|lease| i64::from(lease.left))
+            .sum()
     }
 
     /// Stock that came in (or, negative, was counted away).
@@ -82,11 +89,25 @@ impl StockLedger {
     /// [`EscrowError::Exhausted`].
     pub fn grant(&mut self, holder: DeviceId, quantity: u32) -> Result<LeaseId, EscrowError> {
         if self.on_hand < i64::from(quantity) {
-            return Err(EscrowError::Exhausted { on_hand: self.on_hand, asked: quantity });
+            return Err(EscrowError::Exhausted {
+                on_hand: self.on_hand,
+                asked: quantity,
+            });
         }
         self.on_hand -= i64::from(quantity);
-        let lease = LeaseId(self.leases.last_key_value().map_or(1, |(last, _)| last.0 + 1));
-        self.leases.insert(lease, Lease { holder, left: quantity, open: true });
+        let lease = LeaseId(
+            self.leases
+                .last_key_value()
+                .map_or(1, |(last, _)| last.0 + 1),
+        );
+        self.leases.insert(
+            lease,
+            Lease {
+                holder,
+                left: quantity,
+                open: true,
+            },
+        );
         Ok(lease)
     }
 
@@ -94,7 +115,10 @@ impl StockLedger {
     /// hand. Never refused. Answers how much of it no stock covered: the discrepancy to report.
     pub fn consume(&mut self, lease: Option<LeaseId>, device: DeviceId, quantity: u32) -> u32 {
         let open = |lease: &&mut Lease| lease.open && lease.holder == device;
-        let covered = match lease.and_then(|lease| self.leases.get_mut(&lease)).filter(open) {
+        let covered = match lease
+            .and_then(|lease| self.leases.get_mut(&lease))
+            .filter(open)
+        {
             Some(lease) => {
                 let covered = lease.left.min(quantity);
                 lease.left -= covered;
@@ -113,7 +137,10 @@ impl StockLedger {
     /// # Errors
     /// [`EscrowError::NotOpen`], [`EscrowError::NotHolder`].
     pub fn close(&mut self, lease: LeaseId, device: DeviceId) -> Result<u32, EscrowError> {
-        let held = self.leases.get_mut(&lease).ok_or(EscrowError::NotOpen { lease })?;
+        let held = self
+            .leases
+            .get_mut(&lease)
+            .ok_or(EscrowError::NotOpen { lease })?;
         if held.holder != device {
             return Err(EscrowError::NotHolder { lease, device });
         }

@@ -1,7 +1,7 @@
 //! A frame: the operations a device pushes in one body.
 
-use super::change_codec::{StampCodec, decode_change, encode_change, verb_of};
 use super::chain::Chain;
+use super::change_codec::{StampCodec, decode_change, encode_change, verb_of};
 use super::operation::{EntityRef, Former, Operation, OperationBody};
 use crate::clock::LogPosition;
 use crate::collapsed::{ENTITY_ID_BYTES_MAX, Handle};
@@ -61,7 +61,10 @@ impl Frame {
         writer.byte(FORMAT);
         self.device.encode(&mut writer);
         writer.varint(self.schema.into());
-        let first = self.operations.first().map_or(self.acknowledged + 1, |operation| operation.seq);
+        let first = self
+            .operations
+            .first()
+            .map_or(self.acknowledged + 1, |operation| operation.seq);
         writer.varint(first);
         writer.varint(first.saturating_sub(1).saturating_sub(self.acknowledged));
         writer.raw(&self.chain.0.to_be_bytes());
@@ -80,14 +83,27 @@ impl Frame {
     /// [`FRAME_BYTES_MAX`] or [`OPERATIONS_MAX`].
     pub fn decode(bytes: &[u8], tables: &dyn Tables) -> Result<Self, DecodeError> {
         let (head, mut reader) = FrameHead::decode(bytes)?;
-        let FrameHead { device, schema, first, acknowledged, chain, count } = head;
+        let FrameHead {
+            device,
+            schema,
+            first,
+            acknowledged,
+            chain,
+            count,
+        } = head;
         let mut operations = Vec::with_capacity(count);
         let mut state = Running::default();
         for seq in (first..).take(count) {
             operations.push(state.decode(seq, tables, &mut reader)?);
         }
         reader.finish()?;
-        Ok(Self { device, schema, acknowledged, chain, operations })
+        Ok(Self {
+            device,
+            schema,
+            acknowledged,
+            chain,
+            operations,
+        })
     }
 }
 
@@ -106,29 +122,59 @@ impl FrameHead {
     /// Reads the head and leaves the reader at the first operation.
     pub(super) fn decode(bytes: &[u8]) -> Result<(Self, Reader<'_>), DecodeError> {
         if bytes.len() > FRAME_BYTES_MAX {
-            return Err(DecodeError::TooLarge { what: "frame", limit: FRAME_BYTES_MAX });
+            return Err(DecodeError::TooLarge {
+                what: "frame",
+                limit: FRAME_BYTES_MAX,
+            });
         }
         let mut reader = Reader::new(bytes);
         match reader.byte()? {
             FORMAT => {}
-            format => return Err(DecodeError::UnknownTag { what: "frame format", found: format.into() }),
+            format => {
+                return Err(DecodeError::UnknownTag {
+                    what: "frame format",
+                    found: format.into(),
+                });
+            }
         }
         let device = DeviceId::decode(&mut reader)?;
         let schema = reader.varint_u16("schema")?;
         let first = reader.exact("seq")?;
         let unacknowledged = reader.exact("acknowledged")?;
-        let acknowledged = first.checked_sub(1).and_then(|before| before.checked_sub(unacknowledged));
-        let acknowledged = acknowledged.ok_or(DecodeError::OutOfRange { what: "acknowledged" })?;
-        let chain = reader.raw(8)?.try_into().map_err(|_| DecodeError::UnexpectedEnd)?;
+        let acknowledged = first
+            .checked_sub(1)
+            .and_then(|before| before.checked_sub(unacknowledged));
+        let acknowledged = acknowledged.ok_or(DecodeError::OutOfRange {
+            what: "acknowledged",
+        })?;
+        let chain = reader
+            .raw(8)?
+            .try_into()
+            .map_err(|_| DecodeError::UnexpectedEnd)?;
         let chain = Chain(u64::from_be_bytes(chain));
         let count = reader.count(3)?;
         if count > OPERATIONS_MAX || first > EXACT_INTEGER_MAX - OPERATIONS_MAX as u64 {
-            return Err(DecodeError::TooLarge { what: "frame", limit: OPERATIONS_MAX });
+            return Err(DecodeError::TooLarge {
+                what: "frame",
+                limit: OPERATIONS_MAX,
+            });
         }
         if count == 0 && unacknowledged != 0 {
-            return Err(DecodeError::NotCanonical { what: "acknowledged" });
+            return Err(DecodeError::NotCanonical {
+                what: "acknowledged",
+            });
         }
-        Ok((Self { device, schema, first, acknowledged, chain, count }, reader))
+        Ok((
+            Self {
+                device,
+                schema,
+                first,
+                acknowledged,
+                chain,
+                count,
+            },
+            reader,
+        ))
     }
 }
 
@@ -165,11 +211,18 @@ impl Running {
                 writer.varint((*table).into());
                 writer.bytes(id);
             }
-            OperationBody::Change { entity, field, change } => {
+            OperationBody::Change {
+                entity,
+                field,
+                change,
+            } => {
                 writer.varint((u64::from(*field) << 2) | u64::from(verb_of(change)));
                 self.encode_entity(*entity, operation.seq, writer);
                 self.stamps.encode(operation.stamp, writer);
-                if let Some(row) = tables.table_of(*entity).and_then(|table| table.field(*field)) {
+                if let Some(row) = tables
+                    .table_of(*entity)
+                    .and_then(|table| table.field(*field))
+                {
                     encode_change(change, row, writer);
                 }
             }
@@ -186,7 +239,10 @@ impl Running {
                 let zigzag = ((distance << 1) ^ (distance >> 63)).cast_unsigned();
                 writer.varint(zigzag << 1);
             }
-            EntityRef::Created { seq: created, table } => {
+            EntityRef::Created {
+                seq: created,
+                table,
+            } => {
                 writer.varint((seq.wrapping_sub(created) << 1) | 1);
                 writer.varint(table.into());
             }
@@ -207,37 +263,72 @@ impl Running {
                 let stamp = self.stamps.decode(reader)?;
                 let table = reader.varint_u16("table")?;
                 if tables.table_numbered(table).is_none() {
-                    return Err(DecodeError::UnknownTag { what: "table", found: table.into() });
+                    return Err(DecodeError::UnknownTag {
+                        what: "table",
+                        found: table.into(),
+                    });
                 }
                 let id = reader.bytes("entity id", ENTITY_ID_BYTES_MAX)?;
                 if id.is_empty() {
                     return Err(DecodeError::NotCanonical { what: "entity id" });
                 }
-                (stamp, OperationBody::Create { table, id: id.into() })
+                (
+                    stamp,
+                    OperationBody::Create {
+                        table,
+                        id: id.into(),
+                    },
+                )
             }
             Head::Change { field, verb } => {
                 let entity = self.decode_entity(seq, reader)?;
                 let stamp = self.stamps.decode(reader)?;
                 let row = tables.table_of(entity).and_then(|table| table.field(field));
-                let row = row.ok_or(DecodeError::Field { number: field, reason: "no such entity or field" })?;
-                (stamp, OperationBody::Change { entity, field, change: decode_change(verb, row, reader)? })
+                let row = row.ok_or(DecodeError::Field {
+                    number: field,
+                    reason: "no such entity or field",
+                })?;
+                (
+                    stamp,
+                    OperationBody::Change {
+                        entity,
+                        field,
+                        change: decode_change(verb, row, reader)?,
+                    },
+                )
             }
         };
         if length - reader.rest().len() > TEXT_BYTES_MAX {
-            return Err(DecodeError::TooLarge { what: "operation", limit: TEXT_BYTES_MAX });
+            return Err(DecodeError::TooLarge {
+                what: "operation",
+                limit: TEXT_BYTES_MAX,
+            });
         }
         let (stamp, body) = body;
-        Ok(Operation { seq, base: self.base, stamp, user: self.user, former, body })
+        Ok(Operation {
+            seq,
+            base: self.base,
+            stamp,
+            user: self.user,
+            former,
+            body,
+        })
     }
 
     /// Reads user and base changes and a former name, up to the head of the operation itself; each may come once, in
     /// this order.
-    fn decode_controls(&mut self, former: &mut Option<Former>, reader: &mut Reader<'_>) -> Result<Head, DecodeError> {
+    fn decode_controls(
+        &mut self,
+        former: &mut Option<Former>,
+        reader: &mut Reader<'_>,
+    ) -> Result<Head, DecodeError> {
         let mut step = 0;
         loop {
             let head = reader.varint()?;
             let verb = (head & 3) as u8;
-            let field = u16::try_from(head >> 2).map_err(|_| DecodeError::OutOfRange { what: "field number" })?;
+            let field = u16::try_from(head >> 2).map_err(|_| DecodeError::OutOfRange {
+                what: "field number",
+            })?;
             match (field, verb) {
                 (0, CONTROL_USER) if step == 0 => {
                     let user = reader.varint_u32("user")?;
@@ -256,26 +347,53 @@ impl Running {
                 }
                 (0, CONTROL_FORMER) if step <= 2 => {
                     let device = DeviceId::decode(reader)?;
-                    let chain = reader.raw(8)?.try_into().map_err(|_| DecodeError::UnexpectedEnd)?;
-                    (*former, step) = (Some(Former { device, chain: u64::from_be_bytes(chain) }), 3);
+                    let chain = reader
+                        .raw(8)?
+                        .try_into()
+                        .map_err(|_| DecodeError::UnexpectedEnd)?;
+                    (*former, step) = (
+                        Some(Former {
+                            device,
+                            chain: u64::from_be_bytes(chain),
+                        }),
+                        3,
+                    );
                 }
                 (0, CONTROL_CREATE) => return Ok(Head::Create),
-                (0, _) => return Err(DecodeError::UnknownTag { what: "control", found: verb.into() }),
+                (0, _) => {
+                    return Err(DecodeError::UnknownTag {
+                        what: "control",
+                        found: verb.into(),
+                    });
+                }
                 (field, verb) => return Ok(Head::Change { field, verb }),
             }
         }
     }
 
-    fn decode_entity(&mut self, seq: u64, reader: &mut Reader<'_>) -> Result<EntityRef, DecodeError> {
+    fn decode_entity(
+        &mut self,
+        seq: u64,
+        reader: &mut Reader<'_>,
+    ) -> Result<EntityRef, DecodeError> {
         let number = reader.varint()?;
         if number & 1 == 1 {
-            let created = seq.checked_sub(number >> 1).filter(|created| (1..seq).contains(created));
-            let seq = created.ok_or(DecodeError::OutOfRange { what: "created entity" })?;
-            return Ok(EntityRef::Created { seq, table: reader.varint_u16("table")? });
+            let created = seq
+                .checked_sub(number >> 1)
+                .filter(|created| (1..seq).contains(created));
+            let seq = created.ok_or(DecodeError::OutOfRange {
+                what: "created entity",
+            })?;
+            return Ok(EntityRef::Created {
+                seq,
+                table: reader.varint_u16("table")?,
+            });
         }
         let zigzag = number >> 1;
         let distance = (zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed();
-        let handle = i64::from(self.handle).checked_add(distance).and_then(|handle| u32::try_from(handle).ok());
+        let handle = i64::from(self.handle)
+            .checked_add(distance)
+            .and_then(|handle| u32::try_from(handle).ok());
         self.handle = handle.ok_or(DecodeError::OutOfRange { what: "handle" })?;
         Ok(EntityRef::Known(Handle(self.handle)))
     }

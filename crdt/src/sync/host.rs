@@ -46,7 +46,12 @@ pub trait Judge {
     fn judge(&self, request: &Request<'_>) -> Judgement;
 
     /// Judges the creation of an entity. The rank is not used.
-    fn judge_creation(&self, device: DeviceId, operation: &Operation, table: &'static EntityTable) -> Judgement;
+    fn judge_creation(
+        &self,
+        device: DeviceId,
+        operation: &Operation,
+        table: &'static EntityTable,
+    ) -> Judgement;
 }
 
 /// The log and the domain.

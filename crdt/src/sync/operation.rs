@@ -1,7 +1,7 @@
 //! One operation of a device: what it did, when by its clock, and what it had seen.
 
-use super::change_codec::encode_change;
 use super::chain::Chain;
+use super::change_codec::encode_change;
 use crate::clock::{LogPosition, Stamp};
 use crate::collapsed::Handle;
 use crate::entity::{Change, EntityTable, FieldRow};
@@ -75,7 +75,12 @@ impl Operation {
     ///
     /// The bytes chained (what it was called before is not part of them): base, user, stamp (8 bytes), then 0, table and id, or 1 and the handle, or 2, the creating
     /// operation and its table; the field and the change as a frame writes it.
-    pub(crate) fn chained(&self, before: Chain, row: Option<&FieldRow>, scratch: &mut Writer) -> Chain {
+    pub(crate) fn chained(
+        &self,
+        before: Chain,
+        row: Option<&FieldRow>,
+        scratch: &mut Writer,
+    ) -> Chain {
         scratch.clear();
         scratch.varint(self.base.get());
         scratch.varint(self.user.into());
@@ -86,7 +91,11 @@ impl Operation {
                 scratch.varint((*table).into());
                 scratch.bytes(id);
             }
-            OperationBody::Change { entity, field, change } => {
+            OperationBody::Change {
+                entity,
+                field,
+                change,
+            } => {
                 match entity {
                     EntityRef::Known(handle) => {
                         scratch.byte(1);
@@ -110,7 +119,10 @@ impl Operation {
     }
 
     /// The row this operation changes, in the entity's table.
-    pub(crate) fn row<'table>(&self, table: Option<&'table EntityTable>) -> Option<&'table FieldRow> {
+    pub(crate) fn row<'table>(
+        &self,
+        table: Option<&'table EntityTable>,
+    ) -> Option<&'table FieldRow> {
         match &self.body {
             OperationBody::Create { .. } => None,
             OperationBody::Change { field, .. } => table?.field(*field),

@@ -11,7 +11,8 @@ use super::operation::EntityRef;
 use super::page::{Page, Slot};
 use crate::clock::LogPosition;
 use crate::collapsed::{
-    ENTITY_ID_BYTES_MAX, EntityView, FieldView, Handle, RegisterView, SIBLINGS_MAX, Update, ViewWrite,
+    ENTITY_ID_BYTES_MAX, EntityView, FieldView, Handle, RegisterView, SIBLINGS_MAX, Update,
+    ViewWrite,
 };
 use crate::entity::{EntityTable, FieldRow, Kind, ValueType, find_row};
 use crate::register::MaxRegister;
@@ -46,7 +47,10 @@ struct Columns {
 impl Columns {
     fn slot(&mut self, row: &FieldRow, update: &Update) {
         match (update, row.kind) {
-            (Update::Whole(FieldView::Register(register)), Kind::Lww(of) | Kind::MultiValue(of)) => {
+            (
+                Update::Whole(FieldView::Register(register)),
+                Kind::Lww(of) | Kind::MultiValue(of),
+            ) => {
                 self.register(row.number, register, &of);
             }
             (Update::Whole(FieldView::Max(reading)), _) => {
@@ -57,13 +61,23 @@ impl Columns {
                 self.head(row.number, VALUE);
                 self.values.signed(*sum);
             }
-            (Update::Whole(FieldView::Flag(on)), _) => self.head(row.number, if *on { PRESENT } else { ABSENT }),
+            (Update::Whole(FieldView::Flag(on)), _) => {
+                self.head(row.number, if *on { PRESENT } else { ABSENT })
+            }
             (Update::Whole(FieldView::Set(members)), Kind::Set(of)) => {
                 self.head(row.number, WHOLE);
                 self.heads.count(members.len());
-                members.iter().for_each(|member| of.encode(member, &mut self.values));
+                members
+                    .iter()
+                    .for_each(|member| of.encode(member, &mut self.values));
             }
-            (Update::Whole(FieldView::Map(items)), Kind::Map { key: of, items: rows }) => {
+            (
+                Update::Whole(FieldView::Map(items)),
+                Kind::Map {
+                    key: of,
+                    items: rows,
+                },
+            ) => {
                 self.head(row.number, WHOLE);
                 self.heads.count(items.len());
                 for (key, item) in items {
@@ -75,7 +89,13 @@ impl Columns {
                 self.head(row.number, if *present { PRESENT } else { ABSENT });
                 of.encode(member, &mut self.values);
             }
-            (Update::Item(key, item), Kind::Map { key: of, items: rows }) => {
+            (
+                Update::Item(key, item),
+                Kind::Map {
+                    key: of,
+                    items: rows,
+                },
+            ) => {
                 self.head(row.number, if item.is_some() { PRESENT } else { ABSENT });
                 of.encode(key, &mut self.values);
                 if let Some(item) = item {
@@ -87,7 +107,8 @@ impl Columns {
     }
 
     fn head(&mut self, number: u16, verb: u8) {
-        self.heads.varint((u64::from(number) << 2) | u64::from(verb));
+        self.heads
+            .varint((u64::from(number) << 2) | u64::from(verb));
     }
 
     fn item(&mut self, rows: &'static [FieldRow], item: &BTreeMap<u16, RegisterView>) {
@@ -102,9 +123,14 @@ impl Columns {
     fn register(&mut self, number: u16, register: &RegisterView, of: &ValueType) {
         if !register.siblings.is_empty() || register.lost_siblings {
             self.head(number, CONFLICT);
-            self.heads.varint(((register.siblings.len() as u64) << 1) | u64::from(register.lost_siblings));
+            self.heads.varint(
+                ((register.siblings.len() as u64) << 1) | u64::from(register.lost_siblings),
+            );
             self.tagged_write(&register.winner);
-            register.siblings.iter().for_each(|sibling| self.tagged_write(sibling));
+            register
+                .siblings
+                .iter()
+                .for_each(|sibling| self.tagged_write(sibling));
         } else {
             let cleared = register.winner.value.is_null();
             self.head(number, if cleared { CLEARED } else { VALUE });
@@ -146,14 +172,19 @@ impl Page {
         let mut columns = Columns::default();
         let mut last = 0;
         let created = |handle: Handle| {
-            self.created.binary_search_by_key(&handle, |(created, _, _)| *created).ok().and_then(|at| self.created.get(at))
+            self.created
+                .binary_search_by_key(&handle, |(created, _, _)| *created)
+                .ok()
+                .and_then(|at| self.created.get(at))
         };
         for (handle, slots) in &self.entities {
             let table = match created(*handle) {
                 Some((_, table, _)) => tables.table_numbered(*table),
                 None => tables.table_of(EntityRef::Known(*handle)),
             };
-            columns.entities.varint(u64::from(handle.0.wrapping_sub(last)));
+            columns
+                .entities
+                .varint(u64::from(handle.0.wrapping_sub(last)));
             columns.entities.count(slots.len());
             last = handle.0;
             for slot in slots {
@@ -202,7 +233,10 @@ impl Page {
     /// Bytes that are not canonical, or that name entities or fields nobody knows.
     pub fn decode(bytes: &[u8], tables: &dyn Tables) -> Result<Self, DecodeError> {
         if bytes.len() > INPUT_BYTES_MAX {
-            return Err(DecodeError::TooLarge { what: "page", limit: INPUT_BYTES_MAX });
+            return Err(DecodeError::TooLarge {
+                what: "page",
+                limit: INPUT_BYTES_MAX,
+            });
         }
         let mut reader = Reader::new(bytes);
         let mut page = Self::decode_head(&mut reader)?;
@@ -220,7 +254,10 @@ impl Page {
         let mut last = None;
         for _ in 0..count {
             let handle = decode_handle(&mut last, &mut entities)?;
-            let created = page.created.binary_search_by_key(&handle, |(created, _, _)| *created).ok();
+            let created = page
+                .created
+                .binary_search_by_key(&handle, |(created, _, _)| *created)
+                .ok();
             let table = match created.and_then(|at| page.created.get(at)) {
                 Some((_, table, _)) => tables.table_numbered(*table),
                 None => tables.table_of(EntityRef::Known(handle)),
@@ -245,7 +282,12 @@ impl Page {
     fn decode_head(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         match reader.byte()? {
             FORMAT => {}
-            format => return Err(DecodeError::UnknownTag { what: "page format", found: format.into() }),
+            format => {
+                return Err(DecodeError::UnknownTag {
+                    what: "page format",
+                    found: format.into(),
+                });
+            }
         }
         let from = Cursor::decode(reader)?;
         let upto = from.reached.get() + reader.exact("upto")?;
@@ -255,25 +297,48 @@ impl Page {
         }
         let flags = reader.byte()?;
         if flags & !(MANIFEST | DIGEST) != 0 {
-            return Err(DecodeError::UnknownTag { what: "page flags", found: flags.into() });
+            return Err(DecodeError::UnknownTag {
+                what: "page flags",
+                found: flags.into(),
+            });
         }
         let mut created = Vec::new();
         let mut last = None;
         for _ in 0..reader.count(4)? {
             let handle = decode_handle(&mut last, reader)?;
             let table = reader.varint_u16("table")?;
-            created.push((handle, table, reader.bytes("entity id", ENTITY_ID_BYTES_MAX)?.into()));
+            created.push((
+                handle,
+                table,
+                reader.bytes("entity id", ENTITY_ID_BYTES_MAX)?.into(),
+            ));
         }
         let deleted = decode_handles(reader)?;
-        let manifest = if flags & MANIFEST == 0 { None } else { Some(decode_handles(reader)?) };
+        let manifest = if flags & MANIFEST == 0 {
+            None
+        } else {
+            Some(decode_handles(reader)?)
+        };
         let digest = if flags & DIGEST == 0 {
             None
         } else {
-            let bytes = reader.raw(16)?.try_into().map_err(|_| DecodeError::UnexpectedEnd)?;
+            let bytes = reader
+                .raw(16)?
+                .try_into()
+                .map_err(|_| DecodeError::UnexpectedEnd)?;
             Some(Digest(u128::from_be_bytes(bytes)))
         };
         let (upto, head) = (LogPosition::new(upto), LogPosition::new(head));
-        Ok(Self { from, upto, head, created, entities: Vec::new(), deleted, manifest, digest })
+        Ok(Self {
+            from,
+            upto,
+            head,
+            created,
+            entities: Vec::new(),
+            deleted,
+            manifest,
+            digest,
+        })
     }
 }
 
@@ -302,7 +367,10 @@ fn decode_handle(last: &mut Option<u32>, reader: &mut Reader<'_>) -> Result<Hand
     if distance == 0 && last.is_some() {
         return Err(DecodeError::NotCanonical { what: "handles" });
     }
-    let handle = last.unwrap_or(0).checked_add(distance).ok_or(DecodeError::OutOfRange { what: "handle" })?;
+    let handle = last
+        .unwrap_or(0)
+        .checked_add(distance)
+        .ok_or(DecodeError::OutOfRange { what: "handle" })?;
     *last = Some(handle);
     Ok(Handle(handle))
 }
@@ -318,14 +386,25 @@ struct OpenColumns<'input> {
 impl OpenColumns<'_> {
     fn slot(&mut self, table: &'static EntityTable) -> Result<Slot, DecodeError> {
         let (number, verb) = self.head()?;
-        let row = table.field(number).ok_or(DecodeError::Field { number, reason: "no such field" })?;
+        let row = table.field(number).ok_or(DecodeError::Field {
+            number,
+            reason: "no such field",
+        })?;
         let update = match row.kind {
-            Kind::Lww(of) | Kind::MultiValue(of) => Update::Whole(FieldView::Register(self.register(number, verb, &of)?)),
-            Kind::Max if verb == VALUE => Update::Whole(FieldView::Max(MaxRegister::decode(&mut self.values)?)),
-            Kind::GrowCounter | Kind::Counter if verb == VALUE => Update::Whole(FieldView::Counter(self.values.signed()?)),
+            Kind::Lww(of) | Kind::MultiValue(of) => {
+                Update::Whole(FieldView::Register(self.register(number, verb, &of)?))
+            }
+            Kind::Max if verb == VALUE => {
+                Update::Whole(FieldView::Max(MaxRegister::decode(&mut self.values)?))
+            }
+            Kind::GrowCounter | Kind::Counter if verb == VALUE => {
+                Update::Whole(FieldView::Counter(self.values.signed()?))
+            }
             Kind::Flag if verb <= ABSENT => Update::Whole(FieldView::Flag(verb == PRESENT)),
             Kind::Set(of) => match verb {
-                PRESENT | ABSENT => Update::Member(of.decode(number, &mut self.values)?, verb == PRESENT),
+                PRESENT | ABSENT => {
+                    Update::Member(of.decode(number, &mut self.values)?, verb == PRESENT)
+                }
                 WHOLE => Update::Whole(FieldView::Set(self.members(number, &of)?)),
                 _ => return Err(unknown_verb(verb)),
             },
@@ -340,12 +419,17 @@ impl OpenColumns<'_> {
             },
             _ => return Err(unknown_verb(verb)),
         };
-        Ok(Slot { field: number, update })
+        Ok(Slot {
+            field: number,
+            update,
+        })
     }
 
     fn head(&mut self) -> Result<(u16, u8), DecodeError> {
         let head = self.heads.varint()?;
-        let number = u16::try_from(head >> 2).map_err(|_| DecodeError::OutOfRange { what: "field number" })?;
+        let number = u16::try_from(head >> 2).map_err(|_| DecodeError::OutOfRange {
+            what: "field number",
+        })?;
         Ok((number, (head & 3) as u8))
     }
 
@@ -378,14 +462,23 @@ impl OpenColumns<'_> {
         Ok(items)
     }
 
-    fn item(&mut self, rows: &'static [FieldRow]) -> Result<BTreeMap<u16, RegisterView>, DecodeError> {
+    fn item(
+        &mut self,
+        rows: &'static [FieldRow],
+    ) -> Result<BTreeMap<u16, RegisterView>, DecodeError> {
         let mut item = BTreeMap::new();
         for _ in 0..self.heads.varint()? {
             let (number, verb) = self.head()?;
             let Some(Kind::MultiValue(of)) = find_row(rows, number).map(|row| row.kind) else {
-                return Err(DecodeError::Field { number, reason: "no such item field" });
+                return Err(DecodeError::Field {
+                    number,
+                    reason: "no such item field",
+                });
             };
-            if item.last_key_value().is_some_and(|(last, _)| *last >= number) {
+            if item
+                .last_key_value()
+                .is_some_and(|(last, _)| *last >= number)
+            {
                 return Err(DecodeError::NotCanonical { what: "item" });
             }
             item.insert(number, self.register(number, verb, &of)?);
@@ -393,7 +486,12 @@ impl OpenColumns<'_> {
         Ok(item)
     }
 
-    fn register(&mut self, number: u16, verb: u8, of: &ValueType) -> Result<RegisterView, DecodeError> {
+    fn register(
+        &mut self,
+        number: u16,
+        verb: u8,
+        of: &ValueType,
+    ) -> Result<RegisterView, DecodeError> {
         if verb == CONFLICT {
             return self.conflict(number, of);
         }
@@ -406,8 +504,16 @@ impl OpenColumns<'_> {
         if value.is_null() != (verb == CLEARED) {
             return Err(DecodeError::NotCanonical { what: "null" });
         }
-        let winner = ViewWrite { value, stamp, device };
-        Ok(RegisterView { winner, siblings: Vec::new(), lost_siblings: false })
+        let winner = ViewWrite {
+            value,
+            stamp,
+            device,
+        };
+        Ok(RegisterView {
+            winner,
+            siblings: Vec::new(),
+            lost_siblings: false,
+        })
     }
 
     fn conflict(&mut self, number: u16, of: &ValueType) -> Result<RegisterView, DecodeError> {
@@ -422,23 +528,37 @@ impl OpenColumns<'_> {
         for _ in 0..count {
             siblings.push(self.tagged_write(number, of)?);
         }
-        Ok(RegisterView { winner, siblings, lost_siblings })
+        Ok(RegisterView {
+            winner,
+            siblings,
+            lost_siblings,
+        })
     }
 
     fn tagged_write(&mut self, number: u16, of: &ValueType) -> Result<ViewWrite, DecodeError> {
         let (stamp, device) = self.write()?;
         let value = Value::decode(&mut self.values)?;
         match of.refusal(&value) {
-            None => Ok(ViewWrite { value, stamp, device }),
+            None => Ok(ViewWrite {
+                value,
+                stamp,
+                device,
+            }),
             Some(reason) => Err(DecodeError::Field { number, reason }),
         }
     }
 
     fn write(&mut self) -> Result<(crate::clock::Stamp, DeviceId), DecodeError> {
-        Ok((self.stamps.decode(&mut self.writes)?, DeviceId::decode(&mut self.writes)?))
+        Ok((
+            self.stamps.decode(&mut self.writes)?,
+            DeviceId::decode(&mut self.writes)?,
+        ))
     }
 }
 
 fn unknown_verb(verb: u8) -> DecodeError {
-    DecodeError::UnknownTag { what: "verb", found: verb.into() }
+    DecodeError::UnknownTag {
+        what: "verb",
+        found: verb.into(),
+    }
 }

@@ -30,12 +30,22 @@ impl Depot {
     ///
     /// # Errors
     /// [`StoreError`] when an entity is damaged in memory.
-    pub fn pull(&mut self, request: &PullRequest, in_scope: &dyn Fn(Handle) -> bool) -> Result<Page, StoreError> {
+    pub fn pull(
+        &mut self,
+        request: &PullRequest,
+        in_scope: &dyn Fn(Handle) -> bool,
+    ) -> Result<Page, StoreError> {
         if let Some(device) = self.devices.get_mut(&request.device) {
-            device.acknowledged = device.acknowledged.max(request.cursor.complete.min(self.head));
+            device.acknowledged = device
+                .acknowledged
+                .max(request.cursor.complete.min(self.head));
         }
         let from = request.cursor;
-        let slots_from = if holds(Rule::SlotsFromCompletePoint) { from.complete } else { from.reached };
+        let slots_from = if holds(Rule::SlotsFromCompletePoint) {
+            from.complete
+        } else {
+            from.reached
+        };
         let mut page = Page {
             from,
             upto: self.head.max(from.reached),
@@ -47,7 +57,11 @@ impl Depot {
             digest: None,
         };
         let mut taken = 0;
-        let mut changed = self.store.changed_since(from.reached).filter(|(_, handle)| in_scope(*handle)).peekable();
+        let mut changed = self
+            .store
+            .changed_since(from.reached)
+            .filter(|(_, handle)| in_scope(*handle))
+            .peekable();
         while let Some((position, handle)) = changed.next() {
             self.add_entity(handle, slots_from, &mut page)?;
             taken += 1;
@@ -66,12 +80,20 @@ impl Depot {
         Ok(page)
     }
 
-    fn add_entity(&self, handle: Handle, from: LogPosition, page: &mut Page) -> Result<(), StoreError> {
+    fn add_entity(
+        &self,
+        handle: Handle,
+        from: LogPosition,
+        page: &mut Page,
+    ) -> Result<(), StoreError> {
         if !self.store.is_live(handle) {
             page.deleted.push(handle);
             return Ok(());
         }
-        if self.store.created(handle).is_some_and(|created| created > from)
+        if self
+            .store
+            .created(handle)
+            .is_some_and(|created| created > from)
             && let Some((table, id)) = self.store.name(handle)
         {
             page.created.push((handle, table.number, id.into()));
@@ -79,7 +101,12 @@ impl Depot {
         let entity = self.store.get(handle)?;
         let mut slots = Vec::new();
         for (number, field) in entity.fields() {
-            updates_since(field, from, &mut |update| slots.push(Slot { field: number, update }));
+            updates_since(field, from, &mut |update| {
+                slots.push(Slot {
+                    field: number,
+                    update,
+                })
+            });
         }
         if !slots.is_empty() {
             page.entities.push((handle, slots));
@@ -102,7 +129,11 @@ impl Depot {
             let mut digest = Digest::default();
             for handle in live() {
                 let entity = self.store.get(handle)?;
-                digest = digest.with(digest_of_view(entity.table(), handle, &EntityView::of(&entity)));
+                digest = digest.with(digest_of_view(
+                    entity.table(),
+                    handle,
+                    &EntityView::of(&entity),
+                ));
             }
             page.digest = Some(digest);
         }

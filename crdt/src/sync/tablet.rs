@@ -115,27 +115,39 @@ impl Tablet {
 
     /// How many operations the server has not judged.
     pub fn unjudged(&self) -> usize {
-        self.pending.iter().filter(|pending| pending.admitted.is_none()).count()
+        self.pending
+            .iter()
+            .filter(|pending| pending.admitted.is_none())
+            .count()
     }
 
     /// The entities it knows.
     pub fn entities(&self) -> impl Iterator<Item = (Handle, &'static EntityTable, &[u8])> {
-        self.entities.iter().map(|(handle, known)| (*handle, known.table, &*known.id))
+        self.entities
+            .iter()
+            .map(|(handle, known)| (*handle, known.table, &*known.id))
     }
 
     /// What it created and has not heard of since: it can be changed at once under these names.
     pub fn unresolved(&self) -> impl Iterator<Item = (EntityRef, &'static EntityTable)> {
         self.waiting().filter_map(|operation| match operation.body {
-            OperationBody::Create { table, .. } => {
-                Some((EntityRef::Created { seq: operation.seq, table }, self.table_numbered(table)?))
-            }
+            OperationBody::Create { table, .. } => Some((
+                EntityRef::Created {
+                    seq: operation.seq,
+                    table,
+                },
+                self.table_numbered(table)?,
+            )),
             OperationBody::Change { .. } => None,
         })
     }
 
     /// The operations the server has not judged, as far as this device knows.
     pub fn waiting(&self) -> impl Iterator<Item = &Operation> {
-        self.pending.iter().filter(|pending| pending.admitted.is_none()).map(|pending| &pending.operation)
+        self.pending
+            .iter()
+            .filter(|pending| pending.admitted.is_none())
+            .map(|pending| &pending.operation)
     }
 
     /// The handle of what its operation `seq` created, once the server has told it.
@@ -152,9 +164,16 @@ impl Tablet {
     pub fn view(&self, entity: EntityRef) -> Option<EntityView> {
         let table = self.table_of(entity)?;
         let handle = self.resolve(entity);
-        let mut view = handle.and_then(|handle| self.confirmed(handle)).cloned().unwrap_or_default();
+        let mut view = handle
+            .and_then(|handle| self.confirmed(handle))
+            .cloned()
+            .unwrap_or_default();
         for Pending { operation, .. } in &self.pending {
-            if let OperationBody::Change { entity: of, field, change } = &operation.body
+            if let OperationBody::Change {
+                entity: of,
+                field,
+                change,
+            } = &operation.body
                 && (*of == entity || (handle.is_some() && self.resolve(*of) == handle))
                 && let Some(row) = table.field(*field)
             {
@@ -166,7 +185,10 @@ impl Tablet {
 
     /// The correction epoch the user sees in a max register; a report goes to it, a correction to the one after.
     pub fn epoch(&self, entity: EntityRef, field: u16) -> u32 {
-        match self.view(entity).and_then(|mut view| view.fields.remove(&field)) {
+        match self
+            .view(entity)
+            .and_then(|mut view| view.fields.remove(&field))
+        {
             Some(FieldView::Max(reading)) => reading.epoch(),
             _ => 0,
         }
@@ -176,10 +198,24 @@ impl Tablet {
     ///
     /// # Errors
     /// [`TabletError::UnknownEntity`] when no table has this number.
-    pub fn create(&mut self, table: u16, id: &[u8], user: u32, now_ms: u64) -> Result<EntityRef, TabletError> {
-        self.table_numbered(table).ok_or(TabletError::UnknownEntity)?;
+    pub fn create(
+        &mut self,
+        table: u16,
+        id: &[u8],
+        user: u32,
+        now_ms: u64,
+    ) -> Result<EntityRef, TabletError> {
+        self.table_numbered(table)
+            .ok_or(TabletError::UnknownEntity)?;
         let seq = self.next_seq;
-        self.push(OperationBody::Create { table, id: id.into() }, user, now_ms);
+        self.push(
+            OperationBody::Create {
+                table,
+                id: id.into(),
+            },
+            user,
+            now_ms,
+        );
         Ok(EntityRef::Created { seq, table })
     }
 
@@ -196,23 +232,44 @@ impl Tablet {
         now_ms: u64,
     ) -> Result<u64, TabletError> {
         let table = self.table_of(entity).ok_or(TabletError::UnknownEntity)?;
-        let row = table.field(field).ok_or(ChangeError::UnknownField { number: field })?;
+        let row = table
+            .field(field)
+            .ok_or(ChangeError::UnknownField { number: field })?;
         change.check(row)?;
         let seq = self.next_seq;
-        self.push(OperationBody::Change { entity, field, change }, user, now_ms);
+        self.push(
+            OperationBody::Change {
+                entity,
+                field,
+                change,
+            },
+            user,
+            now_ms,
+        );
         Ok(seq)
     }
 
     fn push(&mut self, body: OperationBody, user: u32, now_ms: u64) {
         let stamp = self.clock.tick(now_ms);
-        let operation = Operation { seq: self.next_seq, base: self.base, stamp, user, former: None, body };
+        let operation = Operation {
+            seq: self.next_seq,
+            base: self.base,
+            stamp,
+            user,
+            former: None,
+            body,
+        };
         self.next_seq += 1;
         self.enqueue(operation);
     }
 
     fn enqueue(&mut self, operation: Operation) {
         self.chain = self.chain_after(&operation, self.chain);
-        self.pending.push_back(Pending { operation, chain: self.chain, admitted: None });
+        self.pending.push_back(Pending {
+            operation,
+            chain: self.chain,
+            admitted: None,
+        });
     }
 
     fn chain_after(&self, operation: &Operation, before: Chain) -> Chain {
@@ -230,15 +287,26 @@ impl Tablet {
 
     /// As [`Tablet::frame`], behind the first `skipped` unjudged operations, which another frame on its way carries.
     pub fn frame_after(&self, schema: u16, skipped: usize, operations_max: usize) -> Option<Frame> {
-        let mut waiting = self.pending.iter().filter(|pending| pending.admitted.is_none());
+        let mut waiting = self
+            .pending
+            .iter()
+            .filter(|pending| pending.admitted.is_none());
         let mut chain = self.judged_chain;
         if skipped > 0 {
             chain = waiting.nth(skipped - 1)?.chain;
         }
-        let operations: Vec<_> =
-            waiting.take(operations_max.min(OPERATIONS_MAX)).map(|pending| pending.operation.clone()).collect();
+        let operations: Vec<_> = waiting
+            .take(operations_max.min(OPERATIONS_MAX))
+            .map(|pending| pending.operation.clone())
+            .collect();
         let (device, acknowledged) = (self.device, self.judged_upto);
-        (!operations.is_empty()).then_some(Frame { device, schema, acknowledged, chain, operations })
+        (!operations.is_empty()).then_some(Frame {
+            device,
+            schema,
+            acknowledged,
+            chain,
+            operations,
+        })
     }
 
     /// Takes the verdicts of a push. Returns those it had not heard; an answer that comes late or twice adds nothing.
@@ -251,11 +319,22 @@ impl Tablet {
             if *seq != self.judged_upto + 1 {
                 continue;
             }
-            let Some(pending) = self.pending.iter_mut().find(|pending| pending.operation.seq == *seq) else { continue };
+            let Some(pending) = self
+                .pending
+                .iter_mut()
+                .find(|pending| pending.operation.seq == *seq)
+            else {
+                continue;
+            };
             self.judged_upto = *seq;
             self.judged_chain = pending.chain;
             // A refused operation leaves the view at once; the caller shows why and keeps the content.
-            pending.admitted = Some(verdict.position().filter(|_| verdict.is_folded()).unwrap_or_default());
+            pending.admitted = Some(
+                verdict
+                    .position()
+                    .filter(|_| verdict.is_folded())
+                    .unwrap_or_default(),
+            );
             news.push((pending.operation.clone(), *verdict));
         }
         self.drop_confirmed();
@@ -276,19 +355,32 @@ impl Tablet {
     pub(crate) fn apply_content(&mut self, page: &Page) {
         for (handle, table, id) in &page.created {
             if let Some(table) = self.table_numbered(*table) {
-                let fresh = || Known { table, id: id.clone(), view: EntityView::default() };
+                let fresh = || Known {
+                    table,
+                    id: id.clone(),
+                    view: EntityView::default(),
+                };
                 self.entities.entry(*handle).or_insert_with(fresh);
             }
         }
         for (handle, slots) in &page.entities {
-            let Some(known) = self.entities.get_mut(handle) else { continue };
+            let Some(known) = self.entities.get_mut(handle) else {
+                continue;
+            };
             for slot in slots {
                 known.view.update(slot.field, slot.update.clone());
             }
         }
-        let gone = page.deleted.iter().copied().filter(|handle| self.entities.contains_key(handle));
+        let gone = page
+            .deleted
+            .iter()
+            .copied()
+            .filter(|handle| self.entities.contains_key(handle));
         let unlisted = page.manifest.iter().flat_map(|manifest| {
-            self.entities.keys().copied().filter(|handle| manifest.binary_search(handle).is_err())
+            self.entities
+                .keys()
+                .copied()
+                .filter(|handle| manifest.binary_search(handle).is_err())
         });
         for handle in gone.chain(unlisted).collect::<Vec<_>>() {
             self.forget(handle);
@@ -298,7 +390,9 @@ impl Tablet {
 
     /// Drops an entity; its table stays while operations on it wait, since they still have to be written and judged.
     fn forget(&mut self, handle: Handle) {
-        let Some(known) = self.entities.remove(&handle) else { return };
+        let Some(known) = self.entities.remove(&handle) else {
+            return;
+        };
         let waits = self.pending.iter().any(|pending| {
             matches!(pending.operation.body, OperationBody::Change { entity, .. } if self.resolve(entity) == Some(handle))
         });
@@ -321,7 +415,11 @@ impl Tablet {
         let announced = *self.announced.get_or_insert(page.head);
         if page.is_last() {
             self.cursor = Cursor::at(page.head);
-            self.base = if holds(Rule::BaseToLastHead) { page.head } else { announced.max(page.head) };
+            self.base = if holds(Rule::BaseToLastHead) {
+                page.head
+            } else {
+                announced.max(page.head)
+            };
             self.announced = None;
         } else {
             self.cursor.reached = page.upto;
@@ -337,7 +435,8 @@ impl Tablet {
     /// Operations whose effect a complete download has brought are part of the confirmed state.
     fn drop_confirmed(&mut self) {
         let complete = self.cursor.complete;
-        self.pending.retain(|pending| pending.admitted.is_none_or(|position| position > complete));
+        self.pending
+            .retain(|pending| pending.admitted.is_none_or(|position| position > complete));
         if self.pending.is_empty() {
             self.gone.clear();
         }
@@ -347,17 +446,34 @@ impl Tablet {
     ///
     /// Returns the operations that cannot go on: changes of an entity whose creation the server has refused. The caller
     /// shows them like refused ones.
-    pub fn reborn(&mut self, device: DeviceId, agreed: u64, created: &[(u64, Handle)]) -> Vec<Operation> {
+    pub fn reborn(
+        &mut self,
+        device: DeviceId,
+        agreed: u64,
+        created: &[(u64, Handle)],
+    ) -> Vec<Operation> {
         self.created.extend(created.iter().copied());
-        let old: Vec<_> = self.pending.drain(..).filter(|pending| pending.operation.seq > agreed).collect();
+        let old: Vec<_> = self
+            .pending
+            .drain(..)
+            .filter(|pending| pending.operation.seq > agreed)
+            .collect();
         let mut renumbered = BTreeMap::new();
         let mut refused = Vec::new();
         let copied = std::mem::replace(&mut self.device, device);
         (self.next_seq, self.judged_upto) = (1, 0);
         (self.chain, self.judged_chain) = (Chain::default(), Chain::default());
         let known = std::mem::take(&mut self.created);
-        for Pending { mut operation, chain, .. } in old.into_iter().filter(|pending| pending.admitted.is_none()) {
-            operation.former.get_or_insert(Former { device: copied, chain: chain.0 });
+        for Pending {
+            mut operation,
+            chain,
+            ..
+        } in old.into_iter().filter(|pending| pending.admitted.is_none())
+        {
+            operation.former.get_or_insert(Former {
+                device: copied,
+                chain: chain.0,
+            });
             match &mut operation.body {
                 OperationBody::Create { .. } => {
                     renumbered.insert(operation.seq, self.next_seq);
@@ -385,7 +501,9 @@ impl Tablet {
         renumbered: &BTreeMap<u64, u64>,
         known: &BTreeMap<u64, Handle>,
     ) -> Option<EntityRef> {
-        let EntityRef::Created { seq, table } = entity else { return Some(entity) };
+        let EntityRef::Created { seq, table } = entity else {
+            return Some(entity);
+        };
         if let Some(seq) = renumbered.get(&seq) {
             return Some(EntityRef::Created { seq: *seq, table });
         }
@@ -414,10 +532,16 @@ impl Tablet {
 
 impl Tables for Tablet {
     fn table_of_handle(&self, handle: Handle) -> Option<&'static EntityTable> {
-        self.entities.get(&handle).map(|known| known.table).or_else(|| self.gone.get(&handle).copied())
+        self.entities
+            .get(&handle)
+            .map(|known| known.table)
+            .or_else(|| self.gone.get(&handle).copied())
     }
 
     fn table_numbered(&self, number: u16) -> Option<&'static EntityTable> {
-        self.tables.iter().find(|table| table.number == number).copied()
+        self.tables
+            .iter()
+            .find(|table| table.number == number)
+            .copied()
     }
 }

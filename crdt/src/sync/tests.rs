@@ -40,8 +40,12 @@ impl Host for Open {
 /// A depot with one vehicle and one work order, and a tablet that has both.
 fn depot_and_tablet() -> (Depot, Tablet) {
     let mut depot = Depot::new(&TABLES, 16);
-    depot.create(VEHICLE.number, b"185123", NOW_MS).expect("a new entity");
-    depot.create(WORK_ORDER.number, b"WO-1", NOW_MS).expect("a new entity");
+    depot
+        .create(VEHICLE.number, b"185123", NOW_MS)
+        .expect("a new entity");
+    depot
+        .create(WORK_ORDER.number, b"WO-1", NOW_MS)
+        .expect("a new entity");
     let (device, _) = depot.register(NOW_MS).expect("a new device");
     let mut tablet = Tablet::new(device, &TABLES);
     pull(&mut depot, &mut tablet);
@@ -49,8 +53,12 @@ fn depot_and_tablet() -> (Depot, Tablet) {
 }
 
 fn pull(depot: &mut Depot, tablet: &mut Tablet) -> Vec<u8> {
-    let request =
-        PullRequest { device: tablet.device(), cursor: tablet.cursor(), entities_max: 1000, with_digest: true };
+    let request = PullRequest {
+        device: tablet.device(),
+        cursor: tablet.cursor(),
+        entities_max: 1000,
+        with_digest: true,
+    };
     let page = depot.pull(&request, &|_| true).expect("sound memory");
     let bytes = page.encode(depot);
     assert_eq!(Page::decode(&bytes, tablet).as_ref(), Ok(&page));
@@ -59,8 +67,16 @@ fn pull(depot: &mut Depot, tablet: &mut Tablet) -> Vec<u8> {
     bytes
 }
 
-fn push(depot: &mut Depot, tablet: &Tablet, bytes: &[u8]) -> Result<(Vec<Record>, PushAnswer), PushError> {
-    let request = PushRequest { device: tablet.device(), served: tablet.cursor().complete, now_ms: NOW_MS + 9_000 };
+fn push(
+    depot: &mut Depot,
+    tablet: &Tablet,
+    bytes: &[u8],
+) -> Result<(Vec<Record>, PushAnswer), PushError> {
+    let request = PushRequest {
+        device: tablet.device(),
+        served: tablet.cursor().complete,
+        now_ms: NOW_MS + 9_000,
+    };
     depot.push(bytes, &request, &Open)
 }
 
@@ -74,7 +90,9 @@ fn random_frame(seed: u64) -> (Depot, Tablet, Vec<u8>) {
     let mut random = Random::new(seed);
     for step in 0..1 + random.below(12) {
         if random.chance(15) {
-            tablet.create(STOCK_MOVE.number, b"M-1", 5, NOW_MS + step).expect("a table");
+            tablet
+                .create(STOCK_MOVE.number, b"M-1", 5, NOW_MS + step)
+                .expect("a table");
         }
         let created = tablet.unresolved().next();
         let (entity, table) = match created.filter(|_| random.chance(30)) {
@@ -85,9 +103,14 @@ fn random_frame(seed: u64) -> (Depot, Tablet, Vec<u8>) {
         let row = random.pick(table.fields);
         let change = random_change(&mut random, row, 1);
         let user = u32::try_from(random.below(3)).expect("small");
-        tablet.change(entity, row.number, change, user, NOW_MS + step * 700).expect("the change fits");
+        tablet
+            .change(entity, row.number, change, user, NOW_MS + step * 700)
+            .expect("the change fits");
     }
-    let bytes = tablet.frame(3, 1000).expect("something waits").encode(&tablet);
+    let bytes = tablet
+        .frame(3, 1000)
+        .expect("something waits")
+        .encode(&tablet);
     (depot, tablet, bytes)
 }
 
@@ -165,38 +188,85 @@ fn damage(bytes: &[u8], at: usize, byte: u8, round: impl Fn(&[u8]) -> Option<Vec
 fn a_push_twice_in_pieces_or_late_changes_nothing() {
     let (mut depot, mut tablet) = depot_and_tablet();
     for part in 0..6 {
-        tablet.change(known(1), 10, Change::Add(part + 1), 7, NOW_MS).expect("fits");
+        tablet
+            .change(known(1), 10, Change::Add(part + 1), 7, NOW_MS)
+            .expect("fits");
     }
     let whole = tablet.frame(1, 1000).expect("waits").encode(&tablet);
     let piece = tablet.frame(1, 2).expect("waits").encode(&tablet);
     let late = tablet.frame_after(1, 4, 2).expect("waits").encode(&tablet);
-    assert_eq!(push(&mut depot, &tablet, &late), Err(PushError::Gap { send_from: 1 }));
+    assert_eq!(
+        push(&mut depot, &tablet, &late),
+        Err(PushError::Gap { send_from: 1 })
+    );
     let (records, first) = push(&mut depot, &tablet, &piece).expect("the first piece");
     assert_eq!(records.len(), 2);
     let (records, answer) = push(&mut depot, &tablet, &whole).expect("all of it");
     assert_eq!(records.len(), 4);
-    assert_eq!(answer.verdicts[..2], first.verdicts[..], "the stored verdict is the answer to a repetition");
+    assert_eq!(
+        answer.verdicts[..2],
+        first.verdicts[..],
+        "the stored verdict is the answer to a repetition"
+    );
     let (records, again) = push(&mut depot, &tablet, &whole).expect("once more");
     assert_eq!((records.len(), again), (0, answer));
-    let sum = depot.store().get(Handle(1)).expect("live").field(10).cloned();
-    assert!(matches!(sum, Some(crate::collapsed::CollapsedField::Counter(21, _))));
+    let sum = depot
+        .store()
+        .get(Handle(1))
+        .expect("live")
+        .field(10)
+        .cloned();
+    assert!(matches!(
+        sum,
+        Some(crate::collapsed::CollapsedField::Counter(21, _))
+    ));
 }
 
 #[test]
 fn a_device_speaks_for_itself_and_of_what_it_was_served() {
     let (mut depot, mut tablet) = depot_and_tablet();
-    tablet.change(known(0), 5, Change::Set(Value::from("Hagen")), 1, NOW_MS).expect("fits");
+    tablet
+        .change(known(0), 5, Change::Set(Value::from("Hagen")), 1, NOW_MS)
+        .expect("fits");
     let bytes = tablet.frame(1, 9).expect("waits").encode(&tablet);
     let (other, _) = depot.register(NOW_MS).expect("a new device");
-    let request = PushRequest { device: other, served: depot.head(), now_ms: NOW_MS };
+    let request = PushRequest {
+        device: other,
+        served: depot.head(),
+        now_ms: NOW_MS,
+    };
     let refused = depot.push(&bytes, &request, &Open).map(|_| ());
-    assert_eq!(refused, Err(PushError::WrongDevice { claimed: tablet.device(), session: other }));
-    let request = PushRequest { device: tablet.device(), served: LogPosition::new(1), now_ms: NOW_MS };
+    assert_eq!(
+        refused,
+        Err(PushError::WrongDevice {
+            claimed: tablet.device(),
+            session: other
+        })
+    );
+    let request = PushRequest {
+        device: tablet.device(),
+        served: LogPosition::new(1),
+        now_ms: NOW_MS,
+    };
     let refused = depot.push(&bytes, &request, &Open).map(|_| ());
     let base = tablet.base();
-    assert_eq!(refused, Err(PushError::BaseNotServed { seq: 1, base, served: LogPosition::new(1) }));
-    let stranger = PushRequest { device: DeviceId::new(99), ..request };
-    let foreign = Frame { device: DeviceId::new(99), ..tablet.frame(1, 9).expect("waits") }.encode(&tablet);
+    assert_eq!(
+        refused,
+        Err(PushError::BaseNotServed {
+            seq: 1,
+            base,
+            served: LogPosition::new(1)
+        })
+    );
+    let stranger = PushRequest {
+        device: DeviceId::new(99),
+        ..request
+    };
+    let foreign = Frame {
+        device: DeviceId::new(99),
+        ..tablet.frame(1, 9).expect("waits")
+    }
+    .encode(&tablet);
     let refused = depot.push(&foreign, &stranger, &Open).map(|_| ());
     assert_eq!(refused, Err(PushError::UnknownDevice(DeviceId::new(99))));
 }
@@ -205,47 +275,102 @@ fn a_device_speaks_for_itself_and_of_what_it_was_served() {
 fn oversized_frames_and_operations_are_refused_before_they_are_read() {
     let (mut depot, mut tablet) = depot_and_tablet();
     let huge = vec![1; FRAME_BYTES_MAX + 1];
-    let limit = DecodeError::TooLarge { what: "frame", limit: FRAME_BYTES_MAX };
-    assert_eq!(push(&mut depot, &tablet, &huge), Err(PushError::Malformed(limit)));
+    let limit = DecodeError::TooLarge {
+        what: "frame",
+        limit: FRAME_BYTES_MAX,
+    };
+    assert_eq!(
+        push(&mut depot, &tablet, &huge),
+        Err(PushError::Malformed(limit))
+    );
     let long = Value::text(&"x".repeat(201));
     let refused = tablet.change(known(0), 5, Change::Set(long), 1, NOW_MS);
     assert!(matches!(refused, Err(TabletError::Change(_))));
     // A count that the rest of the frame cannot hold.
-    tablet.change(known(0), 5, Change::Set(Value::from("x")), 1, NOW_MS).expect("fits");
+    tablet
+        .change(known(0), 5, Change::Set(Value::from("x")), 1, NOW_MS)
+        .expect("fits");
     let mut bytes = tablet.frame(1, 9).expect("waits").encode(&tablet);
-    let count = bytes.iter().rposition(|byte| *byte == 1).expect("a count of one");
+    let count = bytes
+        .iter()
+        .rposition(|byte| *byte == 1)
+        .expect("a count of one");
     bytes[count] = 120;
-    assert!(matches!(push(&mut depot, &tablet, &bytes), Err(PushError::Malformed(_))));
+    assert!(matches!(
+        push(&mut depot, &tablet, &bytes),
+        Err(PushError::Malformed(_))
+    ));
 }
 
 #[test]
 fn claimed_times_are_moved_into_what_causality_proves() {
-    for (claimed, expected) in [(0, NOW_MS), (NOW_MS + 5_000, NOW_MS + 5_000), (NOW_MS * 2, NOW_MS + 9_000)] {
+    for (claimed, expected) in [
+        (0, NOW_MS),
+        (NOW_MS + 5_000, NOW_MS + 5_000),
+        (NOW_MS * 2, NOW_MS + 9_000),
+    ] {
         let (mut depot, mut tablet) = depot_and_tablet();
-        tablet.change(known(0), 5, Change::Set(Value::from("Hagen")), 1, claimed).expect("fits");
+        tablet
+            .change(known(0), 5, Change::Set(Value::from("Hagen")), 1, claimed)
+            .expect("fits");
         let bytes = tablet.frame(1, 9).expect("waits").encode(&tablet);
         let (records, _) = push(&mut depot, &tablet, &bytes).expect("an honest frame");
-        let Some(Record { body: RecordBody::Operation { stamp, operation, .. }, .. }) = records.first() else {
+        let Some(Record {
+            body: RecordBody::Operation {
+                stamp, operation, ..
+            },
+            ..
+        }) = records.first()
+        else {
             panic!("one operation was admitted")
         };
         assert_eq!(stamp.millis(), expected, "claimed {claimed}");
-        assert_eq!(operation.stamp.millis(), claimed, "the claim is kept for the audit");
+        assert_eq!(
+            operation.stamp.millis(),
+            claimed,
+            "the claim is kept for the audit"
+        );
     }
 }
 
 #[test]
 fn authority_decides_between_concurrent_writes_only() {
-    let write = |entity: &mut CollapsedEntity, device: u32, base: u64, position: u64, millis: u64, rank: u8, value: &str| {
+    let write = |entity: &mut CollapsedEntity,
+                 device: u32,
+                 base: u64,
+                 position: u64,
+                 millis: u64,
+                 rank: u8,
+                 value: &str| {
         let (base, position) = (LogPosition::new(base), LogPosition::new(position));
-        let origin = Origin { device: DeviceId::new(device), base, position };
+        let origin = Origin {
+            device: DeviceId::new(device),
+            base,
+            position,
+        };
         let change = Change::Set(Value::from(value));
         let effective = entity.effective_stamp(&origin, 1, &change, Stamp::new(millis, 0), rank);
-        (entity.apply(&origin, effective.stamp, rank, 1, &change), effective.by_authority)
+        (
+            entity.apply(&origin, effective.stamp, rank, 1, &change),
+            effective.by_authority,
+        )
     };
     let mut order = CollapsedEntity::new(&WORK_ORDER);
-    assert_eq!(write(&mut order, 1, 0, 1, 100, 1, "in_progress"), (true, false), "the workshop");
-    assert_eq!(write(&mut order, 2, 0, 2, 900, 0, "cancelled"), (false, true), "the dispatcher, later but concurrent");
-    assert_eq!(write(&mut order, 2, 2, 3, 50, 0, "scheduled"), (true, false), "the dispatcher, having seen it");
+    assert_eq!(
+        write(&mut order, 1, 0, 1, 100, 1, "in_progress"),
+        (true, false),
+        "the workshop"
+    );
+    assert_eq!(
+        write(&mut order, 2, 0, 2, 900, 0, "cancelled"),
+        (false, true),
+        "the dispatcher, later but concurrent"
+    );
+    assert_eq!(
+        write(&mut order, 2, 2, 3, 50, 0, "scheduled"),
+        (true, false),
+        "the dispatcher, having seen it"
+    );
 }
 
 /// P25: stock is conserved whatever is repeated, and no lease goes below zero.
@@ -279,7 +404,11 @@ fn escrow_run(seed: u64) -> Result<(), String> {
             }
         }
         if ledger.on_hand() + ledger.leased() != total {
-            return Err(format!("{} on hand and {} leased of {total}", ledger.on_hand(), ledger.leased()));
+            return Err(format!(
+                "{} on hand and {} leased of {total}",
+                ledger.on_hand(),
+                ledger.leased()
+            ));
         }
         if ledger.on_hand() < 0 && short == 0 {
             return Err("below zero without a discrepancy".into());
@@ -297,8 +426,12 @@ fn leases_conserve_stock() {
 
 #[test]
 fn a_lease_returned_twice_is_noticed() {
-    let noticed = (0..10_000).find(|seed| with_broken(Some(Rule::LeaseReturnsOnce), || escrow_run(*seed)).is_err());
-    assert!(noticed.is_some(), "LeaseReturnsOnce can be broken unnoticed");
+    let noticed = (0..10_000)
+        .find(|seed| with_broken(Some(Rule::LeaseReturnsOnce), || escrow_run(*seed)).is_err());
+    assert!(
+        noticed.is_some(),
+        "LeaseReturnsOnce can be broken unnoticed"
+    );
 }
 
 #[test]
@@ -312,14 +445,32 @@ fn xxh64_is_the_published_function() {
 #[test]
 fn the_tablet_shows_what_waits_on_top() {
     let (mut depot, mut tablet) = depot_and_tablet();
-    tablet.change(known(1), 5, Change::Insert(Value::from("check brakes")), 1, NOW_MS).expect("fits");
-    tablet.change(known(1), 10, Change::Add(2), 1, NOW_MS).expect("fits");
+    tablet
+        .change(
+            known(1),
+            5,
+            Change::Insert(Value::from("check brakes")),
+            1,
+            NOW_MS,
+        )
+        .expect("fits");
+    tablet
+        .change(known(1), 10, Change::Add(2), 1, NOW_MS)
+        .expect("fits");
     let shown = tablet.view(known(1)).expect("known");
     assert_eq!(tablet.confirmed(Handle(1)), Some(&EntityView::default()));
     let bytes = tablet.frame(1, 9).expect("waits").encode(&tablet);
     let (_, answer) = push(&mut depot, &tablet, &bytes).expect("honest");
     tablet.answer(&answer);
-    assert_eq!(tablet.view(known(1)), Some(shown.clone()), "between verdict and page nothing flickers");
+    assert_eq!(
+        tablet.view(known(1)),
+        Some(shown.clone()),
+        "between verdict and page nothing flickers"
+    );
     pull(&mut depot, &mut tablet);
-    assert_eq!(tablet.confirmed(Handle(1)), Some(&shown), "and the page brings the same");
+    assert_eq!(
+        tablet.confirmed(Handle(1)),
+        Some(&shown),
+        "and the page brings the same"
+    );
 }

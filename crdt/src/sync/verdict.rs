@@ -86,7 +86,10 @@ impl Verdict {
 
     /// Whether the operation is part of the state.
     pub fn is_folded(&self) -> bool {
-        matches!(self, Verdict::Applied(_) | Verdict::Superseded(_) | Verdict::Adjusted(..))
+        matches!(
+            self,
+            Verdict::Applied(_) | Verdict::Superseded(_) | Verdict::Adjusted(..)
+        )
     }
 }
 
@@ -104,7 +107,12 @@ const REJECTIONS: [Rejection; 12] = [
     Rejection::TooLarge,
     Rejection::AlreadyHere,
 ];
-const HOLDS: [Hold; 4] = [Hold::Implausible, Hold::GrantWithdrawn, Hold::ConflictBudget, Hold::DeviceRevoked];
+const HOLDS: [Hold; 4] = [
+    Hold::Implausible,
+    Hold::GrantWithdrawn,
+    Hold::ConflictBudget,
+    Hold::DeviceRevoked,
+];
 const ADJUSTMENTS: [Adjustment; 2] = [Adjustment::Clock, Adjustment::Authority];
 
 impl Rejection {
@@ -175,7 +183,10 @@ impl Wire for Verdict {
             return Ok(Verdict::Duplicate);
         }
         if tag > 5 {
-            return Err(DecodeError::UnknownTag { what: "verdict", found: tag.into() });
+            return Err(DecodeError::UnknownTag {
+                what: "verdict",
+                found: tag.into(),
+            });
         }
         let position = LogPosition::decode(reader)?;
         Ok(match tag {
@@ -190,6 +201,11 @@ impl Wire for Verdict {
 
 fn decode_code<T: Copy>(known: &[T], reader: &mut Reader<'_>) -> Result<T, DecodeError> {
     let found = reader.varint()?;
-    let code = usize::try_from(found).ok().and_then(|index| known.get(index));
-    code.copied().ok_or(DecodeError::UnknownTag { what: "code", found })
+    let code = usize::try_from(found)
+        .ok()
+        .and_then(|index| known.get(index));
+    code.copied().ok_or(DecodeError::UnknownTag {
+        what: "code",
+        found,
+    })
 }

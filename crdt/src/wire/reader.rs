@@ -52,7 +52,10 @@ impl<'input> Reader<'input> {
     /// [`DecodeError::UnexpectedEnd`].
     #[inline]
     pub fn raw(&mut self, length: usize) -> Result<&'input [u8], DecodeError> {
-        let (taken, rest) = self.rest.split_at_checked(length).ok_or(DecodeError::UnexpectedEnd)?;
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(length)
+            .ok_or(DecodeError::UnexpectedEnd)?;
         self.rest = rest;
         Ok(taken)
     }
@@ -80,7 +83,11 @@ impl<'input> Reader<'input> {
             }
             number |= bits << shift;
             if byte < 0x80 {
-                return if byte == 0 { Err(DecodeError::OverlongNumber) } else { Ok(number) };
+                return if byte == 0 {
+                    Err(DecodeError::OverlongNumber)
+                } else {
+                    Ok(number)
+                };
             }
         }
         Err(DecodeError::OverlongNumber)

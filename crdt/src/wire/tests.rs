@@ -30,8 +30,14 @@ fn check_refused(bytes: &[u8], error: DecodeError) {
 fn overlong_and_oversized_varints_are_refused() {
     check_refused(&[128, 0], DecodeError::OverlongNumber);
     check_refused(&[255, 128, 0], DecodeError::OverlongNumber);
-    check_refused(&[255, 255, 255, 255, 255, 255, 255, 255, 255, 2], DecodeError::OverlongNumber);
-    check_refused(&[255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1], DecodeError::OverlongNumber);
+    check_refused(
+        &[255, 255, 255, 255, 255, 255, 255, 255, 255, 2],
+        DecodeError::OverlongNumber,
+    );
+    check_refused(
+        &[255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1],
+        DecodeError::OverlongNumber,
+    );
     check_refused(&[128], DecodeError::UnexpectedEnd);
 }
 
@@ -48,8 +54,14 @@ fn signed_numbers_survive() {
 fn a_count_beyond_the_input_is_refused_before_anything_is_allocated() {
     let mut writer = Writer::new();
     writer.varint(u64::MAX);
-    assert_eq!(Reader::new(writer.as_bytes()).count(1), Err(DecodeError::UnexpectedEnd));
-    assert_eq!(Reader::new(&[3, 0, 0]).count(1), Err(DecodeError::UnexpectedEnd));
+    assert_eq!(
+        Reader::new(writer.as_bytes()).count(1),
+        Err(DecodeError::UnexpectedEnd)
+    );
+    assert_eq!(
+        Reader::new(&[3, 0, 0]).count(1),
+        Err(DecodeError::UnexpectedEnd)
+    );
     assert_eq!(Reader::new(&[2, 0, 0]).count(1), Ok(2));
 }
 
@@ -57,5 +69,11 @@ fn a_count_beyond_the_input_is_refused_before_anything_is_allocated() {
 fn inputs_beyond_the_limit_are_refused() {
     let bytes = vec![0; INPUT_BYTES_MAX + 1];
     let refused = from_bytes::<crate::Value>(&bytes);
-    assert_eq!(refused, Err(DecodeError::TooLarge { what: "input", limit: INPUT_BYTES_MAX }));
+    assert_eq!(
+        refused,
+        Err(DecodeError::TooLarge {
+            what: "input",
+            limit: INPUT_BYTES_MAX
+        })
+    );
 }

@@ -48,7 +48,10 @@ impl Writer {
     }
 
     /// An unsigned number as shortest LEB128: seven bits a byte, lowest first, the top bit says that more follow.
-    #[expect(clippy::cast_possible_truncation, reason = "the low seven bits are taken on purpose")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the low seven bits are taken on purpose"
+    )]
     pub fn varint(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.bytes.push((number as u8) | 0x80);

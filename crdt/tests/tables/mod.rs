@@ -3,8 +3,20 @@
 use crdt::{EntityTable, FieldRow, Kind, ValueType};
 
 const TEXT: ValueType = ValueType::Text { bytes_max: 200 };
-const STATUS: ValueType = ValueType::Enum(&["available", "in_service", "in_workshop", "out_of_service", "retired"]);
-const ORDER_STATUS: ValueType = ValueType::Enum(&["draft", "scheduled", "in_progress", "completed", "cancelled"]);
+const STATUS: ValueType = ValueType::Enum(&[
+    "available",
+    "in_service",
+    "in_workshop",
+    "out_of_service",
+    "retired",
+]);
+const ORDER_STATUS: ValueType = ValueType::Enum(&[
+    "draft",
+    "scheduled",
+    "in_progress",
+    "completed",
+    "cancelled",
+]);
 const PRIORITY: ValueType = ValueType::Enum(&["low", "medium", "high", "urgent"]);
 
 /// A locomotive.
@@ -30,14 +42,31 @@ pub static WORK_ORDER: EntityTable = EntityTable::new(
     &[
         FieldRow::new(1, "status", Kind::MultiValue(ORDER_STATUS)),
         FieldRow::new(2, "priority", Kind::MultiValue(PRIORITY)),
-        FieldRow::new(3, "actual_start", Kind::Lww(ValueType::Int { min: 0, max: 1 << 48 })),
-        FieldRow::new(4, "actual_end", Kind::Lww(ValueType::Int { min: 0, max: 1 << 48 })),
+        FieldRow::new(
+            3,
+            "actual_start",
+            Kind::Lww(ValueType::Int {
+                min: 0,
+                max: 1 << 48,
+            }),
+        ),
+        FieldRow::new(
+            4,
+            "actual_end",
+            Kind::Lww(ValueType::Int {
+                min: 0,
+                max: 1 << 48,
+            }),
+        ),
         FieldRow::new(5, "tasks", Kind::Set(TEXT)),
         FieldRow::new(
             6,
             "checklist",
             Kind::Map {
-                key: ValueType::Int { min: 0, max: 10_000 },
+                key: ValueType::Int {
+                    min: 0,
+                    max: 10_000,
+                },
                 items: &[
                     FieldRow::new(1, "text", Kind::MultiValue(TEXT)),
                     FieldRow::new(2, "done", Kind::MultiValue(ValueType::Bool)),
