@@ -18,6 +18,10 @@ use std::collections::BTreeMap;
 
 /// Trees walked together.
 const LANES: usize = 8;
+/// Words of a small tree: enough for 32 leaves, and a power of two, so that a masked position needs no bounds check.
+const SMALL_WORDS: usize = 64;
+/// With at most this many slots, a slot is one byte and needs no bounds check either.
+const SMALL_SLOTS: usize = 256;
 /// Slots and positions inside a tree are 16-bit numbers.
 const INDEX_MAX: usize = u16::MAX as usize;
 
@@ -45,7 +49,9 @@ struct SubsetSlots {
 struct Group {
     output: usize,
     depth: u32,
-    /// First word of each tree; a group that is not full repeats the empty tree.
+    /// Whether `bases` number small trees; otherwise they are first words of large ones.
+    small: bool,
+    /// Where each tree is; a group that is not full repeats the empty tree.
     bases: [u32; LANES],
 }
 
@@ -55,6 +61,9 @@ pub(crate) struct FlatForest {
     numeric: Vec<NumericSlot>,
     subsets: Vec<SubsetSlots>,
     pub(crate) slots: usize,
+    /// Trees of up to 64 words, each in a block of its own.
+    small: Vec<[u64; SMALL_WORDS]>,
+    /// Larger trees, one after the other.
     words: Vec<u64>,
     groups: Vec<Group>,
 }
@@ -77,10 +86,16 @@ impl FlatForest {
         if map.next as usize > INDEX_MAX {
             return None;
         }
-        // The first word is the empty tree: a leaf of value zero.
-        let mut words = vec![leaf_word(0.0, 0)];
-        let mut order: Vec<(usize, usize)> = trees.iter().map(Tree::depth).zip(0..).collect();
-        let mut groups = Vec::new();
+        let mut flat = Self {
+            numeric: map.numeric_slots(),
+            subsets: map.subset_slots(features),
+            slots: (map.next as usize).max(SMALL_SLOTS),
+            // The first block and the first word are the empty tree: a leaf of value zero.
+            small: vec![[leaf_word(0.0, 0); SMALL_WORDS]],
+            words: vec![leaf_word(0.0, 0)],
+            groups: Vec::new(),
+        };
+        let order: Vec<(usize, usize)> = trees.iter().map(Tree::depth).zip(0..).collect();
         for output in 0..outputs {
             let mut own: Vec<(usize, usize)> = order
                 .iter()
@@ -88,27 +103,41 @@ impl FlatForest {
                 .filter(|&(_, tree)| tree % outputs == output)
                 .collect();
             own.sort_unstable();
-            for part in own.chunks(LANES) {
+            let is_small = |&(_, tree): &(usize, usize)| trees[tree].nodes.len() * 2 < SMALL_WORDS;
+            let (small, large): (Vec<_>, Vec<_>) = own.into_iter().partition(is_small);
+            for (part, small) in small
+                .chunks(LANES)
+                .map(|part| (part, true))
+                .chain(large.chunks(LANES).map(|part| (part, false)))
+            {
                 let mut bases = [0; LANES];
                 for (base, &(_, tree)) in bases.iter_mut().zip(part) {
-                    *base = u32::try_from(words.len()).ok()?;
-                    lay_out(&trees[tree], &map, &mut words)?;
+                    *base = flat.place(&trees[tree], &map, small)?;
                 }
-                groups.push(Group {
+                let depth = u32::try_from(part.last().map_or(0, |last| last.0)).ok()?;
+                flat.groups.push(Group {
                     output,
-                    depth: u32::try_from(part.last().map_or(0, |last| last.0)).ok()?,
+                    depth,
+                    small,
                     bases,
                 });
             }
         }
-        order.clear();
-        Some(Self {
-            numeric: map.numeric_slots(),
-            subsets: map.subset_slots(features),
-            slots: map.next as usize,
-            words,
-            groups,
-        })
+        Some(flat)
+    }
+
+    /// Lays out one tree and says where.
+    fn place(&mut self, tree: &Tree, map: &SlotMap, small: bool) -> Option<u32> {
+        let mut words = Vec::with_capacity(SMALL_WORDS);
+        lay_out(tree, map, &mut words)?;
+        if !small {
+            let base = u32::try_from(self.words.len()).ok()?;
+            self.words.extend(words);
+            return Some(base);
+        }
+        words.resize(SMALL_WORDS, leaf_word(0.0, 0));
+        self.small.push(words.try_into().ok()?);
+        u32::try_from(self.small.len() - 1).ok()
     }
 
     /// Fills the slots of one row. `bin_of` gives the bin of a categorical value.
@@ -137,25 +166,63 @@ impl FlatForest {
 
     /// Adds each output's leaf values to `scores`, in the fixed order of the layout.
     pub(crate) fn add_scores(&self, slots: &[f32], scores: &mut [f64]) {
-        let words = self.words.as_slice();
-        for group in &self.groups {
-            let bases = group.bases.map(|base| base as usize);
-            let mut at = bases;
-            for _ in 0..group.depth {
-                for lane in 0..LANES {
-                    let word = words[at[lane]];
-                    let value = slots[usize::from(low_half(word))];
-                    let left = usize::from(low_half(word >> 16));
-                    at[lane] = bases[lane] + left + usize::from(value > threshold(word));
-                }
+        match slots.first_chunk::<SMALL_SLOTS>() {
+            // The low byte of a word is its whole slot here.
+            Some(few) if slots.len() == SMALL_SLOTS => {
+                self.add_with(scores, |word| few[usize::from(word.to_le_bytes()[0])]);
             }
-            let mut sum = 0.0;
-            for position in at {
-                sum += f64::from(threshold(words[position]));
-            }
-            scores[group.output] += sum;
+            _ => self.add_with(scores, |word| slots[usize::from(low_half(word))]),
         }
     }
+
+    fn add_with(&self, scores: &mut [f64], value_of: impl Fn(u64) -> f32) {
+        for group in &self.groups {
+            let leaves = if group.small {
+                walk_small(
+                    group.bases.map(|base| &self.small[base as usize]),
+                    group.depth,
+                    &value_of,
+                )
+            } else {
+                walk_large(
+                    group.bases.map(|base| &self.words[base as usize..]),
+                    group.depth,
+                    &value_of,
+                )
+            };
+            scores[group.output] += leaves.into_iter().map(f64::from).sum::<f64>();
+        }
+    }
+}
+
+#[inline]
+fn walk_small(
+    trees: [&[u64; SMALL_WORDS]; LANES],
+    depth: u32,
+    value_of: &impl Fn(u64) -> f32,
+) -> [f32; LANES] {
+    let mut at = [0_usize; LANES];
+    for _ in 0..depth {
+        for lane in 0..LANES {
+            let word = trees[lane][at[lane] % SMALL_WORDS];
+            at[lane] =
+                usize::from(low_half(word >> 16)) + usize::from(value_of(word) > threshold(word));
+        }
+    }
+    std::array::from_fn(|lane| threshold(trees[lane][at[lane] % SMALL_WORDS]))
+}
+
+#[inline]
+fn walk_large(trees: [&[u64]; LANES], depth: u32, value_of: &impl Fn(u64) -> f32) -> [f32; LANES] {
+    let mut at = [0_usize; LANES];
+    for _ in 0..depth {
+        for lane in 0..LANES {
+            let word = trees[lane][at[lane]];
+            at[lane] =
+                usize::from(low_half(word >> 16)) + usize::from(value_of(word) > threshold(word));
+        }
+    }
+    std::array::from_fn(|lane| threshold(trees[lane][at[lane]]))
 }
 
 #[inline]

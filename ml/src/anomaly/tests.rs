@@ -40,7 +40,11 @@ fn odd_values_and_odd_combinations_rank_above_ordinary_rows() {
     let mut ordinary = ranks[..2_000].to_vec();
     ordinary.sort_by(f64::total_cmp);
     for (row, &rank) in ranks[2_000..].iter().enumerate() {
-        assert!(rank > ordinary[1_900], "odd row {row} ranks {rank}, 5 % of the others above {}", ordinary[1_900]);
+        assert!(
+            rank > ordinary[1_900],
+            "odd row {row} ranks {rank}, 5 % of the others above {}",
+            ordinary[1_900]
+        );
     }
     let worse = model.score(&[1e6, 1e6, 1e6], &mut scratch).unwrap();
     assert!(worse.rank <= 1.0 && worse.rank > ranks.iter().copied().fold(0.0, f64::max) - 1e-3);
