@@ -1,8 +1,27 @@
-//! The `railfleet` server.
+//! The `railfleet` server: the only crate that knows HTTP, and the one that joins all others.
+//!
+//! ```text
+//! socket ─▶ listener ─▶ http::edge ─▶ router ─▶ http::guard ─▶ handler ─▶ envelope ─▶ append ─▶ storage
+//!                                                    │            ▲                              │
+//!                                                    ▼            │ reads                        ▼ durable position
+//!                                                   auth          └──────────── projection ◀─────┘
+//! ```
+//!
+//! - [`app`] opens everything and makes the service that answers requests; tests speak to it without a socket.
+//! - A write: [`http::events`] reads the body, [`envelope`] (with [`json`] and [`rfc3339`]) makes an event of it,
+//!   [`append`](mod@append) hands it to the log and waits without a thread.
+//! - A read: [`reads`] runs it on a blocking thread and makes long answers chunk by chunk; [`projection`] has the read models.
+//! - [`auth`] knows who calls; [`http::access`] who may; [`http::problem`] how to say no.
+//! - [`ingest`] and [`demo`] bring events in bulk. [`cli`] is the command line, [`config`] what can be set, [`listener`] the
+//!   socket, [`background`] what runs beside requests, [`metrics`] and [`telemetry`] what is told to operators.
+//!
+//! Not this crate's business: how events lie on the disk (`storage`), what they mean (`fleet`).
 
 pub mod app;
 pub mod append;
 pub mod auth;
+pub mod background;
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod envelope;
@@ -10,7 +29,9 @@ pub mod field_error;
 pub mod http;
 pub mod ingest;
 pub mod json;
+pub mod listener;
 pub mod metrics;
 pub mod projection;
 pub mod reads;
 pub mod rfc3339;
+pub mod telemetry;

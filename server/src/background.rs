@@ -1,0 +1,109 @@
+//! What the server does beside answering: following the accounts, looking for rot, moving old segments away.
+//!
+//! Each is a loop that ends when the server stops, and that logs what it cannot do and goes on.
+
+use std::time::Duration;
+
+use storage::ScrubCursor;
+use tokio::sync::watch;
+
+use crate::app::AppState;
+
+/// How often at most the accounts are caught up with the log.
+const ACCOUNTS_PAUSE: Duration = Duration::from_millis(200);
+/// How often old segments are looked for.
+const RETENTION_PAUSE: Duration = Duration::from_secs(3_600);
+const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
+
+/// Begins all of it.
+pub fn start(state: &AppState) {
+    tokio::spawn(follow_accounts(state.clone()));
+    if state.config.events.scrub_bytes_per_minute > 0 {
+        tokio::spawn(scrub(state.clone()));
+    }
+    if state.config.events.retention_days > 0 {
+        tokio::spawn(retain(state.clone()));
+    }
+}
+
+/// Accounts that something else than the account service wrote (an import) are known soon, too.
+async fn follow_accounts(state: AppState) {
+    let mut durable = state.durable.clone();
+    let mut stopping = state.stopping.subscribe();
+    while pause(&mut stopping, ACCOUNTS_PAUSE).await {
+        let changed = tokio::select! {
+            changed = durable.changed() => changed.is_ok(),
+            _ = stopping.wait_for(|stopping| *stopping) => false,
+        };
+        if !changed {
+            return;
+        }
+        let task = state.clone();
+        match tokio::task::spawn_blocking(move || task.accounts.catch_up()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the accounts cannot be read"),
+            Err(error) => tracing::error!(%error, "reading the accounts was cut short"),
+        }
+    }
+}
+
+/// Reads the whole log again and again, slowly: what rots is found while a backup still has it.
+async fn scrub(state: AppState) {
+    let mut stopping = state.stopping.subscribe();
+    let mut cursor = ScrubCursor::default();
+    let mut next = Duration::from_secs(60);
+    while pause(&mut stopping, next).await {
+        let task = state.clone();
+        let step = tokio::task::spawn_blocking(move || {
+            let progress = task.log.scrub(&mut cursor);
+            (cursor, progress)
+        });
+        let Ok((moved, progress)) = step.await else {
+            return;
+        };
+        cursor = moved;
+        match progress {
+            Ok(progress) => {
+                for range in &progress.damage {
+                    tracing::error!(%range, "the log is damaged: restore these events from a backup");
+                }
+                let minutes =
+                    progress.bytes as f64 / state.config.events.scrub_bytes_per_minute as f64;
+                next = Duration::from_secs_f64((minutes * 60.0).clamp(1.0, 86_400.0));
+            }
+            Err(error) => tracing::error!(%error, "a segment cannot be scrubbed"),
+        }
+    }
+}
+
+/// Moves segments whose last event is older than the retention to the archive.
+async fn retain(state: AppState) {
+    let mut stopping = state.stopping.subscribe();
+    let age = i64::from(state.config.events.retention_days) * MICROS_PER_DAY;
+    let mut next = Duration::from_secs(10);
+    while pause(&mut stopping, next).await {
+        next = RETENTION_PAUSE;
+        let task = state.clone();
+        let before = state.clock.now().plus_micros(-age);
+        match tokio::task::spawn_blocking(move || task.log.archive(before)).await {
+            Ok(Ok(report)) if report.segments > 0 => {
+                tracing::info!(
+                    segments = report.segments,
+                    bytes = report.bytes,
+                    "old segments were moved to the archive"
+                );
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, "old segments cannot be moved to the archive")
+            }
+            Err(error) => tracing::error!(%error, "moving old segments was cut short"),
+        }
+    }
+}
+
+/// Waits; says false when the server stops.
+async fn pause(stopping: &mut watch::Receiver<bool>, time: Duration) -> bool {
+    let stopped = stopping.wait_for(|stopping| *stopping);
+    tokio::time::timeout(time, stopped).await.is_err()
+}
