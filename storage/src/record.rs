@@ -61,8 +61,14 @@ impl Seed {
         self.0 ^ position.get() as u32
     }
 
-    fn for_number(self, number: u32) -> u32 {
+    fn for_stream(self, number: u32) -> u32 {
         !self.0 ^ number
+    }
+
+    /// The highest bit keeps a type's start apart from every stream's: starts that differ in the lowest byte alone would
+    /// make up for a flipped bit in the kind, which is the first byte that the checksum covers.
+    fn for_type(self, number: u16) -> u32 {
+        self.for_stream(u32::from(number)) ^ (1 << 31)
     }
 }
 
@@ -180,7 +186,7 @@ pub(crate) fn read(bytes: &[u8], seed: Seed, next: Position) -> Result<(Record<'
         }
         KIND_STREAM_NAME if length > STREAM_NAME_BYTES_MIN => {
             let number = u32_at(bytes, 12);
-            if checksum(seed.for_number(number), covered) != stored {
+            if checksum(seed.for_stream(number), covered) != stored {
                 return Err(Fault::Checksum);
             }
             let aggregate_id = text(bytes, 16)?;
@@ -195,7 +201,7 @@ pub(crate) fn read(bytes: &[u8], seed: Seed, next: Position) -> Result<(Record<'
         }
         KIND_TYPE_NAME if length > TYPE_NAME_BYTES_MIN => {
             let number = u16_at(bytes, 10);
-            if checksum(seed.for_number(u32::from(number)), covered) != stored {
+            if checksum(seed.for_type(number), covered) != stored {
                 return Err(Fault::Checksum);
             }
             let of = match bytes.get(9) {
@@ -481,7 +487,7 @@ pub(crate) fn write_stream_name(
     buffer.extend_from_slice(&aggregate_type.to_le_bytes());
     buffer.extend_from_slice(&number.to_le_bytes());
     buffer.extend_from_slice(aggregate_id.as_bytes());
-    end(buffer, start, seed.for_number(number));
+    end(buffer, start, seed.for_stream(number));
 }
 
 /// Appends the record that gives a type its number.
@@ -499,7 +505,7 @@ pub(crate) fn write_type_name(
     });
     buffer.extend_from_slice(&number.to_le_bytes());
     buffer.extend_from_slice(name.as_bytes());
-    end(buffer, start, seed.for_number(u32::from(number)));
+    end(buffer, start, seed.for_type(number));
 }
 
 /// Appends a commit marker.

@@ -53,7 +53,7 @@ fn hex(bytes: &[u8]) -> String {
 #[test]
 fn records_lie_in_a_segment_as_drawn() {
     let [of_type, of_stream, of_event, of_commit] = each_kind().map(|bytes| hex(&bytes));
-    assert_eq!(of_type, "120000005afdb25b03010200547812000000");
+    assert_eq!(of_type, "12000000dae687ba03010200547812000000");
     assert_eq!(of_stream, "1700000035e16d0b0200010005000000c3a43117000000");
     assert_eq!(
         of_event,
@@ -143,6 +143,20 @@ fn every_flipped_bit_is_noticed() {
     }
 }
 
+/// Found by the flips of `recovery`: the lowest byte of a CRC's start and the first byte covered, the kind, cancel each
+/// other, so the name of stream 1 could be read as that of type 0 with one bit flipped.
+#[test]
+fn a_name_of_one_kind_is_none_of_the_other() {
+    for stream in 0..64 {
+        for aggregate_type in 0..64 {
+            let mut bytes = Vec::new();
+            write_stream_name(&mut bytes, seed(), stream, aggregate_type, "id");
+            bytes[8] = KIND_TYPE_NAME;
+            assert_eq!(read(&bytes, seed(), AT), Err(Fault::Checksum));
+        }
+    }
+}
+
 #[test]
 fn an_event_at_another_position_does_not_verify() {
     let [_, _, of_event, _] = each_kind();
@@ -222,23 +236,23 @@ fn sound_checksums_over_nonsense_are_refused() {
     refused(forged(KIND_COMMIT, &[0; 67], at), "a marker without magic");
     refused(forged(KIND_COMMIT, &[0; 60], at), "a marker too short");
     refused(
-        forged(KIND_STREAM_NAME, &[0; 7], seed().for_number(0)),
+        forged(KIND_STREAM_NAME, &[0; 7], seed().for_stream(0)),
         "a stream without an id",
     );
     refused(
         forged(
             KIND_STREAM_NAME,
             &[0, 0, 0, 0, 0, 0, 0, 0xff],
-            seed().for_number(0),
+            seed().for_stream(0),
         ),
         "an id that is no text",
     );
     refused(
-        forged(KIND_TYPE_NAME, &[2, 0, 0, b'x'], seed().for_number(0)),
+        forged(KIND_TYPE_NAME, &[2, 0, 0, b'x'], seed().for_type(0)),
         "a third table of types",
     );
     refused(
-        forged(KIND_TYPE_NAME, &[1, 0, 0, 0xff], seed().for_number(0)),
+        forged(KIND_TYPE_NAME, &[1, 0, 0, 0xff], seed().for_type(0)),
         "a type that is no text",
     );
 }
@@ -276,10 +290,8 @@ fn fields_can_be_peeked_at() {
         peek_occurred_at(&of_event),
         Some(Timestamp::from_micros(-5))
     );
-    assert_eq!(
-        peek_tip(&of_event),
-        Some((Uuid::from_u128(0xABCD), 5, Version::new(9)))
-    );
+    assert_eq!(peek_tip(&of_event), Some((5, Version::new(9))));
+    assert_eq!(peek_id(&of_event), Some(Uuid::from_u128(0xABCD)));
     assert_eq!(
         parse_verified(&of_event),
         read_event(&of_event, seed(), AT).ok()
@@ -288,6 +300,7 @@ fn fields_can_be_peeked_at() {
         assert_eq!(peek_version(&of_event[..length]), None);
         assert_eq!(peek_occurred_at(&of_event[..length]), None);
         assert_eq!(peek_tip(&of_event[..length]), None);
+        assert_eq!(peek_id(&of_event[..length]), None);
         assert_eq!(parse_verified(&of_event[..length]), None);
     }
 }

@@ -1,0 +1,147 @@
+//! Saved tables: whole and of this log, or not at all.
+
+use super::*;
+use crate::event::StreamName;
+use crate::repo::MemoryRepo;
+
+fn identity() -> StateIdentity {
+    StateIdentity {
+        log_id: Uuid::from_u128(5),
+        segment: SegmentId::new(3),
+        next: Position::new(100),
+        chain: [4; 32],
+    }
+}
+
+fn tables() -> Tables {
+    let mut tables = Tables::new();
+    tables.names.add_type(TypeNameOf::Aggregate, 0, "Vehicle");
+    tables.names.add_type(TypeNameOf::Event, 0, "Created");
+    tables.names.add_type(TypeNameOf::Event, 1, "Changed");
+    for number in 0..3 {
+        tables.names.add_stream(number, 0, &format!("v{number} ä"));
+        let tip = StreamTip {
+            version: Version::new(number + 1),
+            position: Position::new(u64::from(number) * 10 + 1),
+        };
+        tables.advance(number, tip);
+        tables.ids.insert(u128::from(number) + 1_000);
+    }
+    tables
+}
+
+fn saved() -> MemoryRepo {
+    let repo = MemoryRepo::new();
+    let tables = tables();
+    let mut ids = Vec::new();
+    tables.ids.to_bytes(&mut ids);
+    let bytes = save(&repo, &identity(), &tables.names, &tables.tips, &ids).unwrap();
+    assert_eq!(bytes, repo.bytes("000000000003.state").len() as u64);
+    assert_eq!(repo.list().unwrap(), ["000000000003.state"]);
+    repo
+}
+
+#[test]
+fn tables_come_back_as_they_were() {
+    let loaded = load(&saved(), &identity()).unwrap();
+    assert_eq!(loaded.tips, tables().tips);
+    assert_eq!(
+        loaded.names.types(TypeNameOf::Event),
+        ["Created".into(), "Changed".into()]
+    );
+    let name = StreamName::new("Vehicle", "v2 ä");
+    assert_eq!(loaded.names.stream_number(&name), Some(2));
+    assert_eq!(loaded.names.stream_count(), 3);
+    assert!((1_000..1_003).all(|id| loaded.ids.might_contain(id)));
+    assert_eq!(loaded.ids.len(), 3);
+}
+
+#[test]
+fn tables_of_another_moment_are_not_taken() {
+    let repo = saved();
+    let of_this = identity();
+    for other in [
+        StateIdentity {
+            log_id: Uuid::from_u128(6),
+            ..of_this
+        },
+        StateIdentity {
+            next: Position::new(101),
+            ..of_this
+        },
+        StateIdentity {
+            chain: [5; 32],
+            ..of_this
+        },
+    ] {
+        assert!(load(&repo, &other).is_none(), "{other:?}");
+    }
+    let another_segment = StateIdentity {
+        segment: SegmentId::new(4),
+        ..of_this
+    };
+    assert!(load(&repo, &another_segment).is_none());
+    repo.put(
+        "000000000004.state",
+        repo.bytes(&state_file(of_this.segment)),
+    );
+    assert!(load(&repo, &another_segment).is_none(), "a renamed file");
+}
+
+/// The frame's checksum covers all of it, so what is tried here is what a writer of nonsense could have framed.
+#[test]
+fn every_truncation_of_the_payload_is_refused() {
+    let bytes = saved().bytes("000000000003.state");
+    let (payload, _) = frame::decode(&bytes, KIND, FORMAT).unwrap();
+    let without_filter = payload.len() - 8 - 4 - tables().ids.memory();
+    for length in (0..=without_filter + 20).chain([payload.len() - 1]) {
+        assert!(
+            decode(&payload[..length], &identity()).is_none(),
+            "cut at {length}"
+        );
+    }
+    assert!(decode(payload, &identity()).is_some());
+    let mut longer = payload.to_vec();
+    longer.push(0);
+    assert!(decode(&longer, &identity()).is_none());
+    let framed = frame::encode(KIND, FORMAT, payload);
+    assert!(matches(&framed, &identity()).is_some());
+    let behind = [&framed[..], &[0]].concat();
+    assert!(
+        matches(&behind, &identity()).is_none(),
+        "bytes behind the frame"
+    );
+}
+
+#[test]
+fn hostile_counts_cost_no_memory() {
+    let bytes = saved().bytes("000000000003.state");
+    let (payload, _) = frame::decode(&bytes, KIND, FORMAT).unwrap();
+    // The counts of aggregate types, event types and streams, each said to be four billion.
+    for at in 64..140 {
+        let mut hostile = payload.to_vec();
+        hostile[at..at + 4].fill(0xff);
+        let _ = decode(&hostile, &identity());
+    }
+    let mut hostile = payload[..64].to_vec();
+    hostile.extend_from_slice(&[0; 8]);
+    hostile.extend_from_slice(&u32::MAX.to_le_bytes());
+    assert!(decode(&hostile, &identity()).is_none());
+}
+
+#[test]
+fn damaged_files_are_not_taken() {
+    let repo = saved();
+    let name = state_file(identity().segment);
+    let whole = repo.bytes(&name);
+    for at in (0..300).chain([whole.len() / 2, whole.len() - 1]) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        repo.put(&name, bytes);
+        assert!(load(&repo, &identity()).is_none(), "byte {at}");
+    }
+    repo.put(&name, Vec::new());
+    assert!(load(&repo, &identity()).is_none());
+    repo.remove(&name).unwrap();
+    assert!(load(&repo, &identity()).is_none());
+}
