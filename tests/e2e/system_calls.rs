@@ -43,6 +43,29 @@ fn every_system_call_may_fail_once() {
 }
 
 #[test]
+fn a_log_with_a_past_meets_faults_as_it_opens_and_reads() {
+    let test = "a_log_with_a_past_meets_faults_as_it_opens_and_reads";
+    let Some(tools) = FaultTools::ready(test, &["faultshim.so"]) else {
+        return;
+    };
+    let every = if skip::everything() { "1" } else { "11" };
+    let past = format!(
+        "{} embedded {{dir}} 100 --segment-bytes {SEGMENT_BYTES} --seed 2",
+        load()
+    );
+    let more = [
+        "--prepare",
+        &past,
+        "--ops",
+        "open,read,mmap",
+        "--do",
+        "EIO,SHORT,EMFILE",
+    ];
+    let arguments = arguments(60, &[&more[..], &["--every", every]].concat());
+    tools.call("nthfail.py", &arguments, LIMIT);
+}
+
+#[test]
 fn every_call_from_one_on_may_fail() {
     let Some(tools) = FaultTools::ready("every_call_from_one_on_may_fail", &["faultshim.so"])
     else {
