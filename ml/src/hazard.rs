@@ -177,6 +177,27 @@ impl Cohort<'_> {
     }
 }
 
+/// Settings that suit fleets: snapshots of one unit resemble each other, so the effective sample is far smaller than
+/// the number of rows, and small trees with strong regularisation win. Chosen on the validation part of eleven years
+/// of metro incidents, where five other settings with 6 to 31 leaves did worse. Early stopping needs a validation cohort.
+///
+/// `rows` is the number of snapshots; the least rows of a leaf follow it, from 20 to 500.
+#[must_use]
+pub fn fleet_settings(rows: usize) -> Params {
+    Params {
+        leaves_max: 4,
+        rows_min: (rows / 100).clamp(20, 500),
+        hessian_min: 1.0,
+        l2: 50.0,
+        learning_rate: 0.05,
+        row_share: 0.5,
+        column_share: 0.3,
+        rounds_max: 1_000,
+        patience_rounds: Some(50),
+        ..Params::default()
+    }
+}
+
 impl HazardModel {
     /// Trains on lifetimes. `ends` are the ends of the periods in the durations' unit, such as `[30, 60, 90]` days;
     /// the settings' loss is replaced. With a validation cohort, training stops early if the settings say so, and the

@@ -2,8 +2,15 @@
 //!
 //! The data lie beside the workspace, in `../shared/data`; where they are absent each test says so and passes.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test reads fixed files and reports its numbers"
+)]
+
 use ml::anomaly::AnomalyModel;
 use ml::demand::{DemandForecast, DemandSettings};
+use ml::hazard::{Cohort, HazardModel, Lifetimes, fleet_settings};
 use ml::{Dataset, Explainer, Feature, FeatureKind, Fit, Loss, Model, Params, metric};
 use ndarray::Array2;
 use std::collections::BTreeMap;
@@ -242,4 +249,83 @@ fn metro_faults_by_month() {
         "ttc faults: rmsse {chosen:.4}, forecasting nothing {nothing:.4}, best known 0.717; 95 % covers {covered:.3}"
     );
     assert!(chosen < 0.74 && (0.91..0.98).contains(&covered));
+}
+
+#[test]
+fn metro_failures_within_thirty_sixty_and_ninety_days() {
+    let Some(rows) = read("ttc_subway/data.csv.gz") else {
+        return;
+    };
+    let header = rows[0].clone();
+    let place = |name: &str| header.iter().position(|column| column == name).unwrap();
+    let (days, event) = (place("y_days_to_fail"), place("y_event"));
+    let left_out = [
+        "snapshot_date",
+        "unit",
+        "y_event",
+        "y_fail_30",
+        "y_fail_60",
+        "y_fail_90",
+        "y_count_90",
+    ];
+    let parts = parts(
+        &rows,
+        "y_days_to_fail",
+        &["fleet", "month", "main_line"],
+        &left_out,
+    );
+    let lives = |part: &str| -> (Vec<f32>, Vec<bool>) {
+        let own = rows[1..].iter().filter(|row| row[0] == part);
+        own.map(|row| (row[days].parse::<f32>().unwrap(), row[event] == "1"))
+            .unzip()
+    };
+    let (train, valid, test) = (lives("train"), lives("valid"), lives("test"));
+    let train = Cohort {
+        rows: &parts["train"],
+        lifetimes: Lifetimes {
+            durations: &train.0,
+            observed: &train.1,
+        },
+    };
+    let valid = Cohort {
+        rows: &parts["valid"],
+        lifetimes: Lifetimes {
+            durations: &valid.0,
+            observed: &valid.1,
+        },
+    };
+    let params = Params {
+        threads: 2,
+        ..fleet_settings(train.rows.rows())
+    };
+    let model =
+        HazardModel::train(&params, &[30.0, 60.0, 90.0], &train, Some(&valid), None).unwrap();
+    let table = table_of(&parts["test"]);
+    let mut scratch = model.scratch();
+    for (period, (end, best_known)) in [(30.0, 0.3662), (60.0, 0.5219), (90.0, 0.6011)]
+        .into_iter()
+        .enumerate()
+    {
+        let (mut labels, mut chances) = (Vec::new(), Vec::new());
+        for ((row, &duration), &failed) in table.rows().into_iter().zip(&test.0).zip(&test.1) {
+            if duration >= end || failed {
+                let mut curve = [0.0; 3];
+                model
+                    .failure_into(row.as_slice().unwrap(), &mut scratch, &mut curve)
+                    .unwrap();
+                labels.push(f32::from(u8::from(duration < end)));
+                chances.push(curve[period]);
+            }
+        }
+        let base = f64::from(labels.iter().sum::<f32>()) / labels.len() as f64;
+        let trivial = metric::logloss(&labels, &vec![base; labels.len()]);
+        let (loss, error) = (
+            metric::logloss(&labels, &chances),
+            metric::expected_calibration_error(&labels, &chances),
+        );
+        println!(
+            "ttc {end} days: log loss {loss:.4}, base rate {trivial:.4}, best known {best_known}, ECE {error:.4}"
+        );
+        assert!(loss < trivial && loss < best_known * 1.005 && error < 0.025);
+    }
 }
