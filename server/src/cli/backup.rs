@@ -1,4 +1,4 @@
-//! `railfleet backup`: a copy of the log that no server has open. A running server makes its own backups, on
+//! `railfleet backup`: a copy of a log that no server has open. A running server makes its own backups, on
 //! `POST /api/v1/operations/backups`.
 
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 use storage::SystemClock;
 
-use super::{CliError, DataArgs, chain, print};
+use super::{CliError, DataArgs, chain, print, require_log};
 use crate::app::open_log;
 
 #[derive(Debug, Args)]
@@ -22,19 +22,22 @@ pub(super) struct BackupArgs {
 
 pub(super) fn run(args: BackupArgs) -> Result<ExitCode, CliError> {
     let config = args.data.load()?;
-    if !config.log_folder().is_dir() {
-        return Err(CliError::Other(format!(
-            "there is no log in {}",
-            config.data.display()
-        )));
-    }
+    require_log(&config)?;
     let log = open_log(&config, Arc::new(SystemClock))?;
     let report = log
         .backup(&args.to)
         .map_err(|error| CliError::Other(chain(&error)))?;
+    log.close();
     print(&format!(
-        "backed up to position {}: {} segments, of them {} linked, {} bytes copied",
-        report.position, report.segments, report.linked, report.bytes_copied
+        "backed up to position {} into {}: {} segments, of them {} linked, {} bytes copied",
+        report.position,
+        args.to.display(),
+        report.segments,
+        report.linked,
+        report.bytes_copied
     ));
+    if report.linked > 0 {
+        print("linked segments share the disk with the log: copy the folder to another disk");
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use storage::{Clock as _, OpenError, SystemClock, VerifyError, VerifyOptions};
 
-use super::{CliError, DataArgs, chain, environment, print};
+use super::{CliError, DataArgs, chain, environment, holds_log, print};
 use crate::config::{Config, unknown_variables};
 
 /// Syncs that are timed.
@@ -271,7 +271,7 @@ fn address(config: &Config) -> Finding {
 
 fn log(config: &Config) -> Vec<Finding> {
     let folder = config.log_folder();
-    if !folder.is_dir() {
+    if !holds_log(&folder) {
         return vec![Finding::Fine("there is no log yet".to_owned())];
     }
     let report = match storage::verify(&folder, &VerifyOptions::default()) {

@@ -1,11 +1,13 @@
 //! The command line: one file a subcommand.
 //!
 //! What a command prints for its caller goes to standard output, everything else to standard error. A command ends with
-//! 0 when it did what was asked, 1 when it could not, 2 when it was not called rightly; `verify` and `ingest` have more.
+//! 0 when it did what was asked, 1 when it could not, 2 when it was not called rightly; `verify` has more.
 
 mod backup;
 mod completions;
+mod demo;
 mod doctor;
+mod ingest;
 mod restore;
 mod serve;
 mod token;
@@ -20,12 +22,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
-use storage::{Log, SystemClock};
+use storage::{Clock, Log, SystemClock};
 
 use crate::app::{StartError, open_log};
 use crate::auth::keys::{self, KeyError};
 use crate::auth::{AccountError, Accounts};
 use crate::config::{Config, ConfigError, Sources};
+use crate::ingest::MappingError;
+
+/// What tells in a log's folder how far it was durable.
+const WATERMARK: &str = "watermark";
 
 /// The event log of a rail fleet: history, read models and time travel in one process.
 #[derive(Debug, Parser)]
@@ -39,6 +45,10 @@ pub struct Cli {
 enum Command {
     /// Serve the API on a data folder.
     Serve(serve::ServeArgs),
+    /// Fill a demo depot and serve it.
+    Demo(demo::DemoArgs),
+    /// Take a file of events, or standard input, into the log.
+    Ingest(ingest::IngestArgs),
     /// Administrate accounts on the machine itself.
     User(user::UserArgs),
     /// Print an access token for an account.
@@ -144,6 +154,9 @@ pub enum CliError {
     /// Something about an account.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// A CSV file's mapping cannot be used.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
     /// Something with a file or a socket.
     #[error("{doing}")]
     Io {
@@ -180,6 +193,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match cli.command {
         Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Ingest(args) => ingest::run(args),
         Command::User(args) => user::run(args),
         Command::Token(args) => token::run(args),
         Command::Verify(args) => verify::run(args),
@@ -228,12 +243,21 @@ fn small_runtime() -> Result<tokio::runtime::Runtime, CliError> {
 fn open_accounts(config: &Config) -> Result<(Arc<Log>, Accounts), CliError> {
     let clock = Arc::new(SystemClock);
     let log = Arc::new(open_log(config, clock.clone())?);
+    let accounts = open_accounts_of(config, log.clone(), clock)?;
+    Ok((log, accounts))
+}
+
+/// The accounts in a log that is open.
+fn open_accounts_of(
+    config: &Config,
+    log: Arc<Log>,
+    clock: Arc<dyn Clock>,
+) -> Result<Accounts, CliError> {
     let key = match &config.auth.signing_key {
         Some(key) => key.clone().into_bytes(),
         None => keys::load_or_create(&config.keys_folder())?,
     };
-    let accounts = Accounts::open(log.clone(), clock, config.auth.clone(), &key)?;
-    Ok((log, accounts))
+    Ok(Accounts::open(log, clock, config.auth.clone(), &key)?)
 }
 
 /// The log's folder, given either that or the data folder around it.
@@ -244,6 +268,30 @@ fn log_folder(folder: &Path) -> PathBuf {
     } else {
         folder.to_owned()
     }
+}
+
+/// Whether this looks like a log's folder: one with a segment, or with what tells of segments that are gone.
+fn holds_log(folder: &Path) -> bool {
+    let is_ours = |name: &str| {
+        let digits = name.strip_suffix(".log").unwrap_or_default();
+        name == WATERMARK
+            || (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.file_name())
+        .any(|name| name.to_str().is_some_and(is_ours))
+}
+
+/// For commands that have no use of a folder without a log, and should not make one where a name was mistyped.
+fn require_log(config: &Config) -> Result<(), CliError> {
+    if holds_log(&config.log_folder()) {
+        return Ok(());
+    }
+    Err(CliError::Other(format!(
+        "there is no log in {}",
+        config.data.display()
+    )))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{CliError, DataArgs, open_accounts, print};
+use super::{CliError, DataArgs, open_accounts, print, require_log};
 
 #[derive(Debug, Args)]
 pub(super) struct TokenArgs {
@@ -23,6 +23,7 @@ pub(super) fn run(args: TokenArgs) -> Result<ExitCode, CliError> {
     if let Some(minutes) = args.minutes {
         config.auth.access_lifetime = Duration::from_secs(minutes * 60);
     }
+    require_log(&config)?;
     let (_log, accounts) = open_accounts(&config)?;
     let account = accounts.directory().find(&args.name).cloned();
     let account =

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use fleet::policy::Role;
 
-use super::{CliError, DataArgs, open_accounts, print, small_runtime};
+use super::{CliError, DataArgs, open_accounts, print, require_log, small_runtime};
 use crate::auth::NewAccount;
 use crate::auth::password::PASSWORD_BYTES_MAX;
 
@@ -88,6 +88,7 @@ fn read_password() -> Result<String, CliError> {
 
 fn list(args: &ListArgs) -> Result<ExitCode, CliError> {
     let config = args.data.load()?;
+    require_log(&config)?;
     let (_log, accounts) = open_accounts(&config)?;
     for account in accounts.directory().list() {
         let state = &account.state;

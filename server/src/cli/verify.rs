@@ -1,25 +1,27 @@
-//! `railfleet verify`: whether a log is what it was, byte by byte. Nothing is changed.
+//! `railfleet verify`: whether a log is what it was, byte by byte. Nothing is changed, and nothing is made.
 //!
-//! Ends with 0 when every record, index and snapshot agrees and every acknowledged event is there; 10 when an
-//! acknowledged event is missing; 20 when there is damage, which is told by file and place; 1 when it could not look,
-//! for example because a server has the log open.
+//! Standard output says the same of the same events, whatever stands around them: `COUNT`, `DIGEST` and `HEAD`, then
+//! a line for each problem and each missing event. What is only for people goes to standard error.
+//!
+//! Ends with 0 when every record, index and saved table agrees and every acknowledged event is there; 10 when an
+//! acknowledged event is missing; 20 when there is damage, which is told by file and place (also when events are
+//! missing: the damage is why); 1 when it could not look: no log there, or a server has it open.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::json;
 use storage::{OpenError, VerifyError, VerifyOptions, VerifyReport};
 use uuid::Uuid;
 
-use super::{CliError, chain, log_folder, print};
+use super::{CliError, chain, holds_log, log_folder, print, say};
 
 /// An acknowledged event is missing.
 const MISSING: u8 = 10;
 /// Something does not agree.
 const DAMAGED: u8 = 20;
-/// Missing events that are listed by id.
-const LISTED_MAX: usize = 20;
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
@@ -32,95 +34,151 @@ pub(super) struct VerifyArgs {
     /// Where archived segments lie, if not in the log's folder.
     #[arg(long, value_name = "DIR")]
     archive: Option<PathBuf>,
+    /// Answer with one JSON object instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is told of a log.
+#[derive(Debug, Default)]
+struct Told {
+    events: u64,
+    digest: String,
+    head: u64,
+    /// File and what is wrong there.
+    problems: Vec<(String, String)>,
+    missing: Vec<Uuid>,
 }
 
 pub(super) fn run(args: VerifyArgs) -> Result<ExitCode, CliError> {
     let acknowledged = match &args.acks {
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(CliError::io(format!("cannot read {}", path.display())))?;
+            let doing = format!("cannot read {}", path.display());
+            let text = std::fs::read_to_string(path).map_err(CliError::io(doing))?;
             acknowledged_ids(&text)?
         }
         None => Vec::new(),
     };
-    let asked = !acknowledged.is_empty();
+    let folder = log_folder(&args.folder);
     let options = VerifyOptions {
-        acknowledged,
+        acknowledged: acknowledged.clone(),
         archive: args.archive,
     };
-    match storage::verify(&log_folder(&args.folder), &options) {
-        Ok(report) => Ok(judge(&report)),
-        Err(error) => refusal(error, asked),
-    }
-}
-
-/// What cannot be opened is either not ours to look at now, or damage of its own.
-fn refusal(error: VerifyError, asked: bool) -> Result<ExitCode, CliError> {
-    let damaged = match &error {
-        VerifyError::NoLog => asked,
-        VerifyError::Open(OpenError::SegmentsMissing { .. } | OpenError::Format { .. }) => true,
-        VerifyError::Open(OpenError::Locked { .. } | OpenError::Io { .. }) | VerifyError::Io(_) => {
-            false
-        }
+    // Asked first, because locking leaves a file, which a folder that was named by mistake should not get.
+    let verified = if holds_log(&folder) {
+        storage::verify(&folder, &options)
+    } else {
+        Err(VerifyError::NoLog)
     };
-    if !damaged {
-        return Err(CliError::Other(chain(&error)));
+    let told = match verified {
+        Ok(report) => tell(report),
+        Err(error) => refusal(error, acknowledged, &args.folder.display().to_string())?,
+    };
+    if args.json {
+        print(&as_json(&told));
+    } else {
+        as_lines(&told).iter().for_each(|line| print(line));
     }
-    print("COUNT 0");
-    print(&format!("DAMAGE {}", chain(&error)));
-    Ok(ExitCode::from(DAMAGED))
+    Ok(ExitCode::from(code(&told)))
 }
 
-fn judge(report: &VerifyReport) -> ExitCode {
-    let mut digest = String::with_capacity(64);
-    for byte in report.digest {
-        let _ = write!(digest, "{byte:02x}");
-    }
-    print(&format!("COUNT {}", report.events));
-    print(&format!("DIGEST {digest}"));
-    print(&format!(
-        "LOG {} up to position {} in {} segments",
-        report.log_id, report.head, report.segments
+fn tell(report: VerifyReport) -> Told {
+    say(&format!(
+        "log {} in {} segments",
+        report.log_id, report.segments
     ));
     if report.torn_bytes > 0 {
-        print(&format!(
-            "TORN {} bytes of an append that was never acknowledged",
+        say(&format!(
+            "{} bytes of an append that was never acknowledged will be cut at the next start",
             report.torn_bytes
         ));
     }
-    for problem in &report.problems {
-        print(&format!("DAMAGE {}: {}", problem.file, problem.what));
+    let mut digest = String::with_capacity(2 * report.digest.len());
+    for byte in report.digest {
+        let _ = write!(digest, "{byte:02x}");
     }
-    for id in report.missing.iter().take(LISTED_MAX) {
-        print(&format!("MISSING {id}"));
+    let problems = report.problems.into_iter();
+    Told {
+        events: report.events,
+        digest,
+        head: report.head.get(),
+        problems: problems
+            .map(|problem| (problem.file, problem.what))
+            .collect(),
+        missing: report.missing,
     }
-    if report.missing.len() > LISTED_MAX {
-        print(&format!(
-            "MISSING {} more",
-            report.missing.len() - LISTED_MAX
-        ));
+}
+
+/// What cannot be opened is damaged, or not ours to look at now, or no log: then what was acknowledged is missing.
+fn refusal(error: VerifyError, acknowledged: Vec<Uuid>, folder: &str) -> Result<Told, CliError> {
+    match &error {
+        VerifyError::Open(OpenError::SegmentsMissing { .. } | OpenError::Format { .. }) => {
+            Ok(Told {
+                problems: vec![(folder.to_owned(), chain(&error))],
+                missing: acknowledged,
+                ..Told::default()
+            })
+        }
+        VerifyError::NoLog if !acknowledged.is_empty() => Ok(Told {
+            missing: acknowledged,
+            ..Told::default()
+        }),
+        VerifyError::NoLog => Err(CliError::Other(format!("there is no log in {folder}"))),
+        VerifyError::Open(OpenError::Locked { .. } | OpenError::Io { .. }) | VerifyError::Io(_) => {
+            Err(CliError::Other(format!(
+                "cannot verify {folder}: {}",
+                chain(&error)
+            )))
+        }
     }
-    if !report.problems.is_empty() {
-        return ExitCode::from(DAMAGED);
-    }
-    if report.missing.is_empty() {
-        ExitCode::SUCCESS
+}
+
+fn code(told: &Told) -> u8 {
+    if !told.problems.is_empty() {
+        DAMAGED
+    } else if !told.missing.is_empty() {
+        MISSING
     } else {
-        ExitCode::from(MISSING)
+        0
     }
+}
+
+fn as_lines(told: &Told) -> Vec<String> {
+    let mut lines = vec![
+        format!("COUNT {}", told.events),
+        format!("DIGEST {}", told.digest),
+        format!("HEAD {}", told.head),
+    ];
+    let problems = told.problems.iter();
+    lines.extend(problems.map(|(file, what)| format!("PROBLEM {file}: {what}")));
+    lines.extend(told.missing.iter().map(|id| format!("MISSING {id}")));
+    lines
+}
+
+fn as_json(told: &Told) -> String {
+    let problems = told.problems.iter();
+    let problems: Vec<_> = problems
+        .map(|(file, what)| json!({ "file": file, "what": what }))
+        .collect();
+    json!({
+        "events": told.events,
+        "digest": told.digest,
+        "head": told.head,
+        "problems": problems,
+        "missing": told.missing,
+    })
+    .to_string()
 }
 
 /// One id a line; `ACK ` in front of it is passed over, and so are empty lines.
 fn acknowledged_ids(text: &str) -> Result<Vec<Uuid>, CliError> {
-    let lines = text
-        .lines()
-        .enumerate()
-        .map(|(index, line)| (index + 1, line.trim()));
+    let lines = text.lines().map(str::trim).enumerate();
     lines
         .filter(|(_, line)| !line.is_empty())
-        .map(|(number, line)| {
+        .map(|(before, line)| {
             let id = line.strip_prefix("ACK ").unwrap_or(line);
             Uuid::try_parse(id).map_err(|_| {
+                let number = before + 1;
                 CliError::Other(format!(
                     "line {number} of the acknowledged ids is no id: {id}"
                 ))
@@ -128,3 +186,6 @@ fn acknowledged_ids(text: &str) -> Result<Vec<Uuid>, CliError> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
