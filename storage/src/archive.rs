@@ -45,7 +45,7 @@ impl Log {
             else {
                 break;
             };
-            if segment.repo().path("") == target.path("") {
+            if lies_in(segment, &*target) {
                 continue;
             }
             report.bytes += move_segment(segment, &target)?;
@@ -54,6 +54,14 @@ impl Log {
         }
         Ok(report)
     }
+}
+
+/// Whether the segment's file is in the folder already, by whatever path: moving it would remove it.
+fn lies_in(segment: &Segment, target: &dyn Repo) -> bool {
+    let name = segment_file(segment.id);
+    let real_path = |repo: &dyn Repo| repo.path(&name)?.canonicalize().ok();
+    let source = real_path(&*segment.repo());
+    source.is_some() && source == real_path(target)
 }
 
 /// Copies a segment and its index, durably, and only then removes them. A crash in between leaves both copies, which is

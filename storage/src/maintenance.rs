@@ -283,9 +283,7 @@ fn finish_sealed(shared: &Shared, sealed: &[(Arc<Segment>, u64)]) {
         if segment.wants_index_file() && write_index(segment).is_ok() {
             segment.adopt_index_file();
         }
-        if !segment.is_in_filter() {
-            filter_ids(shared, segment);
-        }
+        fill_filter(shared, segment);
     }
     let (since, saved) = {
         let inner = shared.maintenance.lock();
@@ -301,7 +299,20 @@ fn finish_sealed(shared: &Shared, sealed: &[(Arc<Segment>, u64)]) {
     }
 }
 
-/// Takes a sealed segment's ids into the id filter, so that its index need not be asked for each new id.
+/// Takes the ids of the sealed segments up to `last` into the id filter, so that their indexes need not be asked for each
+/// new id. Without gaps, since the filter's "no" is taken for all segments before one that is in it: a segment that
+/// cannot be read now holds the later ones up until it can.
+fn fill_filter(shared: &Shared, last: &Segment) {
+    let segments = shared.segments();
+    let missing = segments.iter().skip_while(|segment| segment.is_in_filter());
+    for segment in missing.take_while(|segment| segment.id <= last.id) {
+        filter_ids(shared, segment);
+        if !segment.is_in_filter() {
+            return;
+        }
+    }
+}
+
 fn filter_ids(shared: &Shared, segment: &Segment) {
     let Ok(view) = segment.bytes() else { return };
     let offsets = segment.with_index(|index| {

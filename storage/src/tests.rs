@@ -1,7 +1,19 @@
 //! The log as a whole: against a model, through crashes, faults and damage.
 
+mod appending;
+mod archive;
+mod backup;
 mod basics;
+mod concurrency;
 mod crashes;
 mod damage;
+mod forged;
+mod golden;
+mod groups;
+mod limits;
 mod model;
+mod opening;
+mod reading;
+mod scrub;
 mod support;
+mod unreadable;

@@ -23,6 +23,16 @@ impl Clock for TestClock {
     }
 }
 
+/// A clock that is set back by an hour each time it is asked.
+#[derive(Debug, Default)]
+pub(super) struct FallingClock(AtomicI64);
+
+impl Clock for FallingClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.fetch_sub(3_600_000_000, Ordering::Relaxed))
+    }
+}
+
 /// Small segments, so that a few events fill several.
 pub(super) fn small() -> LogOptions {
     LogOptions {
@@ -78,4 +88,24 @@ pub(super) fn collect(log: &Log, request: &ReadRequest) -> Vec<Event> {
 #[track_caller]
 pub(super) fn all(log: &Log) -> Vec<Event> {
     collect(log, &ReadRequest::default())
+}
+
+/// The file and the offset at which the event at a position lies.
+#[track_caller]
+pub(super) fn event_place(log: &Log, position: u64) -> (String, usize) {
+    let position = Position::new(position);
+    let segments = log.shared.segments();
+    let segment = segments
+        .iter()
+        .rfind(|segment| segment.place.first_position <= position)
+        .unwrap();
+    let ordinal = segment.ordinal(position);
+    let offset = segment
+        .with_index(|index| index.offset(ordinal))
+        .unwrap()
+        .unwrap();
+    (
+        crate::segment::segment_file(segment.id),
+        usize::try_from(offset).unwrap(),
+    )
 }
