@@ -4,14 +4,15 @@
 //! killed once it had fallen idle, so its last group is acknowledged, synced, and not yet sealed.
 
 use std::fs::File;
+use std::process::Command;
 use std::time::Duration;
 
 use harness::fault_tools::FaultTools;
-use harness::process::must;
+use harness::process::{must, run};
 use harness::server::{DataFolder, railfleet};
 use harness::skip;
 
-use super::event;
+use super::{event, load};
 
 /// Prepared space that is left behind the last group.
 const PREPARED_BYTES: u64 = 1 << 10;
@@ -125,5 +126,34 @@ fn misplaced_sectors_and_lost_files_are_said_or_harmless() {
         );
     }
     damage(&tools, &folder, "append", &["--sample", sample("25")]);
+    damage(&tools, &folder, "lose", &[]);
+}
+
+#[test]
+fn sealed_segments_and_what_follows_from_them_may_rot() {
+    let Some(tools) = FaultTools::ready("sealed_segments_and_what_follows_from_them_may_rot", &[])
+    else {
+        return;
+    };
+    let folder = DataFolder::new();
+    let mut fill = Command::new(load());
+    fill.arg("embedded")
+        .arg(folder.log())
+        .args(["100", "--segment-bytes", "12288", "--seed", "1"]);
+    let (status, said) = run(&mut fill, Duration::from_secs(60));
+    assert!(status.success(), "the load ended with {status}: {said}");
+    for (files, every_day) in [
+        ("*.log", "60"),
+        ("*.idx", "40"),
+        ("*.state", "20"),
+        ("*watermark", "20"),
+    ] {
+        damage(
+            &tools,
+            &folder,
+            "flip",
+            &["--file", files, "--sample", sample(every_day)],
+        );
+    }
     damage(&tools, &folder, "lose", &[]);
 }

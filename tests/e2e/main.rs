@@ -3,6 +3,7 @@
 //! What needs more than the toolchain (the fault tools beside the workspace, Python, FUSE, the right to mount, a browser)
 //! says `SKIPPED` on standard error where that is missing. `RAILFLEET_FAULTS=all` runs the long forms.
 
+mod backup;
 mod damage;
 mod derived;
 mod disk;
@@ -13,6 +14,7 @@ mod kill;
 mod ownership;
 mod pages;
 mod power_cut;
+mod rot;
 mod system_calls;
 
 /// The load client, as cargo built it for these tests.
