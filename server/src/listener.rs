@@ -103,8 +103,9 @@ async fn connection(stream: TcpStream, peer: SocketAddr, app: App, state: &AppSt
         .header_read_timeout(http.header_read_timeout)
         .max_headers(HEADERS_MAX)
         .max_header_size(http.header_bytes_max)
-        .max_buf_size(http.header_bytes_max.max(BUFFER_BYTES_MIN))
-        .pipeline_flush(true);
+        .max_buf_size(http.header_bytes_max.max(BUFFER_BYTES_MIN));
+    // Flushes are not put off while more input waits (hyper's `pipeline_flush`): the refusal of what cannot be parsed
+    // would never leave, and an answer would wait for the rest of the next request's head.
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut stopping = state.stopping.subscribe();
     let ended = tokio::select! {

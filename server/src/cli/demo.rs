@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use clap::Args;
 use fleet::policy::Role;
-use storage::{Log, SystemClock};
+use storage::{Log, SystemClock, Timestamp};
 
 use super::serve::{begin_logging, serve};
 use super::{CliError, DataArgs, ListenArgs, ingest, open_accounts_of, print, small_runtime};
@@ -22,6 +22,7 @@ use crate::auth::{Accounts, NewAccount};
 use crate::config::Config;
 use crate::demo::{DEFAULT_SEED, Options};
 use crate::ingest::{IngestOptions, Input, Mapping};
+use crate::rfc3339;
 use depot::{Depot, Plan};
 use fill::DemoClock;
 
@@ -170,13 +171,13 @@ fn invite(address: SocketAddr, depot: &Depot, token: &str) {
     print(&format!("  browse http://{address}/docs, or try:\n"));
     print(&format!("export ADDRESS=http://{address}"));
     print(&format!("export TOKEN={token}\n"));
-    for line in lines_to_try(depot.first_vehicle()) {
+    for line in lines_to_try(depot.first_vehicle(), depot.middle()) {
         print(&line);
     }
 }
 
 /// A vehicle's history, its state then, who had most to do, what happened each day, and an event of one's own.
-fn lines_to_try(vehicle: &str) -> [String; 5] {
+fn lines_to_try(vehicle: &str, then: Timestamp) -> [String; 5] {
     let get = |path: String| {
         format!("curl -sS -H \"Authorization: Bearer $TOKEN\" \"$ADDRESS/api/v1{path}\"")
     };
@@ -184,7 +185,8 @@ fn lines_to_try(vehicle: &str) -> [String; 5] {
     [
         get(format!("/events?{stream}&limit=5")),
         get(format!(
-            "/time-travel/state-at?{stream}&at=2026-03-01T00:00:00Z"
+            "/time-travel/state-at?{stream}&at={}",
+            rfc3339::to_string(then)
         )),
         get("/projections/current_state/data?aggregate_type=Vehicle&busiest=5".to_owned()),
         get("/projections/event_counts/data?event_type=VehicleIncidentReported".to_owned()),

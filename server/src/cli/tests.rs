@@ -1,10 +1,147 @@
-//! What the command line understands.
+//! What the command line understands, and how failures are told.
 
 use clap::CommandFactory as _;
+use clap::error::ErrorKind;
 
 use super::*;
 
 #[test]
 fn the_definition_is_sound() {
     Cli::command().debug_assert();
+}
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(["railfleet"].into_iter().chain(line.split_whitespace()))
+}
+
+#[track_caller]
+fn check_accepted(line: &str) {
+    if let Err(error) = parse(line) {
+        panic!("{line}: {error}");
+    }
+}
+
+#[track_caller]
+fn check_refused(line: &str, kind: ErrorKind) {
+    match parse(line) {
+        Ok(understood) => panic!("{line}: understood as {understood:?}"),
+        Err(error) => assert_eq!(error.kind(), kind, "{line}: {error}"),
+    }
+}
+
+#[test]
+fn commands_are_understood() {
+    for line in [
+        "serve --data d",
+        "serve --data d --listen 0.0.0.0:80",
+        "serve --data d --port 0 --config c.toml --set a=1 --set b=2",
+        "user add anna --role SUPER_ADMIN --password-stdin --data d",
+        "user add anna --role VIEWER --password-stdin --email a@b.c --data d",
+        "user list --data d",
+        "token anna --data d --minutes 60",
+        "verify d",
+        "verify d --acks f --json --archive a",
+        "backup --data d to",
+        "restore from --data d",
+        "restore from --data d --position 158319",
+        "ingest - --data d",
+        "ingest f.csv.gz --map ttc-subway --skip-bad --source s --data d",
+        "ingest f --strict --data d",
+        "demo",
+        "demo --data d --listen 127.0.0.1:1 --history f --seed 7 --no-serve",
+        "doctor --data d",
+        "completions bash",
+    ] {
+        check_accepted(line);
+    }
+}
+
+#[test]
+fn mistakes_are_refused() {
+    for (line, kind) in [
+        (
+            "serve --data d --listen a:1 --port 1",
+            ErrorKind::ArgumentConflict,
+        ),
+        ("serve --data d --port 65536", ErrorKind::ValueValidation),
+        ("serve --data d extra", ErrorKind::UnknownArgument),
+        (
+            "user add anna --role SUPER_ADMIN --data d",
+            ErrorKind::MissingRequiredArgument,
+        ),
+        (
+            "user add anna --password-stdin --data d",
+            ErrorKind::MissingRequiredArgument,
+        ),
+        (
+            "user add anna --role KING --password-stdin --data d",
+            ErrorKind::ValueValidation,
+        ),
+        (
+            "token anna --data d --minutes 0",
+            ErrorKind::ValueValidation,
+        ),
+        ("verify", ErrorKind::MissingRequiredArgument),
+        (
+            "restore from --data d --position -1",
+            ErrorKind::UnknownArgument,
+        ),
+        (
+            "ingest f --strict --skip-bad --data d",
+            ErrorKind::ArgumentConflict,
+        ),
+        ("demo --vehicles 0", ErrorKind::ValueValidation),
+        ("completions tcsh", ErrorKind::InvalidValue),
+        ("serv --data d", ErrorKind::InvalidSubcommand),
+    ] {
+        check_refused(line, kind);
+    }
+}
+
+#[test]
+fn a_port_replaces_that_of_the_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = |listen: &str| DataArgs {
+        data: folder.path().to_owned(),
+        config: None,
+        set: vec![format!("listen={listen}")],
+    };
+    let load = |listen: ListenArgs, set: &str| listen.load(&data(set)).unwrap().listen;
+    let port = ListenArgs {
+        listen: None,
+        port: Some(9000),
+    };
+    assert_eq!(load(port.clone(), "0.0.0.0:8000"), "0.0.0.0:9000");
+    assert_eq!(load(port, "[::1]:8000"), "[::1]:9000");
+    let listen = ListenArgs {
+        listen: Some("10.0.0.1:7".to_owned()),
+        port: None,
+    };
+    assert_eq!(load(listen, "0.0.0.0:8000"), "10.0.0.1:7");
+    assert_eq!(load(ListenArgs::default(), "0.0.0.0:8000"), "0.0.0.0:8000");
+}
+
+#[test]
+fn a_failure_is_told_with_its_causes() {
+    let source = io::Error::other("the disk is gone");
+    let error = CliError::io("cannot read the key")(source);
+    assert_eq!(chain(&error), "cannot read the key: the disk is gone");
+    assert_eq!(chain(&CliError::Other("no".to_owned())), "no");
+}
+
+#[test]
+fn a_folder_holds_a_log_if_it_has_a_segment_or_a_watermark() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    assert!(!holds_log(path));
+    assert!(!holds_log(&path.join("nowhere")));
+    for name in ["syslog", "messages.log", "lock", ".log"] {
+        std::fs::write(path.join(name), "").unwrap();
+    }
+    assert!(!holds_log(path), "these are not ours");
+    std::fs::write(path.join("watermark"), "").unwrap();
+    assert!(holds_log(path));
+    std::fs::remove_file(path.join("watermark")).unwrap();
+    std::fs::write(path.join("000000000002.log"), "").unwrap();
+    assert!(holds_log(path));
 }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use fleet::calendar::Date;
 use serde::{Deserialize, Serialize};
+use storage::Timestamp;
 
 use super::super::{CliError, holds_log};
 use super::ACCOUNTS;
@@ -151,6 +152,11 @@ impl Depot {
         self.filled
             .as_ref()
             .map_or("", |filled| &filled.first_vehicle)
+    }
+
+    /// Midnight in the middle of the history.
+    pub(super) fn middle(&self) -> Timestamp {
+        Timestamp::from_micros(self.filled.as_ref().map_or(0, |filled| filled.middle))
     }
 
     /// The password that the account of this name was given in the beginning.

@@ -49,6 +49,8 @@ pub(super) struct Filled {
     pub(super) events: u64,
     /// The aggregate id of the first vehicle.
     pub(super) first_vehicle: String,
+    /// Midnight in the middle of the history: microseconds since 1970 UTC.
+    pub(super) middle: i64,
 }
 
 /// Tells the time that it was last told, and the machine's once it is told none.
@@ -76,6 +78,7 @@ pub(super) fn fill(log: &Log, clock: &DemoClock, plan: &Plan) -> Result<Filled, 
     let mut filled = Filled {
         events: 0,
         first_vehicle: String::new(),
+        middle: 0,
     };
     let mut stretch: Vec<DemoEvent> = Vec::new();
     let mut begin = None;
@@ -84,8 +87,10 @@ pub(super) fn fill(log: &Log, clock: &DemoClock, plan: &Plan) -> Result<Filled, 
             filled.first_vehicle.clone_from(&event.aggregate_id);
         }
         filled.events += 1;
-        let days = (event.arrived_at - *begin.get_or_insert(event.arrived_at)) / DAY;
+        let begin = *begin.get_or_insert(event.arrived_at);
+        let days = (event.arrived_at - begin) / DAY;
         bar.set_position(u64::try_from(days).unwrap_or(0));
+        filled.middle = (begin + (event.arrived_at - begin) / 2) / DAY * DAY;
         if !belongs(&event, &stretch) {
             append(log, clock, &stretch)?;
             stretch.clear();
