@@ -68,6 +68,20 @@ pub struct DamagedRange {
     pub positions: Option<(Position, Position)>,
 }
 
+impl DamagedRange {
+    /// Whether this says all that `other` says: the events lost, or the bytes where no event is.
+    fn covers(&self, other: &DamagedRange) -> bool {
+        self.segment == other.segment
+            && match (self.positions, other.positions) {
+                (Some((first, last)), Some((other_first, other_last))) => {
+                    first <= other_first && other_last <= last
+                }
+                (None, None) => self.offsets == other.offsets,
+                _ => false,
+            }
+    }
+}
+
 impl fmt::Display for DamagedRange {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -227,10 +241,10 @@ impl Shared {
             .clone()
     }
 
-    /// Notes damage, once.
+    /// Notes damage, once: a read, the scrub and opening may each come upon the same.
     pub(crate) fn note_damage(&self, found: DamagedRange) {
         let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
-        if !damage.contains(&found) {
+        if !damage.iter().any(|known| known.covers(&found)) {
             damage.push(found);
         }
     }
