@@ -281,3 +281,19 @@ fn an_archived_log_is_backed_up_and_restored_whole() {
         assert_eq!(content_of(&to), events, "{name}");
     }
 }
+
+/// Another disk cannot be linked to, so the segments are copied.
+#[test]
+fn a_backup_on_another_disk_is_a_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
+        eprintln!("skipped: there is no /dev/shm to write to");
+        return;
+    };
+    let log = log_in(&folder.path().join("log"));
+    let backup = other.path().join("backup");
+    let report = log.backup(&backup).unwrap();
+    assert!(report.linked == 0 || report.linked + 1 == report.segments);
+    assert!(report.linked > 0 || report.bytes_copied > log.stats().bytes_appended);
+    assert_eq!(content_of(&backup), all(&log));
+}

@@ -7,8 +7,10 @@ use uuid::Uuid;
 use super::support::*;
 use crate::chain;
 use crate::header::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::id_filter::IdFilter;
 use crate::record::{self, Chain, Commit, EventToWrite, Record};
 use crate::repo::{MemoryRepo, Repo};
+use crate::state::{self, StateIdentity};
 use crate::verify::verify_in;
 use crate::*;
 
@@ -257,4 +259,55 @@ fn derived_files_of_another_moment_are_said() {
         assert_eq!(&report.problems[0].file, name);
         assert_eq!(report.events, 60);
     }
+}
+
+/// Bytes behind the last group of a sealed segment were never acknowledged and still do not belong there.
+#[test]
+fn bytes_behind_a_sealed_segment_are_said() {
+    let memory = MemoryRepo::new();
+    let repo: Arc<dyn Repo> = Arc::new(memory.clone());
+    let log = open(&repo, &small());
+    (0..60).for_each(|_| drop(log.append(one("a", "T", "x")).unwrap()));
+    log.close();
+    let mut bytes = memory.bytes(FIRST);
+    bytes.extend_from_slice(b"what does not belong here");
+    memory.put(FIRST, bytes);
+    let report = verify_in(&repo, None, &VerifyOptions::default()).unwrap();
+    assert_eq!(report.problems.len(), 1, "{:?}", report.problems);
+    let what = &report.problems[0].what;
+    assert!(what.starts_with("25 bytes follow the last group"), "{what}");
+    assert_eq!((report.events, report.torn_bytes), (60, 25));
+}
+
+/// Tables under a sound frame that lack an id would let a repeated append through.
+#[test]
+fn tables_that_lack_an_id_are_said() {
+    let memory = MemoryRepo::new();
+    let repo: Arc<dyn Repo> = Arc::new(memory.clone());
+    let log = open(&repo, &small());
+    (0..60).for_each(|_| drop(log.append(one("a", "T", "x")).unwrap()));
+    log.settle();
+    let segments = log.shared.segments();
+    let (next, chain) = segments[0].successor().unwrap();
+    let identity = StateIdentity {
+        log_id: log.log_id(),
+        segment: segments[0].id,
+        next,
+        chain,
+    };
+    let tips = log.shared.tips.read().unwrap().clone();
+    let mut no_ids = Vec::new();
+    IdFilter::new().to_bytes(&mut no_ids);
+    let names = log.shared.names.clone();
+    log.close();
+    state::save(&*repo, &identity, &names, &tips, &no_ids).unwrap();
+    let report = verify_in(&repo, None, &VerifyOptions::default()).unwrap();
+    assert_eq!(report.problems.len() as u64, next.get() - 1);
+    let problem = &report.problems[0];
+    assert_eq!(problem.file, "000000000001.state");
+    assert!(
+        problem.what.ends_with("the event at position 1"),
+        "{}",
+        problem.what
+    );
 }
