@@ -135,6 +135,7 @@ pub struct EventsConfig {
     pub retention_days: u32,
     pub data_bytes_max: usize,
     pub segment_bytes_max: u64,
+    pub backups_path: Option<PathBuf>,
     pub scrub_bytes_per_minute: u64,
 }
 
@@ -191,6 +192,14 @@ impl Config {
         self.data.join("projections")
     }
 
+    /// Where backups are put.
+    pub fn backups_folder(&self) -> PathBuf {
+        self.events
+            .backups_path
+            .clone()
+            .unwrap_or_else(|| self.data.join("backups"))
+    }
+
     /// Where keys lie.
     pub fn keys_folder(&self) -> PathBuf {
         self.data.join("keys")
@@ -244,6 +253,7 @@ impl Config {
                 retention_days: 0,
                 data_bytes_max: 0,
                 segment_bytes_max: 0,
+                backups_path: None,
                 scrub_bytes_per_minute: 0,
             },
             sync: SyncConfig {

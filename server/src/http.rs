@@ -14,6 +14,7 @@ pub mod extract;
 pub mod guard;
 mod health;
 pub mod openapi;
+mod operations;
 pub mod problem;
 mod projections;
 pub mod query;
@@ -46,6 +47,7 @@ fn described_routes() -> (Router<AppState>, OpenApi) {
     let routes = OpenApiRouter::with_openapi(openapi::base())
         .merge(root::routes())
         .merge(health::routes())
+        .merge(operations::routes())
         .merge(auth::routes())
         .merge(users::routes())
         .merge(events::routes())

@@ -260,7 +260,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "events.retention_days",
         old["EVENT_RETENTION_DAYS"],
         "0",
-        "Days after which sealed segments move to the folder `archive`. 0: never. Up to 36,500.",
+        "Days after which sealed segments move to the folder `archive` in the log's folder. 0: never. Up to 36,500.",
         |config, text| config.events.retention_days = number(text, 0..=36_500)?
     ),
     option!(
@@ -274,6 +274,12 @@ pub const OPTIONS: &[OptionSpec] = &[
         "67108864",
         "Bytes of a segment of the log. 4,194,304 to 1,073,741,824.",
         |config, text| config.events.segment_bytes_max = number(text, 4_194_304..=1_073_741_824)?
+    ),
+    option!(
+        "events.backups_path",
+        "",
+        "Where backups of the running server are put; another disk is the better place. Empty: `backups` in the data folder.",
+        |config, text| config.events.backups_path = (!text.is_empty()).then(|| PathBuf::from(text))
     ),
     option!(
         "events.scrub_bytes_per_minute",

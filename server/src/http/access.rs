@@ -45,6 +45,7 @@ const fn post(path: &'static str, access: Access) -> RouteAccess {
 const VIEWER: Access = Access::AtLeast(Role::Viewer);
 const TECHNICIAN: Access = Access::AtLeast(Role::Technician);
 const FLEET_MANAGER: Access = Access::AtLeast(Role::FleetManager);
+const SUPER_ADMIN: Access = Access::AtLeast(Role::SuperAdmin);
 
 /// The whole table.
 pub const ROUTES: &[RouteAccess] = &[
@@ -63,6 +64,8 @@ pub const ROUTES: &[RouteAccess] = &[
     post("/api/v1/auth/login", Access::Open),
     post("/api/v1/auth/refresh", Access::Open),
     post("/api/v1/auth/register", Access::OpenOrKnown),
+    // Operation.
+    post("/api/v1/operations/backups", SUPER_ADMIN),
     // One's own account.
     get("/api/v1/auth/me", VIEWER),
     post("/api/v1/auth/logout", VIEWER),

@@ -66,3 +66,44 @@ async fn figures_are_there_for_prometheus() {
         "no ids and no names"
     );
 }
+
+#[tokio::test]
+async fn a_backup_is_taken_while_the_server_runs() {
+    let server = TestServer::start();
+    let admin = server.token(Role::SuperAdmin).await;
+    server.append(&admin, "1", "CraneLifted", json!({})).await;
+    let path = "/api/v1/operations/backups";
+    let taken = server
+        .post(path, &admin, json!({"name": "2026-10-31"}))
+        .await
+        .expect(201);
+    assert_eq!(taken["position"], 2);
+    server.append(&admin, "1", "CraneLifted", json!({})).await;
+    let folder = server.folder.path().join("backups/2026-10-31");
+    let report = storage::verify(&folder, &storage::VerifyOptions::default()).unwrap();
+    assert_eq!((report.events, report.problems), (2, vec![]));
+    let again = server
+        .post(path, &admin, json!({"name": "2026-10-31"}))
+        .await;
+    again.expect_problem(409, "conflict");
+    for name in [
+        "",
+        "..",
+        "../x",
+        "a/b",
+        ".hidden",
+        "ä",
+        "a b",
+        &"x".repeat(101),
+    ] {
+        server
+            .post(path, &admin, json!({"name": name}))
+            .await
+            .expect_problem(422, "invalid");
+    }
+    let manager = server.token(Role::FleetManager).await;
+    server
+        .post(path, &manager, json!({"name": "x"}))
+        .await
+        .expect_problem(403, "forbidden");
+}
