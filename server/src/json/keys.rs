@@ -20,7 +20,7 @@ impl<'a> KeySet<'a> {
         if let Some(set) = &mut self.large {
             return set.insert(key);
         }
-        if keys[self.first..].iter().any(|known| *known == key) {
+        if keys[self.first..].contains(&key) {
             return false;
         }
         keys.push(key);

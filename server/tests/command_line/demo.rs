@@ -74,6 +74,6 @@ fn what_the_demo_says_to_try_answers() {
 /// An answer with an empty list in it has nothing to show.
 fn holds_something(answer: &serde_json::Value) -> bool {
     let lists = ["events", "aggregates", "counts", "days"];
-    let empty = |name: &&str| answer[*name].as_array().is_some_and(Vec::is_empty);
-    !lists.iter().any(|name| empty(name))
+    let empty = |name: &str| answer[name].as_array().is_some_and(Vec::is_empty);
+    !lists.into_iter().any(empty)
 }

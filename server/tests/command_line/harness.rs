@@ -120,23 +120,25 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut rest = BufReader::new(child.stdout.take().unwrap());
-        let mut said = Vec::new();
-        loop {
+        let rest = BufReader::new(child.stdout.take().unwrap());
+        // Whole before anything can fail, so that the process is killed then.
+        let mut server = Server {
+            child,
+            address: String::new(),
+            said: Vec::new(),
+            rest,
+        };
+        while server.address.is_empty() {
             let mut line = String::new();
-            let read = rest.read_line(&mut line).unwrap();
-            assert!(read > 0, "it ended before it listened: {said:?}");
-            said.push(line.trim_end().to_owned());
-            if let Some(address) = line.trim_end().strip_prefix("railfleet listens on http://") {
-                let address = address.to_owned();
-                return Server {
-                    child,
-                    address,
-                    said,
-                    rest,
-                };
+            let read = server.rest.read_line(&mut line).unwrap();
+            assert!(read > 0, "it ended before it listened: {:?}", server.said);
+            let line = line.trim_end();
+            if let Some(address) = line.strip_prefix("railfleet listens on http://") {
+                server.address = address.to_owned();
             }
+            server.said.push(line.to_owned());
         }
+        server
     }
 
     /// The next lines that it says.

@@ -19,7 +19,9 @@ a = { column = "a" }
 #[track_caller]
 fn refused(from: &str, to: &str, reason: &str) {
     assert!(GOOD.contains(from), "{from}");
-    let said = Mapping::parse(&GOOD.replace(from, to)).unwrap_err().to_string();
+    let said = Mapping::parse(&GOOD.replace(from, to))
+        .unwrap_err()
+        .to_string();
     assert!(said.contains(reason), "{said:?} does not say {reason:?}");
 }
 
@@ -31,26 +33,61 @@ fn a_mapping_says_what_it_means() {
     refused("[[events]]", "[[event]]", "event");
     refused("{ column = \"a\" }", "{ colum = \"a\" }", "colum");
     refused("{ column = \"a\" }", "{}", "exactly one");
-    refused("{ column = \"a\" }", "{ column = \"a\", value = 1 }", "exactly one");
-    refused("{ column = \"a\" }", "{ value = 1, as = \"integer\" }", "go with column");
-    refused("{ column = \"a\" }", "{ column = \"a\", as = \"flag\" }", "true_if");
-    refused("{ column = \"a\" }", "{ column = \"a\", true_if = [\"1\"] }", "true_if");
+    refused(
+        "{ column = \"a\" }",
+        "{ column = \"a\", value = 1 }",
+        "exactly one",
+    );
+    refused(
+        "{ column = \"a\" }",
+        "{ value = 1, as = \"integer\" }",
+        "go with column",
+    );
+    refused(
+        "{ column = \"a\" }",
+        "{ column = \"a\", as = \"flag\" }",
+        "true_if",
+    );
+    refused(
+        "{ column = \"a\" }",
+        "{ column = \"a\", true_if = [\"1\"] }",
+        "true_if",
+    );
     refused("{ column = \"a\" }", "{ value = 2026-03-01 }", "string");
-    refused("text = \"{at}\"", "text = \"{at}\"\nzone = \"Europe/Entenhausen\"", "Entenhausen");
+    refused(
+        "text = \"{at}\"",
+        "text = \"{at}\"\nzone = \"Europe/Entenhausen\"",
+        "Entenhausen",
+    );
     refused("text = \"{at}\"", "text = \"{at}\"\nformat = \"%Q\"", "%Q");
     refused("[time]", "[input]\ndelimiter = \"ü\"\n[time]", "delimiter");
 }
 
 #[test]
 fn columns_are_those_of_the_file() {
-    let header = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let header = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>()
+    };
     let mapping = Mapping::parse(GOOD).unwrap();
-    assert!(mapping.bind(&header(&["unit", "a", "other", "at"]), "").is_ok());
+    assert!(
+        mapping
+            .bind(&header(&["unit", "a", "other", "at"]), "")
+            .is_ok()
+    );
     for missing in [&["unit", "a"][..], &["at", "a"], &["at", "unit"]] {
-        assert!(matches!(mapping.bind(&header(missing), ""), Err(MappingError::Column { .. })));
+        assert!(matches!(
+            mapping.bind(&header(missing), ""),
+            Err(MappingError::Column { .. })
+        ));
     }
     let open = Mapping::parse(&GOOD.replace("{unit}", "{unit")).unwrap();
-    assert!(matches!(open.bind(&header(&["unit", "a", "at"]), ""), Err(MappingError::Wrong(_))));
+    assert!(matches!(
+        open.bind(&header(&["unit", "a", "at"]), ""),
+        Err(MappingError::Wrong(_))
+    ));
     let doubled = Mapping::parse(&GOOD.replace("{unit}", "{{unit}}{unit}")).unwrap();
     assert!(doubled.bind(&header(&["unit", "a", "at"]), "").is_ok());
 }
@@ -59,7 +96,10 @@ fn columns_are_those_of_the_file() {
 fn mappings_are_found_by_name_and_by_path() {
     assert_eq!(Mapping::load("ttc-subway").unwrap().name(), "ttc-subway");
     let said = Mapping::load("ttc-subwai").unwrap_err().to_string();
-    assert!(said.contains("ttc-subwai") && said.contains("ttc-subway"), "{said}");
+    assert!(
+        said.contains("ttc-subwai") && said.contains("ttc-subway"),
+        "{said}"
+    );
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.toml");
     std::fs::write(&path, GOOD).unwrap();
@@ -70,7 +110,11 @@ fn mappings_are_found_by_name_and_by_path() {
 #[track_caller]
 fn check(zone: &str, local: &str, utc: &str) {
     let time = LocalTime::new(Some("%Y-%m-%d %H:%M"), Some(zone)).unwrap();
-    assert_eq!(rfc3339::to_string(time.parse(local).unwrap()), format!("{utc}:00.000000Z"), "{local}");
+    assert_eq!(
+        rfc3339::to_string(time.parse(local).unwrap()),
+        format!("{utc}:00.000000Z"),
+        "{local}"
+    );
 }
 
 #[test]
@@ -103,9 +147,17 @@ fn the_doubled_hour_is_the_first_of_the_two() {
 #[test]
 fn without_a_format_times_are_rfc_3339() {
     let time = LocalTime::new(None, None).unwrap();
-    assert_eq!(time.parse("2019-07-15T12:00:00+02:00").unwrap().micros(), 1_563_184_800_000_000);
+    assert_eq!(
+        time.parse("2019-07-15T12:00:00+02:00").unwrap().micros(),
+        1_563_184_800_000_000
+    );
     assert!(time.parse("15.7.2019").unwrap_err().contains("15.7.2019"));
     let german = LocalTime::new(Some("%d.%m.%Y %H:%M"), Some("Europe/Berlin")).unwrap();
-    assert!(german.parse("31.02.2019 12:00").unwrap_err().contains("31.02.2019"));
+    assert!(
+        german
+            .parse("31.02.2019 12:00")
+            .unwrap_err()
+            .contains("31.02.2019")
+    );
     assert!(german.parse("2019-07-15 12:00").is_err());
 }

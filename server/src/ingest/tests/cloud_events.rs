@@ -46,7 +46,10 @@ fn its_attributes_have_their_places() {
     assert_eq!(event.stream.to_string(), "Vehicle/185 123-4");
     assert_eq!(event.event_type.as_ref(), "VehicleStatusChanged");
     assert_eq!(event.occurred_at.micros(), 1_772_341_200_000_000);
-    assert_eq!(data(&event), json!({"old_status": "available", "new_status": "in_service"}));
+    assert_eq!(
+        data(&event),
+        json!({"old_status": "available", "new_status": "in_service"})
+    );
     let metadata: Value = serde_json::from_slice(&event.metadata).unwrap();
     assert_eq!(metadata["source"], "/depot/köln");
     assert_eq!(
@@ -64,17 +67,31 @@ fn its_attributes_have_their_places() {
 fn the_stream_is_told_in_several_ways() {
     let stream = |changes| take(&with(changes)).stream.to_string();
     assert_eq!(stream(json!({"subject": "Vehicle/185"})), "Vehicle/185");
-    assert_eq!(stream(json!({"subject": "Track/7/8", "type": "Closed"})), "Track/7/8");
-    assert_eq!(stream(json!({"subject": "7", "type": "Closed", "aggregatetype": "Track"})), "Track/7");
-    assert_eq!(stream(json!({"type": "Closed", "aggregatetype": "Track", "aggregateid": "9"})), "Track/9");
+    assert_eq!(
+        stream(json!({"subject": "Track/7/8", "type": "Closed"})),
+        "Track/7/8"
+    );
+    assert_eq!(
+        stream(json!({"subject": "7", "type": "Closed", "aggregatetype": "Track"})),
+        "Track/7"
+    );
+    assert_eq!(
+        stream(json!({"type": "Closed", "aggregatetype": "Track", "aggregateid": "9"})),
+        "Track/9"
+    );
     refused(&with(json!({"type": "Closed"})), "subject");
     refused(&with(json!({"subject": null})), "subject");
-    refused(&with(json!({"subject": null, "aggregatetype": "Track"})), "aggregateid");
+    refused(
+        &with(json!({"subject": null, "aggregatetype": "Track"})),
+        "aggregateid",
+    );
 }
 
 #[test]
 fn the_type_carries_the_schema() {
-    let event = take(&with(json!({"type": "org.depot.Track.Closed.v3", "subject": "Track/1"})));
+    let event = take(&with(
+        json!({"type": "org.depot.Track.Closed.v3", "subject": "Track/1"}),
+    ));
     assert_eq!((event.event_type.as_ref(), event.schema), ("Closed", 3));
     let event = take(&with(json!({"type": "Closed", "subject": "Track/1"})));
     assert_eq!((event.event_type.as_ref(), event.schema), ("Closed", 1));
@@ -83,18 +100,29 @@ fn the_type_carries_the_schema() {
 #[test]
 fn its_id_and_source_make_it_known_again() {
     let first = take(&cloud_event());
-    assert_eq!(take(&with(json!({"datacontenttype": "text/json"}))).id, first.id);
+    assert_eq!(
+        take(&with(json!({"datacontenttype": "text/json"}))).id,
+        first.id
+    );
     assert_ne!(take(&with(json!({"id": "A-2"}))).id, first.id);
     assert_ne!(take(&with(json!({"source": "/depot/bonn"}))).id, first.id);
 }
 
 #[test]
 fn extensions_are_kept() {
-    let event = take(&with(json!({"correlationid": "c-7", "userid": "eva", "sequence": 5, "urgent": true})));
+    let event = take(&with(
+        json!({"correlationid": "c-7", "userid": "eva", "sequence": 5, "urgent": true}),
+    ));
     let tags: Vec<&str> = event.tags.iter().map(|tag| &**tag).collect();
     assert_eq!(tags, ["correlation:c-7", "user:eva"]);
     let metadata: Value = serde_json::from_slice(&event.metadata).unwrap();
-    assert_eq!((&metadata["cloudevent"]["sequence"], &metadata["cloudevent"]["urgent"]), (&json!(5), &json!(true)));
+    assert_eq!(
+        (
+            &metadata["cloudevent"]["sequence"],
+            &metadata["cloudevent"]["urgent"]
+        ),
+        (&json!(5), &json!(true))
+    );
 }
 
 #[test]
@@ -108,7 +136,12 @@ fn what_is_missing_or_not_understood_is_said() {
     refused(&with(json!({"data_base64": "AA=="})), "data_base64");
     refused(&with(json!({"context": {"a": 1}})), "context");
     refused(&with(json!({"time": "yesterday"})), "occurred_at");
-    assert_eq!(data(&take(&with(json!({"data": null, "type": "Closed", "subject": "T/1"})))), json!({}));
+    assert_eq!(
+        data(&take(&with(
+            json!({"data": null, "type": "Closed", "subject": "T/1"})
+        ))),
+        json!({})
+    );
 }
 
 #[test]

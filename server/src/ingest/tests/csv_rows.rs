@@ -35,7 +35,10 @@ note = { column = "note" }
 
 fn options(site: &Site, content: &str) -> IngestOptions {
     let path = site.file("doors.csv", content.as_bytes());
-    IngestOptions { mapping: Some(Mapping::parse(MAPPING).unwrap()), ..site.resumable(&path) }
+    IngestOptions {
+        mapping: Some(Mapping::parse(MAPPING).unwrap()),
+        ..site.resumable(&path)
+    }
 }
 
 #[test]
@@ -50,17 +53,39 @@ fn rows_become_events_and_units_begin_once() {
     let seen: Vec<_> = site
         .events()
         .iter()
-        .map(|event| (event.stream.aggregate_id.to_string(), event.event_type.to_string(), data(event)))
+        .map(|event| {
+            (
+                event.stream.aggregate_id.to_string(),
+                event.event_type.to_string(),
+                data(event),
+            )
+        })
         .collect();
     let row = |unit: &str, event_type: &str, data| (unit.to_owned(), event_type.to_owned(), data);
     assert_eq!(
         seen,
         [
-            row("423 001", "VehicleCreated", json!({"asset_id": "423 001", "model": "BR 423"})),
+            row(
+                "423 001",
+                "VehicleCreated",
+                json!({"asset_id": "423 001", "model": "BR 423"})
+            ),
             row("423 001", "DoorOpened", json!({"door": 1, "side": "left"})),
-            row("423 002", "VehicleCreated", json!({"asset_id": "423 002", "model": "BR 423"})),
-            row("423 002", "DoorOpened", json!({"door": null, "side": "X", "note": "two\nlines; quoted \"so\""})),
-            row("423 001", "DoorOpened", json!({"door": 2, "side": "right", "note": "ü"})),
+            row(
+                "423 002",
+                "VehicleCreated",
+                json!({"asset_id": "423 002", "model": "BR 423"})
+            ),
+            row(
+                "423 002",
+                "DoorOpened",
+                json!({"door": null, "side": "X", "note": "two\nlines; quoted \"so\""})
+            ),
+            row(
+                "423 001",
+                "DoorOpened",
+                json!({"door": 2, "side": "right", "note": "ü"})
+            ),
         ]
     );
     // Noon in Berlin, in summer.
@@ -73,7 +98,11 @@ fn runs_that_go_on_end_with_the_same_log() {
     let mut text = "day;clock;unit;door;side;note\n".to_owned();
     for number in 0..300 {
         let note = if number % 7 == 0 { "\"a\nb\"" } else { "" };
-        text += &format!("01.07.2026;12:{:02};u{};{number};L;{note}\n", number % 60, number * number % 23);
+        text += &format!(
+            "01.07.2026;12:{:02};u{};{number};L;{note}\n",
+            number % 60,
+            number * number % 23
+        );
     }
     let whole = Site::new();
     whole.take(&options(&whole, &text));
@@ -82,14 +111,21 @@ fn runs_that_go_on_end_with_the_same_log() {
             let site = Site::new();
             // Line ends outside of quotes do not matter.
             let text = text.replace(";\n", &format!(";{line_end}"));
-            let first = IngestOptions { batch_events: 40, batches_max: Some(batches), ..options(&site, &text) };
+            let first = IngestOptions {
+                batch_events: 40,
+                batches_max: Some(batches),
+                ..options(&site, &text)
+            };
             site.take(&first);
             let second = site.take(&options(&site, &text));
             assert!(second.resumed_behind_line > 0);
             assert_eq!(second.duplicates, 0);
             assert_eq!(site.digest(), whole.digest());
             let path = site.file("again.csv.gz", &gzip(text.as_bytes()));
-            let again = IngestOptions { mapping: Some(Mapping::parse(MAPPING).unwrap()), ..site.options(&path) };
+            let again = IngestOptions {
+                mapping: Some(Mapping::parse(MAPPING).unwrap()),
+                ..site.options(&path)
+            };
             assert_eq!(site.take(&again).appended, 0);
         }
     }
@@ -107,12 +143,22 @@ fn bad_rows_are_reported_with_their_number() {
         01.07.2026;12:00;1;2;L;\n";
     let options = options(&site, text);
     let stopped = site.fail(&options);
-    assert!(matches!(&stopped.error, IngestError::BadLine(bad) if bad.line == 3), "{:?}", stopped.error);
+    assert!(
+        matches!(&stopped.error, IngestError::BadLine(bad) if bad.line == 3),
+        "{:?}",
+        stopped.error
+    );
     assert_eq!(stopped.summary.appended, 2);
-    let summary = site.take(&IngestOptions { bad_lines: BadLines::Skip, ..options });
+    let summary = site.take(&IngestOptions {
+        bad_lines: BadLines::Skip,
+        ..options
+    });
     assert_eq!((summary.appended, summary.bad), (1, 4));
-    let reasons: Vec<String> =
-        summary.bad_lines.iter().map(|bad| format!("{}: {}", bad.line, bad.reason)).collect();
+    let reasons: Vec<String> = summary
+        .bad_lines
+        .iter()
+        .map(|bad| format!("{}: {}", bad.line, bad.reason))
+        .collect();
     for (reason, expected) in reasons.iter().zip([
         "3: column \"unit\" is empty",
         "4: door: \"one\" is no whole number",
@@ -129,7 +175,10 @@ fn text_that_is_no_utf8_is_a_bad_row() {
     let mut bytes = b"day;clock;unit;door;side;note\n01.07.2026;12:00;".to_vec();
     bytes.extend_from_slice(b"\xff;1;L;\n");
     let path = site.file("doors.csv", &bytes);
-    let options = IngestOptions { mapping: Some(Mapping::parse(MAPPING).unwrap()), ..site.options(&path) };
+    let options = IngestOptions {
+        mapping: Some(Mapping::parse(MAPPING).unwrap()),
+        ..site.options(&path)
+    };
     let stopped = site.fail(&options);
     assert!(matches!(&stopped.error, IngestError::BadLine(bad) if bad.reason.contains("column 3")));
 }
@@ -137,7 +186,10 @@ fn text_that_is_no_utf8_is_a_bad_row() {
 #[test]
 fn a_missing_column_is_named_before_anything_is_appended() {
     let site = Site::new();
-    let stopped = site.fail(&options(&site, "day;clock;unit;door;note\n01.07.2026;12:00;1;1;\n"));
+    let stopped = site.fail(&options(
+        &site,
+        "day;clock;unit;door;note\n01.07.2026;12:00;1;1;\n",
+    ));
     assert!(
         matches!(&stopped.error, IngestError::Mapping(MappingError::Column { column, .. }) if column == "side"),
         "{:?}",
@@ -151,9 +203,13 @@ fn a_missing_column_is_named_before_anything_is_appended() {
 #[test]
 fn a_quote_that_is_never_closed_is_not_read_to_the_end() {
     let site = Site::new();
-    let mut text = "day;clock;unit;door;side;note\n01.07.2026;12:00;1;1;L;\n01.07.2026;12:00;1;1;L;\"".to_owned();
+    let mut text =
+        "day;clock;unit;door;side;note\n01.07.2026;12:00;1;1;L;\n01.07.2026;12:00;1;1;L;\""
+            .to_owned();
     text += &"x\n".repeat(usize::try_from(ROW_BYTES_MAX).unwrap() * 2);
     let stopped = site.fail(&options(&site, &text));
-    assert!(matches!(&stopped.error, IngestError::Input(error) if error.to_string().contains("quote")));
+    assert!(
+        matches!(&stopped.error, IngestError::Input(error) if error.to_string().contains("quote"))
+    );
     assert_eq!(stopped.summary.appended, 2);
 }

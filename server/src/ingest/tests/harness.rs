@@ -34,12 +34,17 @@ impl Site {
 
     /// The same, with checkpoints.
     pub(super) fn resumable(&self, path: &Path) -> IngestOptions {
-        IngestOptions { checkpoints: Some(self.folder.path().join("ingest")), ..self.options(path) }
+        IngestOptions {
+            checkpoints: Some(self.folder.path().join("ingest")),
+            ..self.options(path)
+        }
     }
 
     #[track_caller]
     pub(super) fn take(&self, options: &IngestOptions) -> Summary {
-        ingest(&self.log, options, |_| {}).map_err(|stopped| format!("{stopped:?}")).unwrap()
+        ingest(&self.log, options, |_| {})
+            .map_err(|stopped| format!("{stopped:?}"))
+            .unwrap()
     }
 
     #[track_caller]

@@ -10,29 +10,45 @@ use crate::ingest::{IngestOptions, Mapping};
 /// `RAILFLEET_SUBWAY_FILE`, or beside the repository.
 fn file() -> Option<PathBuf> {
     let named = std::env::var_os("RAILFLEET_SUBWAY_FILE").map(PathBuf::from);
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/ttc_subway/events.csv.gz");
+    let beside =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/ttc_subway/events.csv.gz");
     let path = named.unwrap_or(beside);
     if path.exists() {
         return Some(path);
     }
-    eprintln!("SKIPPED: {} is not there, set RAILFLEET_SUBWAY_FILE to test with the real history", path.display());
+    eprintln!(
+        "SKIPPED: {} is not there, set RAILFLEET_SUBWAY_FILE to test with the real history",
+        path.display()
+    );
     None
 }
 
 fn options(site: &Site, path: &Path) -> IngestOptions {
-    IngestOptions { mapping: Some(Mapping::load("ttc-subway").unwrap()), ..site.options(path) }
+    IngestOptions {
+        mapping: Some(Mapping::load("ttc-subway").unwrap()),
+        ..site.options(path)
+    }
 }
 
 /// Rows, and rows of each unit, counted without any of our code but the decompression.
 fn counted(path: &Path) -> (u64, BTreeMap<String, u64>) {
     let mut text = String::new();
-    flate2::read::MultiGzDecoder::new(std::fs::File::open(path).unwrap()).read_to_string(&mut text).unwrap();
+    flate2::read::MultiGzDecoder::new(std::fs::File::open(path).unwrap())
+        .read_to_string(&mut text)
+        .unwrap();
     let mut lines = text.lines();
-    let unit = lines.next().unwrap().split(',').position(|name| name == "unit").unwrap();
+    let unit = lines
+        .next()
+        .unwrap()
+        .split(',')
+        .position(|name| name == "unit")
+        .unwrap();
     let mut units = BTreeMap::new();
     let mut rows = 0;
     for line in lines {
-        *units.entry(line.split(',').nth(unit).unwrap().to_owned()).or_insert(0) += 1;
+        *units
+            .entry(line.split(',').nth(unit).unwrap().to_owned())
+            .or_insert(0) += 1;
         rows += 1;
     }
     (rows, units)
@@ -57,7 +73,9 @@ fn every_incident_lands_once() {
             other => panic!("{other}"),
         };
         failures += u64::from(data(&event)["is_failure"] == true);
-        *counts.entry(event.stream.aggregate_id.to_string()).or_insert(0) += 1;
+        *counts
+            .entry(event.stream.aggregate_id.to_string())
+            .or_insert(0) += 1;
     }
     assert_eq!(incidents, units);
     assert!(created.keys().eq(units.keys()) && created.values().all(|count| *count == 1));
@@ -68,10 +86,16 @@ fn every_incident_lands_once() {
     }
 
     let again = site.take(&options(&site, &path));
-    assert_eq!((again.appended, again.duplicates, again.events), (0, rows, rows));
+    assert_eq!(
+        (again.appended, again.duplicates, again.events),
+        (0, rows, rows)
+    );
 
     let interrupted = Site::new();
-    let part = IngestOptions { batches_max: Some(40), ..options(&interrupted, &path) };
+    let part = IngestOptions {
+        batches_max: Some(40),
+        ..options(&interrupted, &path)
+    };
     assert!(interrupted.take(&part).appended < rows);
     interrupted.take(&options(&interrupted, &path));
     assert_eq!(interrupted.digest(), site.digest());
