@@ -6,7 +6,7 @@ mod fill;
 mod tests;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use fleet::policy::Role;
 use storage::{Log, SystemClock, Timestamp};
 
 use super::serve::{begin_logging, serve};
-use super::{CliError, DataArgs, ListenArgs, ingest, open_accounts_of, print, small_runtime};
+use super::{CliError, DataArgs, ListenArgs, ingest, open_accounts_of, print, say, small_runtime};
 use crate::app::open_log;
 use crate::auth::{Accounts, NewAccount};
 use crate::config::Config;
@@ -104,6 +104,7 @@ fn prepare(args: &DemoArgs, config: &Config) -> Result<(Depot, String), CliError
     let clock = Arc::new(DemoClock::default());
     let log = Arc::new(open_log(config, clock.clone())?);
     if !depot.is_filled() {
+        say("filling the demo depot, which is done once");
         let filled = fill::fill(&log, &clock, depot.plan())
             .map_err(|error| CliError::Other(format!("the demo cannot be filled: {error}")))?;
         depot.filled(config, filled)?;
@@ -118,7 +119,7 @@ fn prepare(args: &DemoArgs, config: &Config) -> Result<(Depot, String), CliError
     Ok((depot, token))
 }
 
-fn history_options(path: &std::path::Path, config: &Config) -> Result<IngestOptions, CliError> {
+fn history_options(path: &Path, config: &Config) -> Result<IngestOptions, CliError> {
     let doing = format!("cannot read {}", path.display());
     std::fs::File::open(path).map_err(CliError::io(doing))?;
     let mut options = IngestOptions::new(Input::File(path.to_owned()));

@@ -2,10 +2,11 @@
 //!
 //! It may be ended and begun again: a second run goes on where the first one was, and adds nothing twice.
 
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,7 +15,9 @@ use storage::{Log, SystemClock};
 use super::{CliError, DataArgs, chain, print, say};
 use crate::app::open_log;
 use crate::config::Config;
-use crate::ingest::{BadLines, IngestOptions, Input, Mapping, Progress, Summary, ingest};
+use crate::ingest::{
+    BadLines, IngestError, IngestOptions, Input, Mapping, Progress, Summary, ingest,
+};
 
 /// The folder of checkpoints in the data folder.
 const CHECKPOINTS_FOLDER: &str = "ingest";
@@ -22,6 +25,8 @@ const CHECKPOINTS_FOLDER: &str = "ingest";
 const BAD_LINES_SHOWN_MAX: usize = 20;
 /// How often the progress is drawn while nothing happens.
 const TICK: Duration = Duration::from_millis(250);
+/// How often a line is written where nothing can be drawn.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub(super) struct IngestArgs {
@@ -75,11 +80,11 @@ pub(super) fn checkpoints_folder(config: &Config) -> PathBuf {
     config.data.join(CHECKPOINTS_FOLDER)
 }
 
-/// Takes an input into the log, with a progress bar, and says in the end what it came to.
+/// Takes an input into the log, shows the progress, and says in the end what it came to.
 pub(super) fn take(log: &Log, options: &IngestOptions) -> Result<Summary, CliError> {
-    let bar = progress_bar(&options.input);
-    let outcome = ingest(log, options, |progress| show(&bar, progress));
-    bar.finish_and_clear();
+    let mut meter = Meter::new(&options.input);
+    let outcome = ingest(log, options, |progress| meter.show(progress));
+    meter.bar.finish_and_clear();
     let (summary, failure) = match outcome {
         Ok(summary) => (summary, None),
         Err(stopped) => (stopped.summary, Some(stopped.error)),
@@ -88,6 +93,10 @@ pub(super) fn take(log: &Log, options: &IngestOptions) -> Result<Summary, CliErr
     report_bad_lines(&summary);
     match failure {
         None => Ok(summary),
+        Some(IngestError::BadLine(bad)) => Err(CliError::Other(format!(
+            "the input was taken up to line {}, which cannot be: mend it and run it again, or pass over such lines with --skip-bad",
+            bad.line
+        ))),
         Some(error) => Err(CliError::Other(format!(
             "the input was not taken whole, run it again to go on: {}",
             chain(&error)
@@ -95,37 +104,97 @@ pub(super) fn take(log: &Log, options: &IngestOptions) -> Result<Summary, CliErr
     }
 }
 
-/// By bytes where the input's length is known. Drawn on a terminal only.
-fn progress_bar(input: &Input) -> ProgressBar {
-    let length = match input {
-        Input::File(path) => std::fs::metadata(path).ok().map(|found| found.len()),
-        Input::Stdin => None,
-    };
-    let (bar, template) = match length {
-        Some(length) => (
-            ProgressBar::new(length),
-            "{wide_bar} {percent} %  {msg}  {eta} left",
-        ),
-        None => (
-            ProgressBar::new_spinner(),
-            "{spinner} {msg}  {elapsed_precise}",
-        ),
-    };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(TICK);
-    bar
+/// Shows how far a run is: a bar on a terminal, now and then a line elsewhere.
+struct Meter {
+    bar: ProgressBar,
+    /// Bytes of the input on the disk, where that is known.
+    length: Option<u64>,
+    started: Instant,
+    /// When the last line was written; `None` on a terminal.
+    line_at: Option<Instant>,
 }
 
-fn show(bar: &ProgressBar, progress: Progress) {
-    bar.set_position(progress.bytes);
-    let rate = progress.events as f64 / bar.elapsed().as_secs_f64().max(0.001);
+impl Meter {
+    fn new(input: &Input) -> Self {
+        let length = match input {
+            Input::File(path) => std::fs::metadata(path).ok().map(|found| found.len()),
+            Input::Stdin => None,
+        };
+        let started = Instant::now();
+        if !io::stderr().is_terminal() {
+            let bar = ProgressBar::hidden();
+            return Meter {
+                bar,
+                length,
+                started,
+                line_at: Some(started),
+            };
+        }
+        let (bar, template) = match length {
+            Some(length) => (
+                ProgressBar::new(length),
+                "{wide_bar} {percent} %  {msg}  {eta} left",
+            ),
+            None => (
+                ProgressBar::new_spinner(),
+                "{spinner} {msg}  {elapsed_precise}",
+            ),
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(TICK);
+        Meter {
+            bar,
+            length,
+            started,
+            line_at: None,
+        }
+    }
+
+    fn show(&mut self, progress: Progress) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let text = describe(progress, seconds);
+        match self.line_at {
+            None => {
+                self.bar.set_position(progress.bytes);
+                self.bar.set_message(text);
+            }
+            Some(line_at) if line_at.elapsed() >= LINE_INTERVAL => {
+                self.line_at = Some(Instant::now());
+                say(&format!(
+                    "{}{text}",
+                    share(progress.bytes, self.length, seconds)
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// `120000 events, 24000/s, 3 bad lines`
+fn describe(progress: Progress, seconds: f64) -> String {
+    let rate = progress.events as f64 / seconds.max(0.001);
     let bad = match progress.bad {
         0 => String::new(),
         bad => format!(", {bad} bad lines"),
     };
-    bar.set_message(format!("{} events, {rate:.0}/s{bad}", progress.events));
+    format!("{} events, {rate:.0}/s{bad}", progress.events)
+}
+
+/// `43 %, 12 s left: `, or nothing where the length is not known.
+fn share(bytes: u64, length: Option<u64>, seconds: f64) -> String {
+    match length.filter(|length| *length > 0 && bytes > 0) {
+        None => String::new(),
+        Some(length) => {
+            let done = (bytes as f64 / length as f64).min(1.0);
+            format!(
+                "{:.0} %, {:.0} s left: ",
+                done * 100.0,
+                seconds / done - seconds
+            )
+        }
+    }
 }
 
 fn summarize(summary: &Summary) -> Vec<String> {

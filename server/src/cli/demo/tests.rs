@@ -63,7 +63,11 @@ fn the_history_is_recorded_when_it_arrived() {
     let recorded = recorded(&config.log_folder());
     assert_eq!(recorded.len(), events.len());
     assert_eq!(filled.events, events.len() as u64);
-    assert_eq!(filled.first_vehicle, events[0].aggregate_id);
+    let mut vehicles = events.iter();
+    let first = vehicles.find(|event| event.aggregate_type == "Vehicle");
+    assert_eq!(filled.first_vehicle, first.unwrap().aggregate_id);
+    let ends = [&events[0], &events[events.len() - 1]].map(|event| event.arrived_at);
+    assert!((ends[0]..ends[1]).contains(&filled.middle));
     for (event, (_, id, recorded_at)) in events.iter().zip(recorded) {
         assert_eq!(event.id, id, "in the order of arrival");
         let late = recorded_at - event.arrived_at;
