@@ -176,9 +176,14 @@ pub(crate) fn open(
     let written = Arc::new(Segment::active(closed, file.clone(), end, reserve, index));
     let mut all: Vec<Arc<Segment>> = sealed.to_vec();
     all.push(written.clone());
+    // An empty log holds no time back; where the last events cannot be read, their segment's beginning stands for them.
+    let floor = match scan.next {
+        Position::FIRST => Timestamp::MIN,
+        _ => active_header.created_at,
+    };
     let recorded_last = recorded_last
         .or_else(|| last_recorded(sealed))
-        .unwrap_or(active_header.created_at);
+        .unwrap_or(floor);
     let watermark = WatermarkWriter::open(&*repo, listing.log_id, &found)
         .map_err(doing("opening the watermark"))?;
     let bytes_sealed = listing.bytes_sealed;

@@ -71,7 +71,7 @@ impl ReadModel for CurrentStateModel {
     const ALIASES: &'static [&'static str] =
         &["CurrentStateProjection", "current_state_projection"];
     const FORMAT: u16 = 1;
-    const ROWS_PER_PAGE: usize = 8;
+    const ROWS_PER_PAGE: usize = 32;
 
     type Row = Row;
     type Draft = Workbench<State>;
@@ -92,6 +92,10 @@ impl ReadModel for CurrentStateModel {
             fleet::fold::fold(state, &view(event, &data))
         })?;
         Ok(true)
+    }
+
+    fn changed(draft: &Workbench<State>) -> usize {
+        draft.changed()
     }
 
     fn seal(draft: &mut Workbench<State>) -> Vec<Change> {

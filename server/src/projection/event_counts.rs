@@ -62,7 +62,7 @@ impl ReadModel for EventCountsModel {
     const NAME: &'static str = "event_counts";
     const ALIASES: &'static [&'static str] = &["EventCountsProjection", "event_counts_projection"];
     const FORMAT: u16 = 1;
-    const ROWS_PER_PAGE: usize = 64;
+    const ROWS_PER_PAGE: usize = 256;
 
     type Row = Row;
     type Draft = Draft;
@@ -95,6 +95,10 @@ impl ReadModel for EventCountsModel {
         row.events += 1;
         row.late += u64::from(day_of(event.recorded_at()) > day);
         Ok(true)
+    }
+
+    fn changed(draft: &Draft) -> usize {
+        draft.counts.len()
     }
 
     fn seal(draft: &mut Draft) -> Vec<Row> {

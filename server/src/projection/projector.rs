@@ -17,6 +17,8 @@ use super::status::Tally;
 
 /// Events folded before they become visible.
 pub(super) const BATCH_EVENTS_MAX: u64 = 4_096;
+/// Rows changed before they become visible: what is being folded stays in the processor's cache.
+const BATCH_ROWS_MAX: usize = 512;
 /// Bytes of payload folded before they become visible; one more event may exceed it.
 const BATCH_BYTES_MAX: usize = 4 << 20;
 
@@ -190,7 +192,10 @@ impl<M: ReadModel> Projector<M> {
         let mut reader = log.read(&request)?;
         let shared = read(&self.shared);
         let mut bytes = 0;
-        while bytes < BATCH_BYTES_MAX && stretch.reached < last {
+        while stretch.reached < last
+            && bytes < BATCH_BYTES_MAX
+            && M::changed(&self.draft) < BATCH_ROWS_MAX
+        {
             let event = match reader.next() {
                 Some(Ok(event)) => event,
                 // The reader goes on behind what is damaged; the gap is noticed at the next event.

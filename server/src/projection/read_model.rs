@@ -49,6 +49,9 @@ pub(super) trait ReadModel: Default + Send + Sync + 'static {
     /// [`FoldError`]; the draft is then as it was.
     fn fold(&self, draft: &mut Self::Draft, event: &EventRef<'_>) -> Result<bool, FoldError>;
 
+    /// How many rows the batch changes so far.
+    fn changed(draft: &Self::Draft) -> usize;
+
     /// The changes of the batch; the draft has none afterwards.
     fn seal(draft: &mut Self::Draft) -> Self::Patch;
 

@@ -63,7 +63,7 @@ impl ReadModel for VehiclesModel {
     const NAME: &'static str = "vehicles";
     const ALIASES: &'static [&'static str] = &["VehicleProjection", "vehicle_projection"];
     const FORMAT: u16 = 1;
-    const ROWS_PER_PAGE: usize = 8;
+    const ROWS_PER_PAGE: usize = 32;
 
     type Row = Row;
     type Draft = Workbench<VehicleState>;
@@ -97,6 +97,10 @@ impl ReadModel for VehiclesModel {
             vehicle::fold(state, &view(event, &data))
         })?;
         Ok(true)
+    }
+
+    fn changed(draft: &Workbench<VehicleState>) -> usize {
+        draft.changed()
     }
 
     fn seal(draft: &mut Workbench<VehicleState>) -> Vec<Row> {

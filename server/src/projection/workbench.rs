@@ -6,7 +6,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use storage::{EventRef, StreamName};
 
 /// Streams kept in parsed form between batches; reaching it lets go of all of them.
-const PARSED_STREAMS_MAX: usize = 8_192;
+const PARSED_STREAMS_MAX: usize = 2_048;
 
 /// What is known of a stream's last event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
@@ -86,6 +86,11 @@ impl<S: Default> Workbench<S> {
         item.state = step(std::mem::take(&mut item.state));
         item.last = LastEvent::of(event);
         Ok(())
+    }
+
+    /// How many streams changed in this batch.
+    pub(super) fn changed(&self) -> usize {
+        self.changed.len()
     }
 
     /// What `pack` makes of each changed stream; none counts as changed afterwards.

@@ -46,6 +46,10 @@ impl ReadModel for Trap {
         Ok(true)
     }
 
+    fn changed(draft: &Vec<u64>) -> usize {
+        draft.len()
+    }
+
     fn seal(draft: &mut Vec<u64>) -> Vec<u64> {
         std::mem::take(draft)
     }
