@@ -36,7 +36,7 @@ fn check(bad: &str, reason: &str) {
         (summary.duplicates, summary.appended, summary.bad),
         (150, 50, 1)
     );
-    assert_eq!(summary.bad_lines, [found.clone()]);
+    assert_eq!(summary.bad_lines, std::slice::from_ref(found));
     let tracks: Vec<_> = site
         .events()
         .iter()
