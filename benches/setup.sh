@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the peers that the benches measure beside the log: PostgreSQL from Debian's packages, and a Python environment
-# for the FastAPI service. What cannot be installed is said, and the benches skip it.
+# Builds the server that the benches measure, and installs its peers: PostgreSQL from Debian's packages, and a Python
+# environment for the FastAPI service. A peer that cannot be installed is said, and the benches skip it.
 set -u
 cd "$(dirname "$0")/.."
 environment="${CARGO_TARGET_DIR:-target}/bench-venv"
@@ -38,4 +38,4 @@ if [ ! -x "$environment/bin/uvicorn" ]; then
         say "the Python environment could not be made; the FastAPI comparison is skipped"
     fi
 fi
-exit 0
+cargo build --release -p railfleet-server --bin railfleet

@@ -19,8 +19,11 @@ pub struct Machine {
     pub kernel: String,
     /// The file system and device of the scratch folder, and how the device caches writes.
     pub disk: String,
-    /// The load average over the last minute when the run began: how busy others kept it.
-    pub load: String,
+    /// How much of the last ten seconds some process waited for a core when the run began, in percent: how busy others
+    /// kept the machine.
+    pub pressure: String,
+    /// Whether the bench runs in a real-time class, where the work of others no longer counts.
+    pub real_time: bool,
 }
 
 impl Machine {
@@ -46,25 +49,31 @@ impl Machine {
             memory_gb: memory_kb.div_ceil(1 << 20),
             kernel: text("/proc/sys/kernel/osrelease").trim().to_owned(),
             disk: disk_of(folder),
-            load: text("/proc/loadavg")
-                .split(' ')
-                .next()
+            pressure: text("/proc/pressure/cpu")
+                .split_once("avg10=")
+                .and_then(|(_, rest)| rest.split(' ').next())
                 .unwrap_or("unknown")
                 .to_owned(),
+            real_time: is_real_time(&text("/proc/self/stat")),
         }
     }
 
     /// One line.
     pub fn line(&self) -> String {
         format!(
-            "{} cores, {}, SHA instructions: {}, {} GB, Linux {}, {}, load at start {}",
+            "{} cores, {}, SHA instructions: {}, {} GB, Linux {}, {}, CPU pressure at start {} %, {} class",
             self.cores,
             self.processor,
             if self.sha_instructions { "yes" } else { "no" },
             self.memory_gb,
             self.kernel,
             self.disk,
-            self.load
+            self.pressure,
+            if self.real_time {
+                "real-time"
+            } else {
+                "normal"
+            }
         )
     }
 }
@@ -98,6 +107,13 @@ fn disk_of(folder: &Path) -> String {
             cache.trim()
         }
     )
+}
+
+/// The scheduling policy is field 41; 1 and 2 are the real-time ones.
+fn is_real_time(stat: &str) -> bool {
+    stat.rsplit_once(')')
+        .and_then(|(_, rest)| rest.split_whitespace().nth(41 - 3))
+        .is_some_and(|policy| matches!(policy, "1" | "2"))
 }
 
 fn text(path: &str) -> String {

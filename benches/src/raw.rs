@@ -6,15 +6,18 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::sample::Sample;
+use crate::setting::Setting;
 
-/// Bytes of the zero-filled file; behind its end the writing begins again at its start.
+/// Bytes of the zero-filled file in a real and in a tiny run; behind its end the writing begins again at its start.
 const FILE_BYTES: u64 = 64 << 20;
+const FILE_BYTES_TINY: u64 = 2 << 20;
 const ZERO_STEP: usize = 1 << 20;
 
 /// A zero-filled file and what is written into it again and again.
 #[derive(Debug)]
 pub struct Raw {
     file: File,
+    file_bytes: u64,
     piece: Vec<u8>,
     at: u64,
 }
@@ -24,7 +27,8 @@ impl Raw {
     ///
     /// # Errors
     /// What the file system says.
-    pub fn prepare(folder: &Path, piece_bytes: usize) -> io::Result<Self> {
+    pub fn prepare(setting: &Setting, folder: &Path, piece_bytes: usize) -> io::Result<Self> {
+        let file_bytes = setting.pick(FILE_BYTES_TINY, FILE_BYTES);
         fs::create_dir_all(folder)?;
         let path = folder.join("raw");
         let file = File::options()
@@ -33,12 +37,13 @@ impl Raw {
             .write(true)
             .open(path)?;
         let zeros = vec![0; ZERO_STEP];
-        for step in 0..FILE_BYTES / ZERO_STEP as u64 {
+        for step in 0..file_bytes / ZERO_STEP as u64 {
             file.write_all_at(&zeros, step * ZERO_STEP as u64)?;
         }
         file.sync_all()?;
         Ok(Raw {
             file,
+            file_bytes,
             piece: vec![0x5a; piece_bytes],
             at: 0,
         })
@@ -53,7 +58,7 @@ impl Raw {
     }
 
     fn write_one(&mut self) -> io::Result<()> {
-        if self.at + self.piece.len() as u64 > FILE_BYTES {
+        if self.at + self.piece.len() as u64 > self.file_bytes {
             self.at = 0;
         }
         self.file.write_all_at(&self.piece, self.at)?;

@@ -111,7 +111,8 @@ pub fn json(machine: &Machine, rows: &[Row]) -> Value {
             "memory_gb": machine.memory_gb,
             "kernel": machine.kernel,
             "disk": machine.disk,
-            "load": machine.load,
+            "cpu_pressure_percent": machine.pressure,
+            "real_time": machine.real_time,
         },
         "rows": rows.iter().map(row_json).collect::<Vec<_>>(),
     })

@@ -1,5 +1,6 @@
 //! One keep-alive connection, one request at a time.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -8,23 +9,49 @@ use super::answer::{self, Body, Head, Malformed};
 
 /// After this long without a byte the server is taken for dead.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// What is made room for at least before each read.
 const READ_BYTES: usize = 256 << 10;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Connection {
     socket: TcpStream,
-    received: Vec<u8>,
+    /// Received bytes, and behind them room for more; it never shrinks, so that no byte is cleared twice.
+    buffer: Vec<u8>,
+    received: usize,
+    /// How far the answer that was read last goes.
     used: usize,
 }
 
 /// An answer, borrowed until the next request.
-#[derive(Clone, Debug)]
-pub struct Answer {
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
     /// The status code.
     pub status: u16,
-    /// The body, chunks joined.
-    pub body: Vec<u8>,
+    framed: &'a [u8],
+    framing: Body,
+}
+
+impl<'a> Answer<'a> {
+    /// The body. Chunks are joined only here, so that who just waits for the end does not pay for it.
+    pub fn body(&self) -> Cow<'a, [u8]> {
+        match self.framing {
+            Body::Length(_) => Cow::Borrowed(self.framed),
+            Body::Chunked => Cow::Owned(join_chunks(self.framed)),
+        }
+    }
+}
+
+fn join_chunks(framed: &[u8]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(framed.len());
+    let mut rest = framed;
+    while let Ok(Some((length, data_at))) = answer::chunk(rest)
+        && let Some(data) = rest.get(data_at..data_at + length)
+    {
+        body.extend_from_slice(data);
+        rest = rest.get(data_at + length + 2..).unwrap_or(&[]);
+    }
+    body
 }
 
 impl Connection {
@@ -38,7 +65,8 @@ impl Connection {
         socket.set_read_timeout(Some(SILENCE_MAX))?;
         Ok(Connection {
             socket,
-            received: Vec::new(),
+            buffer: Vec::new(),
+            received: 0,
             used: 0,
         })
     }
@@ -47,69 +75,68 @@ impl Connection {
     ///
     /// # Errors
     /// What the operating system says, or `InvalidData` for what is no answer.
-    pub fn exchange(&mut self, request: &[u8]) -> io::Result<Answer> {
+    pub fn exchange(&mut self, request: &[u8]) -> io::Result<Answer<'_>> {
         self.socket.write_all(request)?;
-        self.received.drain(..self.used);
+        self.buffer.copy_within(self.used..self.received, 0);
+        self.received -= self.used;
         self.used = 0;
         let head = self.head()?;
         self.used = head.bytes;
-        let body = match head.body {
-            Body::Length(length) => self.take(length)?.to_vec(),
-            Body::Chunked => self.chunks()?,
-        };
+        match head.body {
+            Body::Length(length) => self.pass(length)?,
+            Body::Chunked => self.pass_chunks()?,
+        }
         Ok(Answer {
             status: head.status,
-            body,
+            framed: &self.buffer[head.bytes..self.used],
+            framing: head.body,
         })
     }
 
     fn head(&mut self) -> io::Result<Head> {
         loop {
-            if let Some(head) = answer::head(&self.received).map_err(malformed)? {
+            let received = &self.buffer[..self.received];
+            if let Some(head) = answer::head(received).map_err(malformed)? {
                 return Ok(head);
             }
             self.receive()?;
         }
     }
 
-    fn chunks(&mut self) -> io::Result<Vec<u8>> {
-        let mut body = Vec::new();
+    fn pass_chunks(&mut self) -> io::Result<()> {
         loop {
-            let (length, data_at) = loop {
-                match answer::chunk(&self.received[self.used..]).map_err(malformed)? {
-                    Some(found) => break found,
-                    None => self.receive()?,
-                }
+            let received = &self.buffer[self.used..self.received];
+            let Some((length, data_at)) = answer::chunk(received).map_err(malformed)? else {
+                self.receive()?;
+                continue;
             };
-            self.used += data_at;
-            body.extend_from_slice(self.take(length)?);
             // The line's end behind the data, and the empty line behind the last chunk.
-            self.take(2)?;
+            self.pass(data_at + length + 2)?;
             if length == 0 {
-                return Ok(body);
+                return Ok(());
             }
         }
     }
 
-    /// The next `length` bytes, waited for.
-    fn take(&mut self, length: usize) -> io::Result<&[u8]> {
-        let from = self.used;
+    /// Waits for the next `length` bytes and goes on behind them.
+    fn pass(&mut self, length: usize) -> io::Result<()> {
         self.used += length;
-        while self.received.len() < self.used {
+        while self.received < self.used {
             self.receive()?;
         }
-        Ok(&self.received[from..self.used])
+        Ok(())
     }
 
     fn receive(&mut self) -> io::Result<()> {
-        let before = self.received.len();
-        self.received.resize(before + READ_BYTES, 0);
-        let read = self.socket.read(&mut self.received[before..]);
-        let count = *read.as_ref().unwrap_or(&0);
-        self.received.truncate(before + count);
-        match read? {
+        if self.buffer.len() < self.received + READ_BYTES {
+            self.buffer.resize((self.received + READ_BYTES) * 2, 0);
+        }
+        match self.socket.read(&mut self.buffer[self.received..])? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Ok(()),
+            count => {
+                self.received += count;
+                Ok(())
+            }
         }
     }
 }
@@ -117,3 +144,6 @@ impl Connection {
 fn malformed(Malformed: Malformed) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the answer is malformed")
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,8 @@ struct Writer {
     post: PostEvent,
     number: u64,
     sent: Instant,
-    received: Vec<u8>,
+    buffer: Vec<u8>,
+    received: usize,
 }
 
 /// What a load reached.
@@ -64,7 +65,8 @@ impl Load {
                 post,
                 number: 0,
                 sent: Instant::now(),
-                received: Vec::with_capacity(ANSWER_BYTES_MAX),
+                buffer: vec![0; ANSWER_BYTES_MAX],
+                received: 0,
             });
         }
         Ok(Load { epoll, writers })
@@ -124,26 +126,25 @@ impl Writer {
 
     /// Takes in what has come; whether the answer is whole.
     fn receive(&mut self) -> io::Result<bool> {
-        let before = self.received.len();
-        self.received.resize(ANSWER_BYTES_MAX, 0);
-        let count = self.socket.read(&mut self.received[before..])?;
-        self.received.truncate(before + count);
+        let count = self.socket.read(&mut self.buffer[self.received..])?;
         if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let head = answer::head(&self.received).map_err(|_| invalid("it is malformed"))?;
+        self.received += count;
+        let received = &self.buffer[..self.received];
+        let head = answer::head(received).map_err(|_| invalid("it is malformed"))?;
         let Some(head) = head else { return Ok(false) };
         let Body::Length(length) = head.body else {
             return Err(invalid("it comes in chunks"));
         };
-        if self.received.len() < head.bytes + length {
+        if received.len() < head.bytes + length {
             return Ok(false);
         }
         if !matches!(head.status, 200 | 201) {
-            let body = String::from_utf8_lossy(&self.received[head.bytes..]);
+            let body = String::from_utf8_lossy(&received[head.bytes..]);
             return Err(invalid(&format!("status {}: {body}", head.status)));
         }
-        self.received.clear();
+        self.received = 0;
         Ok(true)
     }
 }

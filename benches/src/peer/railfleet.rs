@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Service, free_address};
 use crate::BenchError;
 use crate::error::doing;
-use crate::http::connection::Connection;
+use crate::http::connection::{Answer, Connection};
 use crate::http::request;
 use crate::process;
 use crate::scratch::Scratch;
@@ -40,18 +40,12 @@ pub struct RailFleet {
 }
 
 impl RailFleet {
-    /// Makes an account and starts the server that the same build has made.
+    /// Makes an account and starts the server.
     ///
     /// # Errors
     /// [`BenchError::Missing`] where it has not been built.
     pub fn start(setting: &Setting) -> Result<Self, BenchError> {
-        let program = setting.beside("railfleet");
-        if !program.is_file() {
-            return Err(BenchError::Missing {
-                what: format!("the server {}", program.display()),
-                remedy: "`make bench` builds it".to_owned(),
-            });
-        }
+        let program = program(setting)?;
         let scratch = setting.scratch()?;
         let data = scratch.join("data");
         add_user(&program, &data)?;
@@ -91,6 +85,19 @@ impl RailFleet {
     pub fn connect(&self) -> Result<Connection, BenchError> {
         Connection::open(self.address).map_err(doing("connecting"))
     }
+}
+
+/// The server's program: the one that `RAILFLEET_BIN` names, else the one that lies beside this one.
+fn program(setting: &Setting) -> Result<PathBuf, BenchError> {
+    let program = std::env::var_os("RAILFLEET_BIN")
+        .map_or_else(|| setting.beside("railfleet"), PathBuf::from);
+    if program.is_file() {
+        return Ok(program);
+    }
+    Err(BenchError::Missing {
+        what: format!("the server {}", program.display()),
+        remedy: "benches/setup.sh builds it".to_owned(),
+    })
 }
 
 fn add_user(program: &Path, data: &Path) -> Result<(), BenchError> {
@@ -144,24 +151,25 @@ fn log_in(connection: &mut Connection, service: &Service) -> Result<String, Benc
     let body = json!({ "username": USER, "password": PASSWORD }).to_string();
     let request = request::build("POST", "/api/v1/auth/login", None, body.as_bytes());
     let answer = connection.exchange(&request).map_err(doing("logging in"))?;
-    let said: Value = serde_json::from_slice(&answer.body)?;
+    let said: Value = serde_json::from_slice(&answer.body())?;
     said["access_token"]
         .as_str()
         .map(str::to_owned)
         .ok_or_else(|| service.failed(&format!("refuses the login: {said}")))
 }
 
-/// What an answer other than the expected one means.
+/// Sees that an answer is the one that was asked for.
 ///
 /// # Errors
-/// `InvalidData` for any other status.
-pub fn expect_status(expected: u16, status: u16, body: &[u8]) -> io::Result<()> {
-    if status == expected {
+/// `InvalidData` for any other status, with the beginning of what it says.
+pub fn expect_status(expected: u16, answer: &Answer<'_>) -> io::Result<()> {
+    if answer.status == expected {
         return Ok(());
     }
+    let body = answer.body();
     let said = String::from_utf8_lossy(&body[..body.len().min(500)]);
     Err(io::Error::new(
         io::ErrorKind::InvalidData,
-        format!("status {status} in place of {expected}: {said}"),
+        format!("status {} in place of {expected}: {said}", answer.status),
     ))
 }

@@ -22,7 +22,8 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
     let batches = setting.pick(2, 120);
     let raws = setting.pick(2, 60);
     let log = Log::open(&scratch.join("log"), LogOptions::default())?;
-    let mut raw = Raw::prepare(scratch.path(), RAW_BYTES).map_err(doing("preparing raw"))?;
+    let mut raw =
+        Raw::prepare(setting, scratch.path(), RAW_BYTES).map_err(doing("preparing raw"))?;
     let mut alone = BatchMaker::new(0);
     let mut several: Vec<_> = (1..=4).map(BatchMaker::new).collect();
     let (mut alone_rates, mut several_rates, mut raw_rates, mut p50) =

@@ -82,7 +82,7 @@ fn post(server: &RailFleet, callers: &mut [Caller], count: usize) -> Result<f64,
                 scope.spawn(move || {
                     requests.iter().try_for_each(|request| {
                         let answer = connection.exchange(request)?;
-                        expect_status(201, answer.status, &answer.body)
+                        expect_status(201, &answer)
                     })
                 })
             })

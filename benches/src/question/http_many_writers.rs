@@ -24,7 +24,8 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
     let server = RailFleet::start(setting)?;
     let mut peers = Peers::start(setting)?;
     let scratch = setting.scratch()?;
-    let mut raw = Raw::prepare(scratch.path(), RAW_BYTES).map_err(doing("preparing raw"))?;
+    let mut raw =
+        Raw::prepare(setting, scratch.path(), RAW_BYTES).map_err(doing("preparing raw"))?;
     let mut load = connect(server.address, EVENTS_PATH, Some(&server.token))?;
     run(&mut load, lasting / 3)?;
     let mut own = Rounds::default();

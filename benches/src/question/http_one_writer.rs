@@ -17,7 +17,8 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
     let appends = setting.pick(5, 400);
     let server = RailFleet::start(setting)?;
     let scratch = setting.scratch()?;
-    let mut raw = Raw::prepare(scratch.path(), RAW_BYTES).map_err(doing("preparing raw"))?;
+    let mut raw =
+        Raw::prepare(setting, scratch.path(), RAW_BYTES).map_err(doing("preparing raw"))?;
     let mut connection = server.connect()?;
     let mut post = PostEvent::new(EVENTS_PATH, Some(&server.token), 1);
     let mut number = 0;
@@ -25,7 +26,7 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
         Sample::of(count, || {
             number += 1;
             let answer = connection.exchange(post.numbered(number))?;
-            expect_status(201, answer.status, &answer.body)
+            expect_status(201, &answer)
         })
         .map_err(doing("posting an event"))
     };

@@ -34,7 +34,7 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
     for _ in 0..rounds {
         let sample = Sample::of(reads, || {
             let answer = connection.exchange(&request)?;
-            expect_status(200, answer.status, &answer.body)
+            expect_status(200, &answer)
         });
         p50.push(sample.map_err(doing("reading the stream"))?.p50() / 1e3);
     }
@@ -71,7 +71,7 @@ fn fill(server: &RailFleet, connection: &mut Connection, events: u64) -> Result<
         let answer = connection
             .exchange(&request)
             .map_err(doing("posting a batch"))?;
-        expect_status(201, answer.status, &answer.body).map_err(doing("posting a batch"))?;
+        expect_status(201, &answer).map_err(doing("posting a batch"))?;
     }
     Ok(())
 }
@@ -81,14 +81,15 @@ fn check(connection: &mut Connection, request: &[u8], events: u64) -> Result<usi
     let answer = connection
         .exchange(request)
         .map_err(doing("reading the stream"))?;
-    expect_status(200, answer.status, &answer.body).map_err(doing("reading the stream"))?;
-    let said: Value = serde_json::from_slice(&answer.body)?;
+    expect_status(200, &answer).map_err(doing("reading the stream"))?;
+    let body = answer.body();
+    let said: Value = serde_json::from_slice(&body)?;
     let list = said.as_array().map_or(&[][..], Vec::as_slice);
     let whole = (1..=events).eq(list
         .iter()
         .map(|event| event["version"].as_u64().unwrap_or(0)));
     if whole {
-        return Ok(answer.body.len());
+        return Ok(body.len());
     }
     Err(BenchError::Peer(format!(
         "the answer holds {} events in place of versions 1 to {events}",

@@ -21,8 +21,9 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
     let rounds = setting.pick(1, 5);
     let syncs = setting.pick(5, 300);
     let records = setting.pick(100, 200_000);
-    let mut raw = Raw::prepare(scratch.path(), RECORD_BYTES).map_err(doing("preparing raw"))?;
-    let mut group = Raw::prepare(&scratch.join("group"), 1_000 * RECORD_BYTES)
+    let mut raw =
+        Raw::prepare(setting, scratch.path(), RECORD_BYTES).map_err(doing("preparing raw"))?;
+    let mut group = Raw::prepare(setting, &scratch.join("group"), 1_000 * RECORD_BYTES)
         .map_err(doing("preparing raw"))?;
     let (mut p50, mut p99, mut rate) = (Vec::new(), Vec::new(), Vec::new());
     let (mut group_p50, mut crc, mut sha) = (Vec::new(), Vec::new(), Vec::new());

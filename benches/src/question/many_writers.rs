@@ -25,7 +25,8 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
     let lasting = setting.pick(Duration::from_millis(30), Duration::from_millis(1_500));
     let raws = setting.pick(5, 600);
     let log = Log::open(&scratch.join("log"), LogOptions::default())?;
-    let mut raw = Raw::prepare(scratch.path(), RAW_BYTES).map_err(doing("preparing raw"))?;
+    let mut raw =
+        Raw::prepare(setting, scratch.path(), RAW_BYTES).map_err(doing("preparing raw"))?;
     let (mut rates, mut p99, mut raw_rates) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         raw_rates.push(raw.sample(raws).map_err(doing("writing raw"))?.rate());

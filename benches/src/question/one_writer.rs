@@ -31,7 +31,8 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
     let before = log.stats().bytes_appended;
     append_some(1)?;
     let group_bytes = usize::try_from(log.stats().bytes_appended - before).unwrap_or(0);
-    let mut raw = Raw::prepare(scratch.path(), group_bytes).map_err(doing("preparing raw"))?;
+    let mut raw =
+        Raw::prepare(setting, scratch.path(), group_bytes).map_err(doing("preparing raw"))?;
     let (mut p50, mut p99, mut raw_p50, mut raw_p99) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
