@@ -13,6 +13,8 @@ needs=(
   'command:fusermount3|fuse3|power cuts'
   'file:/usr/include/fuse3/fuse.h|libfuse3-dev|power cuts'
   'command:pkg-config|pkg-config|power cuts'
+  'command:faketime|faketime|jumping clocks'
+  'command:prlimit|util-linux|running out of open files'
 )
 # Large, and wanted for one test: installed only when RAILFLEET_BROWSER=1 asks for it.
 if [ "${RAILFLEET_BROWSER:-0}" = 1 ]; then

@@ -4,6 +4,7 @@
 //! killed once it had fallen idle, so its last group is acknowledged, synced, and not yet sealed.
 
 use std::fs::File;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use super::{event, load};
 
 /// Prepared space that is left behind the last group.
 const PREPARED_BYTES: u64 = 1 << 10;
+/// The folder, beside the data, with the log as it was before the last events.
+const EARLIER: &str = "earlier";
 
 /// A folder with some events of several streams in it.
 fn filled() -> DataFolder {
@@ -25,12 +28,27 @@ fn filled() -> DataFolder {
     for number in 0..40 {
         let body = event("Probe", &format!("stream-{}", number % 5), number);
         must("appending", client.post("/api/v1/events", &body)).expect(201);
+        if number == 20 {
+            copy_log(&folder, &folder.beside(EARLIER));
+        }
     }
     // Longer than the log waits before it marks what is durable.
     std::thread::sleep(Duration::from_millis(400));
     server.kill();
     keep_some_prepared_space(&folder);
     folder
+}
+
+/// Copies the log's files as they are now: what a lost write would leave of them.
+fn copy_log(folder: &DataFolder, to: &Path) {
+    must("making a folder", std::fs::create_dir_all(to.join("log")));
+    for entry in must("listing the log", std::fs::read_dir(folder.log())) {
+        let entry = must("listing the log", entry);
+        if entry.path().is_file() {
+            let copy = to.join("log").join(entry.file_name());
+            must("copying the log", std::fs::copy(entry.path(), copy));
+        }
+    }
 }
 
 /// Leaves a few zeros behind the last group: there are millions of them, one as good as the other, and a sample should
@@ -125,6 +143,16 @@ fn misplaced_sectors_and_lost_files_are_said_or_harmless() {
             &["--file", "*.log", "--sample", sample("25")],
         );
     }
+    let earlier = folder.beside(EARLIER).display().to_string();
+    let stale = [
+        "--old",
+        &earlier,
+        "--file",
+        "*.log",
+        "--sample",
+        sample("25"),
+    ];
+    damage(&tools, &folder, "stale", &stale);
     damage(&tools, &folder, "append", &["--sample", sample("25")]);
     damage(&tools, &folder, "lose", &[]);
 }

@@ -5,6 +5,7 @@
 
 mod backup;
 mod damage;
+mod demo;
 mod derived;
 mod disk;
 mod documents;
@@ -15,6 +16,7 @@ mod ownership;
 mod pages;
 mod power_cut;
 mod rot;
+mod scarce;
 mod system_calls;
 
 /// The load client, as cargo built it for these tests.

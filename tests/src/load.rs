@@ -7,7 +7,9 @@ pub mod embedded;
 pub mod http;
 pub mod reopen;
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
 
 use uuid::Uuid;
 
@@ -85,14 +87,37 @@ pub fn stream_of(id: Uuid, streams: u64) -> String {
     format!("probe-{}", id.as_u64_pair().1 % streams.max(1))
 }
 
-/// Says that these events were acknowledged: one line each, and all of them out before anything else is done.
-///
-/// # Errors
-/// When nobody reads any more.
-pub fn acknowledge(out: &mut impl Write, ids: impl Iterator<Item = Uuid>) -> std::io::Result<()> {
-    let lines: String = ids.map(|id| format!("ACK {id}\n")).collect();
-    out.write_all(lines.as_bytes())?;
-    out.flush()
+/// Where it is said that events were acknowledged: standard output, and a file beside it where one is wanted.
+#[derive(Debug)]
+pub struct Herald<W> {
+    out: W,
+    mark: Option<File>,
+}
+
+impl<W: Write> Herald<W> {
+    /// Says it on `out`, and adds each id, a line each, to the file `mark`: `.ack` of `crashfs`.
+    ///
+    /// # Errors
+    /// When that file cannot be opened.
+    pub fn new(out: W, mark: Option<&Path>) -> io::Result<Self> {
+        let open = |path| File::options().append(true).create(true).open(path);
+        let mark = mark.map(open).transpose()?;
+        Ok(Herald { out, mark })
+    }
+
+    /// Says that these events were acknowledged: one line each, and all of them out before anything else is done.
+    ///
+    /// # Errors
+    /// When nobody reads any more.
+    pub fn acknowledge(&mut self, ids: &[Uuid]) -> io::Result<()> {
+        if let Some(mark) = &mut self.mark {
+            let lines: String = ids.iter().map(|id| format!("{id}\n")).collect();
+            mark.write_all(lines.as_bytes())?;
+        }
+        let lines: String = ids.iter().map(|id| format!("ACK {id}\n")).collect();
+        self.out.write_all(lines.as_bytes())?;
+        self.out.flush()
+    }
 }
 
 #[cfg(test)]

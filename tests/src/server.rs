@@ -15,7 +15,7 @@ use crate::process::{Process, must, run, run_with_input, wait_for};
 use crate::skip::workspace;
 
 /// How long a server may take to be ready. Nothing here has much history; a busy machine has other things to do.
-pub const START_LIMIT: Duration = Duration::from_secs(30);
+pub const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long a command of the program may take.
 pub const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 /// The account that the tests use.
@@ -74,6 +74,17 @@ impl DataFolder {
         DataFolder::with(home, parent.join("data"))
     }
 
+    /// A data folder that was made elsewhere and has the test's account in it already.
+    ///
+    /// # Panics
+    /// When the folder beside it cannot be made.
+    pub fn adopt(data: &Path) -> Self {
+        DataFolder {
+            home: must("making a folder", tempfile::tempdir()),
+            data: data.to_owned(),
+        }
+    }
+
     fn with(home: TempDir, data: PathBuf) -> Self {
         let folder = DataFolder { home, data };
         let mut add = folder.command(&["user", "add", USER, "--role", "SUPER_ADMIN"]);
@@ -104,11 +115,7 @@ impl DataFolder {
     /// The program, told these arguments, and kept from the settings of whoever runs the tests.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(railfleet());
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("RAILFLEET_") {
-                command.env_remove(name);
-            }
-        }
+        without_settings(&mut command);
         command.args(arguments);
         command
     }
@@ -132,15 +139,36 @@ impl DataFolder {
         server.wait_ready()
     }
 
+    /// Starts the server here, called by another program that becomes it, such as `prlimit`, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it is not ready in time.
+    #[track_caller]
+    pub fn serve_under(&self, caller: &[&str]) -> Server {
+        let mut command = Command::new(caller[0]);
+        command.args(&caller[1..]).arg(railfleet());
+        self.start(command, &[], &[]).wait_ready()
+    }
+
     /// Starts the server here without waiting for it.
     #[track_caller]
     pub fn launch(&self, arguments: &[&str], environment: &[(&str, OsString)]) -> Server {
+        self.start(Command::new(railfleet()), arguments, environment)
+    }
+
+    #[track_caller]
+    fn start(
+        &self,
+        mut command: Command,
+        arguments: &[&str],
+        environment: &[(&str, OsString)],
+    ) -> Server {
         let port = free_port();
-        let mut command = self.command(&["serve", "--data"]);
+        without_settings(&mut command);
         command
+            .args(["serve", "--data"])
             .arg(&self.data)
-            .args(["--listen", &format!("127.0.0.1:{port}")]);
-        command
+            .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(arguments)
             .envs(environment.iter().map(|(name, value)| (name, value)));
         Server {
@@ -268,6 +296,14 @@ impl Server {
     /// Kills it at once.
     pub fn kill(mut self) {
         self.process.kill();
+    }
+}
+
+fn without_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("RAILFLEET_") {
+            command.env_remove(name);
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use storage::{Log, SystemClock, Timestamp};
 
 use super::serve::{begin_logging, serve};
 use super::{CliError, DataArgs, ListenArgs, ingest, open_accounts_of, print, say, small_runtime};
-use crate::app::open_log;
+use crate::app::{AppState, open_log};
 use crate::auth::{Accounts, NewAccount};
 use crate::config::Config;
 use crate::demo::{DEFAULT_SEED, Options};
@@ -34,6 +34,8 @@ const ACCOUNTS: [(&str, Role); 3] = [
 ];
 /// How long the printed token lasts: a day of looking around.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(86_400);
+/// How long each read model may take to take in the history before lines to try are printed all the same.
+const CATCH_UP_PATIENCE: Duration = Duration::from_secs(120);
 /// The mapping of the real history.
 const HISTORY_MAPPING: &str = "ttc-subway";
 
@@ -82,7 +84,10 @@ pub(super) fn run(args: DemoArgs) -> Result<ExitCode, CliError> {
     if args.no_serve {
         return Ok(ExitCode::SUCCESS);
     }
-    serve(config, |address, _| invite(address, &depot, &token))?;
+    serve(config, |address, state| {
+        print(&format!("railfleet listens on http://{address}"));
+        tokio::spawn(invite(address, depot, token, state.clone()));
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -166,9 +171,20 @@ fn introduce(depot: &Depot, config: &Config) {
     }
 }
 
-/// Says where the server is, and what to try there. Each line can be pasted into a shell as it stands.
-fn invite(address: SocketAddr, depot: &Depot, token: &str) {
-    print(&format!("railfleet listens on http://{address}"));
+/// Says what to try, once the read models have taken in the history: nobody should be shown an empty list first. Each line
+/// can be pasted into a shell as it stands.
+async fn invite(address: SocketAddr, depot: Depot, token: String, state: AppState) {
+    let filled = state.log.durable_position();
+    for projection in state.projections.status() {
+        let name = projection.name;
+        if !state
+            .projections
+            .reach(name, filled, CATCH_UP_PATIENCE)
+            .await
+        {
+            tracing::warn!(projection = name, "still takes in the history");
+        }
+    }
     print(&format!("  browse http://{address}/docs, or try:\n"));
     print(&format!("export ADDRESS=http://{address}"));
     print(&format!("export TOKEN={token}\n"));

@@ -3,15 +3,15 @@
 //! This is the client that the fault tools need: it prints `ACK <event id>` on a line of its own once an event is
 //! acknowledged, and nothing before that.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 
 use clap::{Args, Parser, Subcommand};
 use harness::load::embedded::{self, EmbeddedLoad, Ended};
 use harness::load::http::{self, HttpLoad};
-use harness::load::reopen;
+use harness::load::{Herald, reopen};
 use uuid::Uuid;
 
 /// Posts events, and prints `ACK <event id>` for each one that was acknowledged.
@@ -50,9 +50,6 @@ enum Command {
         /// Bytes of a segment at most.
         #[arg(long, default_value_t = 32 << 10)]
         segment_bytes: u64,
-        /// A file that gets the id of each acknowledged event too.
-        #[arg(long)]
-        mark: Option<PathBuf>,
         #[command(flatten)]
         shape: Shape,
     },
@@ -81,6 +78,9 @@ struct Shape {
     /// Where the ids come from; 0: from the system, new on every run.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// A file that gets the id of each acknowledged event too.
+    #[arg(long)]
+    mark: Option<PathBuf>,
 }
 
 impl Shape {
@@ -99,32 +99,36 @@ fn main() -> ExitCode {
             writers,
             events,
             shape,
-        } => post(&HttpLoad {
-            port,
-            token: std::env::var("RAILFLEET_TOKEN").ok(),
-            writers,
-            events,
-            bytes: shape.size,
-            streams: shape.streams,
-            seed: shape.seed(),
-        }),
+        } => {
+            let load = HttpLoad {
+                port,
+                token: std::env::var("RAILFLEET_TOKEN").ok(),
+                writers,
+                events,
+                bytes: shape.size,
+                streams: shape.streams,
+                seed: shape.seed(),
+            };
+            ended(post(&load, shape.mark.as_deref()))
+        }
         Command::Embedded {
             folder,
             events,
             batch,
             segment_bytes,
-            mark,
             shape,
-        } => append(&EmbeddedLoad {
-            folder,
-            events,
-            batch,
-            bytes: shape.size,
-            streams: shape.streams,
-            segment_bytes,
-            seed: shape.seed(),
-            mark,
-        }),
+        } => {
+            let load = EmbeddedLoad {
+                folder,
+                events,
+                batch,
+                bytes: shape.size,
+                streams: shape.streams,
+                segment_bytes,
+                seed: shape.seed(),
+            };
+            ended(append(&load, shape.mark.as_deref()))
+        }
         Command::Reopen {
             folder,
             acks,
@@ -133,22 +137,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn post(load: &HttpLoad) -> ExitCode {
-    let posted = http::run(load, &Mutex::new(std::io::stdout()));
-    let refused = posted.refused.into_inner().expect("every writer has ended");
-    match refused {
-        None => ExitCode::SUCCESS,
-        Some(refused) => {
-            complain(&format!("refused: {refused}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn append(load: &EmbeddedLoad) -> ExitCode {
-    match embedded::run(load, &mut std::io::stdout().lock()) {
-        Ok(Ended::Complete) => ExitCode::SUCCESS,
-        Ok(Ended::Refused) => ExitCode::FAILURE,
+/// Whether everything was acknowledged; an error is one of saying so.
+fn ended(all: io::Result<bool>) -> ExitCode {
+    match all {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             complain(&error.to_string());
             ExitCode::FAILURE
@@ -156,7 +149,21 @@ fn append(load: &EmbeddedLoad) -> ExitCode {
     }
 }
 
-fn look(folder: &std::path::Path, acks: Option<PathBuf>, segment_bytes: u64) -> ExitCode {
+fn post(load: &HttpLoad, mark: Option<&Path>) -> io::Result<bool> {
+    let posted = http::run(load, &Mutex::new(Herald::new(io::stdout(), mark)?));
+    let refused = posted.refused.into_inner().expect("every writer has ended");
+    if let Some(refused) = &refused {
+        complain(&format!("refused: {refused}"));
+    }
+    Ok(refused.is_none())
+}
+
+fn append(load: &EmbeddedLoad, mark: Option<&Path>) -> io::Result<bool> {
+    let mut herald = Herald::new(io::stdout().lock(), mark)?;
+    Ok(embedded::run(load, &mut herald)? == Ended::Complete)
+}
+
+fn look(folder: &Path, acks: Option<PathBuf>, segment_bytes: u64) -> ExitCode {
     let acknowledged = match acks.map(std::fs::read_to_string).transpose() {
         Ok(text) => text.unwrap_or_default(),
         Err(error) => {
@@ -182,7 +189,7 @@ fn look(folder: &std::path::Path, acks: Option<PathBuf>, segment_bytes: u64) -> 
     }
     report.push('\n');
     // Nobody to tell is no reason to fail: the exit code says it too.
-    let _ = std::io::stdout().write_all(report.as_bytes());
+    let _ = io::stdout().write_all(report.as_bytes());
     ExitCode::from(found.exit_code())
 }
 

@@ -5,16 +5,15 @@
 //! failed write or sync nothing is accepted any more.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::PathBuf;
 
 use storage::{
     AppendError, ExpectedVersion, Log, LogOptions, NewEvent, StreamName, StreamWrite, Transaction,
 };
 use uuid::Uuid;
 
-use super::{AGGREGATE_TYPE, EVENT_TYPE, Seeded, acknowledge, data_of, is_genuine, stream_of};
+use super::{AGGREGATE_TYPE, EVENT_TYPE, Herald, Seeded, data_of, is_genuine, stream_of};
 
 /// After how many refusals in a row for want of space a run gives up.
 const REFUSALS_MAX: u64 = 3;
@@ -36,8 +35,6 @@ pub struct EmbeddedLoad {
     pub segment_bytes: u64,
     /// Where the ids come from.
     pub seed: u64,
-    /// A file that gets the id of each acknowledged event, a line each: `.ack` of `crashfs`.
-    pub mark: Option<PathBuf>,
 }
 
 /// How a run ended.
@@ -49,14 +46,14 @@ pub enum Ended {
     Refused,
 }
 
-/// Appends, and says on `out` what was acknowledged.
+/// Appends, and has the herald say what was acknowledged.
 ///
 /// # Errors
 /// When what was acknowledged cannot be said.
 ///
 /// # Panics
 /// When the log breaks one of the rules above.
-pub fn run(load: &EmbeddedLoad, out: &mut impl Write) -> std::io::Result<Ended> {
+pub fn run(load: &EmbeddedLoad, herald: &mut Herald<impl Write>) -> io::Result<Ended> {
     let log = match Log::open(&load.folder, options(load.segment_bytes)) {
         Ok(log) => log,
         Err(error) => {
@@ -64,7 +61,6 @@ pub fn run(load: &EmbeddedLoad, out: &mut impl Write) -> std::io::Result<Ended> 
             return Ok(Ended::Refused);
         }
     };
-    let mut marks = load.mark.as_deref().map(open_marks).transpose()?;
     let mut ids = Seeded::new(load.seed);
     let mut acknowledged = BTreeSet::new();
     let (mut left, mut refusals) = (load.events, 0);
@@ -78,11 +74,7 @@ pub fn run(load: &EmbeddedLoad, out: &mut impl Write) -> std::io::Result<Ended> 
                     given.eq(chosen.iter().copied()),
                     "the receipt names other events"
                 );
-                if let Some(marks) = &mut marks {
-                    let lines: String = chosen.iter().map(|id| format!("{id}\n")).collect();
-                    marks.write_all(lines.as_bytes())?;
-                }
-                acknowledge(out, chosen.iter().copied())?;
+                herald.acknowledge(&chosen)?;
                 acknowledged.extend(chosen);
                 (left, refusals) = (left - batch, 0);
             }
@@ -163,13 +155,6 @@ fn still_readable(log: &Log, acknowledged: &BTreeSet<Uuid>) {
             Err(error) => complain(&error),
         }
     }
-}
-
-fn open_marks(path: &Path) -> std::io::Result<File> {
-    std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(path)
 }
 
 #[expect(

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{AGGREGATE_TYPE, EVENT_TYPE, Seeded, acknowledge, data_of, stream_of};
+use super::{AGGREGATE_TYPE, EVENT_TYPE, Herald, Seeded, data_of, stream_of};
 use crate::client::Client;
 
 /// What is posted where.
@@ -35,15 +35,15 @@ pub struct Posted {
     pub refused: Mutex<Option<String>>,
 }
 
-/// Posts, and says on `out` what was acknowledged. Each writer ends with the first refusal or broken connection: what
+/// Posts, and has the herald say what was acknowledged. Each writer ends with the first refusal or broken connection: what
 /// was not answered counts as not acknowledged, and is not sent again.
-pub fn run(load: &HttpLoad, out: &Mutex<impl Write + Send>) -> Posted {
+pub fn run(load: &HttpLoad, herald: &Mutex<Herald<impl Write + Send>>) -> Posted {
     let posted = Posted::default();
     let begun = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for writer in 0..load.writers {
             let (posted, begun) = (&posted, &begun);
-            scope.spawn(move || write(load, writer, begun, posted, out));
+            scope.spawn(move || write(load, writer, begun, posted, herald));
         }
     });
     posted
@@ -54,7 +54,7 @@ fn write(
     writer: u64,
     begun: &AtomicU64,
     posted: &Posted,
-    out: &Mutex<impl Write + Send>,
+    herald: &Mutex<Herald<impl Write + Send>>,
 ) {
     let mut client = Client::new(load.port);
     if let Some(token) = &load.token {
@@ -74,8 +74,8 @@ fn write(
         match client.post("/api/v1/events", &body) {
             Ok(answer) if (200..300).contains(&answer.status) => {
                 posted.acknowledged.fetch_add(1, Ordering::Relaxed);
-                let mut out = out.lock().expect("no writer panics while it speaks");
-                if acknowledge(&mut *out, std::iter::once(id)).is_err() {
+                let mut herald = herald.lock().expect("no writer panics while it speaks");
+                if herald.acknowledge(&[id]).is_err() {
                     return;
                 }
             }

@@ -1,6 +1,7 @@
 //! The second opinion is worth nothing unless it notices: each rule is broken once here.
 
 use super::*;
+use crate::load::Herald;
 use crate::load::embedded::{EmbeddedLoad, Ended, run};
 
 const SEGMENT_BYTES: u64 = 64 << 10;
@@ -14,10 +15,10 @@ fn filled(folder: &Path) -> Vec<Uuid> {
         streams: 7,
         segment_bytes: SEGMENT_BYTES,
         seed: 1,
-        mark: None,
     };
     let mut said = Vec::new();
-    assert_eq!(run(&load, &mut said).unwrap(), Ended::Complete);
+    let mut herald = Herald::new(&mut said, None).unwrap();
+    assert_eq!(run(&load, &mut herald).unwrap(), Ended::Complete);
     let said = String::from_utf8(said).unwrap();
     let ids: Vec<Uuid> = said
         .lines()
