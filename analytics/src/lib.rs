@@ -1,4 +1,16 @@
-//! KPIs, series, trends and forecasts over the fleet's history: not built yet.
+//! What the fleet's history says in numbers: forecasts, trends, rates with their intervals.
 //!
-//! This crate will hold pure functions only. It exists so that the workspace's map is whole; it offers nothing, and
-//! nothing depends on it.
+//! On the data path this crate stands last: read models and rollups hand it series and sums, routes show what it says.
+//! Pure functions: no disk, no clock, no HTTP, no randomness; the same input gives the same bits.
+//!
+//! Where to look:
+//! - [`forecast`]: the months to come, with intervals and with what the forecast is worth;
+//! - [`trend`]: improving, declining or neither, and where a level shifted;
+//! - [`rate`]: mean time between failures, and workshops compared like with like.
+
+#![forbid(unsafe_code)]
+
+pub mod forecast;
+mod normal;
+pub mod rate;
+pub mod trend;
