@@ -64,6 +64,12 @@ impl Stamp {
         occurred_at: i64::MIN,
         position: 0,
     };
+
+    /// After every event.
+    pub const LAST: Stamp = Stamp {
+        occurred_at: i64::MAX,
+        position: u64::MAX,
+    };
 }
 
 /// An event that `decide` wants appended. Id, times, metadata and stream are the caller's to add.

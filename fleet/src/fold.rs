@@ -7,12 +7,16 @@
 //! **Late events.** Beside each value stands the [`Stamp`] of the event that set it, and an event with an earlier stamp
 //! changes nothing. So the state depends on which events were folded and not on the order they arrived in: a status
 //! reported late does not overwrite a newer one, and one reported late but never overtaken still counts.
-//! Where the real world only counts upwards, [`Highest`] takes the latest value's place.
+//! Where the real world only counts upwards, [`Highest`] takes the latest value's place. Lists whose items have names
+//! keep a stamp for each field of each item, so they mind the order as little.
 
 mod highest;
+mod items;
 mod state;
 #[cfg(test)]
 mod tests;
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
@@ -22,7 +26,7 @@ pub use state::State;
 use crate::event::{EventView, Stamp};
 use crate::registry::{KnownEvent, Registry, registry};
 use crate::schema::canon::meant_field;
-use crate::schema::{Sets, canonical_data};
+use crate::schema::{EventSchema, ItemRule, Sets, canonical_data};
 
 /// The state after `event`, by the tables of [`registry`].
 pub fn fold(state: State, event: &EventView<'_>) -> State {
@@ -63,19 +67,55 @@ fn merge_known(state: &mut State, known: KnownEvent, event: &EventView<'_>) {
     } = known;
     let data = canonical_data(aggregate, table, event.schema, event.data);
     let stamp = event.stamp();
+    if let Some(rule) = &table.item {
+        merge_item(state, table, *rule, &data, stamp);
+    }
+    let describes = !table.report && table.item.is_none();
+    for (key, constant) in table.implies {
+        let sets_it = |name: &String| match table.sets(name) {
+            Sets::Itself => describes && name == key,
+            Sets::Key(set) => set == *key,
+            Sets::Corrects(_) | Sets::Nothing => false,
+        };
+        if !data.keys().any(sets_it) {
+            merge(state, aggregate.highest, key, &constant.value(), stamp);
+        }
+    }
     for (name, value) in data.iter() {
-        let sets = table.field(name).map_or(Sets::Itself, |field| field.sets);
-        match sets {
-            Sets::Itself if table.report => {}
+        match table.sets(name) {
+            Sets::Itself if !describes => {}
             Sets::Itself => merge(state, aggregate.highest, name, value, stamp),
             Sets::Key(key) => merge(state, aggregate.highest, key, value, stamp),
             Sets::Corrects(key) => state.correct(key, value, stamp),
             Sets::Nothing => {}
         }
     }
-    if !table.report {
+    if describes {
         spell_old_names(state, known, event.data);
     }
+}
+
+/// Puts or removes the item that the event is about; an event that names none changes nothing.
+fn merge_item(
+    state: &mut State,
+    table: &EventSchema,
+    rule: ItemRule,
+    data: &Map<String, Value>,
+    stamp: Stamp,
+) {
+    let name = match data.get(rule.key) {
+        Some(Value::String(name)) => Cow::Borrowed(name.as_str()),
+        Some(Value::Number(number)) => Cow::Owned(number.to_string()),
+        _ => return,
+    };
+    if rule.removes {
+        return state.remove_item(rule.list, &name, stamp);
+    }
+    let fields = data
+        .iter()
+        .map(|(field, value)| (field.as_str(), value))
+        .filter(|(field, _)| table.sets(field) == Sets::Itself);
+    state.put_item(rule.list, &name, fields, stamp);
 }
 
 /// Notes the old names under which fields came, so that who looks for one finds the present value.

@@ -11,22 +11,32 @@
 //! - [`registry`]: the list of all aggregates, the one line that a new aggregate adds;
 //! - [`fold`]: the table-driven fold that works for every stream, known or not;
 //! - [`policy`]: roles, and which role owns which field;
-//! - [`vehicle`], [`user`]: one folder per aggregate.
+//! - [`vehicle`], [`work_order`], [`user`] and so on: one folder per aggregate.
 
 #![forbid(unsafe_code)]
 
 pub mod alias;
 pub mod calendar;
+pub mod document;
 pub mod event;
 pub mod fold;
+pub mod maintenance_task;
 pub mod policy;
 pub mod refusal;
 pub mod registry;
 pub mod schema;
+pub mod staff;
+pub mod staff_assignment;
+pub mod team;
 #[cfg(test)]
 mod testing;
+pub mod track;
+pub mod transfer_assignment;
+pub mod transfer_plan;
 pub mod user;
 pub mod vehicle;
+pub mod work_order;
+pub mod workshop;
 
 pub use event::{EventDraft, EventView, Stamp};
 pub use refusal::{Refusal, RefusalKind};

@@ -10,13 +10,29 @@ use serde_json::{Map, Value};
 
 use crate::alias;
 use crate::schema::{AggregateSchema, EventSchema, FieldError, check};
-use crate::{user, vehicle};
+use crate::{
+    document, maintenance_task, staff, staff_assignment, team, track, transfer_assignment,
+    transfer_plan, user, vehicle, work_order, workshop,
+};
 
 #[cfg(test)]
 mod tests;
 
 /// Every aggregate there is.
-pub const AGGREGATES: &[&AggregateSchema] = &[&vehicle::schema::SCHEMA, &user::schema::SCHEMA];
+pub const AGGREGATES: &[&AggregateSchema] = &[
+    &vehicle::schema::SCHEMA,
+    &maintenance_task::schema::SCHEMA,
+    &work_order::schema::SCHEMA,
+    &workshop::schema::SCHEMA,
+    &track::schema::SCHEMA,
+    &team::schema::SCHEMA,
+    &transfer_plan::schema::SCHEMA,
+    &transfer_assignment::schema::SCHEMA,
+    &staff::schema::SCHEMA,
+    &staff_assignment::schema::SCHEMA,
+    &document::schema::SCHEMA,
+    &user::schema::SCHEMA,
+];
 
 /// The tables, findable by name.
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 
 pub mod canon;
 pub mod check;
+pub mod row;
 #[cfg(test)]
 mod tests;
 
@@ -63,6 +64,11 @@ pub struct EventSchema {
     /// Whether it reports something that happened to the aggregate rather than what the aggregate is. A report's
     /// fields set nothing in the state, save those that name a key.
     pub report: bool,
+    /// Keys that the event sets by its type alone: a completion makes `status` `completed`, whatever it carries. A
+    /// payload that sets the same key goes before.
+    pub implies: &'static [(&'static str, Constant)],
+    /// Whether it is about one item of a list within the aggregate rather than the aggregate itself.
+    pub item: Option<ItemRule>,
     /// Other names of fields in this event alone. They go before the aggregate's.
     pub spellings: &'static [Spelling],
     /// `upcasters[n - 1]` turns schema `n` into `n + 1`. Stored events are never rewritten.
@@ -82,6 +88,8 @@ impl EventSchema {
             summary,
             fields,
             report: false,
+            implies: &[],
+            item: None,
             spellings: &[],
             upcasters: &[],
         }
@@ -91,6 +99,36 @@ impl EventSchema {
     #[must_use]
     pub const fn reporting(mut self) -> Self {
         self.report = true;
+        self
+    }
+
+    /// The same type, setting these keys by its type alone.
+    #[must_use]
+    pub const fn implying(mut self, implies: &'static [(&'static str, Constant)]) -> Self {
+        self.implies = implies;
+        self
+    }
+
+    /// The same type, adding to or changing the item of `list` that the field `key` names. Fields that name no key of
+    /// the state are the item's.
+    #[must_use]
+    pub const fn putting_item(mut self, list: &'static str, key: &'static str) -> Self {
+        self.item = Some(ItemRule {
+            list,
+            key,
+            removes: false,
+        });
+        self
+    }
+
+    /// The same type, taking the item that the field `key` names out of `list`.
+    #[must_use]
+    pub const fn removing_item(mut self, list: &'static str, key: &'static str) -> Self {
+        self.item = Some(ItemRule {
+            list,
+            key,
+            removes: true,
+        });
         self
     }
 
@@ -119,12 +157,47 @@ impl EventSchema {
         self.fields.iter().find(|field| field.name == name)
     }
 
+    /// What the field of this name does to the state; a field that the table lacks sets the key of its name.
+    pub fn sets(&self, name: &str) -> Sets {
+        self.field(name).map_or(Sets::Itself, |field| field.sets)
+    }
+
     /// The fields that hold something about a person, or a secret.
     pub fn sensitive_fields(&self) -> impl Iterator<Item = &'static Field> {
         self.fields
             .iter()
             .filter(|field| field.sensitivity != Sensitivity::Open)
     }
+}
+
+/// A value that an event type implies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Constant {
+    /// A word, mostly of a status.
+    Text(&'static str),
+    /// `true` or `false`.
+    Flag(bool),
+}
+
+impl Constant {
+    /// The same as JSON.
+    pub fn value(self) -> Value {
+        match self {
+            Constant::Text(text) => Value::from(text),
+            Constant::Flag(flag) => Value::from(flag),
+        }
+    }
+}
+
+/// Which item of a list within the aggregate an event is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ItemRule {
+    /// The key of the state that holds the list, `checklist`.
+    pub list: &'static str,
+    /// The field that names the item, `item_id`.
+    pub key: &'static str,
+    /// Whether the item goes rather than comes or changes.
+    pub removes: bool,
 }
 
 /// One field of a payload.
@@ -209,6 +282,10 @@ pub enum Kind {
     Object,
     /// A list, each item of this kind.
     List(&'static Kind),
+    /// A decimal number as text, `"6275.00"`, its scale kept. A JSON number is taken too, as old writers gave it.
+    Money,
+    /// Any JSON value.
+    Any,
 }
 
 impl Kind {

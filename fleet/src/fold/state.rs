@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::highest::Highest;
+use super::items::Items;
 use crate::event::{EventView, Stamp};
 use crate::schema::check::integer;
 
@@ -44,7 +45,7 @@ impl Default for State {
 /// Values under names, sorted by name. A server holds a state for each of many streams with few keys each, where a
 /// sorted list takes a third of a tree's memory and is found in as fast.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-struct Named<T>(Vec<(Box<str>, T)>);
+pub(super) struct Named<T>(Vec<(Box<str>, T)>);
 
 impl<T> Default for Named<T> {
     fn default() -> Self {
@@ -57,12 +58,12 @@ impl<T> Named<T> {
         self.0.binary_search_by(|(held, _)| (**held).cmp(name))
     }
 
-    fn get(&self, name: &str) -> Option<&T> {
+    pub(super) fn get(&self, name: &str) -> Option<&T> {
         self.place(name).ok().map(|place| &self.0[place].1)
     }
 
     /// The value under `name`, made by `make` if there is none.
-    fn get_or_insert(&mut self, name: &str, make: impl FnOnce() -> T) -> &mut T {
+    pub(super) fn get_or_insert(&mut self, name: &str, make: impl FnOnce() -> T) -> &mut T {
         let place = self.place(name).unwrap_or_else(|place| {
             self.0.insert(place, (name.into(), make()));
             place
@@ -70,7 +71,7 @@ impl<T> Named<T> {
         &mut self.0[place].1
     }
 
-    fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
         self.0.iter().map(|(name, value)| (&**name, value))
     }
 }
@@ -82,6 +83,8 @@ enum Cell {
     Latest { value: Value, stamp: Stamp },
     /// The highest reading. Boxed: most cells are the other kind.
     Highest(Box<Highest>),
+    /// A list of items with names.
+    Items(Box<Items>),
 }
 
 impl State {
@@ -101,7 +104,7 @@ impl State {
                 value: Value::String(text),
                 stamp,
             } if *stamp > self.seen_from() => Some(text),
-            Cell::Latest { .. } | Cell::Highest(_) => None,
+            Cell::Latest { .. } | Cell::Highest(_) | Cell::Items(_) => None,
         }
     }
 
@@ -109,9 +112,32 @@ impl State {
     pub fn integer(&self, key: &str) -> Option<i64> {
         match self.cells.get(key)? {
             Cell::Latest { value, stamp } if *stamp > self.seen_from() => integer(value),
-            Cell::Latest { .. } => None,
+            Cell::Latest { .. } | Cell::Items(_) => None,
             Cell::Highest(highest) => highest.value_since(self.seen_from()),
         }
+    }
+
+    /// The truth under `key`.
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        self.get(key)?.as_bool()
+    }
+
+    /// The items of the list under `key`, those that were put first first; each holds the field that names it.
+    pub fn items(&self, key: &str) -> Vec<Map<String, Value>> {
+        let since = self.seen_from();
+        self.list(key)
+            .map_or_else(Vec::new, |items| items.seen_since(since))
+    }
+
+    /// The item `name` of the list under `key`.
+    pub fn item(&self, key: &str, name: &str) -> Option<Map<String, Value>> {
+        self.list(key)?.get_since(name, self.seen_from())
+    }
+
+    /// How many items the list under `key` has.
+    pub fn item_count(&self, key: &str) -> usize {
+        self.list(key)
+            .map_or(0, |items| items.count_since(self.seen_from()))
     }
 
     /// All that is seen, as an object; old names stand beside the present ones with the same values.
@@ -219,20 +245,62 @@ impl State {
                 }
             }
             Cell::Highest(_) => self.raise(key, value, stamp),
+            Cell::Items(_) => {}
+        }
+    }
+
+    /// Puts an item into the list under `key`, or changes these fields of it.
+    pub(super) fn put_item<'a>(
+        &mut self,
+        key: &str,
+        name: &str,
+        fields: impl Iterator<Item = (&'a str, &'a Value)>,
+        stamp: Stamp,
+    ) {
+        self.list_of(key).put(name, fields, stamp);
+    }
+
+    /// Takes an item out of the list under `key`.
+    pub(super) fn remove_item(&mut self, key: &str, name: &str, stamp: Stamp) {
+        self.list_of(key).remove(name, stamp);
+    }
+
+    fn list(&self, key: &str) -> Option<&Items> {
+        match self.cells.get(key)? {
+            Cell::Items(items) => Some(items),
+            Cell::Latest { .. } | Cell::Highest(_) => None,
+        }
+    }
+
+    /// The list under `key`; a cell of another kind becomes one, its value is lost.
+    fn list_of(&mut self, key: &str) -> &mut Items {
+        let cell = self
+            .cells
+            .get_or_insert(key, || Cell::Items(Box::default()));
+        if !matches!(cell, Cell::Items(_)) {
+            *cell = Cell::Items(Box::default());
+        }
+        match cell {
+            Cell::Items(items) => items,
+            Cell::Latest { .. } | Cell::Highest(_) => unreachable!("made a list above"),
         }
     }
 
     /// Takes in a reading of `key`; anything but a whole number is none.
     pub(super) fn raise(&mut self, key: &str, value: &Value, stamp: Stamp) {
-        if let Some(number) = integer(value) {
-            self.cell(key).highest().read(number, stamp);
+        if let Some(number) = integer(value)
+            && let Some(highest) = self.cell(key).highest()
+        {
+            highest.read(number, stamp);
         }
     }
 
     /// Takes in a correction of `key`; anything but a whole number is none.
     pub(super) fn correct(&mut self, key: &str, value: &Value, stamp: Stamp) {
-        if let Some(number) = integer(value) {
-            self.cell(key).highest().correct(number, stamp);
+        if let Some(number) = integer(value)
+            && let Some(highest) = self.cell(key).highest()
+        {
+            highest.correct(number, stamp);
         }
     }
 
@@ -243,14 +311,14 @@ impl State {
 }
 
 impl Cell {
-    /// The highest reading that this cell holds; a cell of the other kind starts as one, its value is lost.
-    fn highest(&mut self) -> &mut Highest {
+    /// The highest reading that this cell holds; a latest value starts as one and is lost. A list stays a list.
+    fn highest(&mut self) -> Option<&mut Highest> {
         if let Cell::Latest { .. } = self {
             *self = Cell::Highest(Box::default());
         }
         match self {
-            Cell::Highest(highest) => highest,
-            Cell::Latest { .. } => unreachable!("made a highest reading above"),
+            Cell::Highest(highest) => Some(highest),
+            Cell::Latest { .. } | Cell::Items(_) => None,
         }
     }
 
@@ -260,6 +328,8 @@ impl Cell {
             Cell::Highest(highest) => highest
                 .value_since(since)
                 .map(|number| Cow::Owned(Value::from(number))),
+            Cell::Items(items) => (items.count_since(since) > 0)
+                .then(|| Cow::Owned(Value::from_iter(items.seen_since(since)))),
         }
     }
 }

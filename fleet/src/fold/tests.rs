@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::schema::{AggregateSchema, Constant, Field, Kind};
 use crate::testing::{TestEvent, any_data, any_known_type};
 
 fn lamp(event_type: &str, position: u32, occurred_at: i64, data: Value) -> TestEvent {
@@ -187,6 +188,124 @@ fn known_types_set_the_keys_that_their_table_names() {
     );
 }
 
+/// A table with an implied status and a list.
+static TRAIN: AggregateSchema = AggregateSchema {
+    aggregate_type: "Train",
+    internal: false,
+    highest: &[],
+    spellings: &[],
+    events: &[
+        EventSchema::new(
+            "TrainLeft",
+            "",
+            &[
+                Field::optional("new_status", Kind::Any).setting("status"),
+                Field::optional("platform", Kind::Any),
+            ],
+        )
+        .implying(&[
+            ("status", Constant::Text("gone")),
+            ("is_late", Constant::Flag(false)),
+        ]),
+        EventSchema::new(
+            "TrainCarPut",
+            "",
+            &[
+                Field::optional("why", Kind::Any).setting_nothing(),
+                Field::optional("length", Kind::Any).setting("length"),
+            ],
+        )
+        .putting_item("cars", "car"),
+        EventSchema::new("TrainCarTaken", "", &[]).removing_item("cars", "car"),
+    ],
+};
+
+fn train_of(events: &[TestEvent]) -> State {
+    let registry = Registry::new(&[&TRAIN]);
+    let folded = |state, event: &TestEvent| fold_by(&registry, state, &event.view());
+    events.iter().fold(State::default(), folded)
+}
+
+fn train(event_type: &str, position: u32, occurred_at: i64, data: Value) -> TestEvent {
+    TestEvent::new("Train", event_type, position, occurred_at, data)
+}
+
+#[test]
+fn an_event_type_alone_may_set_keys_and_its_payload_goes_before() {
+    let left = |data| train_of(&[train("TrainLeft", 1, 10, data)]).to_object();
+    assert_eq!(
+        Value::Object(left(json!({ "platform": 3 }))),
+        json!({ "status": "gone", "is_late": false, "platform": 3 })
+    );
+    assert_eq!(
+        Value::Object(left(json!({ "new_status": "towed", "is_late": true }))),
+        json!({ "status": "towed", "is_late": true })
+    );
+}
+
+#[test]
+fn items_keep_their_order_and_each_of_their_fields() {
+    let mut events = vec![
+        train(
+            "TrainCarPut",
+            1,
+            10,
+            json!({ "car": "b", "seats": 40, "why": "x", "length": 1 }),
+        ),
+        train("TrainCarPut", 2, 20, json!({ "car": "a", "seats": 50 })),
+        train("TrainCarPut", 3, 30, json!({ "car": "b", "colour": "red" })),
+        train(
+            "TrainCarPut",
+            4,
+            5,
+            json!({ "car": "a", "colour": "blue", "seats": 1 }),
+        ),
+        train("TrainCarPut", 5, 40, json!({ "car": 7 })),
+        train("TrainCarPut", 6, 50, json!({ "seats": 3 })),
+    ];
+    let state = train_of(&events);
+    assert_eq!(
+        Value::Object(state.to_object()),
+        json!({ "length": 1, "cars": [
+            { "car": "a", "seats": 50, "colour": "blue" },
+            { "car": "b", "seats": 40, "colour": "red" },
+            { "car": 7 },
+        ] })
+    );
+    assert_eq!(
+        (state.item_count("cars"), state.items("cars").len()),
+        (3, 3)
+    );
+    assert_eq!(state.item("cars", "7").unwrap()["car"], 7);
+
+    events.push(train("TrainCarTaken", 7, 60, json!({ "car": "b" })));
+    events.push(train(
+        "TrainCarPut",
+        8,
+        55,
+        json!({ "car": "b", "late": true }),
+    ));
+    assert_eq!(train_of(&events).item("cars", "b"), None);
+    events.push(train(
+        "TrainCarPut",
+        9,
+        70,
+        json!({ "car": "b", "seats": 1 }),
+    ));
+    assert_eq!(
+        Value::from(train_of(&events).item("cars", "b").unwrap()),
+        json!({ "car": "b", "seats": 1 }),
+        "an item put back starts anew"
+    );
+    events.push(train("TrainDeleted", 10, 80, json!({})));
+    events.push(train("TrainCreated", 11, 90, json!({})));
+    assert_eq!(
+        train_of(&events).get("cars"),
+        None,
+        "a new life has no old items"
+    );
+}
+
 #[test]
 fn a_future_schema_is_folded_as_it_is() {
     let mut event = vehicle(
@@ -298,7 +417,42 @@ fn any_history() -> impl Strategy<Value = Vec<TestEvent>> {
     })
 }
 
+/// Histories of a train in which few cars come and go, and in which foreign events set the list as if it were a field.
+fn any_train() -> impl Strategy<Value = Vec<TestEvent>> {
+    let event_type = prop::sample::select(vec![
+        "TrainCarPut",
+        "TrainCarPut",
+        "TrainCarTaken",
+        "TrainLeft",
+        "TrainPainted",
+        "TrainCreated",
+        "TrainDeleted",
+    ]);
+    let data = ("[ab]", prop::option::of(0..9), prop::option::of(0..9)).prop_map(
+        |(car, seats, colour)| json!({ "car": car, "seats": seats, "colour": colour, "cars": 1 }),
+    );
+    prop::collection::vec((event_type, 0_i64..8, data), 0..12).prop_map(|parts| {
+        let numbered = parts.into_iter().zip(1_u32..);
+        let events = numbered
+            .map(|((event_type, at, data), position)| train(event_type, position, at, data));
+        events.collect()
+    })
+}
+
 proptest! {
+    #[test]
+    fn lists_do_not_depend_on_the_order_of_arrival(
+        (history, shuffled) in any_train().prop_flat_map(|history| (Just(history.clone()), Just(history).prop_shuffle())),
+    ) {
+        let state = train_of(&history);
+        prop_assert_eq!(&state, &train_of(&shuffled));
+        prop_assert_eq!(state.items("cars").len(), state.item_count("cars"));
+        let twice: Vec<_> = history.iter().chain(&shuffled).cloned().collect();
+        prop_assert_eq!(&state, &train_of(&twice));
+        let text = serde_json::to_string(&state).unwrap();
+        prop_assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state);
+    }
+
     #[test]
     fn the_state_does_not_depend_on_the_order_of_arrival(
         (history, shuffled) in any_history().prop_flat_map(|history| (Just(history.clone()), Just(history).prop_shuffle())),

@@ -154,7 +154,17 @@ fn check_value(kind: &Kind, value: &Value, faults: &mut Faults<'_>) {
             Some(items) => check_items(kind, items, faults),
             None => faults.add("list_type", "Input should be a list".to_owned()),
         },
-        Kind::Boolean | Kind::OneOf(_) | Kind::Time | Kind::Object | Kind::Uuid => {}
+        Kind::Money if !is_money(value) => faults.add(
+            "decimal_parsing",
+            "Input should be a decimal number as text, like \"6275.00\"".to_owned(),
+        ),
+        Kind::Boolean
+        | Kind::OneOf(_)
+        | Kind::Time
+        | Kind::Object
+        | Kind::Uuid
+        | Kind::Money
+        | Kind::Any => {}
     }
 }
 
@@ -243,6 +253,21 @@ fn check_number(value: &Value, min: f64, max: f64, faults: &mut Faults<'_>) {
         }
         Some(_) => {}
     }
+}
+
+/// Most characters of an amount of money.
+const MONEY_CHARS_MAX: usize = 40;
+
+/// Whether the value is an amount: text of an optional sign, digits, and an optional point with digits; or a number.
+fn is_money(value: &Value) -> bool {
+    let Some(text) = value.as_str() else {
+        return value.is_number();
+    };
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let are_digits =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= MONEY_CHARS_MAX && are_digits(whole) && are_digits(fraction)
 }
 
 /// The whole number that a JSON value stands for: `7` and `7.0`, not `7.5` nor `"7"`, nothing out of `i64`.

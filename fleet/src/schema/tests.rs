@@ -46,6 +46,8 @@ const EVENTS: &[EventSchema] = &[EventSchema::new(
                 chars_max: 3,
             }),
         ),
+        Field::optional("price", Kind::Money),
+        Field::optional("remarks", Kind::Any),
     ],
 )
 .upcast_by(&[percent_to_tenths, name_from_number])];
@@ -114,6 +116,18 @@ fn each_kind_refuses_what_it_is_not() {
     refused("steady", json!(1), "bool_type");
     refused("maker", json!([]), "dict_type");
     refused("tags", json!({}), "list_type");
+    for price in [
+        json!(""),
+        json!("1."),
+        json!(".5"),
+        json!("+1"),
+        json!("1e3"),
+        json!("NaN"),
+        json!(true),
+    ] {
+        refused("price", price, "decimal_parsing");
+    }
+    refused("price", json!("1".repeat(41)), "decimal_parsing");
 }
 
 #[test]
@@ -128,6 +142,18 @@ fn each_kind_accepts_what_it_is() {
     accepted("id", json!("09a14270-a7eb-53ef-b855-d6ed3250e9d1"));
     accepted("maker", json!({ "any": ["thing"] }));
     accepted("tags", json!(["a", "bcd"]));
+    for price in [
+        json!("0"),
+        json!("-6275.00"),
+        json!("1.2345"),
+        json!(7),
+        json!(0.5),
+    ] {
+        accepted("price", price);
+    }
+    for anything in [json!(null), json!([1, "a"]), json!({}), json!(true)] {
+        accepted("remarks", anything);
+    }
     accepted("a field that no table knows", json!([1, { "deep": null }]));
 }
 

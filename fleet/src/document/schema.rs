@@ -1,0 +1,109 @@
+//! The table of a document's events.
+
+use super::{AGGREGATE_TYPE, STATUSES, TYPES};
+use crate::schema::row::{
+    CREATED_AT, CREATED_BY, EXTRA, REASON, SHORT, UPDATED_AT, flag, json, long, reference, short,
+    time, whole, word,
+};
+use crate::schema::{AggregateSchema, EventSchema, Field, Kind};
+
+/// The document is known from here on.
+pub const CREATED: &str = "DocumentCreated";
+/// Some of what describes it changed.
+pub const UPDATED: &str = "DocumentUpdated";
+/// It was archived, revoked, or is valid again.
+pub const STATUS_CHANGED: &str = "DocumentStatusChanged";
+/// A version of its file was added.
+pub const VERSION_ADDED: &str = "DocumentVersionAdded";
+/// Somebody looked at it or did something else with it.
+pub const ACCESSED: &str = "DocumentAccessed";
+/// The record of it was deleted.
+pub const DELETED: &str = "DocumentDeleted";
+
+/// The list of versions; each is named by `version_id`.
+pub const VERSIONS: &str = "versions";
+
+/// The Document aggregate.
+pub const SCHEMA: AggregateSchema = AggregateSchema {
+    aggregate_type: AGGREGATE_TYPE,
+    internal: false,
+    highest: &[],
+    spellings: &[],
+    events: EVENTS,
+};
+
+const ROW: &[Field] = &[
+    short("document_id"),
+    short("title"),
+    word("document_type", TYPES),
+    long("description"),
+    long("file_url"),
+    short("file_hash"),
+    whole("file_size_bytes"),
+    short("mime_type"),
+    time("issue_date"),
+    time("expiration_date"),
+    whole("reminder_days_before"),
+    word("status", STATUSES),
+    reference("vehicle_id"),
+    reference("staff_id"),
+    reference("workshop_id"),
+    reference("work_order_id"),
+    json("tags_json"),
+    json("metadata_json"),
+    flag("is_public"),
+    short("access_level"),
+    CREATED_AT,
+    UPDATED_AT,
+    CREATED_BY,
+    time("last_accessed_at"),
+    reference("last_accessed_by"),
+    EXTRA,
+];
+
+const EVENTS: &[EventSchema] = &[
+    EventSchema::new(CREATED, "The document is known from here on.", ROW),
+    EventSchema::new(UPDATED, "Some of what describes it changed.", ROW),
+    EventSchema::new(
+        STATUS_CHANGED,
+        "It was archived, revoked, or is valid again.",
+        &[
+            Field::optional("old_status", SHORT).setting_nothing(),
+            Field::required("new_status", Kind::OneOf(STATUSES)).setting("status"),
+            REASON,
+            UPDATED_AT,
+        ],
+    ),
+    EventSchema::new(
+        VERSION_ADDED,
+        "A version of its file was added.",
+        &[
+            Field::required("version_id", SHORT),
+            whole("version_number"),
+            short("version_label"),
+            long("change_description"),
+            long("file_url"),
+            short("file_hash"),
+            whole("file_size_bytes"),
+            CREATED_AT,
+            CREATED_BY,
+            EXTRA,
+        ],
+    )
+    .putting_item(VERSIONS, "version_id"),
+    EventSchema::new(
+        ACCESSED,
+        "Somebody looked at it or did something else with it. The stream itself is the access log.",
+        &[
+            reference("access_id"),
+            reference("accessed_by").setting("last_accessed_by"),
+            short("access_type"),
+            short("ip_address").personal(),
+            long("user_agent").personal(),
+            time("accessed_at").setting("last_accessed_at"),
+            EXTRA,
+        ],
+    )
+    .reporting(),
+    EventSchema::new(DELETED, "The record of it was deleted.", &[REASON]),
+];
