@@ -7,12 +7,14 @@
 //! **Late events.** Beside each value stands the [`Stamp`] of the event that set it, and an event with an earlier stamp
 //! changes nothing. So the state depends on which events were folded and not on the order they arrived in: a status
 //! reported late does not overwrite a newer one, and one reported late but never overtaken still counts.
-//! Where the real world only counts upwards, [`Highest`] takes the latest value's place. Lists whose items have names
+//! Where the real world only counts upwards, [`Highest`] takes the latest value's place; where events tell differences,
+//! they are added up. Lists whose items have names
 //! keep a stamp for each field of each item, so they mind the order as little.
 
 mod highest;
 mod items;
 mod state;
+mod sum;
 #[cfg(test)]
 mod tests;
 
@@ -22,11 +24,12 @@ use serde_json::{Map, Value};
 
 pub use highest::{Highest, READINGS_MAX};
 pub use state::State;
+use sum::Unit;
 
 use crate::event::{EventView, Stamp};
 use crate::registry::{KnownEvent, Registry, registry};
 use crate::schema::canon::meant_field;
-use crate::schema::{EventSchema, ItemRule, Sets, canonical_data};
+use crate::schema::{EventSchema, ItemRule, ItemTotals, Kind, Sets, Total, canonical_data};
 
 /// The state after `event`, by the tables of [`registry`].
 pub fn fold(state: State, event: &EventView<'_>) -> State {
@@ -36,7 +39,8 @@ pub fn fold(state: State, event: &EventView<'_>) -> State {
 /// The state after `event`, by the tables of `registry`. Never panics and never refuses: the log is the truth.
 pub fn fold_by(registry: &Registry, mut state: State, event: &EventView<'_>) -> State {
     state.note(event);
-    match registry.event(event.aggregate_type, event.event_type) {
+    let known = registry.event(event.aggregate_type, event.event_type);
+    match known {
         Some(known) => merge_known(&mut state, known, event),
         None => {
             let highest = registry
@@ -48,6 +52,7 @@ pub fn fold_by(registry: &Registry, mut state: State, event: &EventView<'_>) -> 
     match event.canonical_type().strip_prefix(event.aggregate_type) {
         Some("Created") => state.begin_life(event.stamp()),
         Some("Deleted") => state.end_life(event.stamp()),
+        _ if known.is_some_and(|known| known.event.begins) => state.begin_life(event.stamp()),
         _ => {}
     }
     state
@@ -75,7 +80,7 @@ fn merge_known(state: &mut State, known: KnownEvent, event: &EventView<'_>) {
         let sets_it = |name: &String| match table.sets(name) {
             Sets::Itself => describes && name == key,
             Sets::Key(set) => set == *key,
-            Sets::Corrects(_) | Sets::Nothing => false,
+            Sets::Corrects(_) | Sets::Adds(_) | Sets::AddsEach(_) | Sets::Nothing => false,
         };
         if !data.keys().any(sets_it) {
             merge(state, aggregate.highest, key, &constant.value(), stamp);
@@ -87,6 +92,8 @@ fn merge_known(state: &mut State, known: KnownEvent, event: &EventView<'_>) {
             Sets::Itself => merge(state, aggregate.highest, name, value, stamp),
             Sets::Key(key) => merge(state, aggregate.highest, key, value, stamp),
             Sets::Corrects(key) => state.correct(key, value, stamp),
+            Sets::Adds(total) => add(state, total, table, name, value, &data),
+            Sets::AddsEach(totals) => add_each(state, totals, value),
             Sets::Nothing => {}
         }
     }
@@ -131,7 +138,40 @@ fn spell_old_names(state: &mut State, known: KnownEvent, data: &Map<String, Valu
         match table.field(meant).map(|field| field.sets) {
             Some(Sets::Itself) => state.spell(given, meant),
             Some(Sets::Key(key) | Sets::Corrects(key)) => state.spell(given, key),
-            Some(Sets::Nothing) | None => {}
+            Some(Sets::Adds(_) | Sets::AddsEach(_) | Sets::Nothing) | None => {}
+        }
+    }
+}
+
+/// Adds a delta to its total and, where the table says so, to the share of it that another field names.
+fn add(
+    state: &mut State,
+    total: Total,
+    table: &EventSchema,
+    field: &str,
+    delta: &Value,
+    data: &Map<String, Value>,
+) {
+    let unit = match table.field(field).map(|field| field.kind) {
+        Some(Kind::Money) => Unit::Hundredths,
+        _ => Unit::Pieces,
+    };
+    state.add(total.key, unit, delta);
+    if let Some((shares, by)) = total.shares
+        && let Some(name) = data.get(by).and_then(Value::as_str)
+    {
+        state.add_to(shares, name, delta);
+    }
+}
+
+/// Adds the delta of each listed item to what is counted under the name that the item gives.
+fn add_each(state: &mut State, totals: ItemTotals, items: &Value) {
+    for item in items.as_array().into_iter().flatten() {
+        if let (Some(name), Some(delta)) = (
+            item.get(totals.by).and_then(Value::as_str),
+            item.get(totals.delta),
+        ) {
+            state.add_to(totals.key, name, delta);
         }
     }
 }

@@ -10,23 +10,38 @@
 //! - [`schema`]: field tables, validation, upcasting;
 //! - [`registry`]: the list of all aggregates, the one line that a new aggregate adds;
 //! - [`fold`]: the table-driven fold that works for every stream, known or not;
+//! - [`money`]: amounts in hundredths, summed exactly;
 //! - [`policy`]: roles, and which role owns which field;
 //! - [`vehicle`], [`work_order`], [`user`] and so on: one folder per aggregate.
 
 #![forbid(unsafe_code)]
 
 pub mod alias;
+pub mod budget;
 pub mod calendar;
+pub mod cost_center;
+pub mod device;
 pub mod document;
 pub mod event;
 pub mod fold;
+pub mod import;
+pub mod imported_log;
+pub mod invoice;
 pub mod maintenance_task;
+pub mod model;
+pub mod money;
+pub mod part;
 pub mod policy;
+pub mod purchase_order;
 pub mod refusal;
 pub mod registry;
 pub mod schema;
 pub mod staff;
 pub mod staff_assignment;
+pub mod stock_location;
+pub mod stock_move;
+pub mod supplier;
+pub mod sync_conflict;
 pub mod team;
 #[cfg(test)]
 mod testing;

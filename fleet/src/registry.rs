@@ -11,8 +11,10 @@ use serde_json::{Map, Value};
 use crate::alias;
 use crate::schema::{AggregateSchema, EventSchema, FieldError, check};
 use crate::{
-    document, maintenance_task, staff, staff_assignment, team, track, transfer_assignment,
-    transfer_plan, user, vehicle, work_order, workshop,
+    budget, cost_center, device, document, import, imported_log, invoice, maintenance_task, model,
+    part, purchase_order, staff, staff_assignment, stock_location, stock_move, supplier,
+    sync_conflict, team, track, transfer_assignment, transfer_plan, user, vehicle, work_order,
+    workshop,
 };
 
 #[cfg(test)]
@@ -31,7 +33,20 @@ pub const AGGREGATES: &[&AggregateSchema] = &[
     &staff::schema::SCHEMA,
     &staff_assignment::schema::SCHEMA,
     &document::schema::SCHEMA,
+    &part::schema::SCHEMA,
+    &stock_location::schema::SCHEMA,
+    &stock_move::schema::SCHEMA,
+    &supplier::schema::SCHEMA,
+    &purchase_order::schema::SCHEMA,
+    &invoice::schema::SCHEMA,
+    &budget::schema::SCHEMA,
+    &cost_center::schema::SCHEMA,
     &user::schema::SCHEMA,
+    &device::schema::SCHEMA,
+    &model::schema::SCHEMA,
+    &import::schema::SCHEMA,
+    &sync_conflict::schema::SCHEMA,
+    &imported_log::schema::SCHEMA,
 ];
 
 /// The tables, findable by name.

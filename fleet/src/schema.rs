@@ -4,13 +4,17 @@
 //! Two rules keep old and foreign writers welcome. A field that no table knows is accepted and kept. A field is
 //! required only where an event means nothing without it: what a *command* must bring is `decide`'s to say.
 
+pub mod body;
 pub mod canon;
 pub mod check;
+pub mod draft;
 pub mod row;
 #[cfg(test)]
 mod tests;
 
 use serde_json::{Map, Value};
+
+use crate::money::Money;
 
 pub use canon::canonical_data;
 pub use check::{FieldError, check};
@@ -69,6 +73,8 @@ pub struct EventSchema {
     pub implies: &'static [(&'static str, Constant)],
     /// Whether it is about one item of a list within the aggregate rather than the aggregate itself.
     pub item: Option<ItemRule>,
+    /// Whether it begins the aggregate's life, though its name is not the aggregate's with `Created` behind it.
+    pub begins: bool,
     /// Other names of fields in this event alone. They go before the aggregate's.
     pub spellings: &'static [Spelling],
     /// `upcasters[n - 1]` turns schema `n` into `n + 1`. Stored events are never rewritten.
@@ -88,6 +94,7 @@ impl EventSchema {
             summary,
             fields,
             report: false,
+            begins: false,
             implies: &[],
             item: None,
             spellings: &[],
@@ -129,6 +136,13 @@ impl EventSchema {
             key,
             removes: true,
         });
+        self
+    }
+
+    /// The same type, beginning the aggregate's life.
+    #[must_use]
+    pub const fn beginning(mut self) -> Self {
+        self.begins = true;
         self
     }
 
@@ -201,7 +215,7 @@ pub struct ItemRule {
 }
 
 /// One field of a payload.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Field {
     /// The name in JSON.
     pub name: &'static str,
@@ -226,8 +240,33 @@ pub enum Sets {
     Key(&'static str),
     /// Corrects this key, one of the aggregate's `highest`, so that it may fall.
     Corrects(&'static str),
+    /// A difference, added to a total.
+    Adds(Total),
+    /// A list of items, the difference in each added to what is counted under its name.
+    AddsEach(ItemTotals),
     /// Sets nothing: what was before (`old_status`), or what only the event itself is about.
     Nothing,
+}
+
+/// The total that a field's differences add up to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Total {
+    /// The key of the state that holds the total, `current_stock`.
+    pub key: &'static str,
+    /// The key that holds the total's shares by name, and the field that names the share: `stock_by_location` and
+    /// `location_id`. An event without that name adds to the total alone.
+    pub shares: Option<(&'static str, &'static str)>,
+}
+
+/// The totals that the items of a list add to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ItemTotals {
+    /// The key of the state that holds the totals by name.
+    pub key: &'static str,
+    /// The item's member that names the total.
+    pub by: &'static str,
+    /// The item's member that is added.
+    pub delta: &'static str,
 }
 
 /// Who may read a field.
@@ -282,8 +321,17 @@ pub enum Kind {
     Object,
     /// A list, each item of this kind.
     List(&'static Kind),
+    /// An object with these members, and any others.
+    Record(&'static [Field]),
     /// A decimal number as text, `"6275.00"`, its scale kept. A JSON number is taken too, as old writers gave it.
     Money,
+    /// Money within these bounds and with at most two places that are not zero: what a command may bring.
+    Amount {
+        /// The least amount.
+        min: Money,
+        /// The greatest amount.
+        max: Money,
+    },
     /// Any JSON value.
     Any,
 }
@@ -373,6 +421,41 @@ impl Field {
     #[must_use]
     pub const fn correcting(mut self, key: &'static str) -> Self {
         self.sets = Sets::Corrects(key);
+        self
+    }
+
+    /// The same field, a difference that is added to the total under `key`.
+    #[must_use]
+    pub const fn adding(mut self, key: &'static str) -> Self {
+        self.sets = Sets::Adds(Total { key, shares: None });
+        self
+    }
+
+    /// The same field, a difference that is added to the total under `key`, and under `shares` to the share that the
+    /// field `by` names.
+    #[must_use]
+    pub const fn adding_shares(
+        mut self,
+        key: &'static str,
+        shares: &'static str,
+        by: &'static str,
+    ) -> Self {
+        self.sets = Sets::Adds(Total {
+            key,
+            shares: Some((shares, by)),
+        });
+        self
+    }
+
+    /// The same field, a list whose items' `delta` is added under `key` to the total that the item's `by` names.
+    #[must_use]
+    pub const fn adding_each(
+        mut self,
+        key: &'static str,
+        by: &'static str,
+        delta: &'static str,
+    ) -> Self {
+        self.sets = Sets::AddsEach(ItemTotals { key, by, delta });
         self
     }
 

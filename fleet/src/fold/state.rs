@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 
 use super::highest::Highest;
 use super::items::Items;
+use super::sum::{Sum, Sums, Unit};
 use crate::event::{EventView, Stamp};
+use crate::money::Money;
 use crate::schema::check::integer;
 
 /// What the events of one stream fold to. Empty before the first.
@@ -85,6 +87,10 @@ enum Cell {
     Highest(Box<Highest>),
     /// A list of items with names.
     Items(Box<Items>),
+    /// An opening value and the deltas added to it.
+    Sum(Box<Sum>),
+    /// Deltas added up by name.
+    Sums(Box<Sums>),
 }
 
 impl State {
@@ -104,7 +110,11 @@ impl State {
                 value: Value::String(text),
                 stamp,
             } if *stamp > self.seen_from() => Some(text),
-            Cell::Latest { .. } | Cell::Highest(_) | Cell::Items(_) => None,
+            Cell::Latest { .. }
+            | Cell::Highest(_)
+            | Cell::Items(_)
+            | Cell::Sum(_)
+            | Cell::Sums(_) => None,
         }
     }
 
@@ -112,9 +122,32 @@ impl State {
     pub fn integer(&self, key: &str) -> Option<i64> {
         match self.cells.get(key)? {
             Cell::Latest { value, stamp } if *stamp > self.seen_from() => integer(value),
-            Cell::Latest { .. } | Cell::Items(_) => None,
+            Cell::Latest { .. } | Cell::Items(_) | Cell::Sums(_) => None,
             Cell::Highest(highest) => highest.value_since(self.seen_from()),
+            Cell::Sum(sum) => Some(sum.total_since(self.seen_from())),
         }
+    }
+
+    /// The amount of money under `key`.
+    pub fn money(&self, key: &str) -> Option<Money> {
+        Money::of_json(&self.get(key)?)
+    }
+
+    /// What was added up under `key` for `name`; 0 where nothing was.
+    pub fn sum_of(&self, key: &str, name: &str) -> i64 {
+        match self.cells.get(key) {
+            Some(Cell::Sums(sums)) => sums.get(name),
+            _ => 0,
+        }
+    }
+
+    /// What was added up under `key`, by name, without what came to nothing.
+    pub fn sums(&self, key: &str) -> impl Iterator<Item = (&str, i64)> {
+        let sums = match self.cells.get(key) {
+            Some(Cell::Sums(sums)) => Some(sums.iter()),
+            _ => None,
+        };
+        sums.into_iter().flatten()
     }
 
     /// The truth under `key`.
@@ -245,7 +278,35 @@ impl State {
                 }
             }
             Cell::Highest(_) => self.raise(key, value, stamp),
-            Cell::Items(_) => {}
+            Cell::Sum(sum) => sum.open(value, stamp),
+            // What has names is not set as a whole.
+            Cell::Items(_) | Cell::Sums(_) => {}
+        }
+    }
+
+    /// Adds `delta` to the total under `key`; what was set there so far is its opening value.
+    pub(super) fn add(&mut self, key: &str, unit: Unit, delta: &Value) {
+        let cell = self.cells.get_or_insert(key, || Cell::Latest {
+            value: Value::Null,
+            stamp: Stamp::NEVER,
+        });
+        if let Cell::Latest { value, stamp } = cell {
+            *cell = Cell::Sum(Box::new(Sum::opened(unit, value.take(), *stamp)));
+        }
+        if let Cell::Sum(sum) = cell {
+            sum.add(unit.amount(delta));
+        }
+    }
+
+    /// Adds `delta` to what is counted under `key` for `name`.
+    pub(super) fn add_to(&mut self, key: &str, name: &str, delta: &Value) {
+        let cell = self.cells.get_or_insert(key, || Cell::Sums(Box::default()));
+        // A plain value that an event of no table put here says nothing about what was counted.
+        if let Cell::Latest { .. } = cell {
+            *cell = Cell::Sums(Box::default());
+        }
+        if let Cell::Sums(sums) = cell {
+            sums.add(name, Unit::Pieces.amount(delta));
         }
     }
 
@@ -268,7 +329,7 @@ impl State {
     fn list(&self, key: &str) -> Option<&Items> {
         match self.cells.get(key)? {
             Cell::Items(items) => Some(items),
-            Cell::Latest { .. } | Cell::Highest(_) => None,
+            Cell::Latest { .. } | Cell::Highest(_) | Cell::Sum(_) | Cell::Sums(_) => None,
         }
     }
 
@@ -282,7 +343,9 @@ impl State {
         }
         match cell {
             Cell::Items(items) => items,
-            Cell::Latest { .. } | Cell::Highest(_) => unreachable!("made a list above"),
+            Cell::Latest { .. } | Cell::Highest(_) | Cell::Sum(_) | Cell::Sums(_) => {
+                unreachable!("made a list above")
+            }
         }
     }
 
@@ -311,14 +374,15 @@ impl State {
 }
 
 impl Cell {
-    /// The highest reading that this cell holds; a latest value starts as one and is lost. A list stays a list.
+    /// The highest reading that this cell holds; a latest value starts as one and is lost. Lists and sums
+    /// stay what they are.
     fn highest(&mut self) -> Option<&mut Highest> {
         if let Cell::Latest { .. } = self {
             *self = Cell::Highest(Box::default());
         }
         match self {
             Cell::Highest(highest) => Some(highest),
-            Cell::Latest { .. } | Cell::Items(_) => None,
+            Cell::Latest { .. } | Cell::Items(_) | Cell::Sum(_) | Cell::Sums(_) => None,
         }
     }
 
@@ -330,6 +394,8 @@ impl Cell {
                 .map(|number| Cow::Owned(Value::from(number))),
             Cell::Items(items) => (items.count_since(since) > 0)
                 .then(|| Cow::Owned(Value::from_iter(items.seen_since(since)))),
+            Cell::Sum(sum) => Some(Cow::Owned(sum.value_since(since))),
+            Cell::Sums(sums) => Some(Cow::Owned(sums.value())),
         }
     }
 }

@@ -19,14 +19,22 @@ fn a_known_event_is_found_under_both_spellings() {
 }
 
 #[test]
-fn only_accounts_are_closed_to_public_writers() {
+fn our_own_bookkeeping_is_closed_to_public_writers() {
     let internal: Vec<_> = registry()
         .aggregates()
         .iter()
         .filter(|table| table.internal)
         .map(|table| table.aggregate_type)
         .collect();
-    assert_eq!(internal, ["User"]);
+    let expected = [
+        "Device",
+        "Import",
+        "ImportedLog",
+        "Model",
+        "SyncConflict",
+        "User",
+    ];
+    assert_eq!(internal, expected);
 }
 
 #[test]

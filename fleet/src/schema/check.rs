@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::canon::{canonical_data, given_name};
 use super::{AggregateSchema, EventSchema, Field, Kind};
 use crate::calendar;
+use crate::money::Money;
 
 /// Most faults reported of one payload; a list of a million wrong items is one mistake.
 pub const FIELD_ERRORS_MAX: usize = 32;
@@ -70,7 +71,7 @@ pub fn check_fields(
     let mut faults = Faults {
         name_of,
         field: "",
-        indexes: Vec::new(),
+        below: Vec::new(),
         found: Vec::new(),
     };
     for field in fields {
@@ -88,15 +89,25 @@ pub fn check_fields(
 struct Faults<'a> {
     name_of: &'a dyn Fn(&'static str) -> String,
     field: &'static str,
-    indexes: Vec<usize>,
+    below: Vec<Step>,
     found: Vec<FieldError>,
+}
+
+/// A step on the way from a field down to a value within it.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Item(usize),
+    Member(&'static str),
 }
 
 impl Faults<'_> {
     fn add(&mut self, kind: &'static str, message: String) {
         if self.found.len() < FIELD_ERRORS_MAX {
             let mut path = vec![(self.name_of)(self.field)];
-            path.extend(self.indexes.iter().map(usize::to_string));
+            path.extend(self.below.iter().map(|step| match step {
+                Step::Item(index) => index.to_string(),
+                Step::Member(name) => (*name).to_owned(),
+            }));
             self.found.push(FieldError {
                 path,
                 message,
@@ -154,6 +165,11 @@ fn check_value(kind: &Kind, value: &Value, faults: &mut Faults<'_>) {
             Some(items) => check_items(kind, items, faults),
             None => faults.add("list_type", "Input should be a list".to_owned()),
         },
+        Kind::Amount { min, max } => check_amount(value, *min, *max, faults),
+        Kind::Record(members) => match value.as_object() {
+            Some(object) => check_members(members, object, faults),
+            None => faults.add("dict_type", "Input should be an object".to_owned()),
+        },
         Kind::Money if !is_money(value) => faults.add(
             "decimal_parsing",
             "Input should be a decimal number as text, like \"6275.00\"".to_owned(),
@@ -173,9 +189,17 @@ fn check_items(kind: &Kind, items: &[Value], faults: &mut Faults<'_>) {
         if faults.found.len() >= FIELD_ERRORS_MAX {
             return;
         }
-        faults.indexes.push(index);
+        faults.below.push(Step::Item(index));
         check_value(kind, item, faults);
-        faults.indexes.pop();
+        faults.below.pop();
+    }
+}
+
+fn check_members(members: &'static [Field], object: &Map<String, Value>, faults: &mut Faults<'_>) {
+    for member in members {
+        faults.below.push(Step::Member(member.name));
+        check_field(member, object.get(member.name), faults);
+        faults.below.pop();
     }
 }
 
@@ -252,6 +276,33 @@ fn check_number(value: &Value, min: f64, max: f64, faults: &mut Faults<'_>) {
             );
         }
         Some(_) => {}
+    }
+}
+
+fn check_amount(value: &Value, min: Money, max: Money, faults: &mut Faults<'_>) {
+    match Money::of_json(value) {
+        Some(amount) if amount < min => faults.add(
+            "greater_than_equal",
+            format!("Input should be greater than or equal to {min}"),
+        ),
+        Some(amount) if amount > max => faults.add(
+            "less_than_equal",
+            format!("Input should be less than or equal to {max}"),
+        ),
+        Some(_) => {}
+        None if !value.is_string() && !value.is_number() => faults.add(
+            "decimal_type",
+            "Input should be a decimal number as text, like \"6275.00\"".to_owned(),
+        ),
+        None if is_money(value) => faults.add(
+            "decimal_max_places",
+            "Input should have at most two decimal places, and no more digits than any sum of money has"
+                .to_owned(),
+        ),
+        None => faults.add(
+            "decimal_parsing",
+            "Input should be a decimal number as text, like \"6275.00\"".to_owned(),
+        ),
     }
 }
 

@@ -246,3 +246,40 @@ proptest! {
         prop_assert_eq!(once, twice);
     }
 }
+
+const SHELF: AggregateSchema = AggregateSchema {
+    aggregate_type: "Shelf",
+    internal: false,
+    highest: &[],
+    spellings: &[],
+    events: &[EventSchema::new(
+        "ShelfFilled",
+        "Boxes came.",
+        &[Field::required(
+            "boxes",
+            Kind::List(&Kind::Record(&[
+                Field::required("number", Kind::count()),
+                Field::optional("label", Kind::text(3)),
+            ])),
+        )],
+    )],
+};
+
+#[test]
+fn faults_within_records_name_the_way_to_the_member() {
+    let data = json!({ "boxes": [{ "number": 1, "colour": "any" }, { "number": -1, "label": "long" }, {}, 7] });
+    let faults = check(&SHELF, &SHELF.events[0], 1, data.as_object().unwrap()).unwrap_err();
+    let found: Vec<_> = faults
+        .iter()
+        .map(|fault| format!("{} {}", fault.path.join("."), fault.kind))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "boxes.1.number greater_than_equal",
+            "boxes.1.label string_too_long",
+            "boxes.2.number missing",
+            "boxes.3 dict_type",
+        ]
+    );
+}

@@ -1,0 +1,10 @@
+//! The Budget aggregate: what a cost center may spend on a category in a month, and what it has spent.
+//!
+//! The aggregate id is a UUID; there is one budget for each period, cost center and category. What was spent is a sum of
+//! bookings: two invoices approved at once both count.
+
+pub mod event;
+pub mod schema;
+
+/// The aggregate type of budgets.
+pub const AGGREGATE_TYPE: &str = "Budget";

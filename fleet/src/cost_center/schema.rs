@@ -1,0 +1,44 @@
+//! The table of a cost center's events.
+
+use super::{AGGREGATE_TYPE, event};
+use crate::schema::row::{self, CREATED_AT, EXTRA, ID, UPDATED_AT};
+use crate::schema::{AggregateSchema, EventSchema, Field};
+
+/// The CostCenter aggregate.
+pub const SCHEMA: AggregateSchema = AggregateSchema {
+    aggregate_type: AGGREGATE_TYPE,
+    internal: false,
+    highest: &[],
+    spellings: &[],
+    events: EVENTS,
+};
+
+const DESCRIPTION: &[Field] = &[
+    ID,
+    row::short("code"),
+    row::short("name"),
+    row::short("parent_code"),
+    row::flag("is_active"),
+    row::long("notes"),
+    CREATED_AT,
+    UPDATED_AT,
+    EXTRA,
+];
+
+const EVENTS: &[EventSchema] = &[
+    EventSchema::new(
+        event::COST_CENTER_CREATED,
+        "Costs may be booked on it from here on.",
+        DESCRIPTION,
+    ),
+    EventSchema::new(
+        event::COST_CENTER_UPDATED,
+        "Some of what describes it changed.",
+        DESCRIPTION,
+    ),
+    EventSchema::new(
+        event::COST_CENTER_DELETED,
+        "It is given up.",
+        &[row::REASON],
+    ),
+];

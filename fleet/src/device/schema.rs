@@ -1,0 +1,73 @@
+//! The table of a device's events.
+
+use super::{AGGREGATE_TYPE, event};
+use crate::schema::row::{self, CREATED_AT, EXTRA, UPDATED_AT};
+use crate::schema::{AggregateSchema, Constant, EventSchema};
+
+/// The Device aggregate.
+pub const SCHEMA: AggregateSchema = AggregateSchema {
+    aggregate_type: AGGREGATE_TYPE,
+    internal: true,
+    highest: &[],
+    spellings: &[],
+    events: EVENTS,
+};
+
+const EVENTS: &[EventSchema] = &[
+    EventSchema::new(
+        event::DEVICE_REGISTERED,
+        "The device may sync from here on; also when it comes back.",
+        &[
+            row::short("device_name"),
+            row::short("device_type"),
+            row::short("platform"),
+            row::short("app_version"),
+            row::json("capabilities"),
+            row::reference("user_id"),
+            row::short("last_ip_address").personal(),
+            row::flag("is_active"),
+            row::flag("is_offline"),
+            CREATED_AT,
+            EXTRA,
+        ],
+    )
+    .beginning()
+    .implying(&[("is_active", Constant::Flag(true))]),
+    EventSchema::new(
+        event::DEVICE_UPDATED,
+        "Some of what describes it changed.",
+        &[
+            row::short("device_name"),
+            row::short("device_type"),
+            row::short("platform"),
+            row::short("app_version"),
+            row::json("capabilities"),
+            row::reference("user_id"),
+            row::short("last_ip_address").personal(),
+            row::flag("is_active"),
+            UPDATED_AT,
+            EXTRA,
+        ],
+    ),
+    EventSchema::new(
+        event::DEVICE_STATUS_CHANGED,
+        "It said that it goes offline, or is back.",
+        &[row::flag("is_offline")],
+    ),
+    EventSchema::new(
+        event::DEVICE_SYNCED,
+        "It pushed, pulled, or did both.",
+        &[
+            row::time("last_sync_at"),
+            row::time("last_push_at"),
+            row::time("last_pull_at"),
+            row::short("cursor"),
+        ],
+    ),
+    EventSchema::new(
+        event::DEVICE_DEACTIVATED,
+        "It may sync no more.",
+        &[row::REASON],
+    )
+    .implying(&[("is_active", Constant::Flag(false))]),
+];

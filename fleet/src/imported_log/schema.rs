@@ -1,0 +1,21 @@
+//! The table of an imported log's events.
+
+use super::{AGGREGATE_TYPE, event};
+use crate::schema::row;
+use crate::schema::{AggregateSchema, EventSchema, Field, Kind};
+
+/// The ImportedLog aggregate.
+pub const SCHEMA: AggregateSchema = AggregateSchema {
+    aggregate_type: AGGREGATE_TYPE,
+    internal: true,
+    highest: &[],
+    spellings: &[],
+    events: EVENTS,
+};
+
+const EVENTS: &[EventSchema] = &[EventSchema::new(
+    event::LOG_ROW_IMPORTED,
+    "A row as the old database held it.",
+    &[Field::required("row", Kind::Object), row::short("key")],
+)
+.reporting()];

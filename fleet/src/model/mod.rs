@@ -1,0 +1,9 @@
+//! The Model aggregate: a predictor, from its training to its retirement. Only the server writes it.
+//!
+//! The aggregate id is the `model_id`. The model file lies beside the log, named by its digest.
+
+pub mod event;
+pub mod schema;
+
+/// The aggregate type of models.
+pub const AGGREGATE_TYPE: &str = "Model";
