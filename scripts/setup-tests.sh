@@ -15,6 +15,8 @@ needs=(
   'command:pkg-config|pkg-config|power cuts'
   'command:faketime|faketime|jumping clocks'
   'command:prlimit|util-linux|running out of open files'
+  'glob:/usr/lib/postgresql/*/bin/initdb|postgresql|the importer against real databases'
+  'command:openssl|openssl|the importer against real databases'
 )
 # Large, and wanted for one test: installed only when RAILFLEET_BROWSER=1 asks for it.
 if [ "${RAILFLEET_BROWSER:-0}" = 1 ]; then
@@ -25,6 +27,7 @@ present() { # present KIND:NAME
   case $1 in
   command:*) command -v "${1#command:}" >/dev/null ;;
   file:*) [ -e "${1#file:}" ] ;;
+  glob:*) compgen -G "${1#glob:}" >/dev/null ;;
   esac
 }
 
@@ -41,6 +44,10 @@ fi
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo "test set-up: installing ${packages[*]}"
   export DEBIAN_FRONTEND=noninteractive
+  # Debian would start a cluster of its own; the tests start theirs.
+  mkdir -p /etc/postgresql-common
+  [ -e /etc/postgresql-common/createcluster.conf ] ||
+    echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
   apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null 2>&1 ||
     { apt-get update -qq >/dev/null 2>&1 && apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null 2>&1; } ||
     echo 'test set-up: apt-get could not install them'

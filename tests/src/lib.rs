@@ -5,6 +5,7 @@
 //! - [`load`] is what `railfleet-load` does: events that can be told from forged ones, handed in and looked for again.
 //! - [`fault_tools`] builds and calls the tools beside the workspace, [`crash_disk`] and [`small_disk`] are disks that
 //!   remember or run full; [`skip`] says loudly what cannot run here.
+//! - [`postgres`] is a real PostgreSQL in a folder of its own, [`phase2`] the databases that the importer meets.
 //! - [`examples`] finds what the documents tell a reader to type.
 //!
 //! The tests themselves are in `e2e/`, one binary. `docs/reliability.md` says which fault each of them covers.
@@ -14,6 +15,8 @@ pub mod crash_disk;
 pub mod examples;
 pub mod fault_tools;
 pub mod load;
+pub mod phase2;
+pub mod postgres;
 pub mod process;
 pub mod server;
 pub mod skip;

@@ -1,0 +1,3 @@
+//! The importer against real PostgreSQL servers: every shape of a Phase 2 database, every fault on the way.
+
+mod reading;
