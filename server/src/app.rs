@@ -16,6 +16,7 @@ use crate::auth::{AccountError, Accounts};
 use crate::config::Config;
 use crate::http::{self, App};
 use crate::metrics::Metrics;
+use crate::past::Past;
 use crate::projection::{ProjectionSettings, Projections};
 
 /// Why the server did not start.
@@ -60,6 +61,8 @@ pub struct Shared {
     pub accounts: Arc<Accounts>,
     /// The read models.
     pub projections: Arc<Projections>,
+    /// States of the past.
+    pub past: Past,
     /// What Prometheus is told.
     pub metrics: Metrics,
     /// The time.
@@ -123,6 +126,7 @@ impl AppState {
             subscribers: Arc::new(Semaphore::new(config.http.subscribers_max)),
             stopping: watch::Sender::new(false),
             config,
+            past: Past::new(log.clone()),
             log,
             accounts,
             projections,

@@ -31,6 +31,7 @@ pub mod ingest;
 pub mod json;
 pub mod listener;
 pub mod metrics;
+pub mod past;
 pub mod projection;
 pub mod reads;
 pub mod rfc3339;

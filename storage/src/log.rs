@@ -301,6 +301,19 @@ impl Log {
             .collect()
     }
 
+    /// The streams of this aggregate type, in the order in which they began. Goes through the names of all streams.
+    pub fn streams_of_type(&self, aggregate_type: &str) -> Vec<StreamName> {
+        let names = &self.shared.names;
+        let Some(number) = names.type_number(TypeNameOf::Aggregate, aggregate_type) else {
+            return Vec::new();
+        };
+        names
+            .streams_of_type(number)
+            .filter(|(stream, _)| self.shared.tip(*stream).position > Position::START)
+            .map(|(_, name)| name.clone())
+            .collect()
+    }
+
     /// How many streams have events.
     pub fn stream_count(&self) -> u64 {
         u64::from(self.shared.names.stream_count())

@@ -108,6 +108,17 @@ impl Names {
             .stream_count
     }
 
+    /// The streams of an aggregate type, by number.
+    pub(crate) fn streams_of_type(
+        &self,
+        aggregate_type: u16,
+    ) -> impl Iterator<Item = (u32, &StreamName)> {
+        (0..self.stream_count())
+            .filter_map(|number| Some((number, self.streams.get(number)?)))
+            .filter(move |(_, stream)| stream.aggregate_type == aggregate_type)
+            .map(|(number, stream)| (number, &stream.name))
+    }
+
     /// The names of all types, by number.
     pub(crate) fn types(&self, of: TypeNameOf) -> Vec<Box<str>> {
         self.numbers

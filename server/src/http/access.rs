@@ -97,12 +97,31 @@ pub const ROUTES: &[RouteAccess] = &[
     post("/api/v1/projections/{name}/rebuild", FLEET_MANAGER),
     // Time travel.
     get("/api/v1/time-travel/state-at", VIEWER),
+    get("/api/v1/time-travel/history", VIEWER),
+    get("/api/v1/time-travel/replay", VIEWER),
+    get("/api/v1/time-travel/compare", VIEWER),
+    post("/api/v1/time-travel/compare", VIEWER),
+    get("/api/v1/time-travel/changes", VIEWER),
+    get("/api/v1/time-travel/fleet", VIEWER),
+    post("/api/v1/time-travel/restore", FLEET_MANAGER),
     get(
         "/api/v1/time-travel/{aggregate_type}/{aggregate_id}/at-timestamp",
         VIEWER,
     ),
     get(
         "/api/v1/time-travel/{aggregate_type}/{aggregate_id}/at-version",
+        VIEWER,
+    ),
+    get(
+        "/api/v1/time-travel/{aggregate_type}/{aggregate_id}/history",
+        VIEWER,
+    ),
+    get(
+        "/api/v1/time-travel/{aggregate_type}/{aggregate_id}/events-between",
+        VIEWER,
+    ),
+    get(
+        "/api/v1/audit/{aggregate_type}/{aggregate_id}/replay",
         VIEWER,
     ),
 ];

@@ -4,18 +4,24 @@
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::Response;
+use serde_json::json;
 use storage::StreamName;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{PathParts, ReadAt};
 use super::health;
+use super::json_response;
 use super::problem::Problem;
 use super::query::Query;
-use super::time_travel::{Moment, Snapshot, snapshot_at};
+use super::time_travel::{
+    Snapshot, Target, Walk, events_in_span, read_span, replay, snapshot_at, walk,
+};
 use super::visible::Sight;
 use crate::app::AppState;
 use crate::auth::Caller;
+use crate::past::Moment;
+use crate::{reads, rfc3339};
 
 /// The routes of older spellings.
 #[expect(deprecated, reason = "this is where they are registered")]
@@ -26,6 +32,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(api_metrics))
         .routes(routes!(state_at_timestamp))
         .routes(routes!(state_at_version))
+        .routes(routes!(state_history))
+        .routes(routes!(stream_events_between))
+        .routes(routes!(replay_aggregate))
 }
 
 /// `GET /health`.
@@ -124,4 +133,127 @@ pub(crate) async fn state_at_version(
         moment,
     )
     .await
+}
+
+/// `GET /time-travel/history`.
+#[utoipa::path(get, path = "/api/v1/time-travel/{aggregate_type}/{aggregate_id}/history", tag = "time-travel",
+    operation_id = "stream_state_history",
+    params(
+        ("aggregate_type" = String, Path, description = "The aggregate's type"),
+        ("aggregate_id" = String, Path, description = "The aggregate's id"),
+        ("start_time" = Option<String>, Query, description = "Only events that happened at or after this time"),
+        ("end_time" = Option<String>, Query, description = "Only events that happened at or before this time"),
+        ("limit" = Option<u64>, Query, description = "At most this many, default 100"),
+    ),
+    responses((status = 200, description = "`{aggregate_type, aggregate_id, snapshots, count}`; an empty list where there is nothing", body = Object)))]
+#[deprecated]
+pub(crate) async fn state_history(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathParts([aggregate_type, aggregate_id]): PathParts<2>,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Problem> {
+    let mut query = Query::parse(query.as_deref());
+    let walk_of = Walk::read(&mut query);
+    query.finish()?;
+    let sight = Sight::of(&caller);
+    let body = reads::run(&state, move |state| {
+        let name = StreamName::new(aggregate_type, aggregate_id);
+        let snapshots = match Target::find(state, sight, name.clone()) {
+            Ok(target) => walk(state, sight, &target, walk_of)?.0,
+            Err(_) => Vec::new(),
+        };
+        Ok(json!({
+            "aggregate_type": &*name.aggregate_type,
+            "aggregate_id": &*name.aggregate_id,
+            "count": snapshots.len(),
+            "snapshots": snapshots,
+        }))
+    })
+    .await?;
+    Ok(json_response(body.to_string()))
+}
+
+/// `GET /time-travel/changes?aggregate_type=&aggregate_id=`.
+#[utoipa::path(get, path = "/api/v1/time-travel/{aggregate_type}/{aggregate_id}/events-between", tag = "time-travel",
+    operation_id = "stream_events_between",
+    params(
+        ("aggregate_type" = String, Path, description = "The aggregate's type"),
+        ("aggregate_id" = String, Path, description = "The aggregate's id"),
+        ("start_time" = String, Query, description = "From this time, itself included"),
+        ("end_time" = String, Query, description = "To this time, itself included"),
+    ),
+    responses((status = 200, description = "`{aggregate_type, aggregate_id, start_time, end_time, events, count}`", body = Object)))]
+#[deprecated]
+pub(crate) async fn stream_events_between(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathParts([aggregate_type, aggregate_id]): PathParts<2>,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Problem> {
+    let mut query = Query::parse(query.as_deref());
+    let (from, to) = read_span(&mut query, ("start_time", "end_time"));
+    for (name, time) in [("start_time", from), ("end_time", to)] {
+        if time.is_none() && query.all(name).is_empty() {
+            query.fault(name, "missing", "is required");
+        }
+    }
+    query.finish()?;
+    let sight = Sight::of(&caller);
+    let body = reads::run(&state, move |state| {
+        let name = StreamName::new(aggregate_type.as_str(), aggregate_id.as_str());
+        let (events, truncated) = match Target::find(state, sight, name) {
+            Ok(target) => events_in_span(state, sight, &target, (from, to))?,
+            Err(_) => (Vec::new(), false),
+        };
+        Ok(json!({
+            "aggregate_type": aggregate_type,
+            "aggregate_id": aggregate_id,
+            "start_time": from.map(rfc3339::to_string),
+            "end_time": to.map(rfc3339::to_string),
+            "count": events.len(),
+            "events": events,
+            "truncated": truncated,
+        }))
+    })
+    .await?;
+    Ok(json_response(body.to_string()))
+}
+
+/// `GET /time-travel/replay`.
+#[utoipa::path(get, path = "/api/v1/audit/{aggregate_type}/{aggregate_id}/replay", tag = "audit",
+    operation_id = "replay_aggregate_states",
+    params(
+        ("aggregate_type" = String, Path, description = "The aggregate's type"),
+        ("aggregate_id" = String, Path, description = "The aggregate's id"),
+        ("capture_intermediate" = Option<bool>, Query, description = "Count the intermediate states"),
+    ),
+    responses((status = 200, description = "`{events_replayed, final_state, intermediate_states_count, errors}`", body = Object)))]
+#[deprecated]
+pub(crate) async fn replay_aggregate(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathParts([aggregate_type, aggregate_id]): PathParts<2>,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Problem> {
+    let mut query = Query::parse(query.as_deref());
+    let capture = query.flag("capture_intermediate").unwrap_or(false);
+    query.finish()?;
+    let sight = Sight::of(&caller);
+    let body = reads::run(&state, move |state| {
+        let name = StreamName::new(aggregate_type, aggregate_id);
+        let Ok(target) = Target::find(state, sight, name.clone()) else {
+            let error = format!("No events found for {}:{}", name.aggregate_type, name.aggregate_id);
+            return Ok(json!({"events_replayed": 0, "final_state": {}, "intermediate_states_count": 0, "errors": [error]}));
+        };
+        let replayed = replay(state, sight, &target, u32::MAX, capture)?;
+        Ok(json!({
+            "events_replayed": replayed.events,
+            "final_state": replayed.state,
+            "intermediate_states_count": replayed.intermediate_count,
+            "errors": replayed.errors,
+        }))
+    })
+    .await?;
+    Ok(json_response(body.to_string()))
 }

@@ -24,7 +24,8 @@ const BEARER: &str = "bearer";
     tags(
         (name = "events", description = "Append events, list them, follow them live"),
         (name = "projections", description = "Read models: how far they are and what they hold"),
-        (name = "time-travel", description = "An aggregate as it was, in either time"),
+        (name = "time-travel", description = "An aggregate, or the whole fleet, as it was, in either time"),
+        (name = "audit", description = "Who did what: trails, anomalies, proofs"),
         (name = "auth", description = "Come in and go out"),
         (name = "users", description = "Accounts, for those who administrate them"),
         (name = "operations", description = "Health, readiness, figures"),

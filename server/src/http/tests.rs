@@ -5,7 +5,7 @@ mod appending;
 mod bad_input;
 mod described;
 mod edge;
-mod harness;
+pub(in crate::http) mod harness;
 mod live;
 mod operations;
 mod reading;

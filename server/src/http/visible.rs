@@ -54,6 +54,14 @@ impl Sight {
 }
 
 impl Sight {
+    /// An event's payload as it may be shown; null where it is no JSON object. Only for events that are covered.
+    pub fn data(self, event: &EventRef<'_>) -> Value {
+        if fleet::registry().is_internal(&event.stream().aggregate_type) {
+            return serde_json::from_slice(&without_secrets(event)).unwrap_or_default();
+        }
+        serde_json::from_slice(event.data()).unwrap_or_default()
+    }
+
     /// A folded state without the keys that secrets set.
     pub fn state(self, aggregate_type: &str, mut state: Map<String, Value>) -> Map<String, Value> {
         let Some(table) = fleet::registry().aggregate(aggregate_type) else {

@@ -20,14 +20,14 @@ use crate::http::App;
 use crate::http::auth::PeerAddress;
 use crate::projection::ProjectionSettings;
 
-pub(super) const PASSWORD: &str = "Depot-77x";
+pub(in crate::http) const PASSWORD: &str = "Depot-77x";
 
 /// A clock that stands until it is moved.
 #[derive(Debug)]
-pub(super) struct TestClock(AtomicI64);
+pub(in crate::http) struct TestClock(AtomicI64);
 
 impl TestClock {
-    pub(super) fn advance_seconds(&self, seconds: i64) {
+    pub(in crate::http) fn advance_seconds(&self, seconds: i64) {
         self.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
     }
 }
@@ -38,30 +38,30 @@ impl Clock for TestClock {
     }
 }
 
-pub(super) struct TestServer {
-    pub(super) state: AppState,
-    pub(super) clock: Arc<TestClock>,
+pub(in crate::http) struct TestServer {
+    pub(in crate::http) state: AppState,
+    pub(in crate::http) clock: Arc<TestClock>,
     app: Mutex<App>,
-    pub(super) folder: TempDir,
+    pub(in crate::http) folder: TempDir,
 }
 
 /// An answer, read to its end.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+pub(in crate::http) struct Answer {
+    pub(in crate::http) status: StatusCode,
+    pub(in crate::http) headers: HeaderMap,
+    pub(in crate::http) body: Vec<u8>,
 }
 
 impl Answer {
     #[track_caller]
-    pub(super) fn json(&self) -> Value {
+    pub(in crate::http) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The body, the status being this one.
     #[track_caller]
-    pub(super) fn expect(&self, status: u16) -> Value {
+    pub(in crate::http) fn expect(&self, status: u16) -> Value {
         assert_eq!(
             self.status.as_u16(),
             status,
@@ -77,7 +77,7 @@ impl Answer {
 
     /// The problem, which must be of this kind and complete.
     #[track_caller]
-    pub(super) fn expect_problem(&self, status: u16, name: &str) -> Value {
+    pub(in crate::http) fn expect_problem(&self, status: u16, name: &str) -> Value {
         let body = self.expect(status);
         assert_eq!(
             self.headers[header::CONTENT_TYPE],
@@ -99,21 +99,21 @@ impl Answer {
         body
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(in crate::http) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 }
 
 impl TestServer {
-    pub(super) fn start() -> Self {
+    pub(in crate::http) fn start() -> Self {
         TestServer::start_with(|_| {})
     }
 
-    pub(super) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(in crate::http) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         TestServer::start_in(tempfile::tempdir().unwrap(), change)
     }
 
-    pub(super) fn start_in(folder: TempDir, change: impl FnOnce(&mut Config)) -> Self {
+    pub(in crate::http) fn start_in(folder: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new(folder.path());
         config.auth.argon2_memory_kib = 8;
         config.auth.argon2_passes = 1;
@@ -130,7 +130,7 @@ impl TestServer {
     }
 
     /// Stops, so that another server may open the folder.
-    pub(super) fn stop(self) -> TempDir {
+    pub(in crate::http) fn stop(self) -> TempDir {
         self.state.stop();
         let TestServer {
             state, app, folder, ..
@@ -140,7 +140,7 @@ impl TestServer {
     }
 
     /// An account of this role, and a token of it. The username is the role in lower case.
-    pub(super) async fn token(&self, role: Role) -> String {
+    pub(in crate::http) async fn token(&self, role: Role) -> String {
         let username = role.name().to_lowercase();
         let known = self.state.accounts.directory().find(&username).cloned();
         let account = match known {
@@ -160,12 +160,12 @@ impl TestServer {
     }
 
     /// Sends a request as it is.
-    pub(super) async fn send(&self, request: Request<Body>) -> Response<Body> {
+    pub(in crate::http) async fn send(&self, request: Request<Body>) -> Response<Body> {
         let answer = self.app.lock().unwrap().call(request);
         answer.await.unwrap()
     }
 
-    pub(super) async fn answer(&self, request: Request<Body>) -> Answer {
+    pub(in crate::http) async fn answer(&self, request: Request<Body>) -> Answer {
         let (parts, body) = self.send(request).await.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Answer {
@@ -175,12 +175,12 @@ impl TestServer {
         }
     }
 
-    pub(super) async fn get(&self, path: &str, token: &str) -> Answer {
+    pub(in crate::http) async fn get(&self, path: &str, token: &str) -> Answer {
         self.answer(request(Method::GET, path, token, &[], Body::empty()))
             .await
     }
 
-    pub(super) async fn get_with(
+    pub(in crate::http) async fn get_with(
         &self,
         path: &str,
         token: &str,
@@ -190,11 +190,11 @@ impl TestServer {
             .await
     }
 
-    pub(super) async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
+    pub(in crate::http) async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
         self.post_with(path, token, &[], body).await
     }
 
-    pub(super) async fn post_with(
+    pub(in crate::http) async fn post_with(
         &self,
         path: &str,
         token: &str,
@@ -214,7 +214,12 @@ impl TestServer {
     }
 
     /// Logs in from this address.
-    pub(super) async fn login_from(&self, address: IpAddr, name: &str, password: &str) -> Answer {
+    pub(in crate::http) async fn login_from(
+        &self,
+        address: IpAddr,
+        name: &str,
+        password: &str,
+    ) -> Answer {
         let body = json!({ "username": name, "password": password }).to_string();
         let headers = [("content-type", "application/json")];
         let mut request = request(
@@ -228,13 +233,13 @@ impl TestServer {
         self.answer(request).await
     }
 
-    pub(super) async fn login(&self, name: &str, password: &str) -> Answer {
+    pub(in crate::http) async fn login(&self, name: &str, password: &str) -> Answer {
         self.login_from(IpAddr::from([127, 0, 0, 1]), name, password)
             .await
     }
 
     /// Appends an event for the vehicle and gives the answer's body.
-    pub(super) async fn append(
+    pub(in crate::http) async fn append(
         &self,
         token: &str,
         aggregate_id: &str,
@@ -247,7 +252,7 @@ impl TestServer {
 }
 
 /// A request; an empty token is none.
-pub(super) fn request(
+pub(in crate::http) fn request(
     method: Method,
     path: &str,
     token: &str,
