@@ -37,25 +37,46 @@ pub fn fold(state: State, event: &EventView<'_>) -> State {
 }
 
 /// The state after `event`, by the tables of `registry`. Never panics and never refuses: the log is the truth.
-pub fn fold_by(registry: &Registry, mut state: State, event: &EventView<'_>) -> State {
-    state.note(event);
-    let known = registry.event(event.aggregate_type, event.event_type);
-    match known {
-        Some(known) => merge_known(&mut state, known, event),
-        None => {
-            let highest = registry
-                .aggregate(event.aggregate_type)
-                .map_or(&[][..], |aggregate| aggregate.highest);
-            merge_unknown(&mut state, highest, event.stamp(), event.data);
+pub fn fold_by(registry: &Registry, state: State, event: &EventView<'_>) -> State {
+    match registry.event(event.aggregate_type, event.event_type) {
+        Some(known) => {
+            let data = canonical_data(known.aggregate, known.event, event.schema, event.data);
+            fold_known(state, known, event, &data)
         }
+        None => fold_unknown(registry, state, event),
     }
+}
+
+/// The state after an event that a table knows. `data` is its payload in the current schema.
+pub(crate) fn fold_known(
+    mut state: State,
+    known: KnownEvent,
+    event: &EventView<'_>,
+    data: &Map<String, Value>,
+) -> State {
+    state.note(event);
+    merge_known(&mut state, known, event, data);
+    note_life(&mut state, event, known.event.begins);
+    state
+}
+
+/// The state after an event that no table knows.
+pub(crate) fn fold_unknown(registry: &Registry, mut state: State, event: &EventView<'_>) -> State {
+    state.note(event);
+    let aggregate = registry.aggregate(event.aggregate_type);
+    let highest = aggregate.map_or(&[][..], |aggregate| aggregate.highest);
+    merge_unknown(&mut state, highest, event.stamp(), event.data);
+    note_life(&mut state, event, false);
+    state
+}
+
+fn note_life(state: &mut State, event: &EventView<'_>, begins: bool) {
     match event.canonical_type().strip_prefix(event.aggregate_type) {
         Some("Created") => state.begin_life(event.stamp()),
         Some("Deleted") => state.end_life(event.stamp()),
-        _ if known.is_some_and(|known| known.event.begins) => state.begin_life(event.stamp()),
+        _ if begins => state.begin_life(event.stamp()),
         _ => {}
     }
-    state
 }
 
 /// The state after all of `events`.
@@ -65,15 +86,19 @@ pub fn fold_all<'a>(events: impl IntoIterator<Item = EventView<'a>>) -> State {
         .fold(State::default(), |state, event| fold(state, &event))
 }
 
-fn merge_known(state: &mut State, known: KnownEvent, event: &EventView<'_>) {
+fn merge_known(
+    state: &mut State,
+    known: KnownEvent,
+    event: &EventView<'_>,
+    data: &Map<String, Value>,
+) {
     let KnownEvent {
         aggregate,
         event: table,
     } = known;
-    let data = canonical_data(aggregate, table, event.schema, event.data);
     let stamp = event.stamp();
     if let Some(rule) = &table.item {
-        merge_item(state, table, *rule, &data, stamp);
+        merge_item(state, table, *rule, data, stamp);
     }
     let describes = !table.report && table.item.is_none();
     for (key, constant) in table.implies {
@@ -86,13 +111,13 @@ fn merge_known(state: &mut State, known: KnownEvent, event: &EventView<'_>) {
             merge(state, aggregate.highest, key, &constant.value(), stamp);
         }
     }
-    for (name, value) in data.iter() {
+    for (name, value) in data {
         match table.sets(name) {
             Sets::Itself if !describes => {}
             Sets::Itself => merge(state, aggregate.highest, name, value, stamp),
             Sets::Key(key) => merge(state, aggregate.highest, key, value, stamp),
             Sets::Corrects(key) => state.correct(key, value, stamp),
-            Sets::Adds(total) => add(state, total, table, name, value, &data),
+            Sets::Adds(total) => add(state, total, table, name, value, data),
             Sets::AddsEach(totals) => add_each(state, totals, value),
             Sets::Nothing => {}
         }

@@ -11,6 +11,8 @@
 //! - [`registry`]: the list of all aggregates, the one line that a new aggregate adds;
 //! - [`fold`]: the table-driven fold that works for every stream, known or not;
 //! - [`money`]: amounts in hundredths, summed exactly;
+//! - [`folded`]: the state of an aggregate, the fold with the aggregate's own step behind it;
+//! - [`listing`]: what rows are found by, as data;
 //! - [`policy`]: roles, and which role owns which field;
 //! - [`vehicle`], [`work_order`], [`user`] and so on: one folder per aggregate.
 
@@ -24,9 +26,11 @@ pub mod device;
 pub mod document;
 pub mod event;
 pub mod fold;
+pub mod folded;
 pub mod import;
 pub mod imported_log;
 pub mod invoice;
+pub mod listing;
 pub mod maintenance_task;
 pub mod model;
 pub mod money;
@@ -54,5 +58,6 @@ pub mod work_order;
 pub mod workshop;
 
 pub use event::{EventDraft, EventView, Stamp};
+pub use folded::Folded;
 pub use refusal::{Refusal, RefusalKind};
 pub use registry::{Registry, registry};

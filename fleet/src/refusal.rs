@@ -9,6 +9,8 @@ use crate::schema::check::FieldError;
 pub enum RefusalKind {
     /// A field of the command breaks a limit: the caller can mend the field.
     Invalid,
+    /// The field is fine by itself and breaks a rule between fields, or one that the old system answered with 400.
+    Rule,
     /// The field is fine by itself and wrong against the present state.
     Conflict,
     /// The aggregate does not exist.
@@ -40,6 +42,20 @@ impl Refusal {
     ) -> Self {
         Refusal {
             kind: RefusalKind::Invalid,
+            field,
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// A field that breaks a rule: what the old system answered with 400.
+    pub fn rule(
+        field: &'static str,
+        code: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Refusal {
+            kind: RefusalKind::Rule,
             field,
             code,
             message: message.into(),

@@ -14,6 +14,9 @@ mod tests;
 
 use serde_json::{Map, Value};
 
+use crate::event::EventView;
+use crate::folded::Folded;
+use crate::listing::Listing;
 use crate::money::Money;
 
 pub use canon::canonical_data;
@@ -33,6 +36,63 @@ pub struct AggregateSchema {
     pub spellings: &'static [Spelling],
     /// Its event types, in the order in which they are documented.
     pub events: &'static [EventSchema],
+    /// What its known events do beyond what their tables say; after the table-driven fold.
+    pub fold: Option<FoldStep>,
+    /// How its rows look and what they are found by.
+    pub listing: Listing,
+}
+
+/// What an event does to a state beyond its table. The payload is in the current schema, with its present names.
+pub type FoldStep = fn(&mut Folded, &EventView<'_>, &Map<String, Value>);
+
+impl AggregateSchema {
+    /// An aggregate whose events do what their tables say, and that is found by its id.
+    pub const fn new(aggregate_type: &'static str, events: &'static [EventSchema]) -> Self {
+        AggregateSchema {
+            aggregate_type,
+            internal: false,
+            highest: &[],
+            spellings: &[],
+            events,
+            fold: None,
+            listing: Listing::NONE,
+        }
+    }
+
+    /// The same, written by the server alone.
+    #[must_use]
+    pub const fn internal(mut self) -> Self {
+        self.internal = true;
+        self
+    }
+
+    /// The same, with these keys as counters that only rise.
+    #[must_use]
+    pub const fn highest(mut self, keys: &'static [&'static str]) -> Self {
+        self.highest = keys;
+        self
+    }
+
+    /// The same, with other names for some fields.
+    #[must_use]
+    pub const fn spelled(mut self, spellings: &'static [Spelling]) -> Self {
+        self.spellings = spellings;
+        self
+    }
+
+    /// The same, with a step behind the table-driven fold.
+    #[must_use]
+    pub const fn folded_by(mut self, step: FoldStep) -> Self {
+        self.fold = Some(step);
+        self
+    }
+
+    /// The same, with these rows.
+    #[must_use]
+    pub const fn listed(mut self, listing: Listing) -> Self {
+        self.listing = listing;
+        self
+    }
 }
 
 /// A name under which a field came in the past.

@@ -9,10 +9,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use storage::{Clock, Limits, Log, LogOptions, OpenError, Position, SystemClock};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::auth::keys::{self, KeyError};
 use crate::auth::{AccountError, Accounts};
+use crate::command::Numbers;
 use crate::config::Config;
 use crate::http::{self, App};
 use crate::metrics::Metrics;
@@ -75,6 +76,10 @@ pub struct Shared {
     pub reads: Arc<Semaphore>,
     /// Event streams at a time.
     pub subscribers: Arc<Semaphore>,
+    /// Numbers given to writes on their way.
+    pub numbers: Numbers,
+    /// Held by one of the writes that somebody else has overtaken.
+    pub overtaken: Mutex<()>,
 }
 
 impl Deref for AppState {
@@ -125,6 +130,8 @@ impl AppState {
             reads: Arc::new(Semaphore::new(config.http.reads_max)),
             subscribers: Arc::new(Semaphore::new(config.http.subscribers_max)),
             stopping: watch::Sender::new(false),
+            numbers: Numbers::default(),
+            overtaken: Mutex::const_new(()),
             config,
             past: Past::new(log.clone()),
             log,

@@ -13,6 +13,7 @@ pub mod events;
 pub mod extract;
 pub mod guard;
 mod health;
+pub mod listing;
 pub mod openapi;
 mod operations;
 pub mod problem;
@@ -23,6 +24,7 @@ pub mod root;
 mod tests;
 mod time_travel;
 mod users;
+mod vehicles;
 pub mod visible;
 
 use axum::Router;
@@ -53,6 +55,7 @@ fn described_routes() -> (Router<AppState>, OpenApi) {
         .merge(events::routes())
         .merge(projections::routes())
         .merge(time_travel::routes())
+        .merge(vehicles::routes())
         .merge(aliases::routes());
     let (routes, mut description) = routes.split_for_parts();
     openapi::complete(&mut description);

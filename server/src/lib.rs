@@ -22,6 +22,7 @@ pub mod append;
 pub mod auth;
 pub mod background;
 pub mod cli;
+pub mod command;
 pub mod config;
 pub mod demo;
 pub mod envelope;

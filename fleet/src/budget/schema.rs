@@ -8,13 +8,7 @@ use crate::schema::{AggregateSchema, EventSchema, Field, Kind};
 pub const ACTUAL_KEY: &str = "actual_amount";
 
 /// The Budget aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: false,
-    highest: &[],
-    spellings: &[],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
 
 const DESCRIPTION: &[Field] = &[
     row::short("period"),

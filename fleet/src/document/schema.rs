@@ -24,13 +24,7 @@ pub const DELETED: &str = "DocumentDeleted";
 pub const VERSIONS: &str = "versions";
 
 /// The Document aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: false,
-    highest: &[],
-    spellings: &[],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
 
 const ROW: &[Field] = &[
     short("document_id"),

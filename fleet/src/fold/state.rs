@@ -262,7 +262,7 @@ impl State {
     }
 
     /// Sets `key` unless a later event has.
-    pub(super) fn set(&mut self, key: &str, value: &Value, stamp: Stamp) {
+    pub fn set(&mut self, key: &str, value: &Value, stamp: Stamp) {
         let cell = self.cells.get_or_insert(key, || Cell::Latest {
             value: Value::Null,
             stamp: Stamp::NEVER,

@@ -189,12 +189,9 @@ fn known_types_set_the_keys_that_their_table_names() {
 }
 
 /// A table with an implied status and a list.
-static TRAIN: AggregateSchema = AggregateSchema {
-    aggregate_type: "Train",
-    internal: false,
-    highest: &[],
-    spellings: &[],
-    events: &[
+static TRAIN: AggregateSchema = AggregateSchema::new(
+    "Train",
+    &[
         EventSchema::new(
             "TrainLeft",
             "",
@@ -218,7 +215,7 @@ static TRAIN: AggregateSchema = AggregateSchema {
         .putting_item("cars", "car"),
         EventSchema::new("TrainCarTaken", "", &[]).removing_item("cars", "car"),
     ],
-};
+);
 
 fn train_of(events: &[TestEvent]) -> State {
     let registry = Registry::new(&[&TRAIN]);

@@ -5,13 +5,7 @@ use crate::schema::row;
 use crate::schema::{AggregateSchema, Constant, EventSchema};
 
 /// The Import aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: true,
-    highest: &[],
-    spellings: &[],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).internal();
 
 const EVENTS: &[EventSchema] = &[
     EventSchema::new(

@@ -18,13 +18,7 @@ pub const REOPENED: &str = "MaintenanceTaskReopened";
 pub const DELETED: &str = "MaintenanceTaskDeleted";
 
 /// The MaintenanceTask aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: false,
-    highest: &[],
-    spellings: &[],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
 
 /// The row. `is_overdue` is kept as it was stored; what is overdue is computed when it is asked for.
 const ROW: &[Field] = &[

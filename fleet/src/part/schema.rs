@@ -17,16 +17,10 @@ pub const STOCK_BY_LOCATION_KEY: &str = "stock_by_location";
 pub const AVAILABILITIES_KEY: &str = "availabilities";
 
 /// The Part aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: false,
-    highest: &[],
-    spellings: &[
-        Spelling::new("part_number", "part_no"),
-        Spelling::new("reorder_point", "min_stock"),
-    ],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).spelled(&[
+    Spelling::new("part_number", "part_no"),
+    Spelling::new("reorder_point", "min_stock"),
+]);
 
 const EVENTS: &[EventSchema] = &[
     EventSchema::new(

@@ -8,13 +8,7 @@ use crate::schema::{AggregateSchema, Constant, EventSchema, Field, Kind};
 pub const RECEIVED_KEY: &str = "quantities_received";
 
 /// The PurchaseOrder aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: false,
-    highest: &[],
-    spellings: &[],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
 
 const DESCRIPTION: &[Field] = &[
     row::short("po_number"),

@@ -6,13 +6,8 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::testing::any_data;
 
-const LAMP: AggregateSchema = AggregateSchema {
-    aggregate_type: "Lamp",
-    internal: false,
-    highest: &[],
-    spellings: &[Spelling::new("glow", "brightness")],
-    events: EVENTS,
-};
+const LAMP: AggregateSchema =
+    AggregateSchema::new("Lamp", EVENTS).spelled(&[Spelling::new("glow", "brightness")]);
 
 const EVENTS: &[EventSchema] = &[EventSchema::new(
     "LampLit",
@@ -247,12 +242,9 @@ proptest! {
     }
 }
 
-const SHELF: AggregateSchema = AggregateSchema {
-    aggregate_type: "Shelf",
-    internal: false,
-    highest: &[],
-    spellings: &[],
-    events: &[EventSchema::new(
+const SHELF: AggregateSchema = AggregateSchema::new(
+    "Shelf",
+    &[EventSchema::new(
         "ShelfFilled",
         "Boxes came.",
         &[Field::required(
@@ -263,7 +255,7 @@ const SHELF: AggregateSchema = AggregateSchema {
             ])),
         )],
     )],
-};
+);
 
 #[test]
 fn faults_within_records_name_the_way_to_the_member() {

@@ -17,13 +17,7 @@ pub const STATUS_CHANGED: &str = "StaffStatusChanged";
 pub const DELETED: &str = "StaffDeleted";
 
 /// The Staff aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: false,
-    highest: &[],
-    spellings: &[],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
 
 const ROW: &[Field] = &[
     short("staff_id"),

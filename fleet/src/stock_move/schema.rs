@@ -5,13 +5,8 @@ use crate::schema::row::{self, EXTRA, SHORT, WHOLE};
 use crate::schema::{AggregateSchema, EventSchema, Field, Spelling};
 
 /// The StockMove aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: false,
-    highest: &[],
-    spellings: &[Spelling::new("part_id", "part_no")],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema =
+    AggregateSchema::new(AGGREGATE_TYPE, EVENTS).spelled(&[Spelling::new("part_id", "part_no")]);
 
 const EVENTS: &[EventSchema] = &[EventSchema::new(
     event::STOCK_MOVE_CREATED,

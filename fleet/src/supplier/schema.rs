@@ -5,13 +5,7 @@ use crate::schema::row::{self, CREATED_AT, EXTRA, UPDATED_AT};
 use crate::schema::{AggregateSchema, EventSchema, Field};
 
 /// The Supplier aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: false,
-    highest: &[],
-    spellings: &[],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
 
 const DESCRIPTION: &[Field] = &[
     row::short("supplier_code"),

@@ -21,13 +21,7 @@ pub const DELETED: &str = "TeamDeleted";
 pub const AVAILABILITY: &str = "availability";
 
 /// The Team aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: false,
-    highest: &[],
-    spellings: &[],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
 
 /// The row. `team_id` is its business key here, unlike in the rows that refer to it.
 const ROW: &[Field] = &[

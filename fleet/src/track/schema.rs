@@ -21,13 +21,7 @@ pub const DELETED: &str = "TrackDeleted";
 pub const AVAILABILITY: &str = "availability";
 
 /// The Track aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: false,
-    highest: &[],
-    spellings: &[],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
 
 /// The row. `track_id` is its business key here, unlike in the rows that refer to it.
 const ROW: &[Field] = &[

@@ -18,13 +18,7 @@ pub const CANCELLED: &str = "TransferAssignmentCancelled";
 pub const DELETED: &str = "TransferAssignmentDeleted";
 
 /// The TransferAssignment aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: false,
-    highest: &[],
-    spellings: &[],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
 
 const ROW: &[Field] = &[
     reference("transfer_plan_id"),

@@ -20,13 +20,7 @@ pub const ARRIVED: &str = "TransferPlanArrived";
 pub const DELETED: &str = "TransferPlanDeleted";
 
 /// The TransferPlan aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: false,
-    highest: &[],
-    spellings: &[],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
 
 const OLD_STATUS: Field = Field::optional("old_status", SHORT).setting_nothing();
 const NEW_STATUS: Field = Field::optional("new_status", Kind::OneOf(STATUSES))

@@ -26,13 +26,7 @@ const EXPIRES_AT: Field = Field::required(
 .setting_nothing();
 
 /// The User aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: true,
-    highest: &[],
-    spellings: &[],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).internal();
 
 const EVENTS: &[EventSchema] = &[
     EventSchema::new(

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::command::{VehicleChanges, VehicleCommand};
 use super::event;
-use super::fold::VehicleState;
+use super::fold::{VehicleState, mileage_km, status};
 use super::schema::{MILEAGE_KEY, SCHEMA};
 use crate::event::EventDraft;
 use crate::refusal::Refusal;
@@ -13,7 +13,7 @@ use crate::schema::check::{check, integer};
 /// The events that `command` causes on the vehicle `asset_id`, none if it asks for what is already so.
 ///
 /// # Errors
-/// `Conflict` for a vehicle that exists already and for a mileage that would fall, `Missing` for one that does not
+/// `Rule` for a vehicle that exists already and for a mileage that would fall, `Missing` for one that does not
 /// exist, `Invalid` for a field that breaks a limit of the event it would lead to.
 pub fn decide(
     state: &VehicleState,
@@ -66,7 +66,7 @@ pub fn decide(
 
 fn already_exists(asset_id: &str) -> Refusal {
     let message = format!("Vehicle with asset_id '{asset_id}' already exists");
-    Refusal::conflict("asset_id", "vehicle_exists", message)
+    Refusal::rule("asset_id", "vehicle_exists", message)
 }
 
 /// Splits a change into the events made for status, mileage, hours and place, and one for the rest.
@@ -78,7 +78,7 @@ fn change(state: &VehicleState, changes: &VehicleChanges) -> Result<Vec<EventDra
             ("status", Value::String(status)) => drafts.extend(change_status(state, status, None)),
             (MILEAGE_KEY, value) => {
                 if let Some(mileage_km) =
-                    integer(value).filter(|new| Some(*new) != state.mileage_km())
+                    integer(value).filter(|new| Some(*new) != mileage_km(state))
                 {
                     drafts.extend(record_mileage(state, mileage_km)?);
                 }
@@ -103,35 +103,31 @@ fn change(state: &VehicleState, changes: &VehicleChanges) -> Result<Vec<EventDra
     Ok(drafts)
 }
 
-fn change_status(state: &VehicleState, status: &str, reason: Option<&str>) -> Vec<EventDraft> {
-    if state.status() == Some(status) {
+fn change_status(state: &VehicleState, new_status: &str, reason: Option<&str>) -> Vec<EventDraft> {
+    if status(state) == Some(new_status) {
         return Vec::new();
     }
-    vec![event::status_changed(state.status(), status, reason)]
+    vec![event::status_changed(status(state), new_status, reason)]
 }
 
 /// An equal reading is a reading: it says that the vehicle stood still.
-fn record_mileage(state: &VehicleState, mileage_km: i64) -> Result<Vec<EventDraft>, Refusal> {
-    let held = state.mileage_km();
-    if held.is_some_and(|held| mileage_km < held) {
-        return Err(Refusal::conflict(
+fn record_mileage(state: &VehicleState, new_km: i64) -> Result<Vec<EventDraft>, Refusal> {
+    let held = mileage_km(state);
+    if held.is_some_and(|held| new_km < held) {
+        return Err(Refusal::rule(
             MILEAGE_KEY,
             "mileage_decreases",
             "Mileage can only increase",
         ));
     }
-    Ok(vec![event::mileage_updated(held, mileage_km)])
+    Ok(vec![event::mileage_updated(held, new_km)])
 }
 
-fn correct_mileage(state: &VehicleState, mileage_km: i64, reason: &str) -> Vec<EventDraft> {
-    if state.mileage_km() == Some(mileage_km) {
+fn correct_mileage(state: &VehicleState, true_km: i64, reason: &str) -> Vec<EventDraft> {
+    if mileage_km(state) == Some(true_km) {
         return Vec::new();
     }
-    vec![event::mileage_corrected(
-        state.mileage_km(),
-        mileage_km,
-        reason,
-    )]
+    vec![event::mileage_corrected(mileage_km(state), true_km, reason)]
 }
 
 fn move_to(state: &VehicleState, location: Option<&str>) -> Vec<EventDraft> {

@@ -1,5 +1,6 @@
 //! A vehicle folded from its events.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -8,9 +9,7 @@ use serde_json::{Map, Value};
 use super::event;
 use crate::calendar;
 use crate::event::{EventView, Stamp};
-use crate::fold as general;
-use crate::registry::registry;
-use crate::schema::canonical_data;
+use crate::folded::{Detail, Folded};
 use crate::schema::check::integer;
 
 /// Most fault groups counted apart; further ones are counted together under [`OTHER_GROUPS`].
@@ -18,14 +17,16 @@ pub const GROUPS_MAX: usize = 64;
 /// The name under which groups beyond [`GROUPS_MAX`] are counted.
 pub const OTHER_GROUPS: &str = "(other)";
 
+/// The events that are counted.
+const REPORTS: &[&str] = &[
+    event::VEHICLE_INCIDENT_REPORTED,
+    event::VEHICLE_BREAKDOWN_REPORTED,
+    event::MAINTENANCE_COMPLETED,
+    event::VEHICLE_MAINTENANCE_SCHEDULED,
+];
+
 /// A vehicle as of the events folded, in whatever order they were.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct VehicleState {
-    /// What the vehicle is.
-    pub record: general::State,
-    /// What befell it.
-    pub occurrences: Occurrences,
-}
+pub type VehicleState = Folded;
 
 /// What befell a vehicle, counted over all its lives: the steel is the same under a new record.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -66,20 +67,21 @@ pub struct Maintenance {
     pub priority: Option<String>,
 }
 
-impl VehicleState {
-    /// Whether the vehicle was created and not deleted since.
-    pub fn exists(&self) -> bool {
-        self.record.exists()
-    }
+/// The status; `None` where no event told one.
+pub fn status(state: &Folded) -> Option<&str> {
+    state.text("status")
+}
 
-    /// The status; `None` where no event told one.
-    pub fn status(&self) -> Option<&str> {
-        self.record.text("status")
-    }
+/// The odometer's reading in kilometres; `None` where no event told one.
+pub fn mileage_km(state: &Folded) -> Option<i64> {
+    state.integer(super::schema::MILEAGE_KEY)
+}
 
-    /// The odometer's reading in kilometres; `None` where no event told one.
-    pub fn mileage_km(&self) -> Option<i64> {
-        self.record.integer(super::schema::MILEAGE_KEY)
+/// What befell the vehicle.
+pub fn occurrences(state: &Folded) -> Cow<'_, Occurrences> {
+    match &state.detail {
+        Detail::Vehicle(occurrences) => Cow::Borrowed(occurrences),
+        Detail::None => Cow::Owned(Occurrences::default()),
     }
 }
 
@@ -103,26 +105,17 @@ impl Occurrences {
     }
 }
 
-/// The vehicle after `event`. Each event must be folded once; in which order does not matter.
-pub fn fold(mut state: VehicleState, event: &EventView<'_>) -> VehicleState {
-    state.record = general::fold(state.record, event);
-    if let Some(known) = registry().event(event.aggregate_type, event.event_type)
-        && known.event.report
-    {
-        let data = canonical_data(known.aggregate, known.event, event.schema, event.data);
-        count(&mut state.occurrences, event, &data);
+/// Counts what the event reports: the step behind the table-driven fold.
+pub(super) fn count(state: &mut Folded, event: &EventView<'_>, data: &Map<String, Value>) {
+    if !REPORTS.contains(&event.canonical_type()) {
+        return;
     }
-    state
-}
-
-/// The vehicle after all of `events`.
-pub fn fold_all<'a>(events: impl IntoIterator<Item = EventView<'a>>) -> VehicleState {
-    events
-        .into_iter()
-        .fold(VehicleState::default(), |state, event| fold(state, &event))
-}
-
-fn count(occurrences: &mut Occurrences, event: &EventView<'_>, data: &Map<String, Value>) {
+    if !matches!(state.detail, Detail::Vehicle(_)) {
+        state.detail = Detail::Vehicle(Box::default());
+    }
+    let Detail::Vehicle(occurrences) = &mut state.detail else {
+        return;
+    };
     match event.canonical_type() {
         event::VEHICLE_INCIDENT_REPORTED => count_incident(occurrences, event.occurred_at, data),
         event::VEHICLE_BREAKDOWN_REPORTED => {

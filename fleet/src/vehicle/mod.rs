@@ -1,7 +1,7 @@
 //! The Vehicle aggregate: what a vehicle is, where it stands, how far it ran, and what befell it.
 //!
 //! The aggregate id is the `asset_id`. A row UUID beside it, for clients that ask by UUID, is derived from it
-//! ([`row_id`]) unless the creation names one, as an imported row does.
+//! ([`crate::listing::row_id`]) unless the creation names one, as an imported row does.
 //!
 //! What a vehicle *is* lies in the table-driven [`State`](crate::fold::State), merged by the time of each event, so that
 //! late reports count where they belong; its mileage only rises, save by a correction that says so. What *befell* it is
@@ -21,8 +21,11 @@ mod tests;
 pub use command::{VehicleChanges, VehicleCommand, VehicleFields};
 pub use decide::decide;
 pub use event::{Breakdown, Incident};
-pub use fold::{GROUPS_MAX, Maintenance, OTHER_GROUPS, Occurrences, VehicleState, fold, fold_all};
-pub use view::{IncidentCounts, VehicleView, row_id, view};
+pub use fold::{
+    GROUPS_MAX, Maintenance, OTHER_GROUPS, Occurrences, VehicleState, mileage_km, occurrences,
+    status,
+};
+pub use view::{IncidentCounts, VehicleView, view};
 
 /// The aggregate type of vehicles.
 pub const AGGREGATE_TYPE: &str = "Vehicle";

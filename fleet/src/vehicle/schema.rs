@@ -3,19 +3,26 @@
 //! Schema 1 of the first five types is whatever the old system and its documents wrote: other names, status words of the
 //! dashboards, mileages with a fraction. Schema 2 is ours; [`super::upcast`] leads from one to the other.
 
-use super::{AGGREGATE_TYPE, STATUSES, TYPES, event, upcast};
+use super::{AGGREGATE_TYPE, STATUSES, TYPES, event, fold, upcast, view};
+use crate::listing::{Filter, Listing, Search};
 use crate::schema::{AggregateSchema, EventSchema, Field, Kind, Spelling};
 
 /// The state's key of the odometer's reading.
 pub const MILEAGE_KEY: &str = "current_mileage_km";
 
 /// The Vehicle aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: false,
-    highest: &[MILEAGE_KEY],
-    spellings: SPELLINGS,
-    events: EVENTS,
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
+    .highest(&[MILEAGE_KEY])
+    .spelled(SPELLINGS)
+    .folded_by(fold::count)
+    .listed(LISTING);
+
+/// Vehicles are listed by their asset ids, which are their aggregate ids.
+const LISTING: Listing = Listing {
+    filters: &[Filter::by("status", view::listed_status)],
+    searches: &[Search::over("search", &["model", "manufacturer"]).with_id()],
+    row: view::row,
+    ..Listing::NONE
 };
 
 /// The current schema number of one of these event types.

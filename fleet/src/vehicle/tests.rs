@@ -5,6 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::event::EventDraft;
+use crate::folded::fold_all;
+use crate::listing::row_id;
 use crate::refusal::RefusalKind;
 use crate::registry::registry;
 use crate::testing::{TestEvent, any_data};
@@ -31,7 +33,7 @@ fn applied(mut state: VehicleState, drafts: &[EventDraft]) -> VehicleState {
         registry()
             .check(AGGREGATE_TYPE, draft.event_type, draft.schema, &stored.data)
             .unwrap();
-        state = fold(state, &stored.view());
+        state.fold(&stored.view());
     }
     state
 }
@@ -151,7 +153,7 @@ fn a_second_vehicle_of_the_same_asset_id_is_refused() {
     );
     assert_eq!(
         (refusal.kind, refusal.field),
-        (RefusalKind::Conflict, "asset_id")
+        (RefusalKind::Rule, "asset_id")
     );
 
     let deleted = applied(
@@ -167,7 +169,7 @@ fn a_second_vehicle_of_the_same_asset_id_is_refused() {
     );
     let again = applied(deleted.clone(), &decide(&deleted, "4711", &create).unwrap());
     assert_eq!(
-        again.mileage_km(),
+        mileage_km(&again),
         Some(0),
         "a new life starts with its own mileage"
     );
@@ -210,7 +212,7 @@ fn a_correction_mends_a_typo_and_says_so() {
     assert_eq!(drafts[0].event_type, event::VEHICLE_MILEAGE_CORRECTED);
     assert_eq!(drafts[0].data["reason"], "a zero too many");
     let mended = applied(typo, &drafts);
-    assert_eq!(mended.mileage_km(), Some(1_100));
+    assert_eq!(mileage_km(&mended), Some(1_100));
     assert!(
         decide(
             &mended,
@@ -386,14 +388,14 @@ fn a_status_reported_late_does_not_undo_a_newer_one() {
             json!({ "new_status": "in_service" }),
         ),
     ];
-    assert_eq!(state_of(&events).status(), Some("in_workshop"));
+    assert_eq!(status(&state_of(&events)), Some("in_workshop"));
     events.push(event(
         "VehicleStatusChanged",
         4,
         60,
         json!({ "new_status": "available" }),
     ));
-    assert_eq!(state_of(&events).status(), Some("available"));
+    assert_eq!(status(&state_of(&events)), Some("available"));
 }
 
 #[test]
@@ -412,7 +414,7 @@ fn done_maintenance_answers_the_plan_before_it() {
     );
     let created = event("VehicleCreated", 1, 10, json!({}));
     let state = state_of(&[created.clone(), done.clone(), plan.clone()]);
-    assert_eq!(state.occurrences.next_maintenance(), None);
+    assert_eq!(occurrences(&state).next_maintenance(), None);
     let row = view("4711", &state).unwrap();
     assert_eq!(
         row.last_service_date.as_deref(),
@@ -425,8 +427,7 @@ fn done_maintenance_answers_the_plan_before_it() {
         json!({ "maintenance_type": "ECM" }),
     );
     assert!(
-        state_of(&[created, plan, done, later])
-            .occurrences
+        occurrences(&state_of(&[created, plan, done, later]))
             .next_maintenance()
             .is_some()
     );
@@ -515,17 +516,17 @@ proptest! {
     fn what_is_decided_passes_its_table_and_folds_to_what_was_asked(commands in prop::collection::vec(any_command(), 0..25)) {
         let mut state = VehicleState::default();
         for command in commands {
-            let before = state.mileage_km();
+            let before = mileage_km(&state);
             let Ok(drafts) = decide(&state, "4711", &command) else { continue };
             state = applied(state, &drafts);
             match command {
                 VehicleCommand::Create(_) => prop_assert!(state.exists()),
                 VehicleCommand::Delete => prop_assert!(!state.exists()),
-                VehicleCommand::ChangeStatus { status, .. } => prop_assert_eq!(state.status(), Some(status.as_str())),
+                VehicleCommand::ChangeStatus { status, .. } => prop_assert_eq!(fold::status(&state), Some(status.as_str())),
                 VehicleCommand::RecordMileage { mileage_km } | VehicleCommand::CorrectMileage { mileage_km, .. } => {
-                    prop_assert_eq!(state.mileage_km(), Some(mileage_km));
+                    prop_assert_eq!(fold::mileage_km(&state), Some(mileage_km));
                 }
-                VehicleCommand::Change(_) | VehicleCommand::Move { .. } => prop_assert!(state.mileage_km() >= before),
+                VehicleCommand::Change(_) | VehicleCommand::Move { .. } => prop_assert!(mileage_km(&state) >= before),
                 _ => {}
             }
         }

@@ -3,25 +3,15 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::AGGREGATE_TYPE;
-use super::fold::{Maintenance, VehicleState};
+use super::fold::{Maintenance, VehicleState, occurrences};
 use super::schema::MILEAGE_KEY;
 use crate::calendar;
-
-/// The namespace of row ids: the UUIDv5 of `railfleet` in the URL namespace.
-const ROW_NAMESPACE: Uuid = Uuid::from_u128(0x09a1_4270_a7eb_53ef_b855_d6ed_3250_e9d1);
-
-/// The UUID of an aggregate that has none of its own: version 5 over its type and id, so that it is the same in every
-/// rebuild and on every machine.
-pub fn row_id(aggregate_type: &str, aggregate_id: &str) -> Uuid {
-    Uuid::new_v5(
-        &ROW_NAMESPACE,
-        format!("{aggregate_type}/{aggregate_id}").as_bytes(),
-    )
-}
+use crate::folded::Folded;
+use crate::listing::row_uuid;
 
 /// A vehicle's row. Times are RFC 3339 with `Z`; what no event told is null.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -88,9 +78,9 @@ pub fn view(asset_id: &str, state: &VehicleState) -> Option<VehicleView> {
     }
     let record = &state.record;
     let text = |key| record.text(key).map(str::to_owned);
-    let own_id = record.text("id").and_then(|id| Uuid::parse_str(id).ok());
+    let befell = occurrences(state);
     Some(VehicleView {
-        id: own_id.unwrap_or_else(|| row_id(AGGREGATE_TYPE, asset_id)),
+        id: row_uuid(AGGREGATE_TYPE, asset_id, state),
         asset_id: asset_id.to_owned(),
         model: text("model"),
         r#type: text("type"),
@@ -116,9 +106,22 @@ pub fn view(asset_id: &str, state: &VehicleState) -> Option<VehicleView> {
             .map(calendar::format_time)
             .unwrap_or_default(),
         incidents: incident_counts(state),
-        next_maintenance: state.occurrences.next_maintenance().map(next_maintenance),
+        next_maintenance: befell.next_maintenance().map(next_maintenance),
         version: record.version(),
     })
+}
+
+/// The row as an object: how lists and answers show it.
+pub(super) fn row(asset_id: &str, state: &Folded) -> Option<Map<String, Value>> {
+    match serde_json::to_value(view(asset_id, state)?) {
+        Ok(Value::Object(row)) => Some(row),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// The status that a list is narrowed by: that of the row.
+pub(super) fn listed_status(state: &Folded) -> Option<String> {
+    Some(state.text("status").unwrap_or("available").to_owned())
 }
 
 /// The later of what the record says and what maintenance was reported.
@@ -127,11 +130,11 @@ fn last_service_at(state: &VehicleState) -> Option<i64> {
         .record
         .text("last_service_date")
         .and_then(calendar::parse_time);
-    recorded.max(state.occurrences.last_service_at)
+    recorded.max(occurrences(state).last_service_at)
 }
 
 fn incident_counts(state: &VehicleState) -> IncidentCounts {
-    let occurrences = &state.occurrences;
+    let occurrences = occurrences(state);
     IncidentCounts {
         total: occurrences.incidents,
         failures: occurrences.failures,

@@ -46,18 +46,12 @@ pub const USED_PARTS: &str = "used_parts";
 pub const ASSIGNMENTS: &str = "assignments";
 
 /// The WorkOrder aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: false,
-    highest: &[],
-    spellings: &[
-        Spelling::new("description", "work_description"),
-        Spelling::new("parts_required", "required_parts"),
-        Spelling::new("actual_start_ts", "actual_start"),
-        Spelling::new("actual_end_ts", "actual_end"),
-    ],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).spelled(&[
+    Spelling::new("description", "work_description"),
+    Spelling::new("parts_required", "required_parts"),
+    Spelling::new("actual_start_ts", "actual_start"),
+    Spelling::new("actual_end_ts", "actual_end"),
+]);
 
 const STATUS: Field = Field::optional("status", Kind::OneOf(STATUSES)).never_null();
 const OLD_STATUS: Field = Field::optional("old_status", SHORT).setting_nothing();

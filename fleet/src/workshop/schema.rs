@@ -14,13 +14,7 @@ pub const UPDATED: &str = "WorkshopUpdated";
 pub const DELETED: &str = "WorkshopDeleted";
 
 /// The Workshop aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema {
-    aggregate_type: AGGREGATE_TYPE,
-    internal: false,
-    highest: &[],
-    spellings: &[],
-    events: EVENTS,
-};
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
 
 const ROW: &[Field] = &[
     short("code"),

@@ -442,7 +442,7 @@ fn the_last_known_state_does_not_depend_on_when_it_was_reported() {
         let mut states: BTreeMap<String, VehicleState> = BTreeMap::new();
         for (position, event) in order.filter(|(_, event)| event.aggregate_type == "Vehicle") {
             let none = Map::new();
-            let state = states.remove(&event.aggregate_id).unwrap_or_default();
+            let state: &mut fleet::Folded = states.entry(event.aggregate_id.clone()).or_default();
             let view = EventView {
                 aggregate_type: event.aggregate_type,
                 aggregate_id: &event.aggregate_id,
@@ -454,10 +454,7 @@ fn the_last_known_state_does_not_depend_on_when_it_was_reported() {
                 recorded_at: event.arrived_at,
                 data: event.data.as_object().unwrap_or(&none),
             };
-            states.insert(
-                event.aggregate_id.clone(),
-                fleet::vehicle::fold(state, &view),
-            );
+            state.fold(&view);
         }
         states
     };
@@ -475,6 +472,6 @@ fn the_last_known_state_does_not_depend_on_when_it_was_reported() {
     assert!(
         as_arrived
             .values()
-            .all(|state| state.exists() && state.occurrences.incidents > 0)
+            .all(|state| state.exists() && fleet::vehicle::occurrences(state).incidents > 0)
     );
 }

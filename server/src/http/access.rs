@@ -42,8 +42,17 @@ const fn post(path: &'static str, access: Access) -> RouteAccess {
     line(Method::POST, path, access)
 }
 
+const fn patch(path: &'static str, access: Access) -> RouteAccess {
+    line(Method::PATCH, path, access)
+}
+
+const fn delete(path: &'static str, access: Access) -> RouteAccess {
+    line(Method::DELETE, path, access)
+}
+
 const VIEWER: Access = Access::AtLeast(Role::Viewer);
 const TECHNICIAN: Access = Access::AtLeast(Role::Technician);
+const DISPATCHER: Access = Access::AtLeast(Role::Dispatcher);
 const FLEET_MANAGER: Access = Access::AtLeast(Role::FleetManager);
 const SUPER_ADMIN: Access = Access::AtLeast(Role::SuperAdmin);
 
@@ -74,8 +83,8 @@ pub const ROUTES: &[RouteAccess] = &[
     get("/api/v1/users", FLEET_MANAGER),
     post("/api/v1/users", FLEET_MANAGER),
     get("/api/v1/users/{user_id}", FLEET_MANAGER),
-    line(Method::PATCH, "/api/v1/users/{user_id}", FLEET_MANAGER),
-    line(Method::DELETE, "/api/v1/users/{user_id}", FLEET_MANAGER),
+    patch("/api/v1/users/{user_id}", FLEET_MANAGER),
+    delete("/api/v1/users/{user_id}", FLEET_MANAGER),
     // Events.
     post("/api/v1/events", TECHNICIAN),
     post("/api/v1/events/batch", TECHNICIAN),
@@ -95,6 +104,12 @@ pub const ROUTES: &[RouteAccess] = &[
     get("/api/v1/projections/{name}/data", VIEWER),
     post("/api/v1/projections/rebuild", FLEET_MANAGER),
     post("/api/v1/projections/{name}/rebuild", FLEET_MANAGER),
+    // The fleet.
+    get("/api/v1/vehicles", VIEWER),
+    post("/api/v1/vehicles", DISPATCHER),
+    get("/api/v1/vehicles/{vehicle_id}", VIEWER),
+    patch("/api/v1/vehicles/{vehicle_id}", TECHNICIAN),
+    delete("/api/v1/vehicles/{vehicle_id}", FLEET_MANAGER),
     // Time travel.
     get("/api/v1/time-travel/state-at", VIEWER),
     get("/api/v1/time-travel/history", VIEWER),

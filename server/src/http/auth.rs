@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse as _;
-use fleet::RefusalKind;
 use fleet::policy::Role;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -384,16 +383,7 @@ impl From<AccountError> for Problem {
     fn from(error: AccountError) -> Self {
         let detail = error.to_string();
         match error {
-            AccountError::Refused(refusal) => match refusal.kind {
-                RefusalKind::Invalid => Problem::invalid(vec![FieldError::body(
-                    refusal.field,
-                    refusal.code,
-                    refusal.message,
-                )]),
-                RefusalKind::Conflict => Problem::new(Kind::Conflict, detail),
-                RefusalKind::Missing => Problem::not_found(detail),
-                RefusalKind::Forbidden => Problem::new(Kind::Forbidden, detail),
-            },
+            AccountError::Refused(refusal) => refusal.into(),
             AccountError::Password(PasswordRefusal::TooShort { .. }) => {
                 Problem::invalid(vec![FieldError::body(
                     "password",

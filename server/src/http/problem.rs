@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
+use fleet::{Refusal, RefusalKind};
 use serde_json::{Map, Value, json};
 use storage::{AppendError, ExpectedVersion, ReadError};
 
@@ -168,6 +169,29 @@ impl From<BatchError> for Problem {
                 format!("a batch holds at most {limit} events"),
             )
             .with("limit", limit),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal.kind {
+            RefusalKind::Invalid => {
+                let field = (!refusal.field.is_empty()).then(|| refusal.field.into());
+                let loc = [Some("body".into()), field].into_iter().flatten();
+                let fault = FieldError::new(loc, refusal.code, refusal.message);
+                return Problem::invalid(vec![fault]);
+            }
+            RefusalKind::Rule => Kind::BadRequest,
+            RefusalKind::Conflict => Kind::Conflict,
+            RefusalKind::Missing => Kind::NotFound,
+            RefusalKind::Forbidden => Kind::Forbidden,
+        };
+        let problem = Problem::new(kind, refusal.message).with("code", refusal.code);
+        if refusal.field.is_empty() {
+            problem
+        } else {
+            problem.with("field", refusal.field)
         }
     }
 }

@@ -10,13 +10,14 @@ use utoipa_axum::routes;
 
 use super::extract::{PathParts, ReadAt};
 use super::json_response;
+use super::listing::rows;
 use super::problem::{Kind, Problem};
 use super::query::Query;
 use super::visible::Sight;
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::projection::{
-    Day, ProjectionState, ProjectionStatus, RebuildError, StateFilter, StreamState, VehicleFilter,
+    Ask, Day, ProjectionState, ProjectionStatus, RebuildError, StateFilter, StreamState,
 };
 use crate::rfc3339;
 
@@ -181,9 +182,9 @@ pub(crate) async fn projection_data(
     let sight = Sight::of(&caller);
     // Folding states out of their rows takes a while for a long page.
     let answer = tokio::task::spawn_blocking(move || match status.name {
+        "current_state" if VEHICLES.contains(&&*name) => vehicles(&state, asked),
         "current_state" => streams(&state, &asked, sight),
         "event_counts" => Ok(counts(&state, &asked)),
-        "vehicles" => Ok(vehicles(&state, asked)),
         other => Err(Problem::not_found(format!(
             "{other} holds nothing that can be shown"
         ))),
@@ -191,6 +192,9 @@ pub(crate) async fn projection_data(
     let answer = answer.await.map_err(|error| Problem::internal(&error))??;
     Ok(json_response(answer.to_string()))
 }
+
+/// Names under which the read model of all streams shows its vehicles.
+const VEHICLES: [&str; 3] = ["vehicles", "VehicleProjection", "vehicle_projection"];
 
 /// What of a read model is asked for.
 struct Asked {
@@ -207,7 +211,7 @@ struct Asked {
 }
 
 fn streams(state: &AppState, asked: &Asked, sight: Sight) -> Result<Value, Problem> {
-    let model = state.projections.current_state();
+    let model = state.projections.catalog();
     let shown = |stream: &StreamState| sight.covers(&stream.aggregate_type);
     if let (Some(aggregate_type), Some(count)) = (&asked.aggregate_type, asked.busiest) {
         let answer = model.busiest(aggregate_type, usize::try_from(count).unwrap_or(usize::MAX));
@@ -303,21 +307,30 @@ fn counts(state: &AppState, asked: &Asked) -> Value {
     json!({ "position": answer.position.get(), "event_type": event_type, "total": total, "days": days })
 }
 
-fn vehicles(state: &AppState, asked: Asked) -> Value {
-    let filter = VehicleFilter {
-        status: asked.status,
-        search: asked.search,
-        skip: 0,
+fn vehicles(state: &AppState, asked: Asked) -> Result<Value, Problem> {
+    let ask = Ask {
+        aggregate_type: fleet::vehicle::AGGREGATE_TYPE,
+        filters: asked
+            .status
+            .map(|status| ("status", status))
+            .into_iter()
+            .collect(),
+        searches: asked
+            .search
+            .map(|text| ("search", text))
+            .into_iter()
+            .collect(),
         limit: usize::try_from(asked.limit).unwrap_or(usize::MAX),
         cursor: asked.cursor,
+        ..Ask::default()
     };
-    let answer = state.projections.vehicles().list(&filter);
-    json!({
+    let answer = state.projections.catalog().page(&ask)?;
+    Ok(json!({
         "position": answer.position.get(),
         "total": answer.value.total,
-        "vehicles": answer.value.vehicles,
+        "vehicles": rows(&answer.value.entries),
         "next_cursor": answer.value.next,
-    })
+    }))
 }
 
 /// Have a read model made anew.

@@ -10,3 +10,4 @@ mod live;
 mod operations;
 mod reading;
 mod socket;
+mod vehicles;

@@ -1,7 +1,6 @@
 //! What a stream's events fold to, with what an answer says of the fold.
 
 use fleet::EventView;
-use fleet::vehicle::{self, VehicleState};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use storage::{EventRef, Timestamp};
@@ -9,8 +8,8 @@ use storage::{EventRef, Timestamp};
 /// A fold of some of a stream's events.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Folded {
-    /// The state; of streams that are no vehicle only the record is filled.
-    pub subject: VehicleState,
+    /// The state.
+    pub subject: fleet::Folded,
     /// How many events are in it.
     pub events: u64,
     /// The event of the highest version in it.
@@ -51,7 +50,7 @@ impl Folded {
         let Some(data) = payload(event) else {
             return false;
         };
-        self.subject = vehicle::fold(std::mem::take(&mut self.subject), &view(event, &data));
+        self.subject.fold(&view(event, &data));
         self.events += 1;
         let version = event.version().get();
         if self.last.is_none_or(|last| last.version < version) {

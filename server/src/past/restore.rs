@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use fleet::EventView;
 use fleet::schema::{AggregateSchema, EventSchema, Field, Kind, Sets};
-use fleet::vehicle;
 use serde_json::{Map, Value};
 
 use super::diff::{Difference, diff};
@@ -223,7 +222,7 @@ fn folded_on_top(wish: &Wish<'_>, events: &[Compensation]) -> Map<String, Value>
             recorded_at: wish.now_micros,
             data: &event.data,
         };
-        subject = vehicle::fold(subject, &view);
+        subject.fold(&view);
     }
     subject.record.to_object()
 }

@@ -21,7 +21,7 @@ pub(super) fn payload(event: &EventRef<'_>) -> Result<Map<String, Value>, FoldEr
 }
 
 /// The event as folds see it.
-pub(super) fn view<'a>(event: &EventRef<'a>, data: &'a Map<String, Value>) -> EventView<'a> {
+pub(crate) fn view<'a>(event: &EventRef<'a>, data: &'a Map<String, Value>) -> EventView<'a> {
     let stream = event.stream();
     EventView {
         aggregate_type: &stream.aggregate_type,

@@ -10,14 +10,13 @@ use storage::{Clock, Log, Position, ReadRequest, SystemClock};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::catalog::Catalog;
 use super::checkpoint::{Anchor, History};
-use super::current_state::CurrentState;
 use super::event_counts::EventCounts;
 use super::keeper::{Keeper, KeeperOptions, Opener};
 use super::read_model::{Published, ReadModel};
 use super::status::{Board, Order, ProjectionStatus, RebuildError};
 use super::store::{CheckpointStore, SledStore};
-use super::vehicles::Vehicles;
 use super::worker::{self, Surroundings};
 
 /// How long the end may wait for the checkpoint store.
@@ -77,9 +76,8 @@ pub struct Projections {
     keeper: Arc<Keeper>,
     boards: Vec<Arc<Board>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
-    current_state: CurrentState,
+    catalog: Catalog,
     event_counts: EventCounts,
-    vehicles: Vehicles,
 }
 
 impl fmt::Debug for Projections {
@@ -95,14 +93,9 @@ impl Projections {
     /// Starts all projections of `log`, their checkpoints in `folder`. Returns at once: they read their checkpoints and
     /// catch up on threads of their own, and answer meanwhile with what they have.
     pub fn start(log: Arc<Log>, folder: &Path, settings: ProjectionSettings) -> Arc<Projections> {
-        let current_state = CurrentState::default();
+        let catalog = Catalog::default();
         let event_counts = EventCounts::default();
-        let vehicles = Vehicles::default();
-        let boards = vec![
-            board_at(&current_state.shared),
-            board_at(&event_counts.shared),
-            board_at(&vehicles.shared),
-        ];
+        let boards = vec![board_at(&catalog.shared), board_at(&event_counts.shared)];
         let keeper = Arc::new(Keeper::start(keeper_options(
             &log, folder, &settings, &boards,
         )));
@@ -113,9 +106,8 @@ impl Projections {
             settings: settings.clone(),
         };
         let started = [
-            worker::start(surroundings(&boards[0]), Arc::clone(&current_state.shared)),
+            worker::start(surroundings(&boards[0]), Arc::clone(&catalog.shared)),
             worker::start(surroundings(&boards[1]), Arc::clone(&event_counts.shared)),
-            worker::start(surroundings(&boards[2]), Arc::clone(&vehicles.shared)),
         ];
         let mut workers = Vec::new();
         for (board, worker) in boards.iter().zip(started) {
@@ -129,9 +121,8 @@ impl Projections {
             keeper,
             boards,
             workers: Mutex::new(workers),
-            current_state,
+            catalog,
             event_counts,
-            vehicles,
             log,
         })
     }
@@ -201,18 +192,13 @@ impl Projections {
     }
 
     /// The present state of every stream.
-    pub fn current_state(&self) -> &CurrentState {
-        &self.current_state
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
     }
 
     /// Events by type and day.
     pub fn event_counts(&self) -> &EventCounts {
         &self.event_counts
-    }
-
-    /// Every vehicle.
-    pub fn vehicles(&self) -> &Vehicles {
-        &self.vehicles
     }
 
     /// Saves checkpoints and ends all threads. Answers stay as they are. Takes as long as writing the checkpoints does,

@@ -281,7 +281,7 @@ fn attribute_to(caller: &Caller, event: &mut NewEvent) -> Result<(), Problem> {
     Ok(())
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<&[u8]>, Problem> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&[u8]>, Problem> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
@@ -305,7 +305,7 @@ fn derive_id(caller: &Caller, key: &[u8], index: usize, event: &mut NewEvent) {
 }
 
 /// What `If-Match` and `If-None-Match` ask of the stream.
-fn precondition(headers: &HeaderMap) -> Result<Option<ExpectedVersion>, Problem> {
+pub(crate) fn precondition(headers: &HeaderMap) -> Result<Option<ExpectedVersion>, Problem> {
     let text = |name: HeaderName| {
         headers
             .get(name)

@@ -587,20 +587,20 @@ async fn read_models_answer_with_the_position_they_reflect() {
         .await
         .expect(200);
     let list = server.get("/api/v1/projections", &token).await.expect(200);
-    assert_eq!(list["total"], 3);
+    assert_eq!(list["total"], 2);
     assert_eq!(
         server
             .get("/api/v1/projections/stats", &token)
             .await
             .expect(200)["total_projections"],
-        3
+        2
     );
     assert_eq!(
         server
             .get("/api/v1/projections/VehicleProjection", &token)
             .await
             .expect(200)["name"],
-        "vehicles"
+        "current_state"
     );
     server
         .get("/api/v1/projections/nothing", &token)

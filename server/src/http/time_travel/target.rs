@@ -2,7 +2,6 @@
 
 use fleet::vehicle;
 use storage::{StreamName, Version};
-use uuid::Uuid;
 
 use crate::app::AppState;
 use crate::http::problem::{Kind, Problem};
@@ -34,7 +33,7 @@ impl Target {
         )
     }
 
-    /// The aggregate of this name. A vehicle is also found by its row's UUID.
+    /// The aggregate of this name. It may also be given by its UUID or business key.
     ///
     /// # Errors
     /// A 404 that tells the most similar names there are.
@@ -48,7 +47,7 @@ impl Target {
                 let version = tip.version;
                 return Ok(Target { name, version });
             }
-            if let Some(name) = by_row_id(state, &name)
+            if let Some(name) = by_other_name(state, &name)
                 && let Some(tip) = state.log.stream(&name)
             {
                 let version = tip.version;
@@ -92,13 +91,12 @@ impl Target {
     }
 }
 
-fn by_row_id(state: &AppState, name: &StreamName) -> Option<StreamName> {
-    if &*name.aggregate_type != vehicle::AGGREGATE_TYPE {
-        return None;
-    }
-    Uuid::parse_str(&name.aggregate_id).ok()?;
-    let vehicle = state.projections.vehicles().get(&name.aggregate_id).value?;
-    Some(StreamName::new(vehicle::AGGREGATE_TYPE, vehicle.asset_id))
+fn by_other_name(state: &AppState, name: &StreamName) -> Option<StreamName> {
+    let catalog = state.projections.catalog();
+    let found = catalog
+        .find(&name.aggregate_type, &name.aggregate_id)
+        .value?;
+    Some(StreamName::new(&*name.aggregate_type, &*found.aggregate_id))
 }
 
 /// The answer for an aggregate that nobody knows.

@@ -75,22 +75,14 @@ fn data_that_is_no_object_is_listed() {
         .unwrap()
         .last_position();
     let projections = depot.start();
-    for (name, skipped) in [("current_state", 3), ("vehicles", 3), ("event_counts", 0)] {
+    for (name, skipped) in [("current_state", 3), ("event_counts", 0)] {
         assert!(projections.wait_for(name, last, PATIENCE));
         let status = projections.status_of(name).unwrap();
         assert_eq!(status.skipped_events, skipped, "{name}");
         assert_eq!(status.handled_events + skipped, 5, "{name}");
     }
-    assert_eq!(
-        projections
-            .vehicles()
-            .get("1")
-            .value
-            .unwrap()
-            .model
-            .as_deref(),
-        Some("m")
-    );
+    let vehicle = projections.catalog().find("Vehicle", "1").value.unwrap();
+    assert_eq!(vehicle.folded.text("model"), Some("m"));
 }
 
 #[test]

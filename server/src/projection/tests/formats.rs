@@ -4,12 +4,11 @@
 use serde_json::json;
 
 use super::harness::{BEGINNING, Depot, HOUR};
+use crate::projection::catalog::CatalogModel;
 use crate::projection::checkpoint::PAGE_KIND;
-use crate::projection::current_state::CurrentStateModel;
 use crate::projection::event_counts::EventCountsModel;
 use crate::projection::projector::{Patience, Projector};
 use crate::projection::read_model::ReadModel;
-use crate::projection::vehicles::VehiclesModel;
 
 /// The rows of a small history as they are saved, in hexadecimal.
 fn saved_rows<M: ReadModel>() -> String {
@@ -66,16 +65,11 @@ fn check<M: ReadModel>(format: u16, expected: &str) {
 }
 
 #[test]
-fn current_state_format_1() {
-    check::<CurrentStateModel>(1, include_str!("golden/current_state-1.hex"));
+fn current_state_format_2() {
+    check::<CatalogModel>(2, include_str!("golden/current_state-2.hex"));
 }
 
 #[test]
 fn event_counts_format_1() {
     check::<EventCountsModel>(1, include_str!("golden/event_counts-1.hex"));
-}
-
-#[test]
-fn vehicles_format_1() {
-    check::<VehiclesModel>(1, include_str!("golden/vehicles-1.hex"));
 }

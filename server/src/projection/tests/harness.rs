@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use fleet::EventView;
-use fleet::fold::State;
-use fleet::vehicle::{VehicleState, VehicleView};
+use fleet::{EventView, Folded};
 use serde_json::{Map, Value, json};
 use storage::{
     Clock, ExpectedVersion, Log, LogOptions, NewEvent, Position, ReadRequest, StreamName,
@@ -16,8 +14,7 @@ use storage::{
 };
 
 use crate::projection::{
-    Day, DayCount, ProjectionSettings, Projections, StateFilter, StreamState, TypeSummary,
-    VehicleFilter,
+    Ask, Day, DayCount, ProjectionSettings, Projections, StateFilter, StreamState, TypeSummary,
 };
 
 /// 2026-03-01T00:00:00Z
@@ -184,14 +181,14 @@ pub(in crate::projection) struct Answers {
     types: Vec<TypeSummary>,
     days: Vec<DayCount>,
     by_type: Vec<(String, u64, u64, Day, Day)>,
-    vehicles: Vec<VehicleView>,
+    vehicles: Vec<(String, Folded)>,
 }
 
 /// What they answer once they reflect everything that is in the log now.
 #[track_caller]
 pub(in crate::projection) fn answers(depot: &Depot, projections: &Projections) -> Answers {
     let position = depot.log().durable_position();
-    for name in ["current_state", "event_counts", "vehicles"] {
+    for name in ["current_state", "event_counts"] {
         let status = || projections.status_of(name).unwrap();
         assert!(
             projections.wait_for(name, position, PATIENCE),
@@ -209,17 +206,16 @@ pub(in crate::projection) fn read(projections: &Projections, position: Position)
         include_deleted: true,
         ..StateFilter::default()
     };
-    let states = projections
-        .current_state()
-        .list(&everything, None, usize::MAX);
-    let types = projections.current_state().types();
+    let states = projections.catalog().list(&everything, None, usize::MAX);
+    let types = projections.catalog().types();
     let days = projections.event_counts().by_day(None, None, None);
     let by_type = projections.event_counts().by_type();
-    let filter = VehicleFilter {
+    let ask = Ask {
+        aggregate_type: "Vehicle",
         limit: usize::MAX,
-        ..VehicleFilter::default()
+        ..Ask::default()
     };
-    let vehicles = projections.vehicles().list(&filter);
+    let vehicles = projections.catalog().page(&ask).unwrap();
     for reflected in [
         states.position,
         types.position,
@@ -230,7 +226,7 @@ pub(in crate::projection) fn read(projections: &Projections, position: Position)
         assert_eq!(reflected, position);
     }
     assert_eq!(states.value.next, None);
-    assert_eq!(vehicles.value.total, vehicles.value.vehicles.len());
+    assert_eq!(vehicles.value.total, vehicles.value.entries.len());
     let by_type = by_type.value.into_iter();
     Answers {
         position,
@@ -248,15 +244,19 @@ pub(in crate::projection) fn read(projections: &Projections, position: Position)
                 )
             })
             .collect(),
-        vehicles: vehicles.value.vehicles,
+        vehicles: vehicles
+            .value
+            .entries
+            .into_iter()
+            .map(|entry| (entry.aggregate_id.to_string(), entry.folded))
+            .collect(),
     }
 }
 
 /// What they ought to answer: a plain fold of the whole log, without any of their machinery.
 pub(in crate::projection) fn expected(log: &Log) -> Answers {
     let mut order: Vec<(String, String)> = Vec::new();
-    let mut folds: BTreeMap<(String, String), (State, VehicleState, storage::Event)> =
-        BTreeMap::new();
+    let mut folds: BTreeMap<(String, String), (Folded, storage::Event)> = BTreeMap::new();
     let mut days: BTreeMap<(String, Day), (u64, u64)> = BTreeMap::new();
     let mut reader = log.read(&ReadRequest::default()).unwrap();
     while let Some(event) = reader.next() {
@@ -277,31 +277,26 @@ pub(in crate::projection) fn expected(log: &Log) -> Answers {
             recorded_at: event.recorded_at.micros(),
             data: &data,
         };
-        let (state, vehicle) = match folds.remove(&key) {
-            Some((state, vehicle, _)) => (state, vehicle),
+        let mut folded = match folds.remove(&key) {
+            Some((folded, _)) => folded,
             None => {
                 order.push(key.clone());
-                Default::default()
+                Folded::default()
             }
         };
-        let state = fleet::fold::fold(state, &view);
-        let vehicle = if key.0 == "Vehicle" {
-            fleet::vehicle::fold(vehicle, &view)
-        } else {
-            vehicle
-        };
+        folded.fold(&view);
         let day = Day::of(event.occurred_at);
         let name = fleet::alias::canonical(&event.event_type).to_owned();
         let count = days.entry((name, day)).or_default();
         count.0 += 1;
         count.1 += u64::from(Day::of(event.recorded_at) > day);
-        folds.insert(key, (state, vehicle, event));
+        folds.insert(key, (folded, event));
     }
     Answers {
         position: log.durable_position(),
         states: order
             .iter()
-            .map(|key| expected_state(key, &folds[key].0, &folds[key].2))
+            .map(|key| expected_state(key, &folds[key].0, &folds[key].1))
             .collect(),
         types: expected_types(&folds),
         days: expected_days(&days),
@@ -309,12 +304,13 @@ pub(in crate::projection) fn expected(log: &Log) -> Answers {
         vehicles: folds
             .iter()
             .filter(|((aggregate_type, _), _)| aggregate_type == "Vehicle")
-            .filter_map(|((_, id), (_, vehicle, _))| fleet::vehicle::view(id, vehicle))
+            .filter(|(_, (folded, _))| folded.exists())
+            .map(|((_, id), (folded, _))| (id.clone(), folded.clone()))
             .collect(),
     }
 }
 
-fn expected_state(key: &(String, String), state: &State, last: &storage::Event) -> StreamState {
+fn expected_state(key: &(String, String), folded: &Folded, last: &storage::Event) -> StreamState {
     StreamState {
         aggregate_type: key.0.clone(),
         aggregate_id: key.1.clone(),
@@ -322,16 +318,16 @@ fn expected_state(key: &(String, String), state: &State, last: &storage::Event) 
         position: last.position,
         occurred_at: last.occurred_at,
         recorded_at: last.recorded_at,
-        deleted: state.is_deleted(),
-        state: state.to_object(),
+        deleted: folded.record.is_deleted(),
+        state: folded.record.to_object(),
     }
 }
 
 fn expected_types(
-    folds: &BTreeMap<(String, String), (State, VehicleState, storage::Event)>,
+    folds: &BTreeMap<(String, String), (Folded, storage::Event)>,
 ) -> Vec<TypeSummary> {
     let mut types: BTreeMap<&str, TypeSummary> = BTreeMap::new();
-    for ((name, _), (state, _, last)) in folds {
+    for ((name, _), (folded, last)) in folds {
         let summary = types.entry(name).or_insert_with(|| TypeSummary {
             aggregate_type: name.clone(),
             streams: 0,
@@ -339,7 +335,7 @@ fn expected_types(
             events: 0,
         });
         summary.streams += 1;
-        summary.deleted += u64::from(state.is_deleted());
+        summary.deleted += u64::from(folded.record.is_deleted());
         summary.events += u64::from(last.version.get());
     }
     types.into_values().collect()

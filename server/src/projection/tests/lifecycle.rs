@@ -80,7 +80,7 @@ fn a_rebuild_runs_beside_appends_and_is_swapped_in() {
         });
         for _ in 0..3 {
             projections.rebuild_all();
-            for name in ["current_state", "event_counts", "vehicles"] {
+            for name in ["current_state", "event_counts"] {
                 let mut last = Position::START;
                 let deadline = Instant::now() + PATIENCE;
                 loop {
@@ -139,7 +139,7 @@ fn a_reader_waits_for_its_write() {
         );
         assert!(projections.wait_for("vehicles", position, PATIENCE));
         assert_eq!(projections.position("vehicles"), position);
-        assert!(projections.vehicles().get("1").position >= position);
+        assert!(projections.catalog().find("Vehicle", "1").position >= position);
     }
     let beyond = depot.log().durable_position().next();
     assert!(!projections.wait_for("vehicles", beyond, Duration::from_millis(20)));

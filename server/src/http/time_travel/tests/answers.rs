@@ -415,15 +415,17 @@ async fn todays_fleet_and_the_fleet_now_are_the_same() {
     let today = server
         .state
         .projections
-        .vehicles()
-        .list(&crate::projection::VehicleFilter {
+        .catalog()
+        .page(&crate::projection::Ask {
+            aggregate_type: "Vehicle",
             limit: 100,
             ..Default::default()
         })
+        .unwrap()
         .value;
     let then = ask(&server, &token, "time-travel/fleet").await;
     assert_eq!(
-        serde_json::to_value(today.vehicles).unwrap(),
+        json!(crate::http::listing::rows(&today.entries)),
         then["vehicles"]
     );
 }

@@ -1,5 +1,7 @@
 //! What the present state of streams answers.
 
+mod rows;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -23,10 +25,7 @@ fn ids(projections: &Projections, filter: &StateFilter, limit: usize) -> Vec<Str
     let mut ids = Vec::new();
     let mut cursor = None;
     loop {
-        let page = projections
-            .current_state()
-            .list(filter, cursor, limit)
-            .value;
+        let page = projections.catalog().list(filter, cursor, limit).value;
         assert!(page.streams.len() <= limit);
         ids.extend(page.streams.into_iter().map(|stream| stream.aggregate_id));
         match page.next {
@@ -46,7 +45,7 @@ fn a_stream_is_answered_with_its_last_event() {
         &json!({"number": 7, "name": "Bolzen"}),
     );
     answers(&depot, &projections);
-    let answer = projections.current_state().get("Part", "a/ß");
+    let answer = projections.catalog().get("Part", "a/ß");
     assert_eq!(answer.position, late);
     let part = answer.value.unwrap();
     assert_eq!(
@@ -59,8 +58,8 @@ fn a_stream_is_answered_with_its_last_event() {
         Value::Object(part.state),
         json!({"number": 0, "name": "Bolzen"})
     );
-    assert_eq!(projections.current_state().get("Part", "a").value, None);
-    assert_eq!(projections.current_state().get("part", "a/ß").value, None);
+    assert_eq!(projections.catalog().get("Part", "a").value, None);
+    assert_eq!(projections.catalog().get("part", "a/ß").value, None);
 }
 
 #[test]
@@ -75,13 +74,10 @@ fn lists_are_read_part_by_part_while_streams_are_added() {
         aggregate_type: Some("A".to_owned()),
         ..StateFilter::default()
     };
-    let first = projections.current_state().list(&of_type, None, 2).value;
+    let first = projections.catalog().list(&of_type, None, 2).value;
     depot.append(("A", "0"), "Seen", &json!({}));
     answers(&depot, &projections);
-    let second = projections
-        .current_state()
-        .list(&of_type, first.next, 2)
-        .value;
+    let second = projections.catalog().list(&of_type, first.next, 2).value;
     let seen: Vec<String> = first
         .streams
         .into_iter()
@@ -97,7 +93,7 @@ fn lists_are_read_part_by_part_while_streams_are_added() {
     assert!(ids(&projections, &none, 2).is_empty());
     assert!(
         projections
-            .current_state()
+            .catalog()
             .list(&all, Some(u64::MAX), 2)
             .value
             .streams
@@ -105,7 +101,7 @@ fn lists_are_read_part_by_part_while_streams_are_added() {
     );
     assert!(
         projections
-            .current_state()
+            .catalog()
             .list(&all, None, 0)
             .value
             .streams
@@ -124,10 +120,10 @@ fn deleted_streams_are_listed_when_asked_for() {
         ..StateFilter::default()
     };
     assert_eq!(ids(&projections, &with_deleted, 9), ["1", "2"]);
-    let deleted = projections.current_state().get("A", "1").value.unwrap();
+    let deleted = projections.catalog().get("A", "1").value.unwrap();
     assert!(deleted.deleted);
     assert_eq!(Value::Object(deleted.state), json!({"number": 0}));
-    let types = projections.current_state().types().value;
+    let types = projections.catalog().types().value;
     assert_eq!(
         (types[0].streams, types[0].deleted, types[0].events),
         (2, 1, 3)
@@ -151,7 +147,7 @@ fn the_busiest_streams_come_first() {
     let (depot, projections) = depot_with(&[("A", "b"), ("A", "a"), ("A", "c"), ("B", "d")]);
     depot.append(("A", "c"), "Seen", &json!({}));
     answers(&depot, &projections);
-    let busiest = |limit| projections.current_state().busiest("A", limit).value;
+    let busiest = |limit| projections.catalog().busiest("A", limit).value;
     let expected = [
         ("c".to_owned(), 2),
         ("a".to_owned(), 1),
@@ -171,7 +167,7 @@ fn secrets_are_not_answered() {
     depot.append(("User", "u1"), event_type, &data);
     let projections = depot.start();
     answers_contain_no(&depot, &projections, "argon2id");
-    let user = projections.current_state().get("User", "u1").value.unwrap();
+    let user = projections.catalog().get("User", "u1").value.unwrap();
     assert_eq!(user.state.get("username"), Some(&json!("eva")));
 }
 

@@ -1,21 +1,31 @@
-//! The present state of every stream, by the fold that works for all of them ([`fleet::fold`]).
+//! The present state of every stream, each event folded once; rows of the fleet's aggregates are found by what their
+//! [`Listing`](fleet::listing::Listing) declares.
 //!
-//! A row keeps the packed fold, not only what is seen of it: the stamps beside each value decide whether the next event
-//! changes it.
+//! Nothing here knows a vehicle from a purchase order: the fold, the row and the indexes of an aggregate type come from
+//! its table in [`fleet::registry`]. Streams of unknown types are folded by the general rules, and found by their ids.
 
+mod found_by;
+mod page;
 mod query;
+mod sorted;
+mod table;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use bincode::{Decode, Encode};
-use fleet::fold::State;
+use fleet::{Folded, registry};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use storage::{EventRef, StreamName};
 
-pub use query::{CurrentState, StateFilter, StatePage, StreamState, TypeSummary};
+use found_by::FoundBy;
+use table::Table;
+
+pub use page::{Ask, BadCursor, Page};
+pub use query::{Catalog, Entry, StateFilter, StatePage, StreamState, TypeSummary};
 
 use super::payload::{NameList, payload, view};
 use super::read_model::{FoldError, ReadModel};
@@ -26,25 +36,30 @@ use super::workbench::{LastEvent, Workbench, pack, unpack};
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Row {
     aggregate_type: Arc<str>,
-    aggregate_id: Box<str>,
+    aggregate_id: Arc<str>,
     last: LastEvent,
     deleted: bool,
-    /// The packed [`State`].
+    /// The packed [`Folded`].
     state: Box<[u8]>,
 }
 
-/// Totals and rows of one aggregate type.
+/// Totals, rows and indexes of one aggregate type.
 #[derive(Debug, Default)]
 struct OfType {
+    /// By ordinal within the type.
     rows: Vec<RowNumber>,
     deleted: usize,
     events: u64,
+    /// `None` where the type is in no table.
+    table: Option<Table>,
 }
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct CurrentStateModel {
+pub(super) struct CatalogModel {
     rows: Rows<Row>,
+    /// By row number: the ordinal within its type.
+    ordinals: Vec<u32>,
     hashes: DefaultHashBuilder,
     by_stream: HashTable<RowNumber>,
     type_names: NameList,
@@ -57,52 +72,68 @@ pub(super) struct Change {
     stream: StreamName,
     last: LastEvent,
     deleted: bool,
+    found_by: Option<FoundBy>,
     state: Box<[u8]>,
 }
 
-impl Default for CurrentStateModel {
+impl Default for CatalogModel {
     fn default() -> Self {
         Self::from_rows(Rows::new(Self::ROWS_PER_PAGE))
     }
 }
 
-impl ReadModel for CurrentStateModel {
-    const NAME: &'static str = "current_state";
-    const ALIASES: &'static [&'static str] =
-        &["CurrentStateProjection", "current_state_projection"];
-    const FORMAT: u16 = 1;
+impl ReadModel for CatalogModel {
+    const NAME: &'static str = super::CATALOG;
+    const ALIASES: &'static [&'static str] = &[
+        "CurrentStateProjection",
+        "current_state_projection",
+        "vehicles",
+        "VehicleProjection",
+        "vehicle_projection",
+        "MaintenanceProjection",
+        "InventoryProjection",
+        "ProcurementProjection",
+        "FinanceProjection",
+    ];
+    const FORMAT: u16 = 2;
     const ROWS_PER_PAGE: usize = 32;
 
     type Row = Row;
-    type Draft = Workbench<State>;
+    type Draft = Workbench<Folded>;
     type Patch = Vec<Change>;
 
     fn handled_event_types() -> Vec<String> {
         vec!["*".to_owned()]
     }
 
-    fn fold(&self, draft: &mut Workbench<State>, event: &EventRef<'_>) -> Result<bool, FoldError> {
+    fn fold(&self, draft: &mut Workbench<Folded>, event: &EventRef<'_>) -> Result<bool, FoldError> {
         let data = payload(event)?;
         let load =
             || match self.row_of(&event.stream().aggregate_type, &event.stream().aggregate_id) {
                 Some(row) => unpack(&row.state).ok_or(FoldError::Unreadable),
-                None => Ok(State::default()),
+                None => Ok(Folded::default()),
             };
-        draft.fold(event, load, |state| {
-            fleet::fold::fold(state, &view(event, &data))
+        draft.fold(event, load, |mut state| {
+            state.fold(&view(event, &data));
+            state
         })?;
         Ok(true)
     }
 
-    fn changed(draft: &Workbench<State>) -> usize {
+    fn changed(draft: &Workbench<Folded>) -> usize {
         draft.changed()
     }
 
-    fn seal(draft: &mut Workbench<State>) -> Vec<Change> {
+    fn seal(draft: &mut Workbench<Folded>) -> Vec<Change> {
         draft.drain_changed(|item| Change {
+            found_by: found_by(
+                &item.stream.aggregate_type,
+                &item.stream.aggregate_id,
+                &item.state,
+            ),
             stream: item.stream.clone(),
             last: item.last,
-            deleted: item.state.is_deleted(),
+            deleted: item.state.record.is_deleted(),
             state: pack(&item.state),
         })
     }
@@ -125,25 +156,29 @@ impl ReadModel for CurrentStateModel {
     }
 
     fn from_rows(rows: Rows<Row>) -> Self {
-        let mut model = CurrentStateModel {
+        let mut model = CatalogModel {
             rows,
+            ordinals: Vec::new(),
             hashes: DefaultHashBuilder::default(),
             by_stream: HashTable::new(),
             type_names: NameList::default(),
             types: Vec::new(),
         };
         for number in model.rows.numbers() {
-            model.index(number);
+            let found_by = model.rows.get(number).and_then(|row| {
+                found_by(&row.aggregate_type, &row.aggregate_id, &unpack(&row.state)?)
+            });
+            model.index(number, found_by);
         }
         model
     }
 
     fn is_sound(row: &Row) -> bool {
-        unpack::<State>(&row.state).is_some()
+        unpack::<Folded>(&row.state).is_some()
     }
 }
 
-impl CurrentStateModel {
+impl CatalogModel {
     fn find(&self, aggregate_type: &str, aggregate_id: &str) -> Option<RowNumber> {
         let hash = self.hashes.hash_one((aggregate_type, aggregate_id));
         let same = |number: &RowNumber| {
@@ -158,6 +193,10 @@ impl CurrentStateModel {
         self.rows.get(self.find(aggregate_type, aggregate_id)?)
     }
 
+    fn of_type(&self, aggregate_type: &str) -> Option<&OfType> {
+        self.types.get(self.type_names.find(aggregate_type)?)
+    }
+
     fn replace(&mut self, number: RowNumber, change: Change) {
         let Some(row) = self.rows.get_mut(number) else {
             return;
@@ -170,6 +209,10 @@ impl CurrentStateModel {
             of_type.events += u64::from(change.last.version.saturating_sub(row.last.version));
             of_type.deleted -= usize::from(row.deleted);
             of_type.deleted += usize::from(change.deleted);
+            if let Some(table) = &mut of_type.table {
+                let ordinal = self.ordinals[number as usize];
+                table.set(ordinal, &row.aggregate_id, change.found_by);
+            }
         }
         row.last = change.last;
         row.deleted = change.deleted;
@@ -179,28 +222,37 @@ impl CurrentStateModel {
     fn add(&mut self, change: Change) {
         let number = self.rows.push(Row {
             aggregate_type: self.type_names.shared(&change.stream.aggregate_type),
-            aggregate_id: change.stream.aggregate_id,
+            aggregate_id: change.stream.aggregate_id.into(),
             last: change.last,
             deleted: change.deleted,
             state: change.state,
         });
-        self.index(number);
+        self.index(number, change.found_by);
     }
 
     /// Makes a row findable that is not yet.
-    fn index(&mut self, number: RowNumber) {
+    fn index(&mut self, number: RowNumber, found_by: Option<FoundBy>) {
         let Some(row) = self.rows.get_unmarked_mut(number) else {
             return;
         };
         row.aggregate_type = self.type_names.shared(&row.aggregate_type);
         let name = self.type_names.number(&row.aggregate_type);
-        if self.types.len() <= name {
-            self.types.resize_with(name + 1, OfType::default);
+        while self.types.len() <= name {
+            let aggregate = registry().aggregate(&row.aggregate_type);
+            self.types.push(OfType {
+                table: aggregate.map(|aggregate| Table::new(&aggregate.listing)),
+                ..OfType::default()
+            });
         }
         let of_type = &mut self.types[name];
+        let ordinal = u32::try_from(of_type.rows.len()).unwrap_or(u32::MAX);
         of_type.rows.push(number);
         of_type.events += u64::from(row.last.version);
         of_type.deleted += usize::from(row.deleted);
+        if let Some(table) = &mut of_type.table {
+            table.set(ordinal, &row.aggregate_id, found_by);
+        }
+        self.ordinals.push(ordinal);
         let hash = self
             .hashes
             .hash_one((&*row.aggregate_type, &*row.aggregate_id));
@@ -211,4 +263,9 @@ impl CurrentStateModel {
             })
         });
     }
+}
+
+fn found_by(aggregate_type: &str, aggregate_id: &str, folded: &Folded) -> Option<FoundBy> {
+    let aggregate = registry().aggregate(aggregate_type)?;
+    FoundBy::of(aggregate_type, aggregate_id, &aggregate.listing, folded)
 }

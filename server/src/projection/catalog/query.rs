@@ -1,14 +1,16 @@
-//! Answers from the present state of every stream.
+//! Answers from the present state of every stream: one by its name, and streams in the order in which they began. Lists
+//! of an aggregate type's rows are in [`page`].
 
 use std::sync::{Arc, RwLock};
 
-use fleet::fold::State;
-use fleet::registry;
+use fleet::listing::row_uuid;
 use fleet::schema::{Sensitivity, Sets};
+use fleet::{Folded, registry};
 use serde_json::{Map, Value};
 use storage::{Position, Timestamp, Version};
+use uuid::Uuid;
 
-use super::{CurrentStateModel, Row};
+use super::{CatalogModel, Row};
 use crate::projection::projector::read;
 use crate::projection::read_model::{Answer, Published};
 use crate::projection::rows::RowNumber;
@@ -16,8 +18,45 @@ use crate::projection::workbench::unpack;
 
 /// The present state of every stream. Cheap to clone; every answer says which position it reflects.
 #[derive(Clone, Debug, Default)]
-pub struct CurrentState {
-    pub(in crate::projection) shared: Arc<RwLock<Published<CurrentStateModel>>>,
+pub struct Catalog {
+    pub(in crate::projection) shared: Arc<RwLock<Published<CatalogModel>>>,
+}
+
+/// An aggregate as the domain folds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Its type.
+    pub aggregate_type: Arc<str>,
+    /// Its id within its type.
+    pub aggregate_id: Arc<str>,
+    /// Of its last event.
+    pub version: Version,
+    /// What its events fold to.
+    pub folded: Folded,
+}
+
+impl Entry {
+    /// The UUID of its row.
+    pub fn uuid(&self) -> Uuid {
+        row_uuid(&self.aggregate_type, &self.aggregate_id, &self.folded)
+    }
+
+    /// Its row as clients see it, with its `version`. `None` when it was never created, or deleted.
+    pub fn row(&self) -> Option<Map<String, Value>> {
+        let aggregate = registry().aggregate(&self.aggregate_type)?;
+        let mut row = (aggregate.listing.row)(&self.aggregate_id, &self.folded)?;
+        row.insert("version".to_owned(), self.version.get().into());
+        Some(row)
+    }
+
+    pub(super) fn of(row: &Row) -> Option<Self> {
+        Some(Entry {
+            aggregate_type: Arc::clone(&row.aggregate_type),
+            aggregate_id: Arc::clone(&row.aggregate_id),
+            version: Version::new(row.last.version),
+            folded: unpack(&row.state)?,
+        })
+    }
 }
 
 /// A stream's state.
@@ -74,7 +113,77 @@ pub struct TypeSummary {
     pub events: u64,
 }
 
-impl CurrentState {
+impl Catalog {
+    /// What answers reflect now.
+    pub fn position(&self) -> Position {
+        read(&self.shared).position
+    }
+
+    /// One aggregate as the domain folds it, whether it exists or not.
+    pub fn entry(&self, aggregate_type: &str, aggregate_id: &str) -> Answer<Option<Entry>> {
+        self.row(|model| model.row_of(aggregate_type, aggregate_id))
+    }
+
+    /// The aggregate that exists with this id, UUID or business key, tried in this order.
+    pub fn find(&self, aggregate_type: &str, id: &str) -> Answer<Option<Entry>> {
+        self.row(|model| {
+            let of_type = model.of_type(aggregate_type)?;
+            let table = of_type.table.as_ref()?;
+            let by_id = |id: &str| {
+                let number = model.find(aggregate_type, id)?;
+                let ordinal = model.ordinals[number as usize];
+                table.is_listed(ordinal).then_some(ordinal)
+            };
+            let uuid = Uuid::try_parse(id).ok();
+            let by_uuid = || {
+                let uuid = uuid?;
+                table
+                    .by_alias(uuid.as_u128())
+                    .or_else(|| by_id(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer())))
+            };
+            let by_key = || (0..table.listing.keys.len()).find_map(|key| table.by_key(key, id));
+            let ordinal = by_id(id).or_else(by_uuid).or_else(by_key)?;
+            model.rows.get(of_type.rows[ordinal as usize])
+        })
+    }
+
+    /// The aggregate that exists with this value under one of its listing's keys.
+    pub fn by_key(&self, aggregate_type: &str, key: &str, value: &str) -> Answer<Option<Entry>> {
+        self.row(|model| {
+            let of_type = model.of_type(aggregate_type)?;
+            let table = of_type.table.as_ref()?;
+            let key = table.listing.keys.iter().position(|known| *known == key)?;
+            let ordinal = table.by_key(key, value)?;
+            model.rows.get(of_type.rows[ordinal as usize])
+        })
+    }
+
+    /// The highest number that ever stood behind `prefix` under this key, 0 when there was none.
+    pub fn highest_number(&self, aggregate_type: &str, key: &str, prefix: &str) -> Answer<u64> {
+        let shared = read(&self.shared);
+        let highest = || {
+            let table = shared.model.of_type(aggregate_type)?.table.as_ref()?;
+            let key = table.listing.keys.iter().position(|known| *known == key)?;
+            Some(table.highest_number(key, prefix))
+        };
+        Answer {
+            position: shared.position,
+            value: highest().unwrap_or(0),
+        }
+    }
+
+    /// Unpacks one row, outside the lock.
+    fn row(&self, find: impl FnOnce(&CatalogModel) -> Option<&Row>) -> Answer<Option<Entry>> {
+        let (position, row) = {
+            let shared = read(&self.shared);
+            (shared.position, find(&shared.model).cloned())
+        };
+        Answer {
+            position,
+            value: row.and_then(|row| Entry::of(&row)),
+        }
+    }
+
     /// The state of one stream.
     pub fn get(&self, aggregate_type: &str, aggregate_id: &str) -> Answer<Option<StreamState>> {
         let (position, row) = {
@@ -169,7 +278,7 @@ impl CurrentState {
     }
 }
 
-impl CurrentStateModel {
+impl CatalogModel {
     fn rows_of(&self, aggregate_type: &str) -> &[RowNumber] {
         let name = self.type_names.find(aggregate_type);
         name.and_then(|name| self.types.get(name))
@@ -211,7 +320,7 @@ impl CurrentStateModel {
 
 /// The row as it is answered; `None` when it cannot be unpacked, which loading rules out.
 fn answer(row: &Row) -> Option<StreamState> {
-    let mut state = unpack::<State>(&row.state)?.to_object();
+    let mut state = unpack::<Folded>(&row.state)?.record.to_object();
     remove_secrets(&row.aggregate_type, &mut state);
     Some(StreamState {
         aggregate_type: row.aggregate_type.to_string(),

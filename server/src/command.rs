@@ -1,0 +1,14 @@
+//! The way of a write: from a request to events, by a decision that the domain makes.
+//!
+//! A handler reads a [`Write`] out of its request (who, which body, under which condition) and runs a decision on it.
+//! The decision ([`Decision`]) looks at aggregates, calls `fleet`'s pure `decide`, and stages events for one or more
+//! streams. They are appended as one transaction that holds only if what was looked at is still so; if somebody else was
+//! quicker, the decision is made again, on what is then. The answer waits until the read model shows the write.
+
+mod decision;
+mod numbers;
+mod write;
+
+pub use decision::{Decision, KEY_PREFIX, key_tag};
+pub use numbers::Numbers;
+pub use write::{Done, Write};

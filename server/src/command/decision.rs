@@ -1,0 +1,400 @@
+//! What a decision looks at, and what it leaves to be appended.
+
+use std::collections::BTreeSet;
+
+use fleet::listing::row_uuid;
+use fleet::{EventDraft, EventView, Folded, Refusal, registry};
+use serde_json::{Map, Value};
+use storage::{
+    ExpectedVersion, NewEvent, Position, Query, QueryItem, StreamName, StreamRange, StreamWrite,
+    Timestamp, Transaction, Version,
+};
+use uuid::Uuid;
+
+use crate::app::AppState;
+use crate::envelope::tag;
+use crate::http::problem::{Kind, Problem};
+use crate::projection::{Ask, Entry};
+
+/// Before the type, field and value of a business key, in tags.
+pub const KEY_PREFIX: &str = "key:";
+/// Rows that a decision may look at in one list.
+const LISTED_MAX: usize = 10_000;
+
+/// One making of a decision.
+///
+/// What is *loaded* is meant to be written: its events are appended at exactly the version that was seen. What is
+/// *found* is only looked at: the append holds if it has not been deleted since; what is *read*, if nothing at all
+/// happened to it.
+#[derive(Debug)]
+pub struct Decision<'a> {
+    state: &'a AppState,
+    now: Timestamp,
+    /// What the read model reflected when the decision began: what the append's condition looks behind.
+    seen: Position,
+    /// The version that the client wants the first loaded aggregate to have.
+    wanted: Option<ExpectedVersion>,
+    /// Made of the idempotency key, so that a repetition makes the same ids.
+    id_seed: Option<Uuid>,
+    ids_made: u64,
+    streams: Vec<Loaded>,
+    conditions: Vec<QueryItem>,
+    claims: BTreeSet<Box<str>>,
+}
+
+/// An aggregate that was loaded, and its staged events.
+#[derive(Debug)]
+struct Loaded {
+    name: StreamName,
+    folded: Folded,
+    /// As it is in the log.
+    version: Version,
+    staged: Vec<NewEvent>,
+}
+
+impl<'a> Decision<'a> {
+    pub(super) fn new(
+        state: &'a AppState,
+        wanted: Option<ExpectedVersion>,
+        id_seed: Option<Uuid>,
+    ) -> Self {
+        Decision {
+            now: state.clock.now(),
+            seen: state.projections.catalog().position(),
+            state,
+            wanted,
+            id_seed,
+            ids_made: 0,
+            streams: Vec::new(),
+            conditions: Vec::new(),
+            claims: BTreeSet::new(),
+        }
+    }
+
+    /// The time at which the decision is made.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// An id for a new aggregate, lower-case and hyphenated.
+    pub fn new_id(&mut self) -> String {
+        self.ids_made += 1;
+        let id = match &self.id_seed {
+            Some(seed) => Uuid::new_v5(seed, format!("aggregate/{}", self.ids_made).as_bytes()),
+            None => Uuid::new_v4(),
+        };
+        id.to_string()
+    }
+
+    /// The aggregate as its log has it, to be written. Not existing is a state as well; what follows from it is the
+    /// domain's to say. The first one loaded is the one that `If-Match` speaks of.
+    ///
+    /// # Errors
+    /// `precondition-failed`; when the log cannot be read.
+    pub fn load(&mut self, aggregate_type: &str, aggregate_id: &str) -> Result<Folded, Problem> {
+        let index = self.place(aggregate_type, aggregate_id)?;
+        Ok(self.streams[index].folded.clone())
+    }
+
+    /// The aggregate that exists with this id, UUID or business key, to be written.
+    ///
+    /// # Errors
+    /// 404 with `missing` as its text when there is none; those of [`load`](Decision::load).
+    pub fn load_existing(
+        &mut self,
+        aggregate_type: &str,
+        id: &str,
+        missing: &'static str,
+    ) -> Result<Entry, Problem> {
+        let found = self.state.projections.catalog().find(aggregate_type, id);
+        let id = match &found.value {
+            Some(entry) => std::sync::Arc::clone(&entry.aggregate_id),
+            // It may be so new that the read model does not have it yet.
+            None => id.into(),
+        };
+        let index = self.place(aggregate_type, &id)?;
+        let loaded = &self.streams[index];
+        if !loaded.folded.exists() {
+            return Err(Problem::not_found(missing));
+        }
+        Ok(Entry {
+            aggregate_type: aggregate_type.into(),
+            aggregate_id: id,
+            version: loaded.version,
+            folded: loaded.folded.clone(),
+        })
+    }
+
+    /// The aggregate that exists with this id, UUID or business key. The append fails if it is deleted meanwhile.
+    pub fn find(&mut self, aggregate_type: &str, id: &str) -> Option<Entry> {
+        let found = self.state.projections.catalog().find(aggregate_type, id);
+        let entry = found.value?;
+        let deleted = format!("{aggregate_type}Deleted");
+        self.conditions.push(QueryItem {
+            streams: vec![StreamName::new(aggregate_type, &*entry.aggregate_id)],
+            event_types: fleet::alias::spellings(&deleted).map(Into::into).to_vec(),
+            ..QueryItem::default()
+        });
+        Some(entry)
+    }
+
+    /// As [`find`](Decision::find). The append fails if anything happens to it meanwhile.
+    pub fn read(&mut self, aggregate_type: &str, id: &str) -> Option<Entry> {
+        let found = self.state.projections.catalog().find(aggregate_type, id);
+        let entry = found.value?;
+        self.conditions.push(QueryItem {
+            streams: vec![StreamName::new(aggregate_type, &*entry.aggregate_id)],
+            ..QueryItem::default()
+        });
+        Some(entry)
+    }
+
+    /// The rows of a type that have this value of a declared filter, at most ten thousand, as the read model has them.
+    /// Whether they stay as they are is for a [`claim`](Decision::claim) to say.
+    pub fn list(
+        &self,
+        aggregate_type: &'static str,
+        filter: &'static str,
+        value: &str,
+    ) -> Vec<Entry> {
+        let ask = Ask {
+            aggregate_type,
+            filters: vec![(filter, value.to_owned())],
+            limit: LISTED_MAX,
+            ..Ask::default()
+        };
+        let page = self.state.projections.catalog().page(&ask);
+        page.map_or_else(|_| Vec::new(), |page| page.value.entries)
+    }
+
+    /// Takes something that only one writer at a time may take, `calendar:Staff:…`: every event of this write carries
+    /// the tag, and the append fails if another event with it was appended meanwhile.
+    pub fn claim(&mut self, tag: &str) {
+        self.claims.insert(tag.into());
+    }
+
+    /// Whether a row that exists has this business key.
+    pub fn is_taken(&self, aggregate_type: &str, field: &str, value: &str) -> bool {
+        let catalog = self.state.projections.catalog();
+        catalog.by_key(aggregate_type, field, value).value.is_some()
+    }
+
+    /// The next number behind `prefix` in a business key, with at least so many digits. It is given to nobody else.
+    pub fn next_number(
+        &self,
+        aggregate_type: &str,
+        field: &str,
+        prefix: &str,
+        digits: usize,
+    ) -> String {
+        let catalog = self.state.projections.catalog();
+        let used = catalog.highest_number(aggregate_type, field, prefix).value;
+        let number = self
+            .state
+            .numbers
+            .next(&format!("{aggregate_type}/{field}/{prefix}"), used);
+        format!("{prefix}{number:0digits$}")
+    }
+
+    /// Stages events of an aggregate. What is loaded of it afterwards has them folded.
+    ///
+    /// The business keys that its [`Listing`](fleet::listing::Listing) names are held: a value that the aggregate does
+    /// not have yet must be free, and stays so until the append.
+    ///
+    /// # Errors
+    /// 400 for a business key that another row has; those of [`load`](Decision::load).
+    pub fn append(
+        &mut self,
+        aggregate_type: &str,
+        aggregate_id: &str,
+        drafts: Vec<EventDraft>,
+    ) -> Result<(), Problem> {
+        let index = self.place(aggregate_type, aggregate_id)?;
+        for draft in drafts {
+            let Value::Object(data) = draft.data else {
+                continue;
+            };
+            let tags = self.hold_keys(index, &data)?;
+            let loaded = &mut self.streams[index];
+            let version =
+                loaded.version.get() + 1 + u32::try_from(loaded.staged.len()).unwrap_or(0);
+            loaded.folded.fold(&EventView {
+                aggregate_type,
+                aggregate_id,
+                event_type: draft.event_type,
+                schema: draft.schema,
+                version,
+                // Behind all that is in the log.
+                position: u64::MAX,
+                occurred_at: self.now.micros(),
+                recorded_at: self.now.micros(),
+                data: &data,
+            });
+            let mut event = NewEvent::new(draft.event_type, Value::Object(data).to_string());
+            event.schema = draft.schema;
+            event.tags = tags;
+            loaded.staged.push(event);
+        }
+        Ok(())
+    }
+
+    /// The UUID of the row of an aggregate that was loaded.
+    pub fn uuid_of(&mut self, aggregate_type: &str, aggregate_id: &str) -> Result<Uuid, Problem> {
+        let index = self.place(aggregate_type, aggregate_id)?;
+        let folded = &self.streams[index].folded;
+        Ok(row_uuid(aggregate_type, aggregate_id, folded))
+    }
+
+    /// Tags for the business keys that `data` sets, having made sure that each is free.
+    fn hold_keys(
+        &mut self,
+        index: usize,
+        data: &Map<String, Value>,
+    ) -> Result<Vec<Box<str>>, Problem> {
+        let loaded = &self.streams[index];
+        let aggregate_type = &loaded.name.aggregate_type;
+        let Some(aggregate) = registry().aggregate(aggregate_type) else {
+            return Ok(Vec::new());
+        };
+        let mut tags = Vec::new();
+        for key in aggregate.listing.keys {
+            let Some(value) = data.get(*key).and_then(Value::as_str) else {
+                continue;
+            };
+            if value.is_empty() || loaded.folded.text(key) == Some(value) {
+                continue;
+            }
+            if self.is_taken(aggregate_type, key, value) {
+                let text = format!("{aggregate_type} with {key} '{value}' already exists");
+                return Err(Refusal::rule(key, "already_exists", text).into());
+            }
+            tags.push(key_tag(aggregate_type, key, value));
+        }
+        self.conditions.extend(tags.iter().map(|tag| QueryItem {
+            tags: vec![tag.clone()],
+            ..QueryItem::default()
+        }));
+        Ok(tags)
+    }
+
+    fn place(&mut self, aggregate_type: &str, aggregate_id: &str) -> Result<usize, Problem> {
+        let is_it = |loaded: &Loaded| {
+            *loaded.name.aggregate_type == *aggregate_type
+                && *loaded.name.aggregate_id == *aggregate_id
+        };
+        if let Some(index) = self.streams.iter().position(is_it) {
+            return Ok(index);
+        }
+        let name = StreamName::new(aggregate_type, aggregate_id);
+        let (folded, version) = present(self.state, &name)?;
+        if let Some(wanted) = self.wanted.take() {
+            check_wanted(&name, wanted, version)?;
+        }
+        self.streams.push(Loaded {
+            name,
+            folded,
+            version,
+            staged: Vec::new(),
+        });
+        Ok(self.streams.len() - 1)
+    }
+
+    /// The stream that the answer is about: the first that was loaded or appended to.
+    pub(super) fn subject(&self) -> Option<StreamName> {
+        self.streams.first().map(|loaded| loaded.name.clone())
+    }
+
+    /// What is to be appended; `None` when the decision was that nothing is.
+    pub(super) fn into_transaction(self) -> Option<Transaction> {
+        let claims: Vec<Box<str>> = self.claims.into_iter().collect();
+        let mut writes = Vec::new();
+        for loaded in self.streams {
+            if loaded.staged.is_empty() {
+                continue;
+            }
+            let mut events = loaded.staged;
+            for event in &mut events {
+                event.tags.extend(claims.iter().cloned());
+            }
+            writes.push(StreamWrite {
+                stream: loaded.name,
+                expected: ExpectedVersion::Exact(loaded.version),
+                events,
+            });
+        }
+        if writes.is_empty() {
+            return None;
+        }
+        let mut items = self.conditions;
+        items.extend(claims.into_iter().map(|claim| QueryItem {
+            tags: vec![claim],
+            ..QueryItem::default()
+        }));
+        let transaction = Transaction {
+            writes,
+            condition: None,
+        };
+        Some(if items.is_empty() {
+            transaction
+        } else {
+            transaction.on_condition(Query { items }, self.seen)
+        })
+    }
+}
+
+/// The tag by which the log knows a business key.
+pub fn key_tag(aggregate_type: &str, field: &str, value: &str) -> Box<str> {
+    tag(KEY_PREFIX, &format!("{aggregate_type}:{field}:{value}"))
+}
+
+fn check_wanted(
+    name: &StreamName,
+    wanted: ExpectedVersion,
+    version: Version,
+) -> Result<(), Problem> {
+    let (met, expected): (bool, Value) = match wanted {
+        ExpectedVersion::Any => (true, "any".into()),
+        ExpectedVersion::NoStream => (version == Version::NONE, "no_stream".into()),
+        ExpectedVersion::Exists => (version != Version::NONE, "exists".into()),
+        ExpectedVersion::Exact(exact) => (version == exact, exact.get().into()),
+    };
+    if met {
+        return Ok(());
+    }
+    let detail = format!(
+        "{}/{} is at version {version}, not as If-Match asks",
+        name.aggregate_type, name.aggregate_id
+    );
+    Err(Problem::new(Kind::PreconditionFailed, detail)
+        .with("expected_version", expected)
+        .with("actual_version", version.get()))
+}
+
+/// The aggregate as the log has it now: what the read model has of it, and the events behind that.
+pub(super) fn present(state: &AppState, name: &StreamName) -> Result<(Folded, Version), Problem> {
+    let tip = state.log.stream(name);
+    let entry = state
+        .projections
+        .catalog()
+        .entry(&name.aggregate_type, &name.aggregate_id);
+    let (mut folded, mut version) = match entry.value {
+        Some(entry) => (entry.folded, entry.version),
+        None => (Folded::default(), Version::NONE),
+    };
+    let is_behind = tip.is_some_and(|tip| tip.version > version);
+    let Some(from) = version.next().filter(|_| is_behind) else {
+        return Ok((folded, version));
+    };
+    let range = StreamRange {
+        from,
+        ..StreamRange::default()
+    };
+    let mut reader = state.log.read_stream(name, &range);
+    while let Some(event) = reader.next() {
+        let event = event?;
+        let data = serde_json::from_slice(event.data()).unwrap_or_default();
+        folded.fold(&crate::projection::view(&event, &data));
+        version = event.version();
+    }
+    Ok((folded, version))
+}

@@ -1,0 +1,54 @@
+//! What a row is found by, made from its state: the bridge between [`fleet::listing`] and the indexes.
+
+use fleet::Folded;
+use fleet::listing::{Listing, row_uuid};
+
+/// What a row that exists is found by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct FoundBy {
+    /// Its UUID, where its aggregate id is another.
+    pub(super) alias: Option<u128>,
+    /// The value of each of the listing's keys.
+    pub(super) keys: Box<[Box<str>]>,
+    /// The value of each of the listing's filters; empty: none.
+    pub(super) filters: Box<[Box<str>]>,
+    /// The bytes of each of the listing's orders; one for a listing without.
+    pub(super) sorts: Box<[Box<[u8]>]>,
+    /// What each of the listing's searches looks into: lines in lower case.
+    pub(super) texts: Box<[Box<str>]>,
+}
+
+impl FoundBy {
+    /// Of the aggregate with this id; `None` when lists leave it out.
+    pub(super) fn of(
+        aggregate_type: &str,
+        aggregate_id: &str,
+        listing: &Listing,
+        folded: &Folded,
+    ) -> Option<Self> {
+        if !folded.exists() {
+            return None;
+        }
+        let uuid = row_uuid(aggregate_type, aggregate_id, folded);
+        let is_id = uuid::Uuid::try_parse(aggregate_id) == Ok(uuid);
+        let keys = listing.keys.iter();
+        let filters = listing.filters.iter();
+        let searches = listing.searches.iter();
+        let orders = 0..listing.orders.len().max(1);
+        Some(FoundBy {
+            alias: (!is_id).then_some(uuid.as_u128()),
+            keys: keys
+                .map(|key| folded.text(key).unwrap_or_default().into())
+                .collect(),
+            filters: filters
+                .map(|filter| filter.of(folded).unwrap_or_default().into())
+                .collect(),
+            sorts: orders
+                .map(|number| listing.order(number).bytes_of(folded))
+                .collect(),
+            texts: searches
+                .map(|search| search.text_of(aggregate_id, folded).into())
+                .collect(),
+        })
+    }
+}
