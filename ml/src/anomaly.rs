@@ -14,10 +14,12 @@ use ndarray::ArrayView2;
 mod histogram;
 mod isolation;
 mod nearest;
+mod perfect;
 pub mod signal;
 use histogram::Histograms;
 use isolation::IsolationForest;
 use nearest::References;
+use perfect::Slots;
 
 /// Most columns of an anomaly model.
 pub const COLUMNS_MAX: usize = 1_024;
@@ -67,7 +69,7 @@ pub struct AnomalyScore {
     pub isolation: f64,
     /// Surprise of the values in bits, summed over the columns.
     pub surprise: f64,
-    /// Distance to the eighth nearest of 256 training rows, in standard deviations of the columns.
+    /// Distance to the nearest of 32 training rows, mean over three such samples, in standard deviations of the columns.
     pub distance: f64,
 }
 
@@ -95,7 +97,8 @@ pub struct AnomalyModel {
 /// Buffers of one scoring thread.
 #[derive(Debug, Clone)]
 pub struct AnomalyScratch {
-    slots: Vec<f32>,
+    slots: Slots,
+    standard: Vec<f32>,
 }
 
 impl AnomalyModel {
@@ -129,11 +132,10 @@ impl AnomalyModel {
 
     /// The scores of the forest, the histograms and the references.
     fn each_score(&self, row: &[f32], scratch: &mut AnomalyScratch) -> [f64; 3] {
-        scratch.slots.resize(self.forest.slots(), 0.0);
         [
             self.forest.score(row, &mut scratch.slots),
             self.histograms.surprise(row),
-            self.references.distance(row),
+            self.references.distance(row, &mut scratch.standard),
         ]
     }
 
@@ -141,7 +143,8 @@ impl AnomalyModel {
     #[must_use]
     pub fn scratch(&self) -> AnomalyScratch {
         AnomalyScratch {
-            slots: vec![0.0; self.forest.slots()],
+            slots: Slots::new(),
+            standard: Vec::with_capacity(self.histograms.columns()),
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Source: Liu, Ting, Zhou, "Isolation Forest", ICDM 2008. Missing values go to a random side.
 
+use super::perfect::{LEVELS, PerfectForest, Slots};
 use crate::dataset::Feature;
-use crate::flat::FlatForest;
 use crate::frame::{ReadError, Reader, WriteError, Writer, require};
 use crate::model::ModelFeature;
 use crate::model_file::{read_tree, write_tree};
@@ -11,10 +11,10 @@ use crate::random::Random;
 use crate::tree::{Child, Leaf, Node, Test, Tree};
 use ndarray::ArrayView2;
 
-const TREES: usize = 100;
+const TREES: usize = 64;
 const TREES_MAX: usize = 10_000;
 /// Rows each tree sees.
-const SAMPLE_ROWS: usize = 256;
+const SAMPLE_ROWS: usize = 1 << LEVELS;
 
 /// Trees whose leaf values are path lengths.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub(super) struct IsolationForest {
     trees: Vec<Tree>,
     /// Mean path length of an unsuccessful search among the sampled rows.
     ordinary_path: f64,
-    flat: FlatForest,
+    perfect: PerfectForest,
 }
 
 impl PartialEq for IsolationForest {
@@ -45,30 +45,22 @@ impl IsolationForest {
         if trees.iter().all(|tree| tree.nodes.is_empty()) {
             return None;
         }
-        Self::new(trees, mean_search_path(sample_rows as f64), rows.ncols())
+        Self::new(trees, mean_search_path(sample_rows as f64))
     }
 
-    fn new(trees: Vec<Tree>, ordinary_path: f64, columns: usize) -> Option<Self> {
-        let flat = FlatForest::compile(&numeric_features(columns), &trees, 1)?;
+    fn new(trees: Vec<Tree>, ordinary_path: f64) -> Option<Self> {
         Some(Self {
+            perfect: PerfectForest::new(&trees)?,
             trees,
             ordinary_path,
-            flat,
         })
     }
 
-    pub(super) fn slots(&self) -> usize {
-        self.flat.slots
-    }
-
     /// 2^(−mean path / ordinary path): near 1 for a row that is parted early.
-    pub(super) fn score(&self, row: &[f32], slots: &mut [f32]) -> f64 {
-        // The forest has no categorical column, so no bin is ever asked for.
-        self.flat
-            .fill(row, slots, |_, _| crate::binning::MISSING_BIN);
-        let mut total = [0.0];
-        self.flat.add_scores(slots, &mut total);
-        (-total[0] / self.trees.len() as f64 / self.ordinary_path).exp2()
+    pub(super) fn score(&self, row: &[f32], slots: &mut Slots) -> f64 {
+        slots.fill(row);
+        let total = self.perfect.sum(slots);
+        (-total / self.trees.len() as f64 / self.ordinary_path).exp2()
     }
 
     pub(super) fn write(&self, writer: &mut Writer) -> Result<(), WriteError> {
@@ -88,7 +80,7 @@ impl IsolationForest {
         let trees = (0..count)
             .map(|_| read_tree(reader, &features))
             .collect::<Result<Vec<_>, _>>()?;
-        Self::new(trees, ordinary_path, columns).ok_or(ReadError::Invalid { what: "trees" })
+        Self::new(trees, ordinary_path).ok_or(ReadError::Invalid { what: "trees" })
     }
 }
 

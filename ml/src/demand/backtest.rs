@@ -1,6 +1,6 @@
 //! The judge: every method forecasts held-out stretches before the end of the history, each class takes the best.
 
-use super::methods::{BOOSTED, CLASSICAL, Method};
+use super::methods::{BOOSTED, Method};
 use super::quantile::dispersion;
 use super::{CLASSES, DemandClass, DemandError, DemandSettings, LEVELS, NegativeBinomial, lagged};
 
@@ -156,7 +156,7 @@ fn make_fold(
             .map(|one| method.level(&one[..history], settings.season))
             .collect()
     };
-    let mut methods: Vec<(Method, Vec<f64>)> = CLASSICAL
+    let mut methods: Vec<(Method, Vec<f64>)> = Method::CLASSICAL
         .iter()
         .map(|&method| (method, level(method)))
         .collect();

@@ -28,18 +28,6 @@ pub enum Method {
     BoostedTweedie,
 }
 
-/// The methods that look at one series alone.
-pub(super) const CLASSICAL: [Method; 8] = [
-    Method::Mean,
-    Method::MovingAverage,
-    Method::Smoothing,
-    Method::Croston,
-    Method::Sba,
-    Method::Tsb,
-    Method::Adida,
-    Method::Imapa,
-];
-
 /// The methods that learn from all series.
 pub(super) const BOOSTED: [Method; 2] = [Method::BoostedPoisson, Method::BoostedTweedie];
 
@@ -47,6 +35,18 @@ pub(super) const BOOSTED: [Method; 2] = [Method::BoostedPoisson, Method::Boosted
 const SLOW_WEIGHT: f64 = 0.1;
 
 impl Method {
+    /// The methods that look at one series alone.
+    pub const CLASSICAL: [Self; 8] = [
+        Self::Mean,
+        Self::MovingAverage,
+        Self::Smoothing,
+        Self::Croston,
+        Self::Sba,
+        Self::Tsb,
+        Self::Adida,
+        Self::Imapa,
+    ];
+
     /// The loss of a boosted method.
     pub(super) fn loss(self) -> Option<Loss> {
         match self {
@@ -57,7 +57,8 @@ impl Method {
     }
 
     /// The level after a history, for a classical method; a boosted one has no answer for a single series.
-    pub(super) fn level(self, history: &[f64], season: usize) -> f64 {
+    #[must_use]
+    pub fn level(self, history: &[f64], season: usize) -> f64 {
         match self {
             Self::Mean => mean(history),
             Self::MovingAverage => mean(&history[history.len().saturating_sub(season)..]),

@@ -54,7 +54,7 @@ fn methods_match_hand_calculations() {
     level(Method::Adida, &[2.0; 20], 2.0);
     level(Method::Imapa, &[2.0; 20], 2.0);
     level(Method::Smoothing, &[4.0; 9], 4.0);
-    for method in methods::CLASSICAL {
+    for method in Method::CLASSICAL {
         level(method, &[0.0; 10], 0.0);
     }
     let (dying, steady) = ([5.0, 5.0, 5.0, 0.0, 0.0, 0.0, 0.0, 0.0], [5.0; 8]);

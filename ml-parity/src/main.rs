@@ -1,0 +1,121 @@
+//! `ml-parity`: holds the crate `ml` against LightGBM and XGBoost, installed and run in the same call, on real data.
+
+#![expect(
+    clippy::print_stderr,
+    reason = "a bench tells its failures on the error stream"
+)]
+
+mod anomaly;
+mod data;
+mod demand;
+mod error;
+mod horizons;
+mod peer;
+mod quality;
+mod report;
+mod speed;
+
+use error::BenchError;
+use report::Report;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+ml-parity [--data FOLDER] [--only NAME,…] [--out FOLDER] [QUESTION…]
+
+Questions: quality, horizons, demand, anomalies, training, prediction. Without one, all are asked.
+
+  --data FOLDER   data sets, a folder with a schema.json each (default ../shared/data)
+  --only NAME,…   some of the data sets; speed also knows `synthetic`
+  --out FOLDER    where the peers are installed and the report goes (default out/ml-parity)
+";
+
+const QUESTIONS: [&str; 6] = [
+    "quality",
+    "horizons",
+    "demand",
+    "anomalies",
+    "training",
+    "prediction",
+];
+
+struct Arguments {
+    data: PathBuf,
+    out: PathBuf,
+    only: Vec<String>,
+    questions: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    match parse(std::env::args().skip(1)) {
+        Err(problem) => {
+            eprintln!("{problem}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+        Ok(arguments) => match run(&arguments) {
+            Ok(missed) => ExitCode::from(u8::from(missed > 0)),
+            Err(error) => {
+                eprintln!("ml-parity: {error}");
+                ExitCode::from(3)
+            }
+        },
+    }
+}
+
+fn parse(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
+    let mut arguments = Arguments {
+        data: PathBuf::from("../shared/data"),
+        out: PathBuf::from("out/ml-parity"),
+        only: Vec::new(),
+        questions: Vec::new(),
+    };
+    while let Some(argument) = given.next() {
+        if argument == "--only" {
+            let names = given.next().ok_or("--only wants names")?;
+            arguments.only = names.split(',').map(str::to_owned).collect();
+            continue;
+        }
+        let place = match &*argument {
+            "--data" => &mut arguments.data,
+            "--out" => &mut arguments.out,
+            question if QUESTIONS.contains(&question) => {
+                arguments.questions.push(argument);
+                continue;
+            }
+            other => return Err(format!("{other:?} is not known")),
+        };
+        *place = given
+            .next()
+            .ok_or_else(|| format!("{argument} wants a folder"))?
+            .into();
+    }
+    if arguments.questions.is_empty() {
+        arguments.questions = QUESTIONS.map(str::to_owned).to_vec();
+    }
+    Ok(arguments)
+}
+
+/// Asks the questions; returns how many bars were missed.
+fn run(arguments: &Arguments) -> Result<usize, BenchError> {
+    let peers = peer::Peers::install(&arguments.out)?;
+    let mut folders = data::folders(&arguments.data)?;
+    let wanted =
+        |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
+    folders.retain(|folder| wanted(&folder.name));
+    let synthetic = wanted("synthetic");
+    let mut report = Report::default();
+    for question in &arguments.questions {
+        match &**question {
+            "quality" => quality::ask(&folders, &peers, &mut report)?,
+            "horizons" => horizons::ask(&folders, &mut report)?,
+            "demand" => demand::ask(&folders, &mut report)?,
+            "anomalies" => anomaly::ask(&folders, &mut report)?,
+            "training" => speed::ask_training(&folders, synthetic, &peers, &mut report)?,
+            "prediction" => speed::ask_prediction(&folders, synthetic, &peers, &mut report)?,
+            _ => unreachable!("questions were checked"),
+        }
+    }
+    let path = arguments.out.join("report.md");
+    std::fs::write(&path, report.text()).map_err(BenchError::file(&path))?;
+    Ok(report.missed)
+}
