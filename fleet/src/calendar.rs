@@ -155,6 +155,22 @@ pub fn format_time(micros: i64) -> String {
     )
 }
 
+/// The month of the moment `micros`, UTC, as `YYYY-MM`.
+pub fn month_of(micros: i64) -> String {
+    let date = date_of(micros);
+    format!("{:04}-{:02}", date.year, date.month)
+}
+
+/// Reads `YYYY-MM` and gives the first microsecond of that month and of the next, UTC.
+pub fn parse_month(text: &str) -> Option<(i64, i64)> {
+    if text.len() != 7 {
+        return None;
+    }
+    let first = parse_date(&format!("{text}-01"))?;
+    let days = days_in_month(first.year, first.month);
+    Some((first.micros(), first.micros() + days * DAY))
+}
+
 /// Writes a date as `YYYY-MM-DD`.
 pub fn format_date(date: Date) -> String {
     format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)

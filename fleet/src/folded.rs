@@ -5,7 +5,7 @@
 //! is no field of a row in a [`Detail`].
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::event::EventView;
 use crate::fold::{State, fold_known, fold_unknown};
@@ -45,6 +45,12 @@ impl Folded {
         if let Some(step) = known.aggregate.fold {
             step(self, event, &data);
         }
+    }
+
+    /// Those of the fields that are not so yet.
+    pub fn differing(&self, mut fields: Map<String, Value>) -> Map<String, Value> {
+        fields.retain(|name, value| self.get(name).unwrap_or_default() != *value);
+        fields
     }
 
     /// Whether a creation was folded that no deletion follows.

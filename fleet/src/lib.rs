@@ -21,7 +21,9 @@
 pub mod alias;
 pub mod budget;
 pub mod calendar;
+pub mod command;
 pub mod cost_center;
+pub mod described;
 pub mod device;
 pub mod document;
 pub mod event;
@@ -42,6 +44,7 @@ pub mod registry;
 pub mod schema;
 pub mod staff;
 pub mod staff_assignment;
+pub mod step;
 pub mod stock_location;
 pub mod stock_move;
 pub mod supplier;

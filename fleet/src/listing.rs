@@ -126,6 +126,8 @@ pub enum OrderBy {
     Beginning,
     /// The time under this key. Rows without one come before all others.
     Time(&'static str),
+    /// The time under this key, else when the aggregate was created.
+    TimeOrCreation(&'static str),
     /// The text under this key, byte by byte. Rows without one come before all others.
     Text(&'static str),
 }
@@ -151,6 +153,9 @@ impl Order {
         Order::by(OrderBy::Time(key)).reversed()
     }
 
+    /// The one created last first: as an imported row tells it, else as its events have it.
+    pub const LATEST_CREATED: Order = Order::by(OrderBy::TimeOrCreation("created_at")).reversed();
+
     /// The other way round.
     #[must_use]
     pub const fn reversed(mut self) -> Self {
@@ -163,13 +168,28 @@ impl Order {
     pub fn bytes_of(&self, folded: &Folded) -> Box<[u8]> {
         match self.by {
             OrderBy::Id | OrderBy::Beginning => Box::default(),
-            OrderBy::Time(key) => match folded.text(key).and_then(calendar::parse_time) {
-                Some(micros) => time_bytes(micros).into(),
-                None => Box::default(),
-            },
+            OrderBy::Time(key) => bytes_of_time(told_time(folded, key)),
+            OrderBy::TimeOrCreation(key) => {
+                bytes_of_time(told_time(folded, key).or(folded.record.created_at()))
+            }
             OrderBy::Text(key) => folded.text(key).unwrap_or_default().as_bytes().into(),
         }
     }
+}
+
+impl OrderBy {
+    /// Whether it compares times, so that a list in this order can be cut by them.
+    pub const fn is_by_time(self) -> bool {
+        matches!(self, OrderBy::Time(_) | OrderBy::TimeOrCreation(_))
+    }
+}
+
+fn told_time(folded: &Folded, key: &str) -> Option<i64> {
+    folded.text(key).and_then(calendar::parse_time)
+}
+
+fn bytes_of_time(time: Option<i64>) -> Box<[u8]> {
+    time.map_or_else(Box::default, |time| time_bytes(time).into())
 }
 
 /// A time as bytes that compare as times do.
@@ -239,9 +259,8 @@ pub fn row_of(
 /// `created_at` and `updated_at`: what the events say of the row (an imported one's), else when they happened. The
 /// later of both counts for `updated_at`.
 pub fn add_times(row: &mut Map<String, Value>, folded: &Folded) {
-    let told = |key| folded.text(key).and_then(calendar::parse_time);
-    let created = told("created_at").or(folded.record.created_at());
-    let updated = told("updated_at").max(folded.record.changed_at());
+    let created = told_time(folded, "created_at").or(folded.record.created_at());
+    let updated = told_time(folded, "updated_at").max(folded.record.changed_at());
     let text =
         |time: Option<i64>| time.map_or(Value::Null, |time| calendar::format_time(time).into());
     row.insert("created_at".to_owned(), text(created));

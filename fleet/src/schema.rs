@@ -8,6 +8,7 @@ pub mod body;
 pub mod canon;
 pub mod check;
 pub mod draft;
+pub mod limits;
 pub mod row;
 #[cfg(test)]
 mod tests;
@@ -251,6 +252,8 @@ pub enum Constant {
     Text(&'static str),
     /// `true` or `false`.
     Flag(bool),
+    /// A whole number.
+    Count(i64),
 }
 
 impl Constant {
@@ -259,6 +262,7 @@ impl Constant {
         match self {
             Constant::Text(text) => Value::from(text),
             Constant::Flag(flag) => Value::from(flag),
+            Constant::Count(count) => Value::from(count),
         }
     }
 }

@@ -141,3 +141,33 @@ pub(crate) fn any_known_type() -> impl Strategy<Value = (&'static str, &'static 
         .collect();
     prop::sample::select(types)
 }
+
+/// The state after these drafts too, each held against its own table first, as the append does. Each occurs a second
+/// after the one before.
+#[track_caller]
+pub(crate) fn applied(
+    aggregate_type: &str,
+    mut state: crate::Folded,
+    drafts: &[EventDraft],
+) -> crate::Folded {
+    for draft in drafts {
+        let position = state.record.version() + 1;
+        let event = TestEvent::of_draft(
+            aggregate_type,
+            draft,
+            position,
+            i64::from(position) * 1_000_000,
+        );
+        crate::registry::registry()
+            .check(aggregate_type, draft.event_type, draft.schema, &event.data)
+            .unwrap();
+        state.fold(&event.view());
+    }
+    state
+}
+
+/// The members of an object.
+#[track_caller]
+pub(crate) fn object(value: Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap()
+}

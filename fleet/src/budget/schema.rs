@@ -1,14 +1,32 @@
 //! The table of a budget's events.
 
-use super::{AGGREGATE_TYPE, event};
+use super::{AGGREGATE_TYPE, event, view};
+use crate::listing::{Filter, Listing, Order, OrderBy};
 use crate::schema::row::{self, CREATED_AT, EXTRA, UPDATED_AT};
 use crate::schema::{AggregateSchema, EventSchema, Field, Kind};
 
+/// What lists are narrowed by: the budgets of a month and a cost center ([`super::place`]).
+pub const PLACE_FILTER: &str = "place";
+/// What lists are narrowed by: the budget of a month, a cost center and a category ([`super::unique_key`]).
+pub const UNIQUE_FILTER: &str = "unique";
 /// The state's key of what was spent: the opening value that a creation tells, and the bookings.
 pub const ACTUAL_KEY: &str = "actual_amount";
 
 /// The Budget aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+
+const LISTING: Listing = Listing {
+    filters: &[
+        Filter::key("period"),
+        Filter::key("cost_center"),
+        Filter::key("category"),
+        Filter::by(PLACE_FILTER, view::listed_place),
+        Filter::by(UNIQUE_FILTER, view::listed_unique),
+    ],
+    orders: &[Order::by(OrderBy::Text("period")).reversed()],
+    row: view::row,
+    ..Listing::NONE
+};
 
 const DESCRIPTION: &[Field] = &[
     row::short("period"),

@@ -103,3 +103,20 @@ proptest! {
         let _ = parse_time(&text);
     }
 }
+
+#[test]
+fn months_are_read_with_their_length() {
+    let days = |text| parse_month(text).map(|(start, end)| (end - start) / DAY);
+    assert_eq!(days("2024-02"), Some(29));
+    assert_eq!(days("2025-02"), Some(28));
+    assert_eq!(days("2025-12"), Some(31));
+    for text in [
+        "", "2025", "2025-13", "2025-00", "25-01", "2025/01", "2025-1x", "ö025-1",
+    ] {
+        assert_eq!(parse_month(text), None, "{text}");
+    }
+    let (start, end) = parse_month("2025-12").unwrap();
+    assert_eq!(month_of(start), "2025-12");
+    assert_eq!(month_of(end - 1), "2025-12");
+    assert_eq!(month_of(end), "2026-01");
+}

@@ -2,8 +2,15 @@
 //!
 //! The aggregate id is its `code`.
 
+mod decide;
+mod describe;
 pub mod event;
 pub mod schema;
+mod view;
+
+pub use decide::decide;
+pub use describe::DESCRIBED;
+pub use view::row;
 
 /// The aggregate type of cost centers.
 pub const AGGREGATE_TYPE: &str = "CostCenter";

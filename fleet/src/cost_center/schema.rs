@@ -1,11 +1,20 @@
 //! The table of a cost center's events.
 
-use super::{AGGREGATE_TYPE, event};
+use super::{AGGREGATE_TYPE, event, view};
+use crate::described::listed_is_active;
+use crate::listing::{Filter, Listing, Search};
 use crate::schema::row::{self, CREATED_AT, EXTRA, ID, UPDATED_AT};
 use crate::schema::{AggregateSchema, EventSchema, Field};
 
 /// The CostCenter aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+
+const LISTING: Listing = Listing {
+    filters: &[Filter::by("is_active", listed_is_active)],
+    searches: &[Search::over("search", &["name"]).with_id()],
+    row: view::row,
+    ..Listing::NONE
+};
 
 const DESCRIPTION: &[Field] = &[
     ID,

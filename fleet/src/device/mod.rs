@@ -2,8 +2,16 @@
 //!
 //! The aggregate id is the `device_id` that the device names itself by.
 
+mod decide;
 pub mod event;
 pub mod schema;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use decide::{DeviceCommand, decide, is_active, registration};
+pub use view::row;
 
 /// The aggregate type of devices.
 pub const AGGREGATE_TYPE: &str = "Device";

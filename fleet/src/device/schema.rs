@@ -1,11 +1,19 @@
 //! The table of a device's events.
 
-use super::{AGGREGATE_TYPE, event};
+use super::{AGGREGATE_TYPE, event, view};
+use crate::listing::Listing;
 use crate::schema::row::{self, CREATED_AT, EXTRA, UPDATED_AT};
 use crate::schema::{AggregateSchema, Constant, EventSchema};
 
 /// The Device aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).internal();
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
+    .internal()
+    .listed(LISTING);
+
+const LISTING: Listing = Listing {
+    row: view::row,
+    ..Listing::NONE
+};
 
 const EVENTS: &[EventSchema] = &[
     EventSchema::new(

@@ -1,11 +1,20 @@
 //! The table of an import's events.
 
-use super::{AGGREGATE_TYPE, event};
+use super::{AGGREGATE_TYPE, event, view};
+use crate::listing::{Listing, Order};
 use crate::schema::row;
 use crate::schema::{AggregateSchema, Constant, EventSchema};
 
 /// The Import aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).internal();
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
+    .internal()
+    .listed(LISTING);
+
+const LISTING: Listing = Listing {
+    orders: &[Order::LATEST_CREATED],
+    row: view::row,
+    ..Listing::NONE
+};
 
 const EVENTS: &[EventSchema] = &[
     EventSchema::new(

@@ -2,8 +2,14 @@
 //!
 //! The aggregate id is the old table's name: `event_log`, `audit_log`, `solver_solutions`. Nothing is folded from them.
 
+mod decide;
 pub mod event;
 pub mod schema;
+
+#[cfg(test)]
+mod tests;
+
+pub use decide::keep;
 
 /// The aggregate type of imported logs.
 pub const AGGREGATE_TYPE: &str = "ImportedLog";

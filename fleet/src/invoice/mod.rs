@@ -2,8 +2,29 @@
 //!
 //! The aggregate id is a UUID; `invoice_number` is the key that people use. Its lines lie within it.
 
+mod command;
+mod decide;
 pub mod event;
+mod line;
+mod matching;
 pub mod schema;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use command::{InvoiceCommand, LINES_MAX, change, creation};
+pub use decide::{APPROVAL_ROLE, Cost, costs, decide, not_found, period};
+pub use line::{Line, line_id, lines};
+pub use matching::{MAINTENANCE_COST_CENTER, Matching, match_with};
+pub use view::row;
+
+use crate::folded::Folded;
 
 /// The aggregate type of invoices.
 pub const AGGREGATE_TYPE: &str = "Invoice";
+
+/// How far the invoice has come, `DRAFT` where no event told.
+pub fn status(state: &Folded) -> &str {
+    state.text("status").unwrap_or("DRAFT")
+}

@@ -1,11 +1,24 @@
 //! The table of an invoice's events.
 
-use super::{AGGREGATE_TYPE, event};
+use super::{AGGREGATE_TYPE, event, view};
+use crate::listing::{Filter, Listing, Order};
 use crate::schema::row::{self, CREATED_AT, EXTRA, UPDATED_AT};
 use crate::schema::{AggregateSchema, Constant, EventSchema, Field, Kind};
 
 /// The Invoice aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+
+const LISTING: Listing = Listing {
+    keys: &["invoice_number"],
+    filters: &[
+        Filter::by("status", view::listed_status),
+        Filter::key("supplier_id"),
+        Filter::key("purchase_order_id"),
+    ],
+    orders: &[Order::latest("invoice_date")],
+    row: view::row,
+    ..Listing::NONE
+};
 
 const DESCRIPTION: &[Field] = &[
     row::short("invoice_number"),

@@ -1,11 +1,21 @@
 //! The table of a model's events.
 
-use super::{AGGREGATE_TYPE, event};
+use super::{AGGREGATE_TYPE, event, view};
+use crate::listing::{Filter, Listing, Order};
 use crate::schema::row::{self, CREATED_AT, EXTRA};
 use crate::schema::{AggregateSchema, Constant, EventSchema};
 
 /// The Model aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).internal();
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
+    .internal()
+    .listed(LISTING);
+
+const LISTING: Listing = Listing {
+    filters: &[Filter::key("status"), Filter::key("model_name")],
+    orders: &[Order::LATEST_CREATED],
+    row: view::row,
+    ..Listing::NONE
+};
 
 const EVENTS: &[EventSchema] = &[
     EventSchema::new(

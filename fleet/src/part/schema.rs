@@ -4,7 +4,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{AGGREGATE_TYPE, event};
+use super::{AGGREGATE_TYPE, event, view};
+use crate::described::listed_is_active;
+use crate::listing::{Filter, Listing, Search};
 use crate::schema::check::integer;
 use crate::schema::row::{self, CREATED_AT, EXTRA, ID, SHORT, UPDATED_AT, WHOLE};
 use crate::schema::{AggregateSchema, EventSchema, Field, Spelling};
@@ -17,10 +19,23 @@ pub const STOCK_BY_LOCATION_KEY: &str = "stock_by_location";
 pub const AVAILABILITIES_KEY: &str = "availabilities";
 
 /// The Part aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).spelled(&[
-    Spelling::new("part_number", "part_no"),
-    Spelling::new("reorder_point", "min_stock"),
-]);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
+    .spelled(&[
+        Spelling::new("part_number", "part_no"),
+        Spelling::new("reorder_point", "min_stock"),
+    ])
+    .listed(LISTING);
+
+const LISTING: Listing = Listing {
+    filters: &[
+        Filter::key("railway_class"),
+        Filter::by("is_active", listed_is_active),
+        Filter::by("low_stock", view::listed_low_stock),
+    ],
+    searches: &[Search::over("search", &["name"]).with_id()],
+    row: view::row,
+    ..Listing::NONE
+};
 
 const EVENTS: &[EventSchema] = &[
     EventSchema::new(

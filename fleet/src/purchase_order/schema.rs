@@ -1,6 +1,7 @@
 //! The table of a purchase order's events.
 
-use super::{AGGREGATE_TYPE, event};
+use super::{AGGREGATE_TYPE, event, view};
+use crate::listing::{Filter, Listing, Order};
 use crate::schema::row::{self, CREATED_AT, EXTRA, UPDATED_AT};
 use crate::schema::{AggregateSchema, Constant, EventSchema, Field, Kind};
 
@@ -8,7 +9,19 @@ use crate::schema::{AggregateSchema, Constant, EventSchema, Field, Kind};
 pub const RECEIVED_KEY: &str = "quantities_received";
 
 /// The PurchaseOrder aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+
+const LISTING: Listing = Listing {
+    keys: &["po_number"],
+    filters: &[
+        Filter::by("status", view::listed_status),
+        Filter::key("supplier_id"),
+        Filter::key("work_order_id"),
+    ],
+    orders: &[Order::LATEST_CREATED],
+    row: view::row,
+    ..Listing::NONE
+};
 
 const DESCRIPTION: &[Field] = &[
     row::short("po_number"),

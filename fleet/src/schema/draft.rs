@@ -7,6 +7,14 @@ use super::{AggregateSchema, EventSchema, check};
 use crate::event::EventDraft;
 use crate::refusal::Refusal;
 
+/// The members of an object that was written with `json!`; anything else has none.
+pub fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}
+
 impl AggregateSchema {
     /// The table line of one of this aggregate's event types, by its canonical name.
     pub fn event(&self, event_type: &str) -> Option<&'static EventSchema> {

@@ -2,8 +2,13 @@
 //!
 //! The aggregate id is a UUID; `location_code` is the key that people use.
 
+mod describe;
 pub mod event;
 pub mod schema;
+mod view;
+
+pub use describe::DESCRIBED;
+pub use view::row;
 
 /// The aggregate type of stock locations.
 pub const AGGREGATE_TYPE: &str = "StockLocation";

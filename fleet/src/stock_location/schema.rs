@@ -1,11 +1,24 @@
 //! The table of a stock location's events.
 
-use super::{AGGREGATE_TYPE, event};
+use super::{AGGREGATE_TYPE, event, view};
+use crate::described::listed_is_active;
+use crate::listing::{Filter, Listing, Order, OrderBy};
 use crate::schema::row::{self, CREATED_AT, EXTRA, UPDATED_AT};
 use crate::schema::{AggregateSchema, EventSchema, Field};
 
 /// The StockLocation aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+
+const LISTING: Listing = Listing {
+    keys: &["location_code"],
+    filters: &[
+        Filter::key("location_type"),
+        Filter::by("is_active", listed_is_active),
+    ],
+    orders: &[Order::by(OrderBy::Text("location_code"))],
+    row: view::row,
+    ..Listing::NONE
+};
 
 const DESCRIPTION: &[Field] = &[
     row::short("location_code"),

@@ -1,12 +1,25 @@
 //! The table of a stock move's events.
 
-use super::{AGGREGATE_TYPE, event};
+use super::{AGGREGATE_TYPE, event, view};
+use crate::listing::{Filter, Listing, Order, OrderBy};
 use crate::schema::row::{self, EXTRA, SHORT, WHOLE};
 use crate::schema::{AggregateSchema, EventSchema, Field, Spelling};
 
 /// The StockMove aggregate.
-pub const SCHEMA: AggregateSchema =
-    AggregateSchema::new(AGGREGATE_TYPE, EVENTS).spelled(&[Spelling::new("part_id", "part_no")]);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
+    .spelled(&[Spelling::new("part_id", "part_no")])
+    .listed(LISTING);
+
+const LISTING: Listing = Listing {
+    filters: &[
+        Filter::key("part_no"),
+        Filter::key("move_type"),
+        Filter::key("work_order_id"),
+    ],
+    orders: &[Order::by(OrderBy::TimeOrCreation("performed_at")).reversed()],
+    row: view::row,
+    ..Listing::NONE
+};
 
 const EVENTS: &[EventSchema] = &[EventSchema::new(
     event::STOCK_MOVE_CREATED,

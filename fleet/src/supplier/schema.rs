@@ -1,11 +1,21 @@
 //! The table of a supplier's events.
 
-use super::{AGGREGATE_TYPE, event};
+use super::{AGGREGATE_TYPE, event, view};
+use crate::described::listed_is_active;
+use crate::listing::{Filter, Listing, Order, OrderBy, Search};
 use crate::schema::row::{self, CREATED_AT, EXTRA, UPDATED_AT};
 use crate::schema::{AggregateSchema, EventSchema, Field};
 
 /// The Supplier aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+
+const LISTING: Listing = Listing {
+    keys: &["supplier_code"],
+    filters: &[Filter::by("is_active", listed_is_active)],
+    searches: &[Search::over("search", &["supplier_code", "name"])],
+    orders: &[Order::by(OrderBy::Text("supplier_code"))],
+    row: view::row,
+};
 
 const DESCRIPTION: &[Field] = &[
     row::short("supplier_code"),

@@ -1,11 +1,22 @@
 //! The table of a sync conflict's events.
 
-use super::{AGGREGATE_TYPE, event};
+use super::{AGGREGATE_TYPE, event, view};
+use crate::listing::{Filter, Listing, Order};
 use crate::schema::row::{self, CREATED_AT, EXTRA};
 use crate::schema::{AggregateSchema, Constant, EventSchema};
 
 /// The SyncConflict aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).internal();
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
+    .internal()
+    .listed(LISTING);
+
+const LISTING: Listing = Listing {
+    keys: &["conflict_id"],
+    filters: &[Filter::key("is_resolved")],
+    orders: &[Order::LATEST_CREATED],
+    row: view::row,
+    ..Listing::NONE
+};
 
 const EVENTS: &[EventSchema] = &[
     EventSchema::new(

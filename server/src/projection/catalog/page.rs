@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use fleet::listing::{OrderBy, time_bytes};
+use fleet::listing::time_bytes;
 use thiserror::Error;
 
 use super::query::{Catalog, Entry};
@@ -158,9 +158,7 @@ impl<'a> Meant<'a> {
             tests,
             hits: None,
         };
-        if let OrderBy::Time(_) = order.by
-            && (ask.from.is_some() || ask.until.is_some())
-        {
+        if order.by.is_by_time() && (ask.from.is_some() || ask.until.is_some()) {
             // Rows without a time have no bytes, and stand before all others.
             let rank = |end: &[u8]| list.rank(|row| meant.bytes(row) < end);
             let first = ask.from.map_or(rank(&[0]), |from| rank(&time_bytes(from)));

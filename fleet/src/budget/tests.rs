@@ -1,0 +1,151 @@
+//! Budgets: what they take, what is booked on them, and which of them a cost belongs to.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::described::Describe;
+use crate::folded::Folded;
+use crate::invoice::Cost;
+use crate::money::Money;
+use crate::testing::{applied, object};
+
+fn budget(body: Value) -> Folded {
+    let fields = creation(&object(body)).unwrap();
+    let drafts = DESCRIBED
+        .decide(&Folded::default(), &Describe::Create(fields))
+        .unwrap();
+    applied(AGGREGATE_TYPE, Folded::default(), &drafts)
+}
+
+fn cost(account_code: Option<&str>, is_parts: bool) -> Cost {
+    Cost {
+        cost_center: "WS".into(),
+        account_code: account_code.map(str::to_owned),
+        is_parts,
+        amount: Money::of_hundredths(1),
+    }
+}
+
+#[track_caller]
+fn goes_to(cost: &Cost, categories: &[Option<&str>], expected: Option<&str>) {
+    let place = category_of(cost, categories);
+    assert_eq!(
+        place.and_then(|place| categories[place]),
+        expected,
+        "{cost:?}"
+    );
+}
+
+#[test]
+fn a_planned_budget_is_the_row_that_clients_know() {
+    let state = budget(
+        json!({ "period": "2026-03", "cost_center": "WS", "planned_amount": 1000, "actual_amount": "99" }),
+    );
+    let booked = book(
+        Money::parse("130.10").unwrap(),
+        "i1",
+        &Folded::default(),
+        "me",
+    )
+    .unwrap();
+    let state = applied(AGGREGATE_TYPE, state, &booked);
+    let row = Value::Object(row("b1", &state).unwrap());
+    let expected = json!({
+        "id": "b1", "period": "2026-03", "cost_center": "WS", "category": null, "planned_amount": "1000.00",
+        "forecast_amount": "0.00", "actual_amount": "130.10", "currency": "EUR", "notes": null,
+        "created_at": "1970-01-01T00:00:01.000000Z", "updated_at": "1970-01-01T00:00:02.000000Z",
+    });
+    assert_eq!(row, expected, "what is spent is booked and not told");
+}
+
+#[test]
+fn a_period_is_a_month() {
+    for period in ["2026-13", "2026-00", "2026-1", "26-01", "2026-03-01", ""] {
+        let faults =
+            creation(&object(json!({ "period": period, "cost_center": "WS" }))).unwrap_err();
+        assert_eq!(faults.len(), 1, "{period}");
+        assert_eq!(faults[0].path, ["period"], "{period}");
+    }
+    let faults = creation(&object(json!({ "period": 7, "planned_amount": "-1" }))).unwrap_err();
+    let found: Vec<_> = faults.iter().map(|fault| fault.path.join(".")).collect();
+    assert_eq!(found, ["period", "cost_center", "planned_amount"]);
+}
+
+#[test]
+fn a_cost_goes_to_the_budget_of_its_category() {
+    let all = [
+        Some("LABOUR"),
+        Some("4711"),
+        Some("Parts"),
+        None,
+        Some("AUTO"),
+    ];
+    goes_to(&cost(Some("4711"), true), &all, Some("4711"));
+    goes_to(&cost(Some("labour"), false), &all, Some("LABOUR"));
+    goes_to(&cost(None, true), &all, Some("Parts"));
+    goes_to(&cost(Some("other"), true), &all, Some("Parts"));
+    goes_to(&cost(None, false), &all, None);
+    goes_to(
+        &cost(None, false),
+        &[Some("PARTS"), Some("AUTO")],
+        Some("AUTO"),
+    );
+    goes_to(
+        &cost(None, false),
+        &[Some("PARTS"), Some("TOOLS"), Some("LABOUR")],
+        Some("LABOUR"),
+    );
+    goes_to(
+        &cost(None, true),
+        &[Some("TOOLS"), Some("LABOUR")],
+        Some("LABOUR"),
+    );
+    goes_to(&cost(None, false), &[Some("PARTS")], Some("PARTS"));
+    assert_eq!(category_of(&cost(None, true), &[]), None);
+}
+
+#[test]
+fn the_unique_key_tells_apart_what_a_joined_text_would_not() {
+    let key = |period: &str, cost_center: &str, category: Value| {
+        let told = json!({ "period": period, "cost_center": cost_center, "category": category });
+        unique_key(|name| told.get(name).cloned())
+    };
+    assert_eq!(
+        key("2026-03", "WS", json!(null)),
+        r#"["2026-03","WS",null]"#
+    );
+    assert_ne!(
+        key("2026-03", "a,b", json!("c")),
+        key("2026-03", "a", json!("b,c"))
+    );
+    assert_ne!(
+        key("2026-03", "WS", json!("")),
+        key("2026-03", "WS", json!(null))
+    );
+}
+
+proptest! {
+    /// Whatever the order of bookings, what is spent is their sum to the last hundredth.
+    #[test]
+    fn bookings_add_up(amounts in prop::collection::vec(-1_000_000_i64..1_000_000, 0..30)) {
+        let mut state = budget(json!({ "period": "2026-03", "cost_center": "WS" }));
+        for amount in &amounts {
+            let booked = book(Money::of_hundredths(*amount), "i", &Folded::default(), "me").unwrap();
+            state = applied(AGGREGATE_TYPE, state, &booked);
+        }
+        prop_assert_eq!(super::amounts(&state).actual, Money::of_hundredths(amounts.iter().sum()));
+    }
+
+    /// The same budget is chosen whatever the order in which budgets are listed.
+    #[test]
+    fn the_choice_does_not_depend_on_the_listing(
+        names in prop::collection::btree_set(prop::option::of("(PARTS|AUTO|LABOUR|[a-c]{0,2})"), 1..6), is_parts: bool,
+    ) {
+        let listed: Vec<Option<&str>> = names.iter().map(Option::as_deref).collect();
+        let reversed: Vec<_> = listed.iter().rev().copied().collect();
+        let chosen = |all: &[Option<&str>]| category_of(&cost(Some("b"), is_parts), all).map(|place| all[place].map(str::to_owned));
+        prop_assert_eq!(chosen(&listed), chosen(&reversed));
+        prop_assert!(chosen(&listed).is_some());
+    }
+}
