@@ -8,6 +8,7 @@ pub mod access;
 mod aliases;
 pub mod auth;
 pub mod body;
+mod damage;
 pub mod edge;
 pub mod events;
 pub mod extract;

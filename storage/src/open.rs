@@ -19,7 +19,7 @@ use crate::maintenance::{self, SPARE_PREFIX};
 use crate::names::Names;
 use crate::position::{Position, SegmentId};
 use crate::record::{self, Record, Seed};
-use crate::recovery::{self, Found, Scan, Tail as ScanTail};
+use crate::recovery::{self, Found, Scan};
 use crate::repo::{Repo, RepoFile};
 use crate::segment::{Segment, index_file, index_found, segment_file};
 use crate::shared::{DamagedRange, LogState, Shared, SharedParts, Tail};
@@ -164,7 +164,7 @@ pub(crate) fn open(
         .map_err(doing("measuring the last segment"))?
         .max(end);
     let mut state = LogState::Writable;
-    if scan.tail != ScanTail::Closed {
+    if !scan.damaged {
         match prepare(&*file, end, prepared, &options) {
             Ok(to) => prepared = to,
             Err(error) if is_full(&error) => state = LogState::DiskFull,
@@ -219,9 +219,10 @@ pub(crate) fn open(
         buffer: Vec::new(),
         waiting: std::collections::VecDeque::new(),
     };
-    if scan.tail == ScanTail::Closed {
-        // Behind damage nothing is written: the segment is left as evidence and the next one begun. When even that
-        // fails, the log can be read, and each append tries again.
+    if scan.damaged {
+        // Behind damage nothing is written: the segment is left as evidence and the next one begun, so that no version
+        // is given again in a segment where the event that had it was lost. When even that fails, the log can be read,
+        // and each append tries again.
         writer.prepared = writer.end;
         let _ = writer.roll(&shared, SEGMENT_HEADER_BYTES as u64);
     }
@@ -355,14 +356,13 @@ fn fold_sealed(
             .collect::<Result<Vec<_>, _>>()
     })?;
     for (ordinal, offset) in (0..).zip(places) {
-        let record = offset.and_then(|offset| bytes.get(usize::try_from(offset).ok()?..));
-        let Some((stream, version)) = record.and_then(record::peek_tip) else {
+        let Some(event) = segment.event(bytes, ordinal, offset) else {
             continue;
         };
         tables.advance(
-            stream,
+            event.stream,
             StreamTip {
-                version,
+                version: event.version,
                 position: segment.position(ordinal),
             },
         );
@@ -414,9 +414,9 @@ fn recover_active(
         },
     );
     report.damage.append(&mut damage);
-    if let ScanTail::Torn { bytes: torn } = scan.tail {
-        report.torn_bytes = torn as u64;
-        maintenance::zero_fill(file, scan.end as u64, (scan.end + torn) as u64)
+    if scan.torn_bytes > 0 {
+        report.torn_bytes = scan.torn_bytes as u64;
+        maintenance::zero_fill(file, scan.end as u64, (scan.end + scan.torn_bytes) as u64)
             .map_err(doing("cutting a torn group"))?;
         file.sync_data().map_err(doing("cutting a torn group"))?;
     }

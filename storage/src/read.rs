@@ -2,11 +2,13 @@
 //!
 //! A reader looks at what was durable when it was made. It goes from segment to segment; within one it either walks the
 //! records (everything, forwards) or follows the ordinals that the index gives. An event that does not verify is an
-//! error for that event alone: the reader goes on behind it.
+//! error for that event alone: the reader goes on behind it. One of which nothing is known but its position, for it was
+//! lost before its segment's index was made, is an error for every read that it may have belonged to.
 
 mod by_time;
 mod find;
 mod items;
+mod ranks;
 
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use crate::shared::{DamagedRange, Shared};
 use crate::time::Timestamp;
 
 use by_time::ByTime;
+use find::position_before;
 pub(crate) use find::{newest_match, position_at};
 use items::{Items, Step};
 
@@ -194,7 +197,7 @@ impl<'a> Reader<'a> {
         let mut to = request.to.min(shared.durable.get());
         if let Some(recorded) = request.recorded {
             from = from.max(position_at(shared, recorded.from.plus_micros(-1))?.next());
-            to = to.min(position_at(shared, recorded.to)?);
+            to = to.min(position_before(shared, recorded.to)?);
         }
         let matcher = Matcher::new(&request.query, &*shared.names);
         let by_time = match request.order {

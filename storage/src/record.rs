@@ -297,28 +297,6 @@ pub(crate) fn claims_event(bytes: &[u8]) -> bool {
     bytes.get(8) == Some(&KIND_EVENT)
 }
 
-/// The version that the event record at the start of `bytes` claims; unverified.
-pub(crate) fn peek_version(bytes: &[u8]) -> Option<Version> {
-    Some(Version::new(u32::from_le_bytes(
-        *bytes.get(20..)?.first_chunk()?,
-    )))
-}
-
-/// The time of happening that the event record at the start of `bytes` claims; unverified.
-pub(crate) fn peek_occurred_at(bytes: &[u8]) -> Option<Timestamp> {
-    Some(Timestamp::from_micros(i64::from_le_bytes(
-        *bytes.get(24..)?.first_chunk()?,
-    )))
-}
-
-/// The stream and version that the event record at the start of `bytes` claims; unverified.
-pub(crate) fn peek_tip(bytes: &[u8]) -> Option<(u32, Version)> {
-    Some((
-        u32::from_le_bytes(*bytes.get(16..)?.first_chunk()?),
-        peek_version(bytes)?,
-    ))
-}
-
 /// The id that the event record at the start of `bytes` claims; unverified.
 pub(crate) fn peek_id(bytes: &[u8]) -> Option<Uuid> {
     Some(Uuid::from_bytes(*bytes.get(40..)?.first_chunk()?))

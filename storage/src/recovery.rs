@@ -8,13 +8,14 @@
 //! | what lies at the end of the valid groups | how it comes about | decision |
 //! |---|---|---|
 //! | zeros, nothing missing up to `known` | the prepared space | append here |
-//! | zeros or nothing, but `known` is further | file cut or zeroed | damage: the positions are lost, the segment is closed |
+//! | zeros or nothing, but `known` is further | file cut or zeroed | damage: the positions are lost |
 //! | bytes without any valid marker behind, nothing known missing | power cut while writing the last group | torn: cut |
 //! | its own marker valid, a record not, nothing known behind | the same, pages reordered by the disk | torn: cut |
 //! | its own marker valid, a record not, known or followed by a group | rot | damage: only the bad records are lost |
 //! | no own marker, a later group is valid | rot | damage: what verifies between is kept, the rest is lost |
-//! | no own marker, none later, but `known` reaches into it | rot in the last group | damage: what verifies is kept, the segment is closed |
+//! | no own marker, none later, but `known` reaches into it | rot in the last group | damage: what verifies is kept |
 //!
+//! A segment in which there is damage is closed when the log is opened, and the next one begun: see [`crate::open`].
 //! Nothing is ever cut that was known to be acknowledged, and damage never hides the groups behind it.
 
 use crate::position::Position;
@@ -69,17 +70,6 @@ pub(crate) struct Damage {
     pub(crate) lost: u64,
 }
 
-/// What follows the last thing found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tail {
-    /// Prepared space: append at the end.
-    Clean,
-    /// A group that was never acknowledged, `bytes` long: zero it, then append at the end.
-    Torn { bytes: usize },
-    /// Damage: append to a new segment.
-    Closed,
-}
-
 /// The verdict on a segment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scan {
@@ -89,8 +79,9 @@ pub(crate) struct Scan {
     pub(crate) next: Position,
     /// The chain at the last valid marker.
     pub(crate) chain: Chain,
-    pub(crate) tail: Tail,
-    /// Whether any damage was given.
+    /// Bytes of a group behind the end that was never acknowledged, to be zeroed; 0 where there is none.
+    pub(crate) torn_bytes: usize,
+    /// Whether any damage was given: such a segment is closed, and the next one written.
     pub(crate) damaged: bool,
 }
 
@@ -108,7 +99,7 @@ pub(crate) fn scan<'a>(
         end: from,
         next: place.first_position,
         chain: place.chain,
-        tail: Tail::Clean,
+        torn_bytes: 0,
         damaged: false,
     };
     loop {
@@ -132,10 +123,9 @@ pub(crate) fn scan<'a>(
             known = known.max(commit.durable);
         }
         match judge(bytes, start, place.seed, scan.next, known, marker) {
-            Verdict::End if used == 0 => return scan,
             Verdict::End => {
                 return Scan {
-                    tail: Tail::Torn { bytes: used },
+                    torn_bytes: used,
                     ..scan
                 };
             }
@@ -155,7 +145,6 @@ pub(crate) fn scan<'a>(
                 return Scan {
                     end,
                     next,
-                    tail: Tail::Closed,
                     damaged: true,
                     ..scan
                 };

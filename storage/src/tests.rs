@@ -11,6 +11,7 @@ mod forged;
 mod golden;
 mod groups;
 mod limits;
+mod lost;
 mod model;
 mod opening;
 mod reading;

@@ -41,7 +41,8 @@ pub struct StreamWrite {
     pub events: Vec<NewEvent>,
 }
 
-/// "Nothing that matches `query` lies after `after`": the condition of a dynamic consistency boundary.
+/// "Nothing that matches `query` lies after `after`": the condition of a dynamic consistency boundary. An event that cannot
+/// be read but is known to have matched counts; one of which only the position is known does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     /// What must not have happened. An empty query matches every event.

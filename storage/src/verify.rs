@@ -20,7 +20,7 @@ use crate::names::Names;
 use crate::open::{Listed, Listing, OpenError, damaged_range};
 use crate::position::{Position, SegmentId, Version};
 use crate::record::{Chain, EventRecord};
-use crate::recovery::{self, Found, Place, Scan, Tail};
+use crate::recovery::{self, Found, Place, Scan};
 use crate::repo::{FsRepo, Repo, View};
 use crate::segment::{index_file, index_found, segment_file};
 use crate::state::{self, StateIdentity, Tables, state_file};
@@ -264,17 +264,17 @@ impl Verifier {
         } else {
             scan.chain
         };
-        if let Tail::Torn { bytes } = scan.tail {
+        if scan.torn_bytes > 0 {
             if next.is_some() {
                 self.problem(
                     segment_file(id),
                     format!(
-                        "{bytes} bytes follow the last group, at offset {}",
-                        scan.end
+                        "{} bytes follow the last group, at offset {}",
+                        scan.torn_bytes, scan.end
                     ),
                 );
             }
-            self.torn_bytes += bytes as u64;
+            self.torn_bytes += scan.torn_bytes as u64;
         }
         if let Some(next) = next {
             if next.first_position != scan.next {

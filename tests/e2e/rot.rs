@@ -77,7 +77,7 @@ fn all_but_the_rotten_one_are_served(client: &mut Client, rotten: u64) {
     let page = page(client);
     assert_eq!(
         page["damaged"],
-        serde_json::json!([rotten]),
+        serde_json::json!([[rotten, rotten]]),
         "the damaged position is not named"
     );
     let events = page["events"].as_array().expect("a list of events");

@@ -85,6 +85,13 @@ impl Problem {
         self
     }
 
+    /// The same problem with more said about it.
+    #[must_use]
+    pub fn adding(mut self, more: &str) -> Self {
+        self.detail = format!("{}{more}", self.detail).into();
+        self
+    }
+
     /// The same problem, worth another try after so many seconds.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {

@@ -3,6 +3,7 @@
 mod accounts;
 mod appending;
 mod bad_input;
+mod damaged;
 mod described;
 mod edge;
 pub(in crate::http) mod harness;

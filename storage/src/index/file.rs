@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
 
+use super::memory::between;
 use super::postings::{read_list, read_varint, write_list};
 use super::{IndexDamaged, Key, MemoryIndex, StreamSpan, id_hash};
 use crate::position::{Position, SegmentId, Version};
@@ -51,6 +52,8 @@ pub(crate) struct IndexFile {
     count: u32,
     occurred_bounds: Option<(Timestamp, Timestamp)>,
     sections: [Section; SECTIONS],
+    /// Found among the offsets when first asked for.
+    lost: OnceLock<Vec<u32>>,
 }
 
 #[derive(Debug)]
@@ -246,6 +249,7 @@ impl IndexFile {
                 count,
                 occurred_bounds,
                 sections,
+                lost: OnceLock::new(),
             },
             found,
         ))
@@ -279,6 +283,16 @@ impl IndexFile {
             return Err(IndexDamaged);
         }
         Ok(Some(u64::from(u32_at(offsets, at))).filter(|&offset| offset != 0))
+    }
+
+    pub(crate) fn lost(&self, from: u32, to: u32) -> Result<&[u32], IndexDamaged> {
+        let offsets = self.section(OFFSETS)?;
+        let lost = self.lost.get_or_init(|| {
+            let numbered = (0..).zip(offsets.chunks_exact(4));
+            let lost = numbered.filter(|(_, offset)| u32_at(offset, 0) == 0);
+            lost.map(|(ordinal, _)| ordinal).collect()
+        });
+        Ok(between(lost, from, to))
     }
 
     pub(crate) fn list(

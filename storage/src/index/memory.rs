@@ -26,6 +26,7 @@ pub(crate) struct IndexedEvent<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct MemoryIndex {
     pub(super) offsets: Vec<u32>,
+    lost: Vec<u32>,
     pub(super) streams: HashMap<u32, StreamList>,
     pub(super) aggregate_types: Vec<Vec<u32>>,
     pub(super) event_types: Vec<Vec<u32>>,
@@ -136,6 +137,7 @@ impl MemoryIndex {
 
     /// Counts an event that was lost to damage, so that those behind it keep their ordinals.
     pub(crate) fn push_lost(&mut self) {
+        self.lost.push(self.count());
         self.offsets.push(LOST);
         // It has no time; the one before it keeps the order undisturbed.
         let before = self.occurred.last().copied().unwrap_or(Timestamp::MIN);
@@ -191,10 +193,11 @@ impl MemoryIndex {
                 .map(|list| &**list),
             Key::Tag(hash) => self.tags.get(&hash).map(Ordinals::as_slice),
         };
-        let all = all.unwrap_or(&[]);
-        let start = all.partition_point(|&ordinal| ordinal < from);
-        let end = all.partition_point(|&ordinal| ordinal <= to);
-        ordinals.extend_from_slice(all.get(start..end).unwrap_or(&[]));
+        ordinals.extend_from_slice(between(all.unwrap_or(&[]), from, to));
+    }
+
+    pub(crate) fn lost(&self, from: u32, to: u32) -> &[u32] {
+        between(&self.lost, from, to)
     }
 
     #[expect(
@@ -232,6 +235,13 @@ impl MemoryIndex {
         order.sort_by_key(|&ordinal| (self.occurred[ordinal as usize], ordinal));
         Some(order)
     }
+}
+
+/// Those of `ordinals`, which ascend, that lie in `from..=to`.
+pub(super) fn between(ordinals: &[u32], from: u32, to: u32) -> &[u32] {
+    let start = ordinals.partition_point(|&ordinal| ordinal < from);
+    let end = ordinals.partition_point(|&ordinal| ordinal <= to);
+    ordinals.get(start..end).unwrap_or(&[])
 }
 
 fn push_at(lists: &mut Vec<Vec<u32>>, number: u16, ordinal: u32) {

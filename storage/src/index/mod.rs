@@ -63,6 +63,15 @@ impl SegmentIndex {
         }
     }
 
+    /// The ordinals in `from..=to` of events that were lost to damage before this index was made, ascending. They are in no
+    /// list: nothing is known of them but where they were.
+    pub(crate) fn lost(&self, from: u32, to: u32) -> Result<&[u32], IndexDamaged> {
+        match self {
+            SegmentIndex::Memory(index) => Ok(index.lost(from, to)),
+            SegmentIndex::File(index) => index.lost(from, to),
+        }
+    }
+
     /// Appends the ordinals kept for `key` that lie in `from..=to`, ascending, to `ordinals`.
     pub(crate) fn list(
         &self,

@@ -1,18 +1,18 @@
 //! Events in the order in which they happened: within a segment by its index, across segments through a heap.
 //!
 //! A segment is only looked into when the merge reaches the span of time that its events lie in, so a page costs the
-//! segments of its own time.
+//! segments of its own time. Lost events come first: they may have happened at any time.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
-use super::items::{Items, Step, ordinal_bounds};
+use super::items::{Items, Step, bytes_of, lost_steps, matching, ordinal_bounds};
+use super::ranks::ranks_within;
 use super::{Direction, ReadError, TimeRange};
 use crate::matching::Matcher;
 use crate::names::Names;
 use crate::position::Position;
-use crate::record;
 use crate::repo::View;
 use crate::segment::{Segment, SegmentUnreadable};
 use crate::time::Timestamp;
@@ -44,42 +44,20 @@ impl<'a> TimeOrder<'a> {
             .map_or(rank, |order| order[rank as usize])
     }
 
-    /// When the event happened; one that was lost takes the time of the one before it, as the index has it.
-    fn time(&self, rank: u32) -> Result<Timestamp, SegmentUnreadable> {
-        for ordinal in (0..=self.ordinal(rank)).rev() {
-            let offset = self.segment.with_index(|index| index.offset(ordinal))?;
-            if let Some(time) = offset.and_then(|offset| occurred_at(self.bytes, offset)) {
-                return Ok(time);
-            }
-        }
-        Ok(Timestamp::MIN)
+    /// When the event happened; `None` when it cannot be read.
+    fn time(&self, rank: u32) -> Result<Option<Timestamp>, SegmentUnreadable> {
+        let ordinal = self.ordinal(rank);
+        let offset = self.segment.with_index(|index| index.offset(ordinal))?;
+        let event = self.segment.event(self.bytes, ordinal, offset);
+        Ok(event.map(|event| event.occurred_at))
     }
 
-    /// The ordinals of the events that happened in `range`, in the order in which they did: two binary searches.
+    /// The ordinals of the events that happened in `range`, in the order in which they did: two binary searches. Those
+    /// that cannot be read are among them if they may have happened then.
     pub(super) fn within(&self, range: TimeRange) -> Result<Vec<u32>, SegmentUnreadable> {
-        let from = self.rank_of(|time| time < range.from)?;
-        let to = self.rank_of(|time| time <= range.to)?;
-        Ok((from..to).map(|rank| self.ordinal(rank)).collect())
+        let ranks = ranks_within(self.count, (range.from, range.to), |rank| self.time(rank))?;
+        Ok(ranks.map(|rank| self.ordinal(rank)).collect())
     }
-
-    /// The first rank for which `before` no longer holds.
-    fn rank_of(&self, before: impl Fn(Timestamp) -> bool) -> Result<u32, SegmentUnreadable> {
-        let (mut low, mut high) = (0, self.count);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if before(self.time(middle)?) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(low)
-    }
-}
-
-/// When the event whose record begins at `offset` says that it happened.
-fn occurred_at(bytes: &[u8], offset: u64) -> Option<Timestamp> {
-    record::peek_occurred_at(bytes.get(usize::try_from(offset).ok()?..)?)
 }
 
 /// See the module.
@@ -89,6 +67,7 @@ pub(super) struct ByTime {
     bounds: (Position, Position),
     occurred: TimeRange,
     direction: Direction,
+    lost: VecDeque<(Arc<Segment>, Step)>,
     sources: Vec<Source>,
     heap: BinaryHeap<Reverse<Head>>,
     current: Option<Items>,
@@ -99,6 +78,8 @@ pub(super) struct ByTime {
 struct Source {
     segment: Arc<Segment>,
     opened: Option<(Arc<dyn View>, std::vec::IntoIter<u32>)>,
+    /// How far it is. An event that cannot be read keeps its place by the time of the one before it.
+    time: i128,
 }
 
 /// What a source would give next, or the time before which it gives nothing. The smallest is taken first; for reading
@@ -110,6 +91,8 @@ struct Head {
     source: usize,
     /// `None` for a source not looked into.
     ordinal: Option<u32>,
+    /// Whether the event has been verified.
+    verified: bool,
 }
 
 impl ByTime {
@@ -125,6 +108,7 @@ impl ByTime {
             bounds,
             occurred,
             direction,
+            lost: VecDeque::new(),
             sources: Vec::new(),
             heap: BinaryHeap::new(),
             current: None,
@@ -134,6 +118,10 @@ impl ByTime {
             if first > last {
                 continue;
             }
+            let lost = lost_steps(segment, first, last)?;
+            by_time
+                .lost
+                .extend(lost.into_iter().map(|step| (segment.clone(), step)));
             let Some((earliest, latest)) =
                 segment.with_index(|index| Ok(index.occurred_bounds()))?
             else {
@@ -147,15 +135,18 @@ impl ByTime {
                 Direction::Backward => latest,
             };
             let source = by_time.sources.len();
+            let time = signed(direction, nearest.micros().into());
             by_time.sources.push(Source {
                 segment: segment.clone(),
                 opened: None,
+                time,
             });
             by_time.heap.push(Reverse(Head {
-                time: by_time.key(nearest.micros().into()),
+                time,
                 position: i128::MIN,
                 source,
                 ordinal: None,
+                verified: false,
             }));
         }
         Ok(by_time)
@@ -167,6 +158,13 @@ impl ByTime {
     }
 
     pub(super) fn advance(&mut self, names: &Names) -> Option<Result<Step, ReadError>> {
+        if let Some((segment, step)) = self.lost.pop_front() {
+            let items = Items::list(segment, vec![step], Direction::Forward);
+            return Some(items.map_err(ReadError::from).map(|items| {
+                self.current = items;
+                step
+            }));
+        }
         loop {
             let Reverse(head) = self.heap.pop()?;
             let found = match head.ordinal {
@@ -174,7 +172,7 @@ impl ByTime {
                     .open(head.source)
                     .and_then(|()| self.push_next(head.source))
                     .map(|()| None),
-                Some(ordinal) => self.give(head.source, ordinal, names),
+                Some(ordinal) => self.give(head.source, ordinal, head.verified, names),
             };
             match found {
                 Ok(None) => {}
@@ -189,12 +187,16 @@ impl ByTime {
         &mut self,
         source: usize,
         ordinal: u32,
+        verified: bool,
         names: &Names,
     ) -> Result<Option<Step>, SegmentUnreadable> {
         self.push_next(source)?;
         let segment = self.sources[source].segment.clone();
         let offset = segment.with_index(|index| index.offset(ordinal))?;
-        let step = Step::at(ordinal, offset);
+        let step = Step {
+            verified,
+            ..Step::at(ordinal, offset)
+        };
         let Some(items) = Items::list(segment, vec![step], Direction::Forward)? else {
             return Ok(None);
         };
@@ -215,7 +217,7 @@ impl ByTime {
     fn open(&mut self, source: usize) -> Result<(), SegmentUnreadable> {
         let segment = &self.sources[source].segment;
         let (first, last) = ordinal_bounds(segment, self.bounds);
-        let view = segment.bytes()?;
+        let view = bytes_of(segment)?;
         let mut ordinals = if self.matcher.is_all() {
             let mut ordinals = TimeOrder::of(segment, view.bytes())?.within(self.occurred)?;
             ordinals.retain(|ordinal| (first..=last).contains(ordinal));
@@ -230,7 +232,8 @@ impl ByTime {
         Ok(())
     }
 
-    /// A query's events are few against a segment's, so they are sorted by themselves.
+    /// A query's events are few against a segment's, so they are sorted by themselves. One that cannot be read may have
+    /// happened at any time, and comes after all others.
     fn sorted_matches(
         &self,
         segment: &Segment,
@@ -238,24 +241,14 @@ impl ByTime {
         first: u32,
         last: u32,
     ) -> Result<Vec<u32>, SegmentUnreadable> {
-        let places = segment.with_index(|index| {
-            let ordinals = self.matcher.ordinals(index, first, last)?;
-            ordinals
-                .into_iter()
-                .map(|ordinal| Ok((ordinal, index.offset(ordinal)?)))
-                .collect::<Result<Vec<_>, _>>()
-        })?;
-        let timed = places.into_iter().map(|(ordinal, offset)| {
-            (
-                offset
-                    .and_then(|offset| occurred_at(bytes, offset))
-                    .unwrap_or(Timestamp::MIN),
-                ordinal,
-            )
-        });
-        let mut timed: Vec<_> = timed
-            .filter(|(time, _)| self.occurred.contains(*time))
-            .collect();
+        let mut timed = Vec::new();
+        for step in matching(segment, &self.matcher, first, last)? {
+            let event = segment.event(bytes, step.ordinal, step.offset);
+            let time = event.map(|event| event.occurred_at);
+            if time.is_none_or(|time| self.occurred.contains(time)) {
+                timed.push((time.unwrap_or(Timestamp::MAX), step.ordinal));
+            }
+        }
         timed.sort_unstable();
         Ok(timed.into_iter().map(|(_, ordinal)| ordinal).collect())
     }
@@ -265,27 +258,35 @@ impl ByTime {
         let Some((view, rest)) = &mut from.opened else {
             return Ok(());
         };
-        let Some(ordinal) = rest.next() else {
+        for ordinal in rest {
+            let Some(offset) = from.segment.with_index(|index| index.offset(ordinal))? else {
+                // Lost: it has come first.
+                continue;
+            };
+            let event = from.segment.event(view.bytes(), ordinal, Some(offset));
+            let verified = event.is_some();
+            if let Some(event) = event {
+                let time = i128::from(event.occurred_at.micros());
+                from.time = signed(self.direction, time);
+            }
+            let position = from.segment.position(ordinal).get();
+            self.heap.push(Reverse(Head {
+                time: from.time,
+                position: signed(self.direction, position.into()),
+                source,
+                ordinal: Some(ordinal),
+                verified,
+            }));
             return Ok(());
-        };
-        let offset = from.segment.with_index(|index| index.offset(ordinal))?;
-        let time = offset
-            .and_then(|offset| occurred_at(view.bytes(), offset))
-            .unwrap_or(Timestamp::MIN);
-        let position = from.segment.position(ordinal);
-        self.heap.push(Reverse(Head {
-            time: self.key(time.micros().into()),
-            position: self.key(position.get().into()),
-            source,
-            ordinal: Some(ordinal),
-        }));
+        }
         Ok(())
     }
+}
 
-    fn key(&self, value: i128) -> i128 {
-        match self.direction {
-            Direction::Forward => value,
-            Direction::Backward => -value,
-        }
+/// A time or a position such that what comes first is smaller.
+fn signed(direction: Direction, value: i128) -> i128 {
+    match direction {
+        Direction::Forward => value,
+        Direction::Backward => -value,
     }
 }

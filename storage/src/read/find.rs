@@ -27,6 +27,18 @@ pub(crate) fn position_at(shared: &Shared, time: Timestamp) -> Result<Position, 
     Ok(low)
 }
 
+/// The position before the first readable event recorded after `time`: events that cannot be read may have been recorded
+/// by then.
+pub(super) fn position_before(
+    shared: &Shared,
+    time: Timestamp,
+) -> Result<Position, SegmentUnreadable> {
+    let durable = shared.durable.get();
+    let last = position_at(shared, time)?;
+    let later = recorded_from(&shared.segments(), last.next(), durable)?;
+    Ok(later.map_or(durable, |(position, _)| position.previous()))
+}
+
 /// The first readable event in `from..=to`, and when it was recorded.
 fn recorded_from(
     segments: &[std::sync::Arc<Segment>],

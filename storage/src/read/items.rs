@@ -1,11 +1,13 @@
 //! The events that a read takes from one segment.
 
+use std::io;
 use std::sync::Arc;
 
 use super::by_time::TimeOrder;
+use super::ranks::ranks_within;
 use super::{Direction, Selection, TimeRange};
 use crate::header::SEGMENT_HEADER_BYTES;
-use crate::index::Key;
+use crate::index::{IndexDamaged, Key, SegmentIndex};
 use crate::matching::Matcher;
 use crate::position::{Position, Version};
 use crate::record::{self, EventRecord};
@@ -74,21 +76,16 @@ impl Items {
                     Some(range) => in_time(&segment, *range)?,
                     None => None,
                 };
-                match in_time {
-                    None if matcher.is_all() && direction == Direction::Forward => {
-                        Items::walk(segment, first, last)
-                    }
-                    None => {
-                        let steps = matching(&segment, matcher, first, last)?;
-                        Items::list(segment, steps, direction)
-                    }
-                    Some(ordinals) if ordinals.is_empty() => Ok(None),
-                    Some(ordinals) => {
-                        let mut steps = matching(&segment, matcher, first, last)?;
-                        steps.retain(|step| ordinals.binary_search(&step.ordinal).is_ok());
-                        Items::list(segment, steps, direction)
-                    }
+                if in_time.is_none() && matcher.is_all() && direction == Direction::Forward {
+                    return Items::walk(segment, first, last);
                 }
+                let mut steps = matching_or_lost(&segment, matcher, first, last)?;
+                if let Some(ordinals) = in_time {
+                    steps.retain(|step| {
+                        step.offset.is_none() || ordinals.binary_search(&step.ordinal).is_ok()
+                    });
+                }
+                Items::list(segment, steps, direction)
             }
             Selection::Stream { number, from, to } => {
                 let steps = stream_steps(&segment, *number, (*from, *to), (first, last))?;
@@ -237,13 +234,54 @@ pub(super) fn matching(
     first: u32,
     last: u32,
 ) -> Result<Vec<Step>, SegmentUnreadable> {
+    segment.with_index(|index| places(index, matcher.ordinals(index, first, last)?))
+}
+
+/// The same, with the events that were lost: any of them may have matched.
+fn matching_or_lost(
+    segment: &Segment,
+    matcher: &Matcher,
+    first: u32,
+    last: u32,
+) -> Result<Vec<Step>, SegmentUnreadable> {
     segment.with_index(|index| {
         let ordinals = matcher.ordinals(index, first, last)?;
-        ordinals
-            .into_iter()
-            .map(|ordinal| Ok(Step::at(ordinal, index.offset(ordinal)?)))
-            .collect()
+        places(index, with_lost(index, ordinals, first, last)?)
     })
+}
+
+/// Adds the lost ones in `first..=last` to `ordinals`. Both ascend.
+fn with_lost(
+    index: &SegmentIndex,
+    mut ordinals: Vec<u32>,
+    first: u32,
+    last: u32,
+) -> Result<Vec<u32>, IndexDamaged> {
+    let lost = index.lost(first, last)?;
+    if !lost.is_empty() {
+        ordinals.extend_from_slice(lost);
+        ordinals.sort_unstable();
+        ordinals.dedup();
+    }
+    Ok(ordinals)
+}
+
+/// Where the events with these ordinals lie.
+fn places(index: &SegmentIndex, ordinals: Vec<u32>) -> Result<Vec<Step>, IndexDamaged> {
+    ordinals
+        .into_iter()
+        .map(|ordinal| Ok(Step::at(ordinal, index.offset(ordinal)?)))
+        .collect()
+}
+
+/// The places of the events that were lost.
+pub(super) fn lost_steps(
+    segment: &Segment,
+    first: u32,
+    last: u32,
+) -> Result<Vec<Step>, SegmentUnreadable> {
+    let lost = |index: &SegmentIndex| places(index, index.lost(first, last)?.to_vec());
+    Ok(join_lost(segment.with_index(lost)?))
 }
 
 /// The ordinals of the events that happened in `range`, ascending; `None` when all of the segment's did.
@@ -257,52 +295,84 @@ fn in_time(segment: &Segment, range: TimeRange) -> Result<Option<Vec<u32>>, Segm
     if range.contains(earliest) && range.contains(latest) {
         return Ok(None);
     }
-    let view = segment.bytes()?;
+    let view = bytes_of(segment)?;
     let mut ordinals = TimeOrder::of(segment, view.bytes())?.within(range)?;
     ordinals.sort_unstable();
     Ok(Some(ordinals))
 }
 
-/// The places of a stream's events whose versions lie in `from..=to`.
+/// The places of a stream's events whose versions lie in `from..=to`, and of the lost events that may be such.
 fn stream_steps(
     segment: &Segment,
     stream: u32,
     (from, to): (Version, Version),
     (first, last): (u32, u32),
 ) -> Result<Vec<Step>, SegmentUnreadable> {
-    let Some(span) = segment.with_index(|index| index.stream_span(stream))? else {
-        return Ok(Vec::new());
-    };
-    let all: Vec<Step> = segment.with_index(|index| {
+    let (mut steps, span, complete) = segment.with_index(|index| {
         let mut ordinals = Vec::new();
-        index.list(Key::Stream(stream), 0, last, &mut ordinals)?;
-        ordinals
-            .into_iter()
-            .map(|ordinal| Ok(Step::at(ordinal, index.offset(ordinal)?)))
-            .collect()
+        index.list(Key::Stream(stream), first, last, &mut ordinals)?;
+        let found = ordinals.len();
+        let ordinals = with_lost(index, ordinals, first, last)?;
+        let complete = ordinals.len() == found;
+        Ok((
+            places(index, ordinals)?,
+            index.stream_span(stream)?,
+            complete,
+        ))
     })?;
-    if from <= span.first_version && to == Version::MAX && first == 0 {
-        return Ok(all);
+    let all_wanted = span.is_none_or(|span| from <= span.first_version) && to == Version::MAX;
+    if steps.is_empty() || (complete && all_wanted) {
+        return Ok(steps);
     }
-    // Versions rise with the ordinals, but events lost to damage leave gaps: the records say them, where they can.
-    let view = segment.bytes()?;
-    let version = |step: &Step| version_at(view.bytes(), step).unwrap_or(from);
-    let start = all.partition_point(|step| version(step) < from);
-    let end = all.partition_point(|step| version(step) <= to);
-    let steps = all.get(start..end).unwrap_or(&[]);
-    Ok(steps
-        .iter()
-        .filter(|step| step.ordinal >= first)
-        .copied()
-        .collect())
+    // Versions rise with the ordinals; the records say them, where they can be read.
+    let view = bytes_of(segment)?;
+    let version = |step: &Step| {
+        let event = segment.event(view.bytes(), step.ordinal, step.offset);
+        event.map(|event| event.version)
+    };
+    if !complete {
+        steps = without_others(steps, version);
+    }
+    let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+    let wanted = ranks_within(count, (from, to), |rank| {
+        Ok::<_, SegmentUnreadable>(version(&steps[rank as usize]))
+    })?;
+    Ok(steps[wanted.start as usize..wanted.end as usize].to_vec())
+}
+
+/// Leaves out the lost events that cannot be of the stream: those before its first event, or between two whose versions
+/// follow one another. That holds within a segment alone: one in which events were lost is not written any more, so the
+/// versions in it were given while all of its events could be read.
+fn without_others(steps: Vec<Step>, version: impl Fn(&Step) -> Option<Version>) -> Vec<Step> {
+    let mut kept: Vec<Step> = Vec::with_capacity(steps.len());
+    let mut before: Option<Version> = None;
+    for step in steps {
+        if step.offset.is_some() {
+            let here = version(&step);
+            if let Some(here) = here
+                && (here == Version::FIRST || before.and_then(Version::next) == Some(here))
+            {
+                while kept.pop_if(|last| last.offset.is_none()).is_some() {}
+            }
+            before = here;
+        }
+        kept.push(step);
+    }
+    kept
+}
+
+/// The bytes of a segment; none where its file is gone, whose events are all lost then.
+pub(super) fn bytes_of(segment: &Segment) -> Result<Arc<dyn View>, SegmentUnreadable> {
+    match segment.bytes() {
+        Err(gone) if gone.source.kind() == io::ErrorKind::NotFound => Ok(Arc::new(NoBytes)),
+        found => found,
+    }
 }
 
 fn range_steps(segment: &Segment, first: u32, last: u32) -> Result<Vec<Step>, SegmentUnreadable> {
     let steps = segment.with_index(|index| {
         let last = last.min(index.count().saturating_sub(1));
-        (first..=last)
-            .map(|ordinal| Ok(Step::at(ordinal, index.offset(ordinal)?)))
-            .collect()
+        places(index, (first..=last).collect())
     })?;
     Ok(join_lost(steps))
 }
@@ -326,10 +396,4 @@ fn join_lost(steps: Vec<Step>) -> Vec<Step> {
         }
     }
     joined
-}
-
-/// The version that the record at a place says, not verified: verified when it is given.
-fn version_at(bytes: &[u8], step: &Step) -> Option<Version> {
-    let offset = usize::try_from(step.offset?).ok()?;
-    record::peek_version(bytes.get(offset..)?)
 }

@@ -99,7 +99,7 @@ impl Segment {
                 end: 0,
                 next: Position::START,
                 chain: [0; 32],
-                tail: Tail::Clean,
+                torn_bytes: 0,
                 damaged: false,
             },
         };
@@ -168,7 +168,7 @@ fn a_whole_segment_is_given_whole() {
         assert_eq!(seen.scan.end, segment.bytes.len() - 100);
         assert_eq!(seen.scan.next, segment.next);
         assert_eq!(seen.scan.chain, segment.chain);
-        assert_eq!(seen.scan.tail, Tail::Clean);
+        assert_eq!(seen.scan.torn_bytes, 0);
     }
 }
 
@@ -196,7 +196,6 @@ fn every_truncation_is_cut_or_damage_as_what_is_known_says() {
                 assert_eq!(seen.accounted(), all, "known {known}, cut at {length}");
                 assert!(seen.scan.next > known, "nothing known is forgotten");
                 assert_eq!(seen.scan.damaged, !seen.damage.is_empty());
-                assert_eq!(seen.scan.tail == Tail::Closed, seen.scan.damaged);
                 assert!(seen.lost().iter().all(|&lost| lost <= known.get()));
             }
         }

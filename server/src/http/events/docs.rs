@@ -162,8 +162,10 @@ pub(crate) struct EventPage {
     events: Vec<Event>,
     /// Where the next page begins; null at the end.
     next_cursor: Option<String>,
-    /// Positions on this page's way that cannot be read; absent where there are none.
-    damaged: Option<Vec<u64>>,
+    /// Positions of events that cannot be read and may belong here: first and last of each stretch, at most 1,000 of them.
+    /// Absent where there are none.
+    #[schema(value_type = Option<Vec<Vec<u64>>>)]
+    damaged: Option<Vec<[u64; 2]>>,
     /// The log's last position when it was read.
     position: u64,
 }

@@ -80,26 +80,26 @@ impl Filter {
         crc32fast::hash(format!("{self:?}").as_bytes())
     }
 
-    /// The request to the log, up to `durable`. `None`: nothing can match.
-    pub(crate) fn request(&self, log: &Log, durable: Position) -> Option<ReadRequest> {
+    /// The request to the log, up to `durable`.
+    pub(crate) fn request(&self, log: &Log, durable: Position) -> ReadRequest {
         let range = |span: (Option<Timestamp>, Option<Timestamp>)| TimeRange {
             from: span.0.unwrap_or(Timestamp::MIN),
             to: span.1.unwrap_or(Timestamp::MAX),
         };
-        Some(ReadRequest {
-            query: self.query(log)?,
+        ReadRequest {
+            query: self.query(log),
             from: self.from.unwrap_or(Position::FIRST).max(Position::FIRST),
             to: self.to.unwrap_or(Position::MAX).min(durable),
             occurred: self.occurred.map(range),
             recorded: self.recorded.map(range),
             ..ReadRequest::default()
-        })
+        }
     }
 
-    /// The kinds of events. `None`: there is no aggregate of this id.
-    pub(crate) fn query(&self, log: &Log) -> Option<LogQuery> {
+    /// The kinds of events.
+    pub(crate) fn query(&self, log: &Log) -> LogQuery {
         if self.is_every_kind() {
-            return Some(LogQuery::all());
+            return LogQuery::all();
         }
         let mut item = QueryItem {
             event_types: self
@@ -118,13 +118,14 @@ impl Filter {
             (None, Some(id)) => {
                 item.streams = log.streams_of_id(id);
                 if item.streams.is_empty() {
-                    return None;
+                    // No stream has a type without a name: nothing is found, though lost events may have been of this id.
+                    item.streams = vec![StreamName::new("", id.as_str())];
                 }
             }
             (Some(kind), None) => item.aggregate_types = vec![kind.as_str().into()],
             (None, None) => {}
         }
-        Some(LogQuery::from(item))
+        LogQuery::from(item)
     }
 }
 

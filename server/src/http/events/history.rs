@@ -15,6 +15,7 @@ use super::append::etag;
 use super::docs;
 use crate::app::AppState;
 use crate::auth::Caller;
+use crate::http::damage;
 use crate::http::extract::{PathParts, ReadAt};
 use crate::http::json_response;
 use crate::http::problem::Problem;
@@ -66,7 +67,7 @@ pub(crate) async fn stream_events(
         .stream(&name)
         .filter(|tip| tip.version > Version::NONE && sight.covers(&name.aggregate_type));
     let Some(tip) = tip else {
-        return Err(nothing_found(&name.aggregate_id));
+        return Err(nothing_found(&state.log, &name.aggregate_id));
     };
     let tag = etag(tip.version);
     if headers.get(header::IF_NONE_MATCH) == Some(&tag) {
@@ -134,7 +135,7 @@ pub(super) async fn whole_history(
         .map(|(_, latest)| window.count(*latest))
         .sum();
     if count == 0 {
-        return Err(nothing_found(&aggregate_id));
+        return Err(nothing_found(&state.log, &aggregate_id));
     }
     let mut head = b"{\"aggregate_id\":".to_vec();
     put_string(&aggregate_id, &mut head);
@@ -193,9 +194,8 @@ pub(crate) async fn aggregate_version(
         Sight::of(&caller),
     );
     let Some(latest) = streams.iter().map(|(_, latest)| *latest).max() else {
-        return Err(Problem::not_found(format!(
-            "Aggregate {aggregate_id} not found"
-        )));
+        let missing = Problem::not_found(format!("Aggregate {aggregate_id} not found"));
+        return Err(damage::unless_lost(&state.log, missing));
     };
     let version = docs::LatestVersion {
         aggregate_id,
@@ -214,8 +214,9 @@ pub(crate) async fn aggregate_version(
     Ok(response)
 }
 
-fn nothing_found(aggregate_id: &str) -> Problem {
-    Problem::not_found(format!("No events found for aggregate {aggregate_id}"))
+fn nothing_found(log: &Log, aggregate_id: &str) -> Problem {
+    let missing = Problem::not_found(format!("No events found for aggregate {aggregate_id}"));
+    damage::unless_lost(log, missing)
 }
 
 /// The streams of this id that the caller may see, with the version of their last event.
@@ -343,7 +344,7 @@ fn array_of(name: StreamName, window: Window, backward: bool, sight: Sight) -> P
                             false => window.from = version.saturating_add(1),
                         }
                     }
-                    Err(error) => list.damage(error, out)?,
+                    Err(error) => list.damage(error, range.direction, out)?,
                 }
                 if out.len() >= CHUNK_BYTES {
                     return Ok(Progress::More);
@@ -384,7 +385,7 @@ fn array_of_several(
                     }
                     request.from = event.position().next();
                 }
-                Err(error) => list.damage(error, out)?,
+                Err(error) => list.damage(error, Direction::Forward, out)?,
             }
             if out.len() >= CHUNK_BYTES {
                 return Ok(Progress::More);
@@ -400,6 +401,8 @@ fn array_of_several(
 struct List {
     opened: bool,
     filled: bool,
+    /// The damage marked last: a chunk begins by version, and meets damage of the chunk before again.
+    marked: Option<(Position, Position)>,
 }
 
 impl List {
@@ -418,10 +421,23 @@ impl List {
     }
 
     /// Puts a mark in the place of events that cannot be read: a history with a hole says so.
-    fn damage(&mut self, error: ReadError, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    fn damage(
+        &mut self,
+        error: ReadError,
+        direction: Direction,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ReadError> {
         let ReadError::Damaged { first, last, .. } = error else {
             return Err(error);
         };
+        let is_marked = self.marked.is_some_and(|(from, to)| match direction {
+            Direction::Forward => last <= to,
+            Direction::Backward => first >= from,
+        });
+        if is_marked {
+            return Ok(());
+        }
+        self.marked = Some((first, last));
         tracing::error!(
             first = first.get(),
             last = last.get(),

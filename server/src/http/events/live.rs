@@ -13,13 +13,15 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use http_body::{Body as HttpBody, Frame};
 use prometheus_client::metrics::gauge::Gauge;
-use storage::{Direction, Log, Position, Query as LogQuery, ReadError, ReadRequest, Timestamp};
+use storage::{Direction, Log, Position, ReadError, ReadRequest, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::docs;
 use super::filter::Filter;
+use super::page::PAGE_BYTES_MAX;
 use crate::app::AppState;
 use crate::auth::Caller;
+use crate::http::damage::{self, Stretch};
 use crate::http::json_response;
 use crate::http::problem::{Kind, Problem};
 use crate::http::query::Query;
@@ -39,7 +41,8 @@ const GREETING: &[u8] = b": connected\nretry: 2000\n\n";
 /// Follow events as they are appended.
 ///
 /// Server-sent events: each has the event's JSON as `data` and its position as `id`. Without a place to begin, only new
-/// events come. A client that reconnects with `Last-Event-ID` misses nothing. Comments keep a quiet stream open.
+/// events come. A client that reconnects with `Last-Event-ID` misses nothing. Comments keep a quiet stream open. Where
+/// events cannot be read that may belong to the stream, a message `damaged` says their first and last position.
 ///
 /// With `wait`, `limit` or `Accept: application/json` it is a long poll instead: the answer is a page of events, or an
 /// empty one when none came in time, with the position to go on from.
@@ -236,18 +239,37 @@ async fn chunk(
     let follow = follow.clone();
     reads::run(state, move |state| {
         let mut text = Vec::new();
-        let next = read(&state.log, &follow, from, to, |sight, event, position| {
-            text.extend_from_slice(b"id: ");
-            put_number(position.get(), &mut text);
-            text.extend_from_slice(b"\ndata: ");
-            // Compact JSON has no line break: one line is the whole event.
-            sight.write(event, &mut text);
-            text.extend_from_slice(b"\n\n");
+        let next = read(&state.log, &follow, from, to, |met| {
+            match met {
+                Met::Event(event) => {
+                    text.extend_from_slice(b"id: ");
+                    put_number(event.position().get(), &mut text);
+                    text.extend_from_slice(b"\ndata: ");
+                    // Compact JSON has no line break: one line is the whole event.
+                    follow.sight.write(event, &mut text);
+                    text.extend_from_slice(b"\n\n");
+                }
+                Met::Damage(first, last) => text.extend_from_slice(
+                    format!(
+                        "id: {last}\nevent: damaged\n\
+                         data: {{\"first_position\":{first},\"last_position\":{last}}}\n\n"
+                    )
+                    .as_bytes(),
+                ),
+            }
             text.len() < CHUNK_BYTES
         })?;
         Ok((text, next))
     })
     .await
+}
+
+/// What lies on the way through the log.
+enum Met<'a> {
+    /// An event that is followed.
+    Event(&'a storage::EventRef<'a>),
+    /// Events, from the first to the last, that cannot be read and may be such.
+    Damage(Position, Position),
 }
 
 /// Reads matching events until `take` says false; gives the position behind the last one looked at.
@@ -256,14 +278,11 @@ fn read(
     follow: &Follow,
     from: Position,
     to: Position,
-    mut take: impl FnMut(Sight, &storage::EventRef<'_>, Position) -> bool,
+    mut take: impl FnMut(Met<'_>) -> bool,
 ) -> Result<Position, ReadError> {
     // An aggregate that does not exist yet may come into being: its query is made anew for each read.
-    let Some(query) = follow.filter.query(log) else {
-        return Ok(to.next());
-    };
     let mut reader = log.read(&ReadRequest {
-        query,
+        query: follow.filter.query(log),
         from,
         to,
         ..ReadRequest::default()
@@ -271,9 +290,8 @@ fn read(
     while let Some(event) = reader.next() {
         match event {
             Ok(event) if follow.sight.covers(&event.stream().aggregate_type) => {
-                let position = event.position();
-                if !take(follow.sight, &event, position) {
-                    return Ok(position.next());
+                if !take(Met::Event(&event)) {
+                    return Ok(event.position().next());
                 }
             }
             Ok(_) => {}
@@ -283,6 +301,9 @@ fn read(
                     last = last.get(),
                     "events of a stream are damaged"
                 );
+                if !take(Met::Damage(first, last)) {
+                    return Ok(last.next());
+                }
             }
             Err(error) => return Err(error),
         }
@@ -303,9 +324,10 @@ async fn poll(
     let mut from = first_of_poll(&state, &follow, wait, limit).await?;
     loop {
         let to = *durable.borrow_and_update();
-        let (text, next, count) = poll_page(&state, &follow, from, to, limit).await?;
-        if count > 0 || tokio::time::Instant::now() >= deadline || *stopping.borrow() {
-            return Ok(json_response(finish_page(text, next, to)));
+        let page = poll_page(&state, &follow, from, to, limit).await?;
+        let next = page.next;
+        if !page.is_empty() || tokio::time::Instant::now() >= deadline || *stopping.borrow() {
+            return Ok(json_response(page.finish(to)));
         }
         from = next;
         tokio::select! {
@@ -328,12 +350,8 @@ async fn first_of_poll(
         if !(matches!(follow.start, Start::Now) && wait.is_zero()) {
             return Ok(follow.start.position(&state.log)?);
         }
-        let query = follow
-            .filter
-            .query(&state.log)
-            .unwrap_or_else(LogQuery::all);
         let request = ReadRequest {
-            query,
+            query: follow.filter.query(&state.log),
             direction: Direction::Backward,
             ..ReadRequest::default()
         };
@@ -353,40 +371,69 @@ async fn first_of_poll(
     .await
 }
 
+/// The answer to a long poll, as far as it is written.
+#[derive(Debug)]
+struct PollPage {
+    text: Vec<u8>,
+    events: u64,
+    damaged: Vec<Stretch>,
+    /// Where the next one begins.
+    next: Position,
+}
+
+impl PollPage {
+    fn is_empty(&self) -> bool {
+        self.events == 0 && self.damaged.is_empty()
+    }
+
+    fn finish(mut self, durable: Position) -> Vec<u8> {
+        self.text.push(b']');
+        damage::put_member(&self.damaged, &mut self.text);
+        self.text.extend_from_slice(b",\"next_position\":");
+        put_number(self.next.get(), &mut self.text);
+        self.text.extend_from_slice(b",\"position\":");
+        put_number(durable.get(), &mut self.text);
+        self.text.push(b'}');
+        self.text
+    }
+}
+
 async fn poll_page(
     state: &AppState,
     follow: &Follow,
     from: Position,
     to: Position,
     limit: u64,
-) -> Result<(Vec<u8>, Position, u64), Problem> {
-    let mut text = b"{\"events\":[".to_vec();
+) -> Result<PollPage, Problem> {
+    let mut page = PollPage {
+        text: b"{\"events\":[".to_vec(),
+        events: 0,
+        damaged: Vec::new(),
+        next: from,
+    };
     if from > to {
-        return Ok((text, from, 0));
+        return Ok(page);
     }
     let follow = follow.clone();
     reads::run(state, move |state| {
-        let mut count = 0;
-        let next = read(&state.log, &follow, from, to, |sight, event, _| {
-            if count > 0 {
-                text.push(b',');
+        page.next = read(&state.log, &follow, from, to, |met| {
+            match met {
+                Met::Event(event) => {
+                    if page.events > 0 {
+                        page.text.push(b',');
+                    }
+                    follow.sight.write(event, &mut page.text);
+                    page.events += 1;
+                }
+                Met::Damage(first, last) => page.damaged.push((first, last)),
             }
-            sight.write(event, &mut text);
-            count += 1;
-            count < limit && text.len() < (8 << 20)
+            page.events < limit
+                && page.text.len() < PAGE_BYTES_MAX
+                && page.damaged.len() < damage::LISTED_MAX
         })?;
-        Ok((text, next, count))
+        Ok(page)
     })
     .await
-}
-
-fn finish_page(mut text: Vec<u8>, next: Position, durable: Position) -> Vec<u8> {
-    text.extend_from_slice(b"],\"next_position\":");
-    put_number(next.get(), &mut text);
-    text.extend_from_slice(b",\"position\":");
-    put_number(durable.get(), &mut text);
-    text.push(b'}');
-    text
 }
 
 /// A body whose chunks come through a channel.

@@ -18,6 +18,7 @@ use super::docs;
 use super::filter::Filter;
 use crate::app::AppState;
 use crate::auth::Caller;
+use crate::http::damage::{self, Stretch};
 use crate::http::extract::{PathParts, ReadAt};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
@@ -28,7 +29,7 @@ use crate::reads;
 /// Events on a page where none is asked for.
 const LIMIT_DEFAULT: u64 = 100;
 /// Bytes after which a page ends, however few its events.
-const PAGE_BYTES_MAX: usize = 8 << 20;
+pub(super) const PAGE_BYTES_MAX: usize = 8 << 20;
 /// The words for the orders, in the order of [`Sorting::ALL`].
 const ORDERS: [&str; 6] = [
     "occurred_desc",
@@ -289,11 +290,10 @@ fn page(
 ) -> Result<Vec<u8>, ReadError> {
     let durable = log.durable_position();
     let request = page.filter.request(log, durable);
-    let total = match (&page.cursor, &request) {
-        (Some(cursor), _) => cursor.total,
-        (None, _) if !page.count => None,
-        (None, None) => Some((0, true)),
-        (None, Some(request)) => Some(count(log, sight, &page.filter, request, count_max)?),
+    let total = match page.cursor {
+        Some(cursor) => cursor.total,
+        None if !page.count => None,
+        None => Some(count(log, sight, &page.filter, &request, count_max)?),
     };
     let mut text = Vec::with_capacity(16 << 10);
     text.push(b'{');
@@ -308,10 +308,7 @@ fn page(
         });
     }
     text.extend_from_slice(b"\"events\":[");
-    let mut found = Found::default();
-    if let Some(request) = request {
-        found = write_events(log, sight, page, request, &mut text)?;
-    }
+    let found = write_events(log, sight, page, request, &mut text)?;
     text.extend_from_slice(b"],\"next_cursor\":");
     match found.next {
         Some((occurred_at, position)) => {
@@ -325,10 +322,7 @@ fn page(
         }
         None => text.extend_from_slice(b"null"),
     }
-    if !found.damaged.is_empty() {
-        let list: Vec<String> = found.damaged.iter().map(ToString::to_string).collect();
-        text.extend_from_slice(format!(",\"damaged\":[{}]", list.join(",")).as_bytes());
-    }
+    damage::put_member(&found.damaged, &mut text);
     text.extend_from_slice(b",\"position\":");
     put_number(durable.get(), &mut text);
     text.push(b'}');
@@ -340,8 +334,8 @@ fn page(
 struct Found {
     /// The last event of the page, if another follows.
     next: Option<(Timestamp, Position)>,
-    /// Positions that cannot be read.
-    damaged: Vec<u64>,
+    /// What cannot be read and may belong to the list.
+    damaged: Vec<Stretch>,
 }
 
 fn write_events(
@@ -366,7 +360,7 @@ fn write_events(
                     last = last.get(),
                     "events of a list are damaged"
                 );
-                found.damaged.extend(first.get()..=last.get());
+                found.damaged.push((first, last));
                 continue;
             }
             Err(error) => return Err(error),

@@ -9,6 +9,7 @@ use storage::StreamName;
 use super::{Snapshot, Target, read_moment, snapshot_json};
 use crate::app::AppState;
 use crate::auth::Caller;
+use crate::http::damage;
 use crate::http::extract::ReadAt;
 use crate::http::json_response;
 use crate::http::problem::Problem;
@@ -63,7 +64,8 @@ pub(in crate::http) async fn snapshot_at(
         let target = Target::find(state, sight, name)?;
         let (folded, damaged) = state.past.state(&target.name, moment)?;
         if folded.last.is_none() {
-            return Err(nothing_then(&target.name, moment));
+            let missing = nothing_then(&target.name, moment);
+            return Err(damage::unless_lost(&state.log, missing));
         }
         let mut body = snapshot_json(sight, &target, &folded, damaged);
         body["at"] = json!(moment.at.map(rfc3339::to_string));

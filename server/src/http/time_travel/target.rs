@@ -4,6 +4,7 @@ use fleet::vehicle;
 use storage::{StreamName, Version};
 
 use crate::app::AppState;
+use crate::http::damage;
 use crate::http::problem::{Kind, Problem};
 use crate::http::query::Query;
 use crate::http::visible::Sight;
@@ -54,7 +55,10 @@ impl Target {
                 return Ok(Target { name, version });
             }
         }
-        Err(unknown(state, sight, &name))
+        Err(damage::unless_lost(
+            &state.log,
+            unknown(state, sight, &name),
+        ))
     }
 
     /// The aggregate of this id, whatever its type.

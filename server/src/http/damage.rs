@@ -1,0 +1,39 @@
+//! What cannot be read, as answers say it: an answer that may lack something for it never keeps quiet about that.
+
+use storage::{Log, Position};
+
+use super::problem::Problem;
+
+/// Stretches of damage that an answer lists; `/health` lists all.
+pub(crate) const LISTED_MAX: usize = 1_000;
+
+/// The first and the last position of events that cannot be read.
+pub(crate) type Stretch = (Position, Position);
+
+/// Adds the member `damaged` to an object that has others already; nothing where there is no damage.
+pub(crate) fn put_member(damaged: &[Stretch], text: &mut Vec<u8>) {
+    if damaged.is_empty() {
+        return;
+    }
+    let listed = damaged.iter().take(LISTED_MAX);
+    let list: Vec<String> = listed
+        .map(|(first, last)| format!("[{first},{last}]"))
+        .collect();
+    text.extend_from_slice(format!(",\"damaged\":[{}]", list.join(",")).as_bytes());
+}
+
+/// The answer where nothing was found. Where events of the log are lost, what was asked for may be among them.
+pub(crate) fn unless_lost(log: &Log, missing: Problem) -> Problem {
+    let damage = log.health().damage;
+    let lost: Vec<Stretch> = damage.iter().filter_map(|range| range.positions).collect();
+    if lost.is_empty() {
+        return missing;
+    }
+    let listed = lost.iter().take(LISTED_MAX);
+    let listed: Vec<Vec<u64>> = listed
+        .map(|(first, last)| vec![first.get(), last.get()])
+        .collect();
+    missing
+        .adding("; events of the log are damaged, and what was asked for may be among them")
+        .with("damaged", listed)
+}

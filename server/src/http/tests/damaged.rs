@@ -1,0 +1,201 @@
+//! An event rots while the server is down: of it only the position is known. Every answer that may lack it says so.
+
+use axum::body::Body;
+use axum::http::Method;
+use fleet::policy::Role;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::harness::{TestServer, request};
+
+/// Flips a bit amid the data of the event that has `mark` in it.
+fn rot(folder: &TempDir, mark: &str) {
+    let path = folder.path().join("log/000000000001.log");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes
+        .windows(mark.len())
+        .position(|window| window == mark.as_bytes());
+    bytes[at.unwrap() + mark.len() / 2] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+}
+
+/// A server with three events of one crane and three of another, of which the crane 1's second one is lost; a token; and
+/// the position of the lost event.
+async fn damaged() -> (TestServer, String, u64) {
+    let server = TestServer::start();
+    let token = server.token(Role::Technician).await;
+    let mut lost = 0;
+    for (crane, note) in [
+        ("1", "a"),
+        ("2", "b"),
+        ("2", "c"),
+        ("1", "rotting"),
+        ("2", "d"),
+        ("1", "e"),
+    ] {
+        let event = json!({"aggregate_type": "Crane", "aggregate_id": crane, "event_type": "CraneLifted",
+            "occurred_at": "2024-05-01T00:00:00Z", "tags": ["heavy"], "data": {"note": note},
+            "metadata": {"correlation_id": "shift-1"}});
+        let receipt = server
+            .post("/api/v1/events", &token, event)
+            .await
+            .expect(201);
+        if note == "rotting" {
+            lost = receipt["position"].as_u64().unwrap();
+        }
+    }
+    let folder = server.stop();
+    rot(&folder, "rotting");
+    let server = TestServer::start_in(folder, |_| {});
+    let token = server.token(Role::Technician).await;
+    (server, token, lost)
+}
+
+fn notes(events: &Value) -> Vec<&str> {
+    let events = events.as_array().unwrap().iter();
+    events
+        .filter_map(|event| event["data"]["note"].as_str())
+        .collect()
+}
+
+#[tokio::test]
+async fn lists_name_it_whatever_they_are_asked_for() {
+    let (server, token, lost) = damaged().await;
+    let user = server.get("/api/v1/auth/me", &token).await.expect(200)["id"].clone();
+    let user = user.as_str().unwrap();
+    for order in [
+        "position_asc",
+        "position_desc",
+        "occurred_asc",
+        "occurred_desc",
+    ] {
+        for filter in [
+            "count=false",
+            "aggregate_type=Crane",
+            "aggregate_id=1",
+            "aggregate_id=unknown",
+            "aggregate_id=1&aggregate_type=Crane",
+            "event_type=CraneLifted",
+            "tag=heavy",
+            "correlation_id=shift-1",
+            &format!("user_id={user}"),
+            "since=2024-04-30&until=2024-05-02",
+            "since=2030-01-01",
+            "recorded_since=2020-01-01&recorded_until=2030-01-01",
+        ] {
+            let path = format!("/api/v1/events?{filter}&order={order}");
+            let page = server.get(&path, &token).await.expect(200);
+            assert_eq!(page["damaged"], json!([[lost, lost]]), "{path}: {page}");
+        }
+    }
+    let page = server
+        .get("/api/v1/events/type/CraneLifted", &token)
+        .await
+        .expect(200);
+    assert_eq!(page["damaged"], json!([[lost, lost]]));
+    assert_eq!(notes(&page["events"]).len(), 5);
+    for path in [
+        format!("/api/v1/events?to_position={}", lost - 1),
+        format!("/api/v1/events?aggregate_id=1&from_position={}", lost + 1),
+    ] {
+        let page = server.get(&path, &token).await.expect(200);
+        assert!(page["damaged"].is_null(), "{path}: {page}");
+    }
+    let manager = server.token(Role::FleetManager).await;
+    let replay = server
+        .post(
+            "/api/v1/events/replay?aggregate_type=Crane",
+            &manager,
+            json!({}),
+        )
+        .await;
+    assert_eq!(replay.expect(200)["damaged"], json!([[lost, lost]]));
+}
+
+#[tokio::test]
+async fn a_stream_has_a_mark_where_it_was() {
+    let (server, token, lost) = damaged().await;
+    let mark = json!({"damaged": true, "first_position": lost, "last_position": lost});
+    for (order, at) in [("asc", 1), ("desc", 1)] {
+        let path = format!("/api/v1/events/Crane/1?order={order}");
+        let events = server.get(&path, &token).await.expect(200);
+        assert_eq!(
+            (events.as_array().unwrap().len(), &events[at]),
+            (3, &mark),
+            "{events}"
+        );
+    }
+    let whole = server.get("/api/v1/events/1", &token).await.expect(200);
+    assert_eq!((&whole["events"][1], &whole["total"]), (&mark, &json!(3)));
+    // Its own versions are whole, so it cannot lack anything.
+    let other = server
+        .get("/api/v1/events/Crane/2", &token)
+        .await
+        .expect(200);
+    assert_eq!(notes(&other), ["b", "c", "d"]);
+    assert_eq!(other.as_array().unwrap().len(), 3);
+
+    let state = "/api/v1/time-travel/state-at?aggregate_type=Crane&aggregate_id=";
+    let past = server.get(&format!("{state}1"), &token).await.expect(200);
+    assert_eq!(
+        (&past["damaged_events"], &past["event_count"]),
+        (&json!(1), &json!(2))
+    );
+    let past = server.get(&format!("{state}2"), &token).await.expect(200);
+    assert_eq!(past["damaged_events"], 0);
+}
+
+#[tokio::test]
+async fn what_is_not_found_may_have_been_it() {
+    let (server, token, lost) = damaged().await;
+    for path in [
+        "/api/v1/events/Crane/3",
+        "/api/v1/events/3",
+        "/api/v1/events/3/version",
+        "/api/v1/time-travel/state-at?aggregate_type=Crane&aggregate_id=3",
+    ] {
+        let problem = server
+            .get(path, &token)
+            .await
+            .expect_problem(404, "not-found");
+        assert_eq!(problem["damaged"], json!([[lost, lost]]), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn followers_are_told() {
+    let (server, token, lost) = damaged().await;
+    for filter in [
+        "",
+        "&aggregate_id=1",
+        "&event_type=CraneLifted",
+        "&tag=heavy",
+    ] {
+        let path = format!("/api/v1/events/stream?from_position=1{filter}");
+        let page = server
+            .get(&format!("{path}&limit=100"), &token)
+            .await
+            .expect(200);
+        assert_eq!(page["damaged"], json!([[lost, lost]]), "{filter}: {page}");
+
+        let open = request(Method::GET, &path, &token, &[], Body::empty());
+        let mut body = server.send(open).await.into_body();
+        let mut text = String::new();
+        while !text.contains(r#""note":"e""#) {
+            let frame = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            text.push_str(std::str::from_utf8(&frame).unwrap());
+        }
+        let message = format!(
+            "id: {lost}\nevent: damaged\ndata: {{\"first_position\":{lost},\"last_position\":{lost}}}\n\n"
+        );
+        assert!(text.contains(&message), "{filter}: {text}");
+    }
+    // A poll that meets nothing but the damage says so at once.
+    let path = format!("/api/v1/events/stream?from_position={lost}&aggregate_id=3&wait=25");
+    let page = server.get(&path, &token).await.expect(200);
+    assert_eq!(
+        (&page["events"], &page["damaged"]),
+        (&json!([]), &json!([[lost, lost]]))
+    );
+}
