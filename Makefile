@@ -18,6 +18,7 @@ test:
 	./scripts/setup-tests.sh
 	cargo build --workspace --bins --tests
 	RAILFLEET_BIN=$(TARGET)/debug/railfleet cargo test --workspace
+	RAILFLEET_BIN=$(TARGET)/debug/railfleet ./scripts/test-web.sh
 	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=$(TARGET)/loom cargo test -p storage --lib durable::
 
 lint:

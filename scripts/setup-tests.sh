@@ -15,13 +15,13 @@ needs=(
   'command:pkg-config|pkg-config|power cuts'
   'command:faketime|faketime|jumping clocks'
   'command:prlimit|util-linux|running out of open files'
+  'command:node|nodejs|the dashboard'
+  'command:npm|npm|the dashboard'
+  'command:chromium|chromium|the dashboard and the documentation page in a browser'
+  'file:/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf|fonts-dejavu-core|letters in the pictures of the dashboard'
   'glob:/usr/lib/postgresql/*/bin/initdb|postgresql|the importer against real databases'
   'command:openssl|openssl|the importer against real databases'
 )
-# Large, and wanted for one test: installed only when RAILFLEET_BROWSER=1 asks for it.
-if [ "${RAILFLEET_BROWSER:-0}" = 1 ]; then
-  needs+=('command:chromium|chromium|the documentation page in a browser')
-fi
 
 present() { # present KIND:NAME
   case $1 in

@@ -4,13 +4,17 @@
 //! Pure functions: no disk, no clock, no HTTP, no randomness; the same input gives the same bits.
 //!
 //! Where to look:
+//! - [`facts`]: what figures are taken from, folded event by event;
+//! - [`kpi`]: the catalogue of key figures, each with the events behind it;
 //! - [`forecast`]: the months to come, with intervals and with what the forecast is worth;
 //! - [`trend`]: improving, declining or neither, and where a level shifted;
 //! - [`rate`]: mean time between failures, and workshops compared like with like.
 
 #![forbid(unsafe_code)]
 
+pub mod facts;
 pub mod forecast;
+pub mod kpi;
 mod normal;
 pub mod rate;
 pub mod trend;

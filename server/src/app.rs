@@ -15,6 +15,7 @@ use crate::auth::keys::{self, KeyError};
 use crate::auth::{AccountError, Accounts};
 use crate::command::Numbers;
 use crate::config::Config;
+use crate::figures::Figures;
 use crate::http::{self, App};
 use crate::metrics::Metrics;
 use crate::past::Past;
@@ -64,6 +65,8 @@ pub struct Shared {
     pub projections: Arc<Projections>,
     /// States of the past.
     pub past: Past,
+    /// What key figures are taken from.
+    pub figures: Figures,
     /// What Prometheus is told.
     pub metrics: Metrics,
     /// The time.
@@ -127,6 +130,7 @@ impl AppState {
         });
         Ok(AppState(Arc::new(Shared {
             metrics: Metrics::new(&log, &projections),
+            figures: Figures::default(),
             reads: Arc::new(Semaphore::new(config.http.reads_max)),
             subscribers: Arc::new(Semaphore::new(config.http.subscribers_max)),
             stopping: watch::Sender::new(false),

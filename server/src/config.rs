@@ -169,6 +169,7 @@ pub struct MlConfig {
 )]
 pub struct AnalyticsConfig {
     pub cache_ttl: Duration,
+    pub time_zone: chrono_tz::Tz,
 }
 
 impl Config {
@@ -266,6 +267,7 @@ impl Config {
             },
             analytics: AnalyticsConfig {
                 cache_ttl: Duration::ZERO,
+                time_zone: chrono_tz::UTC,
             },
         }
     }

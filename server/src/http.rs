@@ -6,9 +6,11 @@
 
 pub mod access;
 mod aliases;
+mod analytics;
 pub mod auth;
 pub mod body;
 mod damage;
+mod dashboard;
 pub mod edge;
 pub mod events;
 pub mod extract;
@@ -57,6 +59,7 @@ fn described_routes() -> (Router<AppState>, OpenApi) {
         .merge(projections::routes())
         .merge(time_travel::routes())
         .merge(vehicles::routes())
+        .merge(analytics::routes())
         .merge(aliases::routes());
     let (routes, mut description) = routes.split_for_parts();
     openapi::complete(&mut description);
@@ -83,6 +86,7 @@ pub fn service(state: AppState) -> App {
     let boot = boot_number(&state);
     let mut router = routes
         .merge(root::documentation(text.into_bytes()))
+        .merge(dashboard::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(unknown_route)
         .route_layer(guard);

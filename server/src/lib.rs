@@ -27,6 +27,7 @@ pub mod config;
 pub mod demo;
 pub mod envelope;
 pub mod field_error;
+pub mod figures;
 pub mod http;
 pub mod ingest;
 pub mod json;

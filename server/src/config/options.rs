@@ -322,6 +322,16 @@ pub const OPTIONS: &[OptionSpec] = &[
         "Seconds that a computed figure may be served again. 0 to 86,400.",
         |config, text| config.analytics.cache_ttl = seconds(text, 0..=86_400)?
     ),
+    option!(
+        "analytics.time_zone",
+        "UTC",
+        "The depot's time zone, by its IANA name: where days, weeks and months of figures begin.",
+        |config, text| {
+            config.analytics.time_zone = text
+                .parse()
+                .map_err(|_| format!("there is no time zone {text:?}"))?
+        }
+    ),
 ];
 
 /// The options as the table of `docs/configuration.md`.

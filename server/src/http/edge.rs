@@ -211,11 +211,15 @@ fn request_id(request: &Request<Body>) -> Option<HeaderValue> {
     fit.then(|| id.clone())
 }
 
-/// The same address without the slash at its end; `None` where there is none. The documentation's pages keep theirs:
+/// The same address without the slash at its end; `None` where there is none. Pages for people keep theirs:
 /// their own links are relative to it.
 fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
-    if path.len() <= 1 || !path.ends_with('/') || path == "/docs/" {
+    if path.len() <= 1
+        || !path.ends_with('/')
+        || path == "/docs/"
+        || path.starts_with(super::dashboard::PATH)
+    {
         return None;
     }
     let stem = path.trim_end_matches('/');

@@ -25,6 +25,7 @@ const BEARER: &str = "bearer";
         (name = "events", description = "Append events, list them, follow them live"),
         (name = "vehicles", description = "The fleet's records"),
         (name = "projections", description = "Read models: how far they are and what they hold"),
+        (name = "analytics", description = "Key figures, and the events that make them"),
         (name = "time-travel", description = "An aggregate, or the whole fleet, as it was, in either time"),
         (name = "audit", description = "Who did what: trails, anomalies, proofs"),
         (name = "auth", description = "Come in and go out"),

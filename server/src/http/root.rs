@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 use serde_json::json;
@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::Config;
 
+use super::dashboard;
 use super::extract::PathParts;
 use super::json_response;
 use super::problem::Problem;
@@ -35,13 +36,20 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     path = "/",
     tag = "operations",
     operation_id = "root",
-    responses((status = 200, description = "Name, version, and where to read on", body = Object)),
+    responses(
+        (status = 200, description = "Name, version, and where to read on", body = Object),
+        (status = 307, description = "To the dashboard, for who asks for a page"),
+    ),
 )]
-pub(crate) async fn root() -> Response<Body> {
+pub(crate) async fn root(headers: HeaderMap) -> Response<Body> {
+    if dashboard::wants_page(&headers) {
+        return dashboard::to_dashboard();
+    }
     let body = json!({
         "name": "RailFleet Manager API",
         "version": env!("CARGO_PKG_VERSION"),
         "description": env!("CARGO_PKG_DESCRIPTION"),
+        "dashboard": dashboard::PATH,
         "docs": "/docs",
         "openapi": OPENAPI_PATH,
         "features": ["events", "projections", "time-travel", "accounts", "live stream"],

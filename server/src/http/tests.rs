@@ -1,6 +1,7 @@
 //! Tests of the whole service without a socket: a real log in a folder of its own, real accounts, one request at a time.
 
 mod accounts;
+mod analytics;
 mod appending;
 mod bad_input;
 mod damaged;

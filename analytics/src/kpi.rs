@@ -1,0 +1,340 @@
+//! The catalogue of key figures: what each means, and how it is taken from the facts.
+//!
+//! A figure is a ratio of sums over the chosen vehicles and time, never a mean of ratios. Both sums are whole numbers
+//! and are added in a fixed order, so the same facts give the same bits. One walk over the facts yields every
+//! [`Contribution`]; adding them up gives the figure, collecting their positions gives the events behind it, so the two
+//! cannot differ. An empty denominator gives no value but the reason.
+//!
+//! Sources by figure: EN 13306:2017, EN 15341:2019, SMRP Best Practices 5th edition; definitions are numbered and a
+//! changed one gets a new number.
+
+mod measure;
+#[cfg(test)]
+mod tests;
+
+use crate::facts::Facts;
+use crate::rate::mean_between;
+use crate::trend::{Floor, Polarity};
+
+/// Which sum a contribution goes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// What is counted.
+    Numerator,
+    /// What it is divided by.
+    Denominator,
+}
+
+/// What one event adds to a figure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Contribution {
+    /// To which sum.
+    pub side: Side,
+    /// In which bucket of the selection.
+    pub bucket: usize,
+    /// How much, in the figure's own whole unit (microseconds, kilometres, hundredths, or a count).
+    pub amount: i64,
+    /// The event's position in the log.
+    pub position: u64,
+    /// The index of the vehicle among the facts, where it is about one.
+    pub vehicle: Option<usize>,
+}
+
+/// Over what a figure is taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Selection<'a> {
+    /// The buckets' ends, ascending, microseconds UTC: bucket i holds times from `edges[i]`, inclusive, to
+    /// `edges[i + 1]`, exclusive. At least two.
+    pub edges: &'a [i64],
+    /// The present: what still lasts is counted up to here.
+    pub now: i64,
+    /// Only this vehicle, by asset id.
+    pub vehicle: Option<&'a str>,
+}
+
+impl Selection<'_> {
+    /// How many buckets there are.
+    pub fn buckets(&self) -> usize {
+        self.edges.len().saturating_sub(1)
+    }
+}
+
+/// One figure's definition.
+#[derive(Clone, Copy, Debug)]
+pub struct Kpi {
+    /// Its name in the API.
+    pub key: &'static str,
+    /// The unit of its value.
+    pub unit: &'static str,
+    /// The number of its definition.
+    pub definition: u32,
+    /// The definition in a sentence, with its source.
+    pub text: &'static str,
+    /// The value of one unit of numerator over one of denominator.
+    pub scale: f64,
+    /// Which direction is good.
+    pub polarity: Polarity,
+    /// The least change over a year that is worth a word.
+    pub floor: Floor,
+    /// Why it has no value when its denominator is 0.
+    pub empty: &'static str,
+    /// Whether its interval is that of a mean between events.
+    pub is_mean_between: bool,
+    walk: fn(&Facts, &Selection<'_>, &mut dyn FnMut(Contribution)),
+}
+
+/// A figure over one bucket.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Figure {
+    /// What was counted, in the contributions' unit.
+    pub numerator: i64,
+    /// What it is divided by.
+    pub denominator: i64,
+}
+
+impl Kpi {
+    /// The figure of this name.
+    pub fn named(key: &str) -> Option<&'static Kpi> {
+        KPIS.iter().find(|kpi| kpi.key == key)
+    }
+
+    /// Calls `visit` with all that makes the figure.
+    pub fn each(
+        &self,
+        facts: &Facts,
+        selection: &Selection<'_>,
+        visit: &mut dyn FnMut(Contribution),
+    ) {
+        (self.walk)(facts, selection, visit);
+    }
+
+    /// The figure, a bucket each.
+    pub fn figures(&self, facts: &Facts, selection: &Selection<'_>) -> Vec<Figure> {
+        let mut figures = vec![Figure::default(); selection.buckets()];
+        self.each(facts, selection, &mut |part| {
+            let figure = &mut figures[part.bucket];
+            match part.side {
+                Side::Numerator => figure.numerator += part.amount,
+                Side::Denominator => figure.denominator += part.amount,
+            }
+        });
+        figures
+    }
+
+    /// The figure's value; `None` when nothing is there to divide by.
+    pub fn value(&self, figure: Figure) -> Option<f64> {
+        (figure.denominator != 0)
+            .then(|| figure.numerator as f64 * self.scale / figure.denominator as f64)
+    }
+
+    /// Where the true value lies at 95 %, for means between events: low, and high where there were events.
+    pub fn interval(&self, figure: Figure) -> Option<(f64, Option<f64>)> {
+        let events = u64::try_from(figure.denominator).ok()?;
+        if !self.is_mean_between || figure.numerator <= 0 {
+            return None;
+        }
+        let found = mean_between(figure.numerator as f64 * self.scale, events, 0.95)?;
+        Some((found.low, found.high))
+    }
+}
+
+const HOURS: f64 = 1.0 / 3_600_000_000.0;
+const DAYS: f64 = HOURS / 24.0;
+const EUROS: f64 = 0.01;
+const POINTS: Floor = Floor::Absolute(0.5);
+const SHARE: Floor = Floor::Relative(0.05);
+
+const fn kpi(
+    key: &'static str,
+    unit: &'static str,
+    scale: f64,
+    text: &'static str,
+    empty: &'static str,
+    walk: fn(&Facts, &Selection<'_>, &mut dyn FnMut(Contribution)),
+) -> Kpi {
+    Kpi {
+        key,
+        unit,
+        definition: 1,
+        text,
+        scale,
+        polarity: Polarity::HigherIsBetter,
+        floor: SHARE,
+        empty,
+        is_mean_between: false,
+        walk,
+    }
+}
+
+impl Kpi {
+    const fn less_is_better(mut self) -> Self {
+        self.polarity = Polarity::LowerIsBetter;
+        self
+    }
+
+    const fn in_points(mut self) -> Self {
+        self.floor = POINTS;
+        self
+    }
+
+    const fn between_events(mut self) -> Self {
+        self.is_mean_between = true;
+        self
+    }
+}
+
+/// All figures, in the order in which they are listed.
+pub const KPIS: &[Kpi] = &[
+    kpi(
+        "availability",
+        "%",
+        100.0,
+        "Time ready or running over time required (EN 15341:2019 M10).",
+        "no_exposure",
+        measure::availability,
+    )
+    .in_points(),
+    kpi(
+        "utilisation",
+        "%",
+        100.0,
+        "Time running over time required.",
+        "no_exposure",
+        measure::utilisation,
+    )
+    .in_points(),
+    kpi(
+        "mtbf",
+        "h",
+        HOURS,
+        "Running and ready time of all vehicles over failures (SMRP 3.5.1).",
+        "no_failures",
+        measure::mtbf,
+    )
+    .between_events(),
+    kpi(
+        "mdbf",
+        "km",
+        1.0,
+        "Kilometres of all vehicles over failures.",
+        "no_failures",
+        measure::mdbf,
+    )
+    .between_events(),
+    kpi(
+        "mttrs",
+        "h",
+        HOURS,
+        "Time from down to up again, waiting included, over times down (EN 13306 9.21).",
+        "nothing_down",
+        measure::mttrs,
+    )
+    .less_is_better(),
+    kpi(
+        "mttr",
+        "h",
+        HOURS,
+        "Working time of corrective orders over corrective orders closed (SMRP 3.5.2).",
+        "nothing_closed",
+        measure::mttr,
+    )
+    .less_is_better(),
+    kpi(
+        "mtbm",
+        "h",
+        HOURS,
+        "Running and ready time over orders closed (SMRP 3.5.3).",
+        "nothing_closed",
+        measure::mtbm,
+    ),
+    kpi(
+        "failures",
+        "per vehicle",
+        1.0,
+        "Failures over vehicles that were required.",
+        "no_exposure",
+        measure::failures,
+    )
+    .less_is_better(),
+    kpi(
+        "pm_compliance",
+        "%",
+        100.0,
+        "Tasks done by their date over tasks due (SMRP 5.4.14); a day of grace where no legal limit stands behind it.",
+        "nothing_due",
+        measure::pm_compliance,
+    )
+    .in_points(),
+    kpi(
+        "schedule_compliance",
+        "%",
+        100.0,
+        "Orders closed by their planned end over orders planned to end (SMRP 5.4.4).",
+        "nothing_due",
+        measure::schedule_compliance,
+    )
+    .in_points(),
+    kpi(
+        "overdue_safety_critical",
+        "tasks",
+        1.0,
+        "Main and ECM inspections past their legal date at the end of the time ((EU) 2019/779 Art. 4); must be 0.",
+        "no_exposure",
+        measure::overdue_safety_critical,
+    )
+    .less_is_better(),
+    kpi(
+        "planned_share",
+        "%",
+        100.0,
+        "Working time of planned orders over that of all orders (SMRP 5.3.1).",
+        "nothing_closed",
+        measure::planned_share,
+    )
+    .in_points(),
+    kpi(
+        "first_time_fix",
+        "%",
+        100.0,
+        "Corrective orders not followed by another on the same vehicle within 30 days, over corrective orders closed.",
+        "nothing_closed",
+        measure::first_time_fix,
+    )
+    .in_points(),
+    kpi(
+        "order_age",
+        "days",
+        DAYS,
+        "Age of the orders open at the end of the time, over their number (SMRP 5.4.6).",
+        "nothing_open",
+        measure::order_age,
+    )
+    .less_is_better(),
+    kpi(
+        "cycle_time",
+        "days",
+        DAYS,
+        "Time from creation to end, over orders closed (SMRP 5.4.7).",
+        "nothing_closed",
+        measure::cycle_time,
+    )
+    .less_is_better(),
+    kpi(
+        "maintenance_cost",
+        "EUR",
+        EUROS,
+        "Cost of the orders closed.",
+        "nothing_closed",
+        measure::maintenance_cost,
+    )
+    .less_is_better(),
+    kpi(
+        "cost_per_km",
+        "EUR/km",
+        EUROS,
+        "Cost of the orders closed over kilometres driven.",
+        "no_exposure",
+        measure::cost_per_km,
+    )
+    .less_is_better(),
+];

@@ -1,0 +1,102 @@
+//! Buckets of local time: days of 23 to 25 hours, weeks from Monday, calendar months.
+
+use chrono::{
+    DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone,
+};
+use chrono_tz::Tz;
+use storage::Timestamp;
+
+/// How long a bucket is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Interval {
+    /// A local day.
+    Day,
+    /// From Monday to Sunday.
+    Week,
+    /// A calendar month.
+    Month,
+}
+
+/// The local date of a moment; the epoch's for times that no calendar holds.
+fn date_of(zone: Tz, at: Timestamp) -> NaiveDate {
+    DateTime::from_timestamp_micros(at.micros()).map_or(NaiveDate::default(), |moment| {
+        moment.with_timezone(&zone).date_naive()
+    })
+}
+
+/// The first moment of a local day. Where the clock skips midnight, the first moment after it.
+fn begin_of(zone: Tz, date: NaiveDate) -> i64 {
+    let midnight = date.and_time(NaiveTime::MIN);
+    let moment = match zone.from_local_datetime(&midnight) {
+        LocalResult::Single(moment) | LocalResult::Ambiguous(moment, _) => moment,
+        LocalResult::None => {
+            let later = midnight + TimeDelta::hours(1);
+            match zone.from_local_datetime(&later).earliest() {
+                Some(moment) => moment,
+                None => zone.from_utc_datetime(&midnight),
+            }
+        }
+    };
+    moment.timestamp_micros()
+}
+
+/// The first day of the bucket that holds a day.
+fn first_day(interval: Interval, date: NaiveDate) -> NaiveDate {
+    match interval {
+        Interval::Day => date,
+        Interval::Week => {
+            let since_monday = u64::from(date.weekday().num_days_from_monday());
+            date.checked_sub_days(Days::new(since_monday))
+                .unwrap_or(date)
+        }
+        Interval::Month => date.with_day(1).unwrap_or(date),
+    }
+}
+
+/// The first day of the bucket behind the one that begins with `date`.
+fn next(interval: Interval, date: NaiveDate) -> Option<NaiveDate> {
+    match interval {
+        Interval::Day => date.checked_add_days(Days::new(1)),
+        Interval::Week => date.checked_add_days(Days::new(7)),
+        Interval::Month => date.checked_add_months(Months::new(1)),
+    }
+}
+
+/// The ends of the buckets that cover `from` to `to`, at most `most` buckets; `None` when there are more.
+pub(crate) fn edges(
+    zone: Tz,
+    interval: Interval,
+    from: Timestamp,
+    to: Timestamp,
+    most: usize,
+) -> Option<Vec<i64>> {
+    let mut date = first_day(interval, date_of(zone, from));
+    let mut edges = vec![begin_of(zone, date)];
+    while edges.last().is_some_and(|edge| *edge < to.micros()) {
+        if edges.len() > most {
+            return None;
+        }
+        date = next(interval, date)?;
+        edges.push(begin_of(zone, date));
+    }
+    if edges.len() < 2 {
+        edges.push(begin_of(zone, next(interval, date)?));
+    }
+    Some(edges)
+}
+
+/// The begin of the month that lies `count` months before the one of `at`.
+pub(crate) fn months_before(zone: Tz, at: Timestamp, count: u32) -> Timestamp {
+    let month = first_day(Interval::Month, date_of(zone, at));
+    let earlier = month
+        .checked_sub_months(Months::new(count))
+        .unwrap_or(month);
+    Timestamp::from_micros(begin_of(zone, earlier))
+}
+
+/// A month as `2026-11`.
+pub(crate) fn local_month(zone: Tz, at: i64) -> String {
+    date_of(zone, Timestamp::from_micros(at))
+        .format("%Y-%m")
+        .to_string()
+}

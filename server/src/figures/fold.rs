@@ -1,0 +1,362 @@
+//! From events to facts. Of each field the value of the latest event counts, by when it happened and then by position,
+//! as everywhere; so an event reported late changes what it should and nothing else.
+
+use std::collections::HashMap;
+
+use analytics::facts::{
+    Facts, Incident, OrderFacts, Reading, Standing, StandingSince, TaskFacts, VehicleFacts, Work,
+};
+use fleet::calendar::parse_time;
+use fleet::listing::row_id;
+use fleet::money::Money;
+use fleet::registry::KnownEvent;
+use fleet::schema::{Sets, canonical_data};
+use fleet::{registry, vehicle};
+use serde_json::{Map, Value};
+use storage::EventRef;
+
+/// The aggregates that facts are taken from.
+pub(super) const AGGREGATES: &[&str] = &["Vehicle", "WorkOrder", "MaintenanceTask", "Workshop"];
+
+/// Kinds of tasks behind which a legal limit stands.
+const SAFETY_CRITICAL: &[&str] = &["HU", "ECM"];
+/// The kind of work that something failed for.
+const REPAIR: &str = "REPAIR";
+
+/// When an event happened, and where it stands: later wins.
+type When = (i64, u64);
+
+/// A field's latest value.
+#[derive(Clone, Debug)]
+struct Latest<T> {
+    value: Option<T>,
+    when: When,
+}
+
+impl<T> Default for Latest<T> {
+    fn default() -> Self {
+        Latest {
+            value: None,
+            when: (i64::MIN, 0),
+        }
+    }
+}
+
+impl<T> Latest<T> {
+    fn set(&mut self, value: Option<T>, when: When) {
+        if when >= self.when {
+            *self = Latest { value, when };
+        }
+    }
+}
+
+/// A work order's fields as far as figures need them.
+#[derive(Clone, Debug, Default)]
+struct OrderState {
+    vehicle: Latest<Box<str>>,
+    workshop: Latest<Box<str>>,
+    is_repair: Latest<bool>,
+    created: Latest<i64>,
+    scheduled_start: Latest<i64>,
+    scheduled_end: Latest<i64>,
+    started: Latest<i64>,
+    ended: Latest<i64>,
+    status: Latest<Box<str>>,
+    cost_cents: Latest<i64>,
+    is_deleted: bool,
+    position: u64,
+}
+
+/// A task's fields as far as figures need them.
+#[derive(Clone, Debug, Default)]
+struct TaskState {
+    vehicle: Latest<Box<str>>,
+    kind: Latest<Box<str>>,
+    due: Latest<i64>,
+    is_completed: Latest<bool>,
+    completed_at: Latest<i64>,
+    is_deleted: bool,
+    position: u64,
+}
+
+/// Facts with what is needed to go on folding.
+#[derive(Debug, Default)]
+pub(super) struct Folding {
+    pub(super) facts: Facts,
+    vehicles: HashMap<Box<str>, usize>,
+    /// Asset ids by row id: orders and tasks name vehicles so.
+    asset_ids: HashMap<Box<str>, Box<str>>,
+    orders: HashMap<Box<str>, usize>,
+    order_states: Vec<OrderState>,
+    tasks: HashMap<Box<str>, usize>,
+    task_states: Vec<TaskState>,
+    workshop_codes: HashMap<Box<str>, Box<str>>,
+}
+
+/// An event, its payload in present names.
+struct Told<'a> {
+    known: KnownEvent,
+    id: &'a str,
+    when: When,
+    data: &'a Map<String, Value>,
+}
+
+impl Told<'_> {
+    /// The value that this event gives a key of the state.
+    fn get(&self, key: &str) -> Option<&Value> {
+        self.data
+            .iter()
+            .find(|(name, _)| {
+                let sets = self
+                    .known
+                    .event
+                    .field(name)
+                    .map_or(Sets::Itself, |field| field.sets);
+                match sets {
+                    Sets::Key(set) | Sets::Corrects(set) => set == key,
+                    Sets::Itself => *name == key && !self.known.event.report,
+                    _ => false,
+                }
+            })
+            .map(|(_, value)| value)
+    }
+
+    /// A word that the event sets or implies.
+    fn word(&self, key: &str) -> Option<Box<str>> {
+        if let Some(value) = self.get(key) {
+            return value.as_str().map(Into::into);
+        }
+        let implied = self
+            .known
+            .event
+            .implies
+            .iter()
+            .find(|(name, _)| *name == key);
+        implied.and_then(|(_, constant)| constant.value().as_str().map(Into::into))
+    }
+
+    /// Sets `field` where the event says something of `key`; null empties it.
+    fn set<T>(&self, field: &mut Latest<T>, key: &str, read: impl Fn(&Value) -> Option<T>) {
+        if let Some(value) = self.get(key) {
+            field.set(read(value), self.when);
+        }
+    }
+}
+
+fn time(value: &Value) -> Option<i64> {
+    value.as_str().and_then(parse_time)
+}
+
+fn text(value: &Value) -> Option<Box<str>> {
+    value
+        .as_str()
+        .filter(|text| !text.is_empty())
+        .map(Into::into)
+}
+
+/// Hundredths of the currency, from a number or a text of one.
+fn cents(value: &Value) -> Option<i64> {
+    Money::of_json(value).and_then(|money| {
+        let text = money.to_json();
+        let digits: String = text.as_str()?.chars().filter(|char| *char != '.').collect();
+        digits.parse().ok()
+    })
+}
+
+impl Folding {
+    pub(super) fn workshop_code<'a>(&'a self, id: &'a str) -> &'a str {
+        self.workshop_codes.get(id).map_or(id, |code| code)
+    }
+
+    /// Takes in an event; one that cannot be read, or that the tables do not know, says nothing.
+    pub(super) fn fold(&mut self, event: &EventRef<'_>) {
+        let stream = event.stream();
+        let Some(known) = registry().event(&stream.aggregate_type, event.event_type()) else {
+            return;
+        };
+        let Ok(data) = serde_json::from_slice::<Map<String, Value>>(event.data()) else {
+            return;
+        };
+        let data = canonical_data(known.aggregate, known.event, event.schema(), &data);
+        let told = Told {
+            known,
+            id: &stream.aggregate_id,
+            when: (event.occurred_at().micros(), event.position().get()),
+            data: &data,
+        };
+        match &*stream.aggregate_type {
+            "Vehicle" => self.fold_vehicle(&told),
+            "WorkOrder" => self.fold_order(&told),
+            "MaintenanceTask" => self.fold_task(&told),
+            _ => self.fold_workshop(&told),
+        }
+    }
+
+    fn fold_vehicle(&mut self, told: &Told<'_>) {
+        let event_type = told.known.event.event_type;
+        let (at, position) = told.when;
+        if event_type == vehicle::event::VEHICLE_CREATED {
+            let row = told.get("id").and_then(Value::as_str).map_or_else(
+                || row_id(vehicle::AGGREGATE_TYPE, told.id).to_string(),
+                str::to_lowercase,
+            );
+            self.asset_ids.insert(row.into(), told.id.into());
+        }
+        let index = *self.vehicles.entry(told.id.into()).or_insert_with(|| {
+            let new = (told.id.into(), VehicleFacts::default());
+            self.facts.vehicles.push(new);
+            self.facts.vehicles.len() - 1
+        });
+        let facts = &mut self.facts.vehicles[index].1;
+        let status = match event_type {
+            vehicle::event::VEHICLE_DELETED => Some("retired".into()),
+            vehicle::event::VEHICLE_CREATED => told.word("status").or(Some("available".into())),
+            _ => told.word("status"),
+        };
+        if let Some(status) = status {
+            facts.stands(StandingSince {
+                at,
+                position,
+                standing: Standing::of_status(&status),
+            });
+        }
+        if let Some(km) = told
+            .get(vehicle::schema::MILEAGE_KEY)
+            .and_then(Value::as_i64)
+        {
+            facts.read(Reading {
+                at,
+                position,
+                km,
+                corrects: event_type == vehicle::event::VEHICLE_MILEAGE_CORRECTED,
+            });
+        }
+        let is_breakdown = event_type == vehicle::event::VEHICLE_BREAKDOWN_REPORTED;
+        if is_breakdown || event_type == vehicle::event::VEHICLE_INCIDENT_REPORTED {
+            let failed = told.data.get("is_failure").and_then(Value::as_bool);
+            facts.suffers(Incident {
+                at,
+                position,
+                delay_min: told
+                    .data
+                    .get("delay_min")
+                    .and_then(Value::as_i64)
+                    .unwrap_or(0),
+                is_failure: is_breakdown || failed.unwrap_or(false),
+            });
+        }
+    }
+
+    fn fold_order(&mut self, told: &Told<'_>) {
+        let index = *self.orders.entry(told.id.into()).or_insert_with(|| {
+            self.order_states.push(OrderState::default());
+            self.facts.orders.push(OrderFacts::default());
+            self.order_states.len() - 1
+        });
+        let state = &mut self.order_states[index];
+        told.set(&mut state.vehicle, "vehicle_id", text);
+        told.set(&mut state.workshop, "workshop_id", text);
+        told.set(&mut state.is_repair, "tasks", |tasks| {
+            Some(tasks.as_array()?.iter().any(|task| task == REPAIR))
+        });
+        told.set(&mut state.created, "created_at", time);
+        told.set(&mut state.scheduled_start, "scheduled_start", time);
+        told.set(&mut state.scheduled_end, "scheduled_end", time);
+        told.set(&mut state.started, "actual_start", time);
+        told.set(&mut state.ended, "actual_end", time);
+        told.set(&mut state.cost_cents, "actual_cost", cents);
+        if let Some(status) = told.word("status") {
+            state.status.set(Some(status), told.when);
+        }
+        let event_type = told.known.event.event_type;
+        if event_type == "WorkOrderCreated" && state.created.value.is_none() {
+            state.created.set(Some(told.when.0), told.when);
+        }
+        state.is_deleted |= event_type == "WorkOrderDeleted";
+        state.position = state.position.max(told.when.1);
+        self.facts.orders[index] = order_facts(state, &self.asset_ids);
+    }
+
+    fn fold_task(&mut self, told: &Told<'_>) {
+        let index = *self.tasks.entry(told.id.into()).or_insert_with(|| {
+            self.task_states.push(TaskState::default());
+            self.facts.tasks.push(TaskFacts::default());
+            self.task_states.len() - 1
+        });
+        let state = &mut self.task_states[index];
+        told.set(&mut state.vehicle, "vehicle_id", text);
+        told.set(&mut state.kind, "type", text);
+        told.set(&mut state.due, "due_date", time);
+        told.set(&mut state.is_completed, "is_completed", Value::as_bool);
+        told.set(&mut state.completed_at, "completed_at", time);
+        match told.known.event.event_type {
+            "MaintenanceTaskCompleted" => {
+                state.is_completed.set(Some(true), told.when);
+                if told.get("completed_at").is_none() {
+                    state.completed_at.set(Some(told.when.0), told.when);
+                }
+            }
+            "MaintenanceTaskReopened" => state.is_completed.set(Some(false), told.when),
+            "MaintenanceTaskDeleted" => state.is_deleted = true,
+            _ => {}
+        }
+        state.position = state.position.max(told.when.1);
+        self.facts.tasks[index] = task_facts(state, &self.asset_ids);
+    }
+
+    fn fold_workshop(&mut self, told: &Told<'_>) {
+        if let Some(code) = told.word("code") {
+            self.workshop_codes.insert(told.id.into(), code);
+        }
+    }
+}
+
+/// The asset id of a vehicle that is named by its row id, or the name as it is.
+fn asset_id(named: Option<&str>, asset_ids: &HashMap<Box<str>, Box<str>>) -> Box<str> {
+    let named = named.unwrap_or_default();
+    match asset_ids.get(named) {
+        Some(asset_id) => asset_id.clone(),
+        None => named.into(),
+    }
+}
+
+fn order_facts(state: &OrderState, asset_ids: &HashMap<Box<str>, Box<str>>) -> OrderFacts {
+    let status = state.status.value.as_deref().unwrap_or("draft");
+    let is_completed = status == "completed";
+    OrderFacts {
+        vehicle: asset_id(state.vehicle.value.as_deref(), asset_ids),
+        workshop: state.workshop.value.clone(),
+        work: if state.is_repair.value == Some(true) {
+            Work::Corrective
+        } else {
+            Work::Planned
+        },
+        created: state.created.value.unwrap_or(state.created.when.0.max(0)),
+        scheduled_start: state.scheduled_start.value,
+        scheduled_end: state.scheduled_end.value,
+        started: state.started.value,
+        ended: is_completed.then(|| state.ended.value.unwrap_or(state.status.when.0)),
+        is_void: state.is_deleted || status == "cancelled",
+        cost_cents: state.cost_cents.value,
+        position: state.position,
+    }
+}
+
+fn task_facts(state: &TaskState, asset_ids: &HashMap<Box<str>, Box<str>>) -> TaskFacts {
+    let is_done = state.is_completed.value == Some(true);
+    TaskFacts {
+        vehicle: asset_id(state.vehicle.value.as_deref(), asset_ids),
+        is_safety_critical: state
+            .kind
+            .value
+            .as_deref()
+            .is_some_and(|kind| SAFETY_CRITICAL.contains(&kind)),
+        due: state.due.value.unwrap_or(i64::MAX),
+        done: is_done.then(|| {
+            let at_completion = state.is_completed.when.0;
+            state.completed_at.value.unwrap_or(at_completion)
+        }),
+        is_void: state.is_deleted || state.due.value.is_none(),
+        position: state.position,
+    }
+}

@@ -1,0 +1,110 @@
+// Lines over time, drawn by uPlot on a canvas; a band around a line shows where a forecast may lie.
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import { language, number } from "../i18n";
+import { theme } from "../core/theme";
+import { ChartFrame } from "./frame";
+
+export interface Line {
+  label: string;
+  values: (number | null)[];
+  /** One of the palette's names: `one` to `four`, or `soft`. */
+  color?: string;
+  dashed?: boolean;
+}
+
+interface Props {
+  title: string;
+  summary: string;
+  file: string;
+  /** Seconds since 1970, one a point. */
+  x: number[];
+  lines: Line[];
+  /** Indexes of the lines between which the band lies: lower, upper. */
+  band?: [number, number];
+  unit: string;
+  /** Called with a point's index when it is clicked. */
+  onPick?: (index: number) => void;
+}
+
+const HEIGHT = 240;
+
+const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+export function LineChart({ title, summary, file, x, lines, band, unit, onPick }: Props) {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const box = place.current;
+    if (!box) return;
+    const axis = { stroke: css("--muted"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line"), width: 1 } };
+    const chart = new uPlot(
+      {
+        width: Math.max(280, box.clientWidth),
+        height: HEIGHT,
+        cursor: { drag: { x: false, y: false }, sync: { key: "time" } },
+        legend: { live: true },
+        series: [
+          {},
+          ...lines.map((line) => ({
+            label: line.label,
+            stroke: css(`--series-${line.color ?? "one"}`),
+            width: 2,
+            ...(line.dashed ? { dash: [6, 4] } : {}),
+            points: { show: x.length < 40 },
+            value: (_: uPlot, value: number | null) => (value === null ? "–" : `${number(value, 1)} ${unit}`),
+          })),
+        ],
+        ...(band ? { bands: [{ series: [band[1] + 1, band[0] + 1] as [number, number], fill: css("--band") }] } : {}),
+        axes: [axis, { ...axis, size: 64, values: (_: uPlot, ticks: number[]) => ticks.map((tick) => number(tick, 2)) }],
+      },
+      [x, ...lines.map((line) => line.values)] as uPlot.AlignedData,
+      box,
+    );
+    const click = (): void => {
+      const index = chart.cursor.idx;
+      if (onPick && index !== null && index !== undefined) onPick(index);
+    };
+    chart.over.addEventListener("click", click);
+    const sized = new ResizeObserver(() => chart.setSize({ width: Math.max(280, box.clientWidth), height: HEIGHT }));
+    sized.observe(box);
+    return () => {
+      sized.disconnect();
+      chart.destroy();
+    };
+  }, [x, lines, theme.value, language.value]);
+
+  /** The arrow keys move the cursor, Enter opens what stands there. */
+  const keys = (event: KeyboardEvent): void => {
+    const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    if (step === 0 && event.key !== "Enter") return;
+    event.preventDefault();
+    const box = place.current;
+    const at = Math.min(x.length - 1, Math.max(0, Number(box?.dataset.at ?? x.length) + step));
+    if (box) {
+      box.dataset.at = String(at);
+      const label = lines.map((line) => `${line.label} ${number(line.values[at], 1)} ${unit}`).join(", ");
+      box.setAttribute("aria-valuetext", `${new Date((x[at] ?? 0) * 1000).toLocaleDateString()}: ${label}`);
+      box.setAttribute("aria-valuenow", String(at));
+    }
+    if (event.key === "Enter" && onPick) onPick(at);
+  };
+
+  const rows = x.map((second, index) => [
+    new Date(second * 1000).toISOString().slice(0, 10),
+    ...lines.map((line) => line.values[index] ?? null),
+  ]);
+  return (
+    <ChartFrame title={title} summary={summary} file={file} table={{ head: ["", ...lines.map((line) => `${line.label} (${unit})`)], rows }}>
+      <div
+        ref={place}
+        role="slider"
+        tabIndex={0}
+        aria-label={title}
+        aria-valuemin={0}
+        aria-valuemax={Math.max(0, x.length - 1)}
+        aria-valuenow={Math.max(0, x.length - 1)}
+        onKeyDown={keys}
+      />
+    </ChartFrame>
+  );
+}

@@ -1,0 +1,94 @@
+// What happens now: the log's events as they are appended. `EventSource` cannot carry a token, so the stream is read by
+// hand; after a break it goes on behind the last event that was seen.
+import { signal } from "@preact/signals";
+import { call } from "./api";
+import { accessToken } from "./session";
+
+export interface LogEvent {
+  id: string;
+  position: number;
+  version: number;
+  aggregate_type: string;
+  aggregate_id: string;
+  event_type: string;
+  occurred_at: string;
+  recorded_at: string;
+  data: Record<string, unknown>;
+  metadata: Record<string, unknown>;
+}
+
+/** Whether the stream stands. */
+export const connected = signal(false);
+/** The newest events, newest first, at most [`RECENT_MAX`]. */
+export const recent = signal<LogEvent[]>([]);
+/** Rises after events came; what pages show is asked for anew when it does. */
+export const pulse = signal(0);
+
+const RECENT_MAX = 50;
+const RETRY_MS_MAX = 30_000;
+/** Events that come together make one pulse. */
+const PULSE_MS = 1_500;
+
+let last: string | null = null;
+let pulsing = 0;
+
+function take(event: LogEvent): void {
+  recent.value = [event, ...recent.value].slice(0, RECENT_MAX);
+  pulsing ||= window.setTimeout(() => {
+    pulsing = 0;
+    pulse.value += 1;
+  }, PULSE_MS);
+}
+
+/** Blocks of `name: value` lines, ended by an empty one. */
+export function parse(text: string, found: (id: string | null, data: string) => void): string {
+  let rest = text;
+  for (let end = rest.indexOf("\n\n"); end >= 0; end = rest.indexOf("\n\n")) {
+    let id: string | null = null;
+    const data: string[] = [];
+    for (const line of rest.slice(0, end).split("\n")) {
+      if (line.startsWith("id:")) id = line.slice(3).trim();
+      else if (line.startsWith("data:")) data.push(line.slice(5).trimStart());
+    }
+    if (data.length > 0) found(id, data.join("\n"));
+    rest = rest.slice(end + 2);
+  }
+  return rest;
+}
+
+async function follow(): Promise<void> {
+  const headers: Record<string, string> = { Accept: "text/event-stream" };
+  if (last) headers["Last-Event-ID"] = last;
+  const answer = await call("/api/v1/events/stream", { headers });
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  if (!reader) return;
+  connected.value = true;
+  let buffer = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    buffer = parse((buffer + value).replaceAll("\r\n", "\n"), (id, data) => {
+      if (id) last = id;
+      try {
+        const event = JSON.parse(data) as LogEvent;
+        if (event.event_type) take(event);
+      } catch {
+        // Not an event of the log: a notice of the stream itself.
+      }
+    });
+  }
+}
+
+/** Follows the log for as long as somebody is signed in. */
+export async function followForEver(): Promise<void> {
+  let wait = 1_000;
+  for (;;) {
+    if (accessToken()) {
+      const began = Date.now();
+      await follow().catch(() => {});
+      connected.value = false;
+      wait = Date.now() - began > 60_000 ? 1_000 : Math.min(wait * 2, RETRY_MS_MAX);
+    }
+    await new Promise((resume) => setTimeout(resume, wait));
+  }
+}

@@ -1,0 +1,101 @@
+// Who is signed in. Tokens stay in this browser's storage, since a technician's tablet is reloaded without a network.
+import { computed, signal } from "@preact/signals";
+
+export interface User {
+  id: string;
+  username: string;
+  email: string;
+  role: Role;
+}
+
+export const ROLES = ["VIEWER", "TECHNICIAN", "DISPATCHER", "WORKSHOP_MANAGER", "FLEET_MANAGER", "SUPER_ADMIN"] as const;
+export type Role = (typeof ROLES)[number];
+
+interface Session {
+  access: string;
+  refresh: string;
+  user: User;
+}
+
+const KEY = "railfleet.session";
+
+function stored(): Session | null {
+  try {
+    return JSON.parse(localStorage.getItem(KEY) ?? "null") as Session | null;
+  } catch {
+    return null;
+  }
+}
+
+const session = signal<Session | null>(stored());
+window.addEventListener("storage", (event) => {
+  if (event.key === KEY) session.value = stored();
+});
+
+export const user = computed(() => session.value?.user ?? null);
+export const accessToken = (): string | null => session.value?.access ?? null;
+
+/** Whether the signed-in person's role reaches `least`. */
+export const may = (least: Role): boolean =>
+  user.value !== null && ROLES.indexOf(user.value.role) >= ROLES.indexOf(least);
+
+function keep(next: Session | null): void {
+  session.value = next;
+  if (next) localStorage.setItem(KEY, JSON.stringify(next));
+  else localStorage.removeItem(KEY);
+}
+
+interface Tokens {
+  access_token: string;
+  refresh_token: string;
+}
+
+async function tokens(path: string, body: unknown): Promise<Tokens> {
+  const answer = await fetch(`/api/v1/auth/${path}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) {
+    const problem = (await answer.json().catch(() => ({}))) as { detail?: string };
+    throw new Error(problem.detail ?? `${answer.status} ${answer.statusText}`);
+  }
+  return (await answer.json()) as Tokens;
+}
+
+export async function signIn(username: string, password: string): Promise<void> {
+  const found = await tokens("login", { username, password });
+  const me = await fetch("/api/v1/auth/me", { headers: { Authorization: `Bearer ${found.access_token}` } });
+  if (!me.ok) throw new Error(`${me.status} ${me.statusText}`);
+  keep({ access: found.access_token, refresh: found.refresh_token, user: (await me.json()) as User });
+}
+
+export function signOut(): void {
+  const token = accessToken();
+  if (token) void fetch("/api/v1/auth/logout", { method: "POST", headers: { Authorization: `Bearer ${token}` } }).catch(() => {});
+  navigator.serviceWorker?.controller?.postMessage("forget");
+  keep(null);
+}
+
+let refreshing: Promise<boolean> | null = null;
+
+/** Fetches new tokens, once for all who wait; false when the session is over. */
+export function refresh(): Promise<boolean> {
+  refreshing ??= (async () => {
+    const now = session.value;
+    if (!now) return false;
+    try {
+      const found = await tokens("refresh", { refresh_token: now.refresh });
+      keep({ ...now, access: found.access_token, refresh: found.refresh_token });
+      return true;
+    } catch (error) {
+      // Without a network the session goes on; only the server can end it.
+      if (error instanceof TypeError) return false;
+      keep(null);
+      return false;
+    } finally {
+      refreshing = null;
+    }
+  })();
+  return refreshing;
+}

@@ -1,0 +1,103 @@
+// The rows of the public API that the pages show. Fields that a page does not show are left out.
+
+export interface Vehicle {
+  id: string;
+  asset_id: string;
+  model: string | null;
+  type: string | null;
+  manufacturer: string | null;
+  year: number | null;
+  status: string;
+  current_location: string | null;
+  home_depot: string | null;
+  current_mileage_km: number | null;
+  total_operating_hours: number | null;
+  last_service_date: string | null;
+  updated_at: string;
+}
+
+export interface WorkOrder {
+  id: string;
+  order_number: string;
+  vehicle_id: string;
+  workshop_id: string | null;
+  status: string;
+  priority: string;
+  scheduled_start: string | null;
+  scheduled_end: string | null;
+  actual_start: string | null;
+  actual_end: string | null;
+  assigned_track: string | null;
+  assigned_team: string | null;
+  work_description: string | null;
+  work_performed: string | null;
+  findings: string | null;
+  tasks: string[] | null;
+  checklist?: { item_id: string; text?: string; done?: boolean }[] | null;
+  created_at: string;
+}
+
+export interface Task {
+  id: string;
+  vehicle_id: string;
+  type: string;
+  description: string | null;
+  due_date: string;
+  due_mileage_km: number | null;
+  is_overdue: boolean;
+  is_completed: boolean;
+}
+
+export interface Workshop {
+  id: string;
+  code: string;
+  name: string;
+  total_tracks: number;
+  available_tracks: number;
+}
+
+export interface Part {
+  id: string;
+  part_no: string;
+  name: string;
+  unit: string;
+  min_stock: number;
+  current_stock: number;
+  unit_price: string | null;
+}
+
+export interface Kpi {
+  key: string;
+  value: number | null;
+  unit: string;
+  /** Why there is no value. */
+  reason: string | null;
+  numerator: number;
+  denominator: number;
+  low: number | null;
+  high: number | null;
+  trend: "improving" | "declining" | "stable" | "too_little_data";
+  /** The last twelve months. */
+  months: (number | null)[];
+  definition: number;
+}
+
+export interface Kpis {
+  position: number;
+  from: string;
+  to: string;
+  kpis: Kpi[];
+}
+
+export interface Series {
+  x: number[];
+  series: { key: string; unit: string; values: (number | null)[] }[];
+  position: number;
+}
+
+export interface Heat {
+  rows: string[];
+  cols: string[];
+  values: (number | null)[][];
+  unit: string;
+}

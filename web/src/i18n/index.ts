@@ -1,0 +1,93 @@
+// Texts in the reader's language, and numbers and times as that language writes them.
+import { signal } from "@preact/signals";
+import de from "./de.json";
+import en from "./en.json";
+
+export type Key = keyof typeof en;
+export type Language = "de" | "en";
+
+const texts: Record<Language, Record<Key, string>> = { de, en };
+
+function chosen(): Language {
+  const kept = localStorage.getItem("railfleet.language");
+  if (kept === "de" || kept === "en") return kept;
+  return navigator.language.startsWith("de") ? "de" : "en";
+}
+
+export const language = signal<Language>(chosen());
+
+export function speak(next: Language): void {
+  localStorage.setItem("railfleet.language", next);
+  document.documentElement.lang = next;
+  language.value = next;
+}
+
+/** A text, its `{name}`s filled in. */
+export function t(key: Key, fill: Record<string, string | number> = {}): string {
+  let text = texts[language.value][key];
+  for (const [name, value] of Object.entries(fill)) text = text.replaceAll(`{${name}}`, String(value));
+  return text;
+}
+
+/** The text for a word of the API (`in_workshop`), or the word itself where there is none. */
+export function word(prefix: string, value: string | null | undefined): string {
+  if (!value) return "–";
+  const key = `${prefix}.${value}` as Key;
+  return texts[language.value][key] ?? value.replaceAll("_", " ");
+}
+
+const locale = (): string => (language.value === "de" ? "de-DE" : "en-GB");
+
+export function number(value: number | null | undefined, digits = 0): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  return new Intl.NumberFormat(locale(), { maximumFractionDigits: digits, minimumFractionDigits: 0 }).format(value);
+}
+
+export function money(value: number | string | null | undefined, currency = "EUR"): string {
+  if (value === null || value === undefined || value === "") return "–";
+  return new Intl.NumberFormat(locale(), { style: "currency", currency, maximumFractionDigits: 0 }).format(Number(value));
+}
+
+/** A day, `2026-03-29` or a time on it, in the depot's zone. */
+export function day(value: string | number | Date | null | undefined): string {
+  if (value === null || value === undefined || value === "") return "–";
+  const date = new Date(value);
+  if (Number.isNaN(date.getTime())) return "–";
+  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium" }).format(date);
+}
+
+export function time(value: string | number | Date | null | undefined): string {
+  if (value === null || value === undefined || value === "") return "–";
+  const date = new Date(value);
+  if (Number.isNaN(date.getTime())) return "–";
+  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "short" }).format(date);
+}
+
+/** How long ago, or how long until: `in 3 days`. */
+export function relative(value: string | Date | null | undefined): string {
+  if (!value) return "–";
+  const seconds = (new Date(value).getTime() - Date.now()) / 1000;
+  const form = new Intl.RelativeTimeFormat(locale(), { numeric: "auto" });
+  const steps: [number, Intl.RelativeTimeFormatUnit][] = [
+    [60, "second"],
+    [3_600, "minute"],
+    [86_400, "hour"],
+    [604_800, "day"],
+    [2_629_800, "week"],
+    [31_557_600, "month"],
+    [Infinity, "year"],
+  ];
+  let size = 1;
+  for (const [limit, unit] of steps) {
+    if (Math.abs(seconds) < limit) return form.format(Math.round(seconds / size), unit);
+    size = limit;
+  }
+  return "–";
+}
+
+/** A number as people type it, with a comma or a point; `null` when it is none. */
+export function typed(text: string): number | null {
+  const plain = text.trim().replaceAll(" ", "");
+  const value = Number(plain.includes(",") ? plain.replaceAll(".", "").replace(",", ".") : plain);
+  return plain !== "" && Number.isFinite(value) ? value : null;
+}

@@ -1,0 +1,119 @@
+// The dashboard: which page, for whom, and the frame around it.
+import { render } from "preact";
+import { useState } from "preact/hooks";
+import { followForEver } from "./core/live";
+import { keepFlushing, refused, waiting } from "./core/queue";
+import { href, interceptLinks, path } from "./core/route";
+import { may, type Role, signOut, user } from "./core/session";
+import { THEMES, theme, wear, type Theme } from "./core/theme";
+import { type Key, language, type Language, speak, t } from "./i18n";
+import { Costs, Drill, Parts, Predictions, Workshops } from "./pages/figures";
+import { Fleet } from "./pages/fleet";
+import { Dispatcher, Planner } from "./pages/planning";
+import { SignIn } from "./pages/sign-in";
+import { OrderPage, Technician } from "./pages/technician";
+import { Audit, Sync, System } from "./pages/trust";
+import { VehiclePage } from "./pages/vehicle";
+import { Empty } from "./parts/ui";
+
+interface Place {
+  name: string;
+  least: Role;
+  show: () => preact.JSX.Element;
+}
+
+/** In the order of the menu. */
+const PLACES: Place[] = [
+  { name: "fleet", least: "VIEWER", show: () => <Fleet /> },
+  { name: "technician", least: "TECHNICIAN", show: () => <Technician /> },
+  { name: "planner", least: "DISPATCHER", show: () => <Planner /> },
+  { name: "dispatcher", least: "DISPATCHER", show: () => <Dispatcher /> },
+  { name: "parts", least: "TECHNICIAN", show: () => <Parts /> },
+  { name: "workshops", least: "WORKSHOP_MANAGER", show: () => <Workshops /> },
+  { name: "costs", least: "WORKSHOP_MANAGER", show: () => <Costs /> },
+  { name: "predictions", least: "VIEWER", show: () => <Predictions /> },
+  { name: "sync", least: "TECHNICIAN", show: () => <Sync /> },
+  { name: "audit", least: "VIEWER", show: () => <Audit /> },
+  { name: "system", least: "FLEET_MANAGER", show: () => <System /> },
+];
+
+/** Where each role begins: at the answer to its first question. */
+const START: Record<Role, string> = {
+  VIEWER: "fleet",
+  TECHNICIAN: "technician",
+  DISPATCHER: "dispatcher",
+  WORKSHOP_MANAGER: "planner",
+  FLEET_MANAGER: "fleet",
+  SUPER_ADMIN: "fleet",
+};
+
+function Here() {
+  const [name, id] = path.value;
+  const wanted = name ?? START[user.value?.role ?? "VIEWER"];
+  if (id !== undefined) {
+    if (wanted === "vehicle") return <VehiclePage key={id} id={id} />;
+    if (wanted === "order") return <OrderPage key={id} id={id} />;
+    if (wanted === "drill") return <Drill key={id} metric={id} />;
+  }
+  const place = PLACES.find((one) => one.name === wanted);
+  if (!place) return <Empty>{t("state.nowhere")} <a href={href(["fleet"])}>{t("page.fleet")}</a></Empty>;
+  if (!may(place.least)) return <Empty>{t("state.role")}</Empty>;
+  return place.show();
+}
+
+function App() {
+  const [open, setOpen] = useState(false);
+  if (user.value === null) return <SignIn />;
+  const current = path.value[0] ?? START[user.value.role];
+  return (
+    <>
+      <a class="skip" href="#content">{t("nav.skip")}</a>
+      <header class="top no-print">
+        <button type="button" class="quiet menu" aria-expanded={open} aria-controls="menu" onClick={() => setOpen(!open)}>{t("nav.menu")}</button>
+        <a class="brand" href={href([])}>RailFleet</a>
+        <Queue />
+        <span class="space" />
+        <label class="small"><span class="hidden">{t("nav.theme")}</span>
+          <select value={theme.value} onChange={(event) => wear(event.currentTarget.value as Theme)}>{THEMES.map((name) => <option value={name}>{t(`theme.${name}` as Key)}</option>)}</select>
+        </label>
+        <label class="small"><span class="hidden">{t("nav.language")}</span>
+          <select value={language.value} onChange={(event) => speak(event.currentTarget.value as Language)}><option value="de">Deutsch</option><option value="en">English</option></select>
+        </label>
+        <span class="who">{user.value.username}</span>
+        <button type="button" class="quiet" onClick={signOut}>{t("nav.out")}</button>
+      </header>
+      <div class="body">
+        <nav id="menu" class={`side no-print ${open ? "open" : ""}`} aria-label={t("nav.menu")} onClick={() => setOpen(false)}>
+          <ul>
+            {PLACES.filter((place) => may(place.least)).map((place) => (
+              <li><a href={href([place.name])} aria-current={current === place.name ? "page" : undefined}>{t(`page.${place.name}` as Key)}</a></li>
+            ))}
+          </ul>
+        </nav>
+        <main id="content" tabIndex={-1}><Here /></main>
+      </div>
+    </>
+  );
+}
+
+/** What the server does not have yet, always in sight. */
+function Queue() {
+  const count = waiting.value.length;
+  const bad = refused.value.length;
+  if (count === 0 && bad === 0) return null;
+  return (
+    <span role="status">
+      <a class={`chip ${bad > 0 ? "bad" : "warn"}`} href={href(["sync"])}>
+        {bad > 0 ? t("queue.refused", { count: bad }) : t("queue.waiting", { count })}
+      </a>
+    </span>
+  );
+}
+
+document.documentElement.lang = language.value;
+document.documentElement.dataset.theme = theme.value;
+interceptLinks();
+keepFlushing();
+void followForEver();
+if ("serviceWorker" in navigator && isSecureContext) void navigator.serviceWorker.register("sw.js");
+render(<App />, document.getElementById("app") as HTMLElement);
