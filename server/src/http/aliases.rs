@@ -68,6 +68,7 @@ pub(crate) async fn api_metrics(state: State<AppState>) -> Result<Response<Body>
         ("aggregate_type" = String, Path, description = "The aggregate's type"),
         ("aggregate_id" = String, Path, description = "The aggregate's id"),
         ("timestamp" = String, Query, description = "What was true then"),
+        ("min_position" = Option<u64>, Query, description = "Wait until the log has this position"),
     ),
     responses((status = 200, description = "The state", body = Snapshot)))]
 #[deprecated]
@@ -105,6 +106,7 @@ pub(crate) async fn state_at_timestamp(
         ("aggregate_type" = String, Path, description = "The aggregate's type"),
         ("aggregate_id" = String, Path, description = "The aggregate's id"),
         ("version" = u32, Query, description = "After so many events; beyond the last one: the last one"),
+        ("min_position" = Option<u64>, Query, description = "Wait until the log has this position"),
     ),
     responses((status = 200, description = "The state", body = Snapshot)))]
 #[deprecated]

@@ -1,4 +1,4 @@
-//! The layer around every route: who calls, whether they may, and how long it took.
+//! The layer around every route: who calls, whether they may, whether the route takes what they ask, and how long it took.
 //!
 //! It knows the route by the path as it was registered, looks it up in tables made at start, and lets nobody in whom
 //! [`super::access`] does not name. Handlers find the caller in the request's extensions.
@@ -17,9 +17,11 @@ use axum::http::{HeaderMap, Method, Request, Response, header};
 use axum::response::IntoResponse as _;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
+use utoipa::openapi::OpenApi;
 
 use super::access::{Access, ROUTES};
 use super::problem::{Kind, Problem};
+use super::{openapi, query};
 use crate::auth::{Accounts, Caller};
 use crate::metrics::{Metrics, RouteMetrics};
 
@@ -29,6 +31,8 @@ struct Entry {
     method: Method,
     access: Access,
     metrics: RouteMetrics,
+    /// The query parameters that it takes; `None` for pages, which are not described.
+    parameters: Option<Vec<String>>,
 }
 
 /// Makes [`Guard`]s.
@@ -39,14 +43,16 @@ pub struct GuardLayer {
 }
 
 impl GuardLayer {
-    /// A guard for the table's routes.
-    pub fn new(accounts: Arc<Accounts>, metrics: &Metrics) -> Self {
+    /// A guard for the table's routes, as they are described.
+    pub fn new(accounts: Arc<Accounts>, metrics: &Metrics, description: &OpenApi) -> Self {
         let mut routes: HashMap<&'static str, Vec<Entry>> = HashMap::new();
         for line in ROUTES {
             routes.entry(line.path).or_default().push(Entry {
                 method: line.method.clone(),
                 access: line.access,
                 metrics: metrics.route(&line.method, line.path),
+                parameters: openapi::operation(description, &line.method, line.path)
+                    .map(query::described),
             });
         }
         GuardLayer {
@@ -96,7 +102,11 @@ impl<S> Guard<S> {
         let Some(entry) = entries.iter().find(|entry| entry.method == *method) else {
             return Ok(None);
         };
-        match self.admit(entry.access, request.headers()) {
+        let known = |caller| match (&entry.parameters, request.uri().query()) {
+            (Some(parameters), Some(asked)) => query::only(parameters, asked).map(|()| caller),
+            _ => Ok(caller),
+        };
+        match self.admit(entry.access, request.headers()).and_then(known) {
             Ok(caller) => {
                 if let Some(caller) = caller {
                     request.extensions_mut().insert(caller);

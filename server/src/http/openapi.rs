@@ -4,13 +4,14 @@
 //! who may call (from [`super::access`]), and the answers that any route may give (problems).
 
 use utoipa::OpenApi;
-use utoipa::openapi::path::{HttpMethod, Operation};
+use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi as Description, RefOr, ResponseBuilder, schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::access::{self, Access};
 use super::problem::MEDIA_TYPE;
+use super::query;
 
 /// The name of the one way to authenticate.
 const BEARER: &str = "bearer";
@@ -70,6 +71,24 @@ pub(crate) fn complete(description: &mut Description) {
     }
 }
 
+/// The description of a route.
+pub(crate) fn operation<'a>(
+    description: &'a Description,
+    method: &axum::http::Method,
+    path: &str,
+) -> Option<&'a Operation> {
+    let item = description.paths.paths.get(path)?;
+    let operation = match method.as_str() {
+        "GET" => &item.get,
+        "POST" => &item.post,
+        "PUT" => &item.put,
+        "PATCH" => &item.patch,
+        "DELETE" => &item.delete,
+        _ => return None,
+    };
+    operation.as_ref()
+}
+
 /// The table's line for an operation.
 pub(crate) fn access_of(method: &HttpMethod, path: &str) -> Option<Access> {
     let method = match method {
@@ -83,7 +102,27 @@ pub(crate) fn access_of(method: &HttpMethod, path: &str) -> Option<Access> {
     access::of(&method, path)
 }
 
+/// Whatever waits for `min_position` takes `wait_ms`, and need not say so.
+fn describe_wait(operation: &mut Operation) {
+    let described = query::described(operation);
+    let says = |name: &str| described.iter().any(|parameter| parameter == name);
+    if !says("min_position") || says("wait_ms") {
+        return;
+    }
+    let wait = ParameterBuilder::new()
+        .name("wait_ms")
+        .parameter_in(ParameterIn::Query)
+        .description(Some("How long to wait for it, default 5,000"))
+        .schema(Some(<Option<u64>>::schema()))
+        .build();
+    operation
+        .parameters
+        .get_or_insert_default()
+        .push(RefOr::T(wait));
+}
+
 fn complete_operation(operation: &mut Operation, access: Option<Access>) {
+    describe_wait(operation);
     let mut failures = vec![("default", "A problem")];
     match access {
         Some(Access::AtLeast(role)) => {

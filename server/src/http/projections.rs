@@ -341,7 +341,10 @@ fn vehicles(state: &AppState, asked: Asked) -> Result<Value, Problem> {
     path = "/api/v1/projections/{name}/rebuild",
     tag = "projections",
     operation_id = "rebuild_projection",
-    params(("name" = String, Path, description = "Its name, or the old system's")),
+    params(
+        ("name" = String, Path, description = "Its name, or the old system's"),
+        ("aggregate_id" = Option<String>, Query, description = "Of the old system; without effect, for a read model is always made anew whole", deprecated),
+    ),
     responses((status = 202, description = "Begun", body = docs::RebuildStarted)),
 )]
 pub(crate) async fn rebuild_projection(

@@ -1,13 +1,57 @@
 //! Query parameters, read one by one. Faults are collected, so that a client learns of all of them at once.
+//!
+//! A parameter that a route does not take is refused before its handler runs: a filter that is misspelt and passed over
+//! would answer another question. What a route takes is what its description says ([`described`]), so no route can forget
+//! it; an older spelling that is still taken is described too.
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use storage::{Position, Timestamp};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Operation, ParameterIn};
 
 use super::problem::Problem;
 use crate::field_error::FieldError;
 use crate::rfc3339;
+
+/// The names of the query parameters that an operation takes.
+pub fn described(operation: &Operation) -> Vec<String> {
+    let parameters = operation.parameters.iter().flatten();
+    parameters
+        .filter_map(|parameter| match parameter {
+            RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => {
+                Some(parameter.name.clone())
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Holds what a request says behind its `?` against the names that its route takes.
+///
+/// # Errors
+/// A 422 with every name that is none of them.
+pub fn only(known: &[String], query: &str) -> Result<(), Problem> {
+    let mut faults: Vec<FieldError> = Vec::new();
+    for (name, _) in form_urlencoded::parse(query.as_bytes()) {
+        let loc = ["query".into(), name.clone().into_owned().into()];
+        if known.iter().any(|known| *known == name) || faults.iter().any(|fault| fault.loc == loc) {
+            continue;
+        }
+        let msg = if known.is_empty() {
+            "is not known here: this path takes no parameters".to_owned()
+        } else {
+            format!("is not known here: this path takes {}", known.join(", "))
+        };
+        faults.push(FieldError::new(loc, "extra_forbidden", msg));
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Problem::invalid(faults))
+    }
+}
 
 /// The parameters of a request, and the faults found in them so far.
 #[derive(Debug)]

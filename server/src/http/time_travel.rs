@@ -47,8 +47,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 
 /// Reads which moment is meant.
 pub(super) fn read_moment(query: &mut Query<'_>) -> Moment {
+    let (at, timestamp) = (query.time("at"), query.time("timestamp"));
     Moment {
-        at: query.time("at").or_else(|| query.time("timestamp")),
+        at: at.or(timestamp),
         as_of: query.time("as_of"),
         version: query.version("version"),
         position: query.position("position"),

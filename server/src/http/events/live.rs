@@ -53,6 +53,7 @@ const GREETING: &[u8] = b": connected\nretry: 2000\n\n";
     operation_id = "follow_events",
     params(
         ("Last-Event-ID" = Option<u64>, Header, description = "The last position seen; the stream goes on behind it"),
+        ("last_event_id" = Option<u64>, Query, description = "The same, for clients that cannot send the header"),
         ("from_position" = Option<u64>, Query, description = "Begin at this position, itself included"),
         ("since" = Option<String>, Query, description = "Begin with what was recorded at or after this time"),
         ("aggregate_type" = Option<String>, Query, description = "Only of this aggregate type"),

@@ -65,6 +65,7 @@ const ORDERS: [&str; 6] = [
         ("limit" = Option<u64>, Query, description = "Events on a page, 1 to 1,000, default 100"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         ("offset" = Option<u64>, Query, description = "Events to pass over; `cursor` is the better way"),
+        ("skip" = Option<u64>, Query, description = "The older spelling of `offset`", deprecated),
         ("count" = Option<bool>, Query, description = "Whether to give `total`, default true"),
         ("min_position" = Option<u64>, Query, description = "Wait until the log has this position"),
         ("wait_ms" = Option<u64>, Query, description = "How long to wait for it, default 5,000"),
@@ -90,10 +91,24 @@ pub(crate) async fn list_events(
     operation_id = "list_events_of_type",
     params(
         ("event_type" = String, Path, description = "The type, in either spelling"),
+        ("aggregate_type" = Option<String>, Query, description = "Only of this aggregate type"),
+        ("aggregate_id" = Option<String>, Query, description = "Only of this aggregate"),
+        ("tag" = Option<Vec<String>>, Query, description = "Only with all of these tags"),
+        ("user_id" = Option<String>, Query, description = "Only caused by this user"),
+        ("correlation_id" = Option<String>, Query, description = "Only of this correlation"),
+        ("since" = Option<String>, Query, description = "Only happened at or after this time"),
+        ("until" = Option<String>, Query, description = "Only happened at or before this time"),
+        ("recorded_since" = Option<String>, Query, description = "Only recorded at or after this time"),
+        ("recorded_until" = Option<String>, Query, description = "Only recorded at or before this time"),
+        ("from_position" = Option<u64>, Query, description = "Only at or after this position"),
+        ("to_position" = Option<u64>, Query, description = "Only at or before this position"),
+        ("order" = Option<String>, Query, description = "As for `GET /events`"),
         ("limit" = Option<u64>, Query, description = "Events on a page, 1 to 1,000, default 100"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-        ("offset" = Option<u64>, Query, description = "Events to pass over"),
-        ("order" = Option<String>, Query, description = "As for `/events`"),
+        ("offset" = Option<u64>, Query, description = "Events to pass over; `cursor` is the better way"),
+        ("skip" = Option<u64>, Query, description = "The older spelling of `offset`", deprecated),
+        ("count" = Option<bool>, Query, description = "Whether to give the count, default true"),
+        ("min_position" = Option<u64>, Query, description = "Wait until the log has this position"),
     ),
     responses((status = 200, description = "A page", body = docs::EventPage)),
 )]
@@ -168,14 +183,13 @@ impl PageRequest {
         default: Sorting,
     ) -> Result<Self, Problem> {
         let limit_max = state.config.http.page_limit_max as u64;
+        let offset = query.number("offset", 0..=u64::MAX);
+        let skip = query.number("skip", 0..=u64::MAX);
         let request = PageRequest {
             limit: query
                 .number("limit", 1..=limit_max)
                 .unwrap_or(LIMIT_DEFAULT),
-            offset: query
-                .number("offset", 0..=u64::MAX)
-                .or_else(|| query.number("skip", 0..=u64::MAX))
-                .unwrap_or(0),
+            offset: offset.or(skip).unwrap_or(0),
             sorting: query
                 .one_of("order", &ORDERS)
                 .map_or(default, |place| Sorting::ALL[place]),

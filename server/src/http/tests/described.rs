@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use axum::body::Body;
+use axum::http::Request;
+use fleet::policy::Role;
 use serde_json::Value;
 
-use super::harness::TestServer;
+use super::harness::{TestServer, request};
 use crate::http::access::{Access, ROUTES, of};
 use crate::http::description;
 
@@ -193,4 +196,75 @@ async fn the_document_and_its_page_are_served() {
         .expect_problem(404, "not-found");
     let root = server.get("/", "").await.expect(200);
     assert_eq!(root["name"], "RailFleet Manager API");
+}
+
+/// A request for an operation, its path's parts filled in.
+fn asking(method: &axum::http::Method, path: &str, query: &str, token: &str) -> Request<Body> {
+    let path: Vec<&str> = path
+        .split('/')
+        .map(|part| if part.starts_with('{') { "1" } else { part })
+        .collect();
+    let path = format!("{}?{query}", path.join("/"));
+    let headers = [("content-type", "application/json")];
+    request(method.clone(), &path, token, &headers, Body::from("{}"))
+}
+
+/// A filter that is misspelt and passed over would answer another question.
+#[tokio::test]
+async fn a_parameter_that_is_not_described_is_refused_on_every_route() {
+    let server = TestServer::start();
+    let token = server.token(Role::SuperAdmin).await;
+    let before = server.state.log.durable_position();
+    for (method, path, operation) in operations(&document()) {
+        let case = format!("{method} {path}");
+        let answer = server
+            .answer(asking(&method, &path, "limti=5&limti=6&%C3%A4", &token))
+            .await;
+        let problem = answer.expect_problem(422, "invalid");
+        let errors = problem["errors"].as_array().unwrap();
+        assert_eq!(errors.len(), 2, "{case}: {problem}");
+        for (error, name) in errors.iter().zip(["limti", "ä"]) {
+            assert_eq!(error["loc"], serde_json::json!(["query", name]), "{case}");
+            assert_eq!(error["type"], "extra_forbidden", "{case}");
+            let msg = error["msg"].as_str().unwrap();
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let told = msg.contains(parameter["name"].as_str().unwrap());
+                assert!(
+                    told || parameter["in"] != "query",
+                    "{case}: {parameter}: {msg}"
+                );
+            }
+        }
+    }
+    assert_eq!(server.state.log.durable_position(), before);
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_described_is_taken() {
+    let server = TestServer::start();
+    let token = server.token(Role::SuperAdmin).await;
+    for (method, path, operation) in operations(&document()) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            if parameter["in"] != "query" || path.ends_with("/stream") {
+                continue;
+            }
+            let name = parameter["name"].as_str().unwrap();
+            let answer = server
+                .answer(asking(&method, &path, &format!("{name}=1"), &token))
+                .await;
+            let text = String::from_utf8_lossy(&answer.body);
+            assert!(
+                !text.contains("extra_forbidden"),
+                "{method} {path} {name}: {text}"
+            );
+        }
+    }
+}
+
+/// Who may not come in is not told what is there.
+#[tokio::test]
+async fn strangers_are_not_told_what_a_route_takes() {
+    let server = TestServer::start();
+    let answer = server.get("/api/v1/events?limti=5", "").await;
+    answer.expect_problem(401, "unauthenticated");
 }

@@ -31,6 +31,7 @@ use crate::{reads, rfc3339};
         ("aggregate_type" = String, Query, description = "The aggregate's type"),
         ("aggregate_id" = String, Query, description = "The aggregate's id"),
         ("at" = Option<String>, Query, description = "What was true then: only what happened at or before this time. Also as `timestamp`"),
+        ("timestamp" = Option<String>, Query, description = "The older spelling of `at`", deprecated),
         ("as_of" = Option<String>, Query, description = "What was known then: only what was recorded at or before this time"),
         ("version" = Option<u32>, Query, description = "Only up to this version; beyond the last one: the last one"),
         ("position" = Option<u64>, Query, description = "Only up to this position of the log"),
