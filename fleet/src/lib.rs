@@ -13,12 +13,14 @@
 //! - [`money`]: amounts in hundredths, summed exactly;
 //! - [`folded`]: the state of an aggregate, the fold with the aggregate's own step behind it;
 //! - [`listing`]: what rows are found by, as data;
+//! - [`command`], [`lifecycle`], [`span`], [`availability`]: what decisions of several aggregates share;
 //! - [`policy`]: roles, and which role owns which field;
 //! - [`vehicle`], [`work_order`], [`user`] and so on: one folder per aggregate.
 
 #![forbid(unsafe_code)]
 
 pub mod alias;
+pub mod availability;
 pub mod budget;
 pub mod calendar;
 pub mod command;
@@ -32,6 +34,7 @@ pub mod folded;
 pub mod import;
 pub mod imported_log;
 pub mod invoice;
+pub mod lifecycle;
 pub mod listing;
 pub mod maintenance_task;
 pub mod model;
@@ -42,6 +45,7 @@ pub mod purchase_order;
 pub mod refusal;
 pub mod registry;
 pub mod schema;
+pub mod span;
 pub mod staff;
 pub mod staff_assignment;
 pub mod step;

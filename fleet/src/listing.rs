@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::calendar;
 use crate::folded::Folded;
+use crate::schema::Constant;
 
 /// The namespace of row ids: the UUIDv5 of `railfleet` in the URL namespace.
 const ROW_NAMESPACE: Uuid = Uuid::from_u128(0x09a1_4270_a7eb_53ef_b855_d6ed_3250_e9d1);
@@ -256,6 +257,43 @@ pub fn row_of(
     Some(row)
 }
 
+/// How the rows of an aggregate type look: which fields, and what stands where no event told anything.
+#[derive(Clone, Copy, Debug)]
+pub struct RowShape {
+    /// The aggregate type.
+    pub aggregate_type: &'static str,
+    /// The fields, each under its own name.
+    pub fields: &'static [&'static str],
+    /// What stands for null in some of them.
+    pub defaults: &'static [(&'static str, Constant)],
+}
+
+impl RowShape {
+    /// The fields of a creation: what is null left out, and the defaults said, so that the state has what the row shows.
+    pub fn created(&self, fields: &Map<String, Value>) -> Map<String, Value> {
+        let mut fields = fields.clone();
+        fields.retain(|_, value| !value.is_null());
+        for (field, default) in self.defaults {
+            fields.entry(*field).or_insert_with(|| default.value());
+        }
+        fields
+    }
+
+    /// The row of the aggregate with this id: `id`, the fields, `created_at`, `updated_at` and `version`. `None` when
+    /// there is none, or none any more.
+    pub fn row(&self, aggregate_id: &str, folded: &Folded) -> Option<Map<String, Value>> {
+        let id = row_uuid(self.aggregate_type, aggregate_id, folded);
+        let mut row = row_of(id.to_string(), self.fields, folded)?;
+        for (field, default) in self.defaults {
+            if let Some(value) = row.get_mut(*field).filter(|value| value.is_null()) {
+                *value = default.value();
+            }
+        }
+        row.insert("version".to_owned(), folded.record.version().into());
+        Some(row)
+    }
+}
+
 /// `created_at` and `updated_at`: what the events say of the row (an imported one's), else when they happened. The
 /// later of both counts for `updated_at`.
 pub fn add_times(row: &mut Map<String, Value>, folded: &Folded) {
@@ -274,4 +312,9 @@ fn plain(value: &Value) -> Option<String> {
         Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// Whether a row is in use, as lists are narrowed by it: unless an event said that it is not.
+pub fn listed_active(folded: &Folded) -> Option<String> {
+    Some((folded.get("is_active") != Some(Value::Bool(false))).to_string())
 }

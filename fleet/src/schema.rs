@@ -245,7 +245,7 @@ impl EventSchema {
     }
 }
 
-/// A value that an event type implies.
+/// A value that stands in a table: what an event type implies, what a row shows where no event told anything.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Constant {
     /// A word, mostly of a status.
@@ -254,6 +254,8 @@ pub enum Constant {
     Flag(bool),
     /// A whole number.
     Count(i64),
+    /// A list without items.
+    EmptyList,
 }
 
 impl Constant {
@@ -263,6 +265,7 @@ impl Constant {
             Constant::Text(text) => Value::from(text),
             Constant::Flag(flag) => Value::from(flag),
             Constant::Count(count) => Value::from(count),
+            Constant::EmptyList => Value::Array(Vec::new()),
         }
     }
 }
@@ -395,6 +398,13 @@ pub enum Kind {
         min: Money,
         /// The greatest amount.
         max: Money,
+    },
+    /// An e-mail address: something on both sides of one `@`, no blanks, at most 254 bytes (RFC 5321 §4.5.3.1.3).
+    Email,
+    /// So many hexadecimal digits.
+    Hex {
+        /// How many.
+        digits: usize,
     },
     /// Any JSON value.
     Any,

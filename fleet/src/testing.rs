@@ -3,7 +3,11 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
+use crate::command::Asked;
 use crate::event::{EventDraft, EventView};
+use crate::folded::Folded;
+use crate::registry::registry;
+use crate::schema::{Field, Kind, body};
 
 /// An event that owns its parts.
 #[derive(Clone, Debug)]
@@ -64,6 +68,103 @@ impl TestEvent {
             recorded_at: i64::from(self.position),
             data: &self.data,
         }
+    }
+}
+
+/// When the commands of tests are given: 2026-11-02T08:00:00Z, a Monday.
+pub(crate) const NOW: i64 = 1_793_606_400_000_000;
+
+/// Asked by the same account at [`NOW`].
+pub(crate) const ASKED: Asked<'static> = Asked {
+    now: NOW,
+    by: "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+};
+
+/// The fields of a body, which is one that parses.
+#[track_caller]
+pub(crate) fn fields(table: &'static [Field], body: Value) -> Map<String, Value> {
+    body::parse(table, &object(body)).unwrap()
+}
+
+/// Folds drafts at the next positions, each checked against its table first, as the append does.
+#[track_caller]
+pub(crate) fn applied_now(
+    aggregate_type: &str,
+    mut state: Folded,
+    drafts: &[EventDraft],
+) -> Folded {
+    for draft in drafts {
+        let position = state.record.version() + 1;
+        let at = NOW + i64::from(position);
+        let stored = TestEvent::of_draft(aggregate_type, draft, position, at);
+        registry()
+            .check(aggregate_type, draft.event_type, draft.schema, &stored.data)
+            .unwrap();
+        state.fold(&stored.view());
+    }
+    state
+}
+
+/// The names of the types of drafts.
+pub(crate) fn types(drafts: &[EventDraft]) -> Vec<&'static str> {
+    drafts.iter().map(|draft| draft.event_type).collect()
+}
+
+/// Bodies for a table of fields: some of them, most with a value that is allowed.
+pub(crate) fn any_body(table: &'static [Field]) -> impl Strategy<Value = Map<String, Value>> {
+    let fields: Vec<_> = table
+        .iter()
+        .map(|field| {
+            let weight = if field.required { 0.97 } else { 0.4 };
+            let value = prop_oneof![30 => any_value(field.kind), 1 => any_json()];
+            prop::option::weighted(
+                weight,
+                value.prop_map(|value| (field.name.to_owned(), value)),
+            )
+        })
+        .collect();
+    fields.prop_map(|fields| fields.into_iter().flatten().collect())
+}
+
+/// Values that a kind allows, mostly; times are few and near each other, so that they meet.
+fn any_value(kind: Kind) -> BoxedStrategy<Value> {
+    match kind {
+        Kind::Text { chars_max, .. } | Kind::Key { chars_max } => {
+            let longest = "x".repeat(chars_max);
+            prop_oneof![8 => "[a-c]{1,3}".prop_map(Value::from), 1 => Just(Value::from(longest)), 1 => Just(Value::from(""))].boxed()
+        }
+        Kind::Uuid => any::<u128>()
+            .prop_map(|bits| Value::from(uuid::Uuid::from_u128(bits).to_string()))
+            .boxed(),
+        Kind::Integer { min, max } => {
+            let (low, high) = (min.max(-5), max.min(60));
+            prop_oneof![8 => (low..=high).prop_map(Value::from), 1 => Just(Value::from(max))]
+                .boxed()
+        }
+        Kind::Number { min, max } => (0.0..1.0_f64)
+            .prop_map(move |part| {
+                Value::from(min.max(-9.0) + part * (max.min(9.0) - min.max(-9.0)))
+            })
+            .boxed(),
+        Kind::Boolean => any::<bool>().prop_map(Value::from).boxed(),
+        Kind::OneOf(words) => prop::sample::select(words).prop_map(Value::from).boxed(),
+        Kind::Time => (-20_i64..20)
+            .prop_map(|hours| {
+                Value::from(crate::calendar::format_time(
+                    NOW + hours * crate::calendar::HOUR,
+                ))
+            })
+            .boxed(),
+        Kind::Object => Just(serde_json::json!({ "a": 1 })).boxed(),
+        Kind::List(kind) => prop::collection::vec(any_value(*kind), 0..3)
+            .prop_map(Value::from)
+            .boxed(),
+        Kind::Money | Kind::Amount { .. } => (0..9_i64)
+            .prop_map(|euro| Value::from(format!("{euro}.50")))
+            .boxed(),
+        Kind::Email => Just(Value::from("depot@example.org")).boxed(),
+        Kind::Hex { digits } => Just(Value::from("0a".repeat(digits / 2))).boxed(),
+        Kind::Record(_) | Kind::Any => any_json().boxed(),
     }
 }
 

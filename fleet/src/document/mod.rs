@@ -1,6 +1,20 @@
 //! The Document aggregate: a link to a file that proves something, its versions, when it expires, and who looked at it.
+//!
+//! Who looked at it is told by events on its stream ([`schema::ACCESSED`]): the stream itself is the access log.
 
+mod command;
+mod decide;
+mod expiry;
 pub mod schema;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use command::{CHANGE, CREATE, DocumentCommand, VERSION};
+pub use decide::{VERSIONS_MAX, decide, role_to_read};
+pub use expiry::{Expiry, expiry};
+pub use view::{add_expiry, conceal, expiring_row, row, version_row};
 
 /// The aggregate type of documents.
 pub const AGGREGATE_TYPE: &str = "Document";

@@ -1,6 +1,7 @@
 //! The table of a document's events.
 
-use super::{AGGREGATE_TYPE, STATUSES, TYPES};
+use super::{AGGREGATE_TYPE, STATUSES, TYPES, view};
+use crate::listing::{Filter, Listing, Order, OrderBy, Search};
 use crate::schema::row::{
     CREATED_AT, CREATED_BY, EXTRA, REASON, SHORT, UPDATED_AT, flag, json, long, reference, short,
     time, whole, word,
@@ -24,7 +25,32 @@ pub const DELETED: &str = "DocumentDeleted";
 pub const VERSIONS: &str = "versions";
 
 /// The Document aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+
+/// The number of the order of documents by their end in [`LISTING`].
+pub const BY_EXPIRATION: usize = 1;
+
+const LISTING: Listing = Listing {
+    keys: &["document_id"],
+    filters: &[
+        Filter::key("document_type"),
+        Filter::by("status", view::listed_status),
+        Filter::key("vehicle_id"),
+        Filter::key("staff_id"),
+        Filter::key("workshop_id"),
+        Filter::key("work_order_id"),
+        Filter::by("expires", view::expires),
+    ],
+    searches: &[Search::over(
+        "search",
+        &["document_id", "title", "description"],
+    )],
+    orders: &[
+        Order::LATEST_CREATED,
+        Order::by(OrderBy::Time("expiration_date")),
+    ],
+    row: view::row,
+};
 
 const ROW: &[Field] = &[
     short("document_id"),

@@ -1,6 +1,7 @@
 //! The table of a maintenance task's events.
 
-use super::{AGGREGATE_TYPE, TYPES};
+use super::{AGGREGATE_TYPE, TYPES, view};
+use crate::listing::{Filter, Listing, Order, OrderBy};
 use crate::schema::row::{
     CREATED_AT, EXTRA, REASON, UPDATED_AT, flag, long, reference, time, whole, word,
 };
@@ -18,7 +19,19 @@ pub const REOPENED: &str = "MaintenanceTaskReopened";
 pub const DELETED: &str = "MaintenanceTaskDeleted";
 
 /// The MaintenanceTask aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+
+const LISTING: Listing = Listing {
+    filters: &[
+        Filter::key("vehicle_id"),
+        Filter::key("type"),
+        Filter::by("is_completed", view::listed_completed),
+        Filter::by("is_due_by_mileage", view::is_due_by_mileage),
+    ],
+    orders: &[Order::by(OrderBy::Time("due_date"))],
+    row: view::row,
+    ..Listing::NONE
+};
 
 /// The row. `is_overdue` is kept as it was stored; what is overdue is computed when it is asked for.
 const ROW: &[Field] = &[

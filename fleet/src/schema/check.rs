@@ -174,12 +174,24 @@ fn check_value(kind: &Kind, value: &Value, faults: &mut Faults<'_>) {
             "decimal_parsing",
             "Input should be a decimal number as text, like \"6275.00\"".to_owned(),
         ),
+        Kind::Email if !value.as_str().is_some_and(is_email) => faults.add(
+            "value_error",
+            "Input should be an e-mail address like depot@example.org".to_owned(),
+        ),
+        Kind::Hex { digits } if !value.as_str().is_some_and(|text| is_hex(text, *digits)) => {
+            faults.add(
+                "string_pattern_mismatch",
+                format!("Input should be {digits} hexadecimal digits"),
+            );
+        }
         Kind::Boolean
         | Kind::OneOf(_)
         | Kind::Time
         | Kind::Object
         | Kind::Uuid
         | Kind::Money
+        | Kind::Email
+        | Kind::Hex { .. }
         | Kind::Any => {}
     }
 }
@@ -304,6 +316,29 @@ fn check_amount(value: &Value, min: Money, max: Money, faults: &mut Faults<'_>) 
             "Input should be a decimal number as text, like \"6275.00\"".to_owned(),
         ),
     }
+}
+
+/// Most bytes of an e-mail address.
+const EMAIL_BYTES_MAX: usize = 254;
+
+/// Whether the text looks like an address; only sending to it would tell more.
+fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else {
+        return false;
+    };
+    let is_plain = |part: &str| !part.is_empty() && !part.contains(['@', ' ']);
+    text.len() <= EMAIL_BYTES_MAX
+        && !text
+            .chars()
+            .any(|char| char.is_control() || char.is_whitespace())
+        && is_plain(local)
+        && is_plain(domain)
+        && !domain.starts_with('.')
+        && !domain.ends_with('.')
+}
+
+fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Most characters of an amount of money.

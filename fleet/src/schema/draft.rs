@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{AggregateSchema, EventSchema, check};
 use crate::event::EventDraft;
+use crate::folded::Folded;
 use crate::refusal::Refusal;
 
 /// The members of an object that was written with `json!`; anything else has none.
@@ -27,6 +28,20 @@ impl AggregateSchema {
     pub fn draft(&self, event_type: &'static str, data: Map<String, Value>) -> EventDraft {
         let schema = self.event(event_type).map_or(1, |event| event.schema);
         EventDraft::new(event_type, Value::Object(data)).with_schema(schema)
+    }
+
+    /// The event of this type that makes `held` have these fields; none if it has them.
+    pub fn update(
+        &self,
+        event_type: &'static str,
+        held: &Folded,
+        fields: Map<String, Value>,
+    ) -> Vec<EventDraft> {
+        let changed = held.differing(fields);
+        if changed.is_empty() {
+            return Vec::new();
+        }
+        vec![self.draft(event_type, changed)]
     }
 
     /// The drafts, if the table takes each of them.

@@ -1,6 +1,16 @@
 //! The Staff aggregate: a person who works in the depot. Much of it is personal data.
 
+mod command;
+mod decide;
 pub mod schema;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use command::{CHANGE, CREATE, StaffCommand};
+pub use decide::{check_at_work, decide};
+pub use view::row;
 
 /// The aggregate type of staff.
 pub const AGGREGATE_TYPE: &str = "Staff";

@@ -1,6 +1,7 @@
 //! The table of the events of a person on the staff.
 
-use super::{AGGREGATE_TYPE, ROLES, STATUSES};
+use super::{AGGREGATE_TYPE, ROLES, STATUSES, view};
+use crate::listing::{Filter, Listing, Order, OrderBy, Search};
 use crate::schema::row::{
     CREATED_AT, EXTRA, REASON, SHORT, UPDATED_AT, flag, json, long, reference, short, time, whole,
     word,
@@ -17,7 +18,23 @@ pub const STATUS_CHANGED: &str = "StaffStatusChanged";
 pub const DELETED: &str = "StaffDeleted";
 
 /// The Staff aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+
+const LISTING: Listing = Listing {
+    keys: &["staff_id"],
+    filters: &[
+        Filter::key("role"),
+        Filter::by("status", view::listed_status),
+        Filter::by("is_available", view::listed_available),
+        Filter::key("workshop_id"),
+    ],
+    searches: &[Search::over(
+        "search",
+        &["staff_id", "first_name", "last_name", "employee_number"],
+    )],
+    orders: &[Order::by(OrderBy::Text("staff_id"))],
+    row: view::row,
+};
 
 const ROW: &[Field] = &[
     short("staff_id"),

@@ -1,6 +1,7 @@
 //! The table of a staff assignment's events.
 
-use super::AGGREGATE_TYPE;
+use super::{AGGREGATE_TYPE, view};
+use crate::listing::{Filter, Listing, Order};
 use crate::schema::row::{
     CREATED_AT, CREATED_BY, EXTRA, REASON, SHORT, UPDATED_AT, long, reference, short, time, whole,
 };
@@ -20,7 +21,19 @@ pub const ENDED: &str = "StaffAssignmentEnded";
 pub const DELETED: &str = "StaffAssignmentDeleted";
 
 /// The StaffAssignment aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+
+const LISTING: Listing = Listing {
+    filters: &[
+        Filter::key("staff_id"),
+        Filter::key("work_order_id"),
+        Filter::key("transfer_plan_id"),
+        Filter::by("status", view::listed_status),
+    ],
+    orders: &[Order::latest("scheduled_start_ts")],
+    row: view::row,
+    ..Listing::NONE
+};
 
 const OLD_STATUS: Field = Field::optional("old_status", SHORT).setting_nothing();
 const NEW_STATUS: Field = Field::optional("new_status", SHORT)

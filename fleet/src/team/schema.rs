@@ -1,6 +1,8 @@
 //! The table of a team's events.
 
-use super::AGGREGATE_TYPE;
+use super::{AGGREGATE_TYPE, view};
+use crate::availability::{NAME, SPANS};
+use crate::listing::{Filter, Listing, Order, OrderBy, Search, listed_active};
 use crate::schema::row::{
     CREATED_AT, EXTRA, REASON, SHORT, UPDATED_AT, flag, json, long, reference, short, time, whole,
 };
@@ -17,11 +19,19 @@ pub const AVAILABILITY_REMOVED: &str = "TeamAvailabilityRemoved";
 /// The record of it was deleted.
 pub const DELETED: &str = "TeamDeleted";
 
-/// The list of spans; each is named by `availability_id`.
-pub const AVAILABILITY: &str = "availability";
-
 /// The Team aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+
+const LISTING: Listing = Listing {
+    keys: &["team_id"],
+    filters: &[
+        Filter::key("workshop_id"),
+        Filter::by("is_active", listed_active),
+    ],
+    searches: &[Search::over("search", &["team_id", "name"])],
+    orders: &[Order::by(OrderBy::Text("team_id"))],
+    row: view::row,
+};
 
 /// The row. `team_id` is its business key here, unlike in the rows that refer to it.
 const ROW: &[Field] = &[
@@ -43,7 +53,7 @@ const EVENTS: &[EventSchema] = &[
         AVAILABILITY_SET,
         "A span of time in which it is there, or is not, was set.",
         &[
-            Field::required("availability_id", SHORT),
+            Field::required(NAME, SHORT),
             time("start_ts"),
             time("end_ts"),
             flag("is_available"),
@@ -53,12 +63,12 @@ const EVENTS: &[EventSchema] = &[
             EXTRA,
         ],
     )
-    .putting_item(AVAILABILITY, "availability_id"),
+    .putting_item(SPANS, NAME),
     EventSchema::new(
         AVAILABILITY_REMOVED,
         "Such a span was taken back.",
-        &[Field::required("availability_id", SHORT), REASON],
+        &[Field::required(NAME, SHORT), REASON],
     )
-    .removing_item(AVAILABILITY, "availability_id"),
+    .removing_item(SPANS, NAME),
     EventSchema::new(DELETED, "The record of it was deleted.", &[REASON]),
 ];

@@ -1,6 +1,16 @@
 //! The TransferAssignment aggregate: a vehicle's place in a transfer plan, and who drives it.
 
+mod command;
+mod decide;
 pub mod schema;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use command::{CHANGE, CREATE, TransferAssignmentCommand};
+pub use decide::{Around, check, decide, is_active};
+pub use view::row;
 
 /// The aggregate type of transfer assignments.
 pub const AGGREGATE_TYPE: &str = "TransferAssignment";

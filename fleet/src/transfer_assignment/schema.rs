@@ -1,6 +1,7 @@
 //! The table of a transfer assignment's events.
 
-use super::AGGREGATE_TYPE;
+use super::{AGGREGATE_TYPE, view};
+use crate::listing::{Filter, Listing, Order};
 use crate::schema::row::{
     CREATED_AT, EXTRA, REASON, UPDATED_AT, long, reference, short, time, whole,
 };
@@ -18,7 +19,22 @@ pub const CANCELLED: &str = "TransferAssignmentCancelled";
 pub const DELETED: &str = "TransferAssignmentDeleted";
 
 /// The TransferAssignment aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+
+const LISTING: Listing = Listing {
+    filters: &[
+        Filter::key("transfer_plan_id"),
+        Filter::key("vehicle_id"),
+        Filter::key("driver_id"),
+        Filter::by("is_confirmed", view::listed_confirmation),
+        Filter::by("active_plan", view::active_plan),
+        Filter::by("active_vehicle", view::active_vehicle),
+        Filter::by("active_driver", view::active_driver),
+    ],
+    orders: &[Order::OLDEST],
+    row: view::row,
+    ..Listing::NONE
+};
 
 const ROW: &[Field] = &[
     reference("transfer_plan_id"),

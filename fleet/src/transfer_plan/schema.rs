@@ -1,6 +1,7 @@
 //! The table of a transfer plan's events.
 
-use super::{AGGREGATE_TYPE, STATUSES};
+use super::{AGGREGATE_TYPE, STATUSES, view};
+use crate::listing::{Filter, Listing, Order, Search};
 use crate::schema::row::{
     CREATED_AT, CREATED_BY, EXTRA, REASON, SHORT, UPDATED_AT, json, long, short, time, whole,
 };
@@ -20,7 +21,22 @@ pub const ARRIVED: &str = "TransferPlanArrived";
 pub const DELETED: &str = "TransferPlanDeleted";
 
 /// The TransferPlan aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+
+const LISTING: Listing = Listing {
+    keys: &["plan_id"],
+    filters: &[
+        Filter::by("status", view::listed_status),
+        Filter::key("priority"),
+    ],
+    searches: &[
+        Search::over("from_location", &["from_location"]),
+        Search::over("to_location", &["to_location"]),
+        Search::over("search", &["plan_id", "from_location", "to_location"]),
+    ],
+    orders: &[Order::latest("scheduled_departure_ts")],
+    row: view::row,
+};
 
 const OLD_STATUS: Field = Field::optional("old_status", SHORT).setting_nothing();
 const NEW_STATUS: Field = Field::optional("new_status", Kind::OneOf(STATUSES))

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::event::{Breakdown, Incident};
+use super::event::{Breakdown, Incident, MaintenanceDone, MaintenancePlan};
 use super::schema::{CHANGE_FIELDS, COMMAND_FIELDS};
 use crate::schema::Field;
 use crate::schema::check::{FieldError, check_fields};
@@ -60,21 +60,9 @@ pub enum VehicleCommand {
         location: String,
     },
     /// Plan maintenance.
-    ScheduleMaintenance {
-        /// What kind, at most 100 characters.
-        maintenance_type: String,
-        /// When, RFC 3339.
-        scheduled_date: String,
-        /// How urgent, at most 100 characters.
-        priority: String,
-    },
+    ScheduleMaintenance(MaintenancePlan),
     /// Take in that maintenance was done.
-    CompleteMaintenance {
-        /// What kind, at most 100 characters.
-        maintenance_type: String,
-        /// When, RFC 3339.
-        date: String,
-    },
+    CompleteMaintenance(MaintenanceDone),
     /// Take in a breakdown.
     ReportBreakdown(Breakdown),
     /// Take in something that delayed service.

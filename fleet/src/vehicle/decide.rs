@@ -40,23 +40,8 @@ pub fn decide(
             correct_mileage(state, *mileage_km, reason)
         }
         VehicleCommand::Move { location } => move_to(state, Some(location)),
-        VehicleCommand::ScheduleMaintenance {
-            maintenance_type,
-            scheduled_date,
-            priority,
-        } => {
-            vec![event::maintenance_scheduled(
-                maintenance_type,
-                scheduled_date,
-                priority,
-            )]
-        }
-        VehicleCommand::CompleteMaintenance {
-            maintenance_type,
-            date,
-        } => {
-            vec![event::maintenance_completed(maintenance_type, date)]
-        }
+        VehicleCommand::ScheduleMaintenance(plan) => vec![event::maintenance_scheduled(plan)],
+        VehicleCommand::CompleteMaintenance(done) => vec![event::maintenance_completed(done)],
         VehicleCommand::ReportBreakdown(breakdown) => vec![event::breakdown_reported(breakdown)],
         VehicleCommand::ReportIncident(incident) => vec![event::incident_reported(incident)],
     };

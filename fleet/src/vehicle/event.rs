@@ -83,6 +83,38 @@ pub struct Breakdown {
     pub mileage_km: Option<i64>,
 }
 
+/// Maintenance that is planned. What is not known stays out of the payload.
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+pub struct MaintenancePlan {
+    /// What kind, at most 100 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance_type: Option<String>,
+    /// When, RFC 3339.
+    pub scheduled_date: String,
+    /// How urgent, at most 100 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<String>,
+    /// The order under which it is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work_order_id: Option<String>,
+}
+
+/// Maintenance that was done. What is not known stays out of the payload.
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+pub struct MaintenanceDone {
+    /// What kind, at most 100 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance_type: Option<String>,
+    /// When, RFC 3339.
+    pub date: String,
+    /// The order under which it was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work_order_id: Option<String>,
+    /// The odometer's reading then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mileage_km: Option<i64>,
+}
+
 /// The vehicle comes into being with these fields.
 pub fn created(fields: Map<String, Value>) -> EventDraft {
     draft(VEHICLE_CREATED, Value::Object(fields))
@@ -144,24 +176,14 @@ pub fn location_changed(old_location: Option<&str>, location: Option<&str>) -> E
     )
 }
 
-/// Maintenance planned for `scheduled_date` (RFC 3339).
-pub fn maintenance_scheduled(
-    maintenance_type: &str,
-    scheduled_date: &str,
-    priority: &str,
-) -> EventDraft {
-    draft(
-        VEHICLE_MAINTENANCE_SCHEDULED,
-        json!({ "maintenance_type": maintenance_type, "scheduled_date": scheduled_date, "priority": priority }),
-    )
+/// Maintenance planned.
+pub fn maintenance_scheduled(plan: &MaintenancePlan) -> EventDraft {
+    draft(VEHICLE_MAINTENANCE_SCHEDULED, json!(plan))
 }
 
-/// Maintenance done at `date` (RFC 3339).
-pub fn maintenance_completed(maintenance_type: &str, date: &str) -> EventDraft {
-    draft(
-        MAINTENANCE_COMPLETED,
-        json!({ "maintenance_type": maintenance_type, "date": date }),
-    )
+/// Maintenance done.
+pub fn maintenance_completed(done: &MaintenanceDone) -> EventDraft {
+    draft(MAINTENANCE_COMPLETED, json!(done))
 }
 
 /// A breakdown.

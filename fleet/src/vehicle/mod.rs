@@ -20,7 +20,7 @@ mod tests;
 
 pub use command::{VehicleChanges, VehicleCommand, VehicleFields};
 pub use decide::decide;
-pub use event::{Breakdown, Incident};
+pub use event::{Breakdown, Incident, MaintenanceDone, MaintenancePlan};
 pub use fold::{
     GROUPS_MAX, Maintenance, OTHER_GROUPS, Occurrences, VehicleState, mileage_km, occurrences,
     status,

@@ -457,11 +457,12 @@ fn any_command() -> impl Strategy<Value = VehicleCommand> {
             .prop_map(|(mileage_km, reason)| VehicleCommand::CorrectMileage { mileage_km, reason }),
         text().prop_map(|location| VehicleCommand::Move { location }),
         (text(), text(), text()).prop_map(|(maintenance_type, scheduled_date, priority)| {
-            VehicleCommand::ScheduleMaintenance {
-                maintenance_type,
+            VehicleCommand::ScheduleMaintenance(MaintenancePlan {
+                maintenance_type: Some(maintenance_type),
                 scheduled_date,
-                priority,
-            }
+                priority: Some(priority),
+                work_order_id: None,
+            })
         }),
         (number(), any::<bool>(), prop::option::of(text())).prop_map(
             |(delay_min, is_failure, fault_code)| {

@@ -1,6 +1,7 @@
 //! The table of a work order's events.
 
-use super::{AGGREGATE_TYPE, STATUSES};
+use super::{AGGREGATE_TYPE, STATUSES, view};
+use crate::listing::{Filter, Listing, Order, Search};
 use crate::schema::row::{
     CREATED_AT, CREATED_BY, EXTRA, REASON, SHORT, UPDATED_AT, flag, json, long, money, real,
     reference, short, time, whole,
@@ -46,15 +47,38 @@ pub const USED_PARTS: &str = "used_parts";
 pub const ASSIGNMENTS: &str = "assignments";
 
 /// The WorkOrder aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).spelled(&[
-    Spelling::new("description", "work_description"),
-    Spelling::new("parts_required", "required_parts"),
-    Spelling::new("actual_start_ts", "actual_start"),
-    Spelling::new("actual_end_ts", "actual_end"),
-]);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
+    .spelled(&[
+        Spelling::new("description", "work_description"),
+        Spelling::new("parts_required", "required_parts"),
+        Spelling::new("actual_start_ts", "actual_start"),
+        Spelling::new("actual_end_ts", "actual_end"),
+    ])
+    .listed(LISTING);
+
+const LISTING: Listing = Listing {
+    keys: &["order_number"],
+    filters: &[
+        Filter::by("status", view::listed_status),
+        Filter::by("priority", view::listed_priority),
+        Filter::key("vehicle_id"),
+        Filter::key("workshop_id"),
+        Filter::by("open_at_workshop", view::open_at_workshop),
+        Filter::by("open_on_vehicle", view::open_on_vehicle),
+    ],
+    searches: &[Search::over(
+        "search",
+        &["order_number", "work_description"],
+    )],
+    orders: &[Order::NEWEST],
+    row: view::row,
+};
 
 const STATUS: Field = Field::optional("status", Kind::OneOf(STATUSES)).never_null();
 const OLD_STATUS: Field = Field::optional("old_status", SHORT).setting_nothing();
+
+/// What the vehicle's odometer showed; the reading itself is the vehicle's.
+const MILEAGE_THEN: Field = whole("mileage_km").setting_nothing();
 
 const ROW: &[Field] = &[
     short("order_number"),
@@ -76,6 +100,7 @@ const ROW: &[Field] = &[
     real("actual_cost"),
     long("notes"),
     short("maintenance_type"),
+    flag("requires_release"),
     json("assigned_staff"),
     real("estimated_hours"),
     real("actual_hours"),
@@ -106,6 +131,7 @@ const EVENTS: &[EventSchema] = &[
             time("scheduled_end"),
             time("actual_start"),
             time("actual_end"),
+            MILEAGE_THEN,
             UPDATED_AT,
         ],
     )
@@ -125,6 +151,7 @@ const EVENTS: &[EventSchema] = &[
             long("work_performed"),
             long("findings"),
             long("completion_notes"),
+            MILEAGE_THEN,
             UPDATED_AT,
         ],
     )

@@ -2,7 +2,7 @@
 
 use fleet::EventDraft;
 use fleet::calendar::{DAY, HOUR, MINUTE, format_time};
-use fleet::vehicle::event;
+use fleet::vehicle::{MaintenanceDone, MaintenancePlan, event};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -184,12 +184,12 @@ pub(super) fn tell_planned(order: &Order, at: i64, around: &mut Surroundings<'_>
         around.outbox,
     );
     let vehicle = &mut around.vehicles[order.vehicle];
-    let mut draft = event::maintenance_scheduled(
-        order.task.maintenance_type(),
-        &format_time(start),
-        order.priority,
-    );
-    draft.data["work_order_id"] = json!(order.id.to_string());
+    let draft = event::maintenance_scheduled(&MaintenancePlan {
+        maintenance_type: Some(order.task.maintenance_type().to_owned()),
+        scheduled_date: format_time(start),
+        priority: Some(order.priority.to_owned()),
+        work_order_id: Some(order.id.to_string()),
+    });
     let mut happening = vehicle.happening(draft, at, Reporter::Desk("dispatcher"));
     happening.correlation = Some(order.correlation);
     around.outbox.put(happening);
@@ -298,9 +298,12 @@ pub(super) fn complete(order: &Order, at: i64, random: &mut Random, around: &mut
         around.outbox,
     );
     let vehicle = &mut around.vehicles[order.vehicle];
-    let mut draft = event::maintenance_completed(order.task.maintenance_type(), &format_time(at));
-    draft.data["work_order_id"] = json!(order.id.to_string());
-    draft.data["mileage_km"] = json!(vehicle.mileage_km());
+    let draft = event::maintenance_completed(&MaintenanceDone {
+        maintenance_type: Some(order.task.maintenance_type().to_owned()),
+        date: format_time(at),
+        work_order_id: Some(order.id.to_string()),
+        mileage_km: Some(vehicle.mileage_km()),
+    });
     let mut happening = vehicle.happening(draft, at, tablet(order));
     happening.correlation = Some(order.correlation);
     around.outbox.put(happening);

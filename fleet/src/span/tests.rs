@@ -1,0 +1,45 @@
+//! Spans against counting moment by moment.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn span(start: i64, end: i64) -> Span {
+    Span::new(start, end).unwrap()
+}
+
+#[test]
+fn spans_that_touch_do_not_meet() {
+    assert!(!span(1, 3).meets(span(3, 5)) && !span(3, 5).meets(span(1, 3)));
+    assert!(span(1, 4).meets(span(3, 5)) && span(1, 9).meets(span(3, 5)));
+    assert_eq!(most_at_once(span(0, 9), [span(1, 3), span(3, 5)]), 1);
+    assert_eq!(Span::new(3, 3), None);
+}
+
+#[test]
+fn times_are_read_and_shown() {
+    let day = Span::of_text(
+        Some("2026-11-02T08:00:00Z"),
+        Some("2026-11-02T10:30:00+01:00"),
+    )
+    .unwrap();
+    assert_eq!(day.shown(), "2026-11-02 08:00 to 2026-11-02 09:30 UTC");
+    assert_eq!(day.length(), 90 * calendar::MINUTE);
+    assert_eq!(Span::of_text(Some("2026-11-02"), None), None);
+}
+
+fn any_span() -> impl Strategy<Value = Span> {
+    (0_i64..20, 1_i64..8).prop_map(|(start, length)| span(start, start + length))
+}
+
+proptest! {
+    #[test]
+    fn the_most_at_once_is_counted_moment_by_moment(within in any_span(), others in prop::collection::vec(any_span(), 0..12)) {
+        let at = |moment: i64| others.iter().filter(|span| (span.start..span.end).contains(&moment)).count();
+        let expected = (within.start..within.end).map(at).max().unwrap_or(0);
+        prop_assert_eq!(most_at_once(within, others.iter().copied()), expected);
+        for other in others {
+            prop_assert_eq!(within.meets(other), (within.start..within.end).any(|moment| (other.start..other.end).contains(&moment)));
+        }
+    }
+}
