@@ -11,6 +11,7 @@ use std::sync::Arc;
 use storage::{Clock, Limits, Log, LogOptions, OpenError, Position, SystemClock};
 use tokio::sync::{Mutex, Semaphore, watch};
 
+use crate::audit::{CheckpointError, Checkpoints};
 use crate::auth::keys::{self, KeyError};
 use crate::auth::{AccountError, Accounts};
 use crate::command::Numbers;
@@ -43,6 +44,9 @@ pub enum StartError {
     /// There is no key to sign tokens with.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Checkpoints cannot be signed.
+    #[error(transparent)]
+    Checkpoints(#[from] CheckpointError),
     /// The accounts could not be read.
     #[error("cannot read the accounts")]
     Accounts(#[from] AccountError),
@@ -67,6 +71,8 @@ pub struct Shared {
     pub past: Past,
     /// What key figures are taken from.
     pub figures: Figures,
+    /// Signed roots of the log's tree.
+    pub checkpoints: Checkpoints,
     /// What Prometheus is told.
     pub metrics: Metrics,
     /// The time.
@@ -124,6 +130,7 @@ impl AppState {
         )?);
         let projections =
             Projections::start(log.clone(), &config.projections_folder(), projections);
+        let checkpoints = Checkpoints::open(&log, &config.data, &config.keys_folder())?;
         let (publish, durable) = watch::channel(log.durable_position());
         log.on_durable(move |position| {
             publish.send_replace(position);
@@ -138,6 +145,7 @@ impl AppState {
             overtaken: Mutex::const_new(()),
             config,
             past: Past::new(log.clone()),
+            checkpoints,
             log,
             accounts,
             projections,

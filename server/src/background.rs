@@ -1,10 +1,11 @@
-//! What the server does beside answering: following the accounts, looking for rot, moving old segments away.
+//! What the server does beside answering: following the accounts, looking for rot, moving old segments away, hashing the
+//! log into its tree and signing checkpoints of it.
 //!
 //! Each is a loop that ends when the server stops, and that logs what it cannot do and goes on.
 
 use std::time::Duration;
 
-use storage::ScrubCursor;
+use storage::{ScrubCursor, TILE_LEAVES, TreeError};
 use tokio::sync::watch;
 
 use crate::app::AppState;
@@ -13,11 +14,21 @@ use crate::app::AppState;
 const ACCOUNTS_PAUSE: Duration = Duration::from_millis(200);
 /// How often old segments are looked for.
 const RETENTION_PAUSE: Duration = Duration::from_secs(3_600);
+/// How often the log's tree is caught up with.
+const TREE_PAUSE: Duration = Duration::from_millis(500);
+/// Tiles hashed at once: a few milliseconds.
+const TREE_TILES: usize = 16;
+/// While the log grows, hashing takes one part in this many of a core, so that it costs the writers next to nothing.
+const TREE_SHARE: u32 = 8;
 const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
 
 /// Begins all of it.
 pub fn start(state: &AppState) {
     tokio::spawn(follow_accounts(state.clone()));
+    tokio::spawn(hash_tree(state.clone()));
+    if !state.config.events.checkpoint_interval.is_zero() {
+        tokio::spawn(sign_checkpoints(state.clone()));
+    }
     if state.config.events.scrub_bytes_per_minute > 0 {
         tokio::spawn(scrub(state.clone()));
     }
@@ -72,6 +83,45 @@ async fn scrub(state: AppState) {
                 next = Duration::from_secs_f64((minutes * 60.0).clamp(1.0, 86_400.0));
             }
             Err(error) => tracing::error!(%error, "a segment cannot be scrubbed"),
+        }
+    }
+}
+
+/// Hashes what has become durable into the log's tree, so that a proof need not.
+async fn hash_tree(state: AppState) {
+    let mut stopping = state.stopping.subscribe();
+    let mut next = TREE_PAUSE;
+    while pause(&mut stopping, next).await {
+        next = TREE_PAUSE;
+        let task = state.clone();
+        let began = std::time::Instant::now();
+        let step = tokio::task::spawn_blocking(move || {
+            let hashed = task.log.tree_catch_up(TREE_TILES)?;
+            Ok::<u64, TreeError>(hashed.distance_to(task.log.durable_position()))
+        });
+        match step.await {
+            Ok(Ok(behind)) if behind >= TILE_LEAVES => next = began.elapsed() * (TREE_SHARE - 1),
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the log cannot be hashed");
+                next = RETENTION_PAUSE;
+            }
+            Err(error) => tracing::error!(%error, "hashing the log was cut short"),
+        }
+    }
+}
+
+/// Signs what the log is, now and then, and keeps the note.
+async fn sign_checkpoints(state: AppState) {
+    let mut stopping = state.stopping.subscribe();
+    while pause(&mut stopping, state.config.events.checkpoint_interval).await {
+        let task = state.clone();
+        match tokio::task::spawn_blocking(move || task.checkpoints.keep(&task.log)).await {
+            Ok(Ok(signed)) => {
+                tracing::info!(events = signed.checkpoint.size, "a checkpoint was signed");
+            }
+            Ok(Err(error)) => tracing::error!(%error, "no checkpoint was signed"),
+            Err(error) => tracing::error!(%error, "signing a checkpoint was cut short"),
         }
     }
 }

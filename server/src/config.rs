@@ -137,6 +137,7 @@ pub struct EventsConfig {
     pub segment_bytes_max: u64,
     pub backups_path: Option<PathBuf>,
     pub scrub_bytes_per_minute: u64,
+    pub checkpoint_interval: Duration,
 }
 
 /// Tablets.
@@ -256,6 +257,7 @@ impl Config {
                 segment_bytes_max: 0,
                 backups_path: None,
                 scrub_bytes_per_minute: 0,
+                checkpoint_interval: Duration::ZERO,
             },
             sync: SyncConfig {
                 enabled: false,

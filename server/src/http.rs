@@ -7,6 +7,7 @@
 pub mod access;
 mod aliases;
 mod analytics;
+mod audit;
 pub mod auth;
 pub mod body;
 mod damage;
@@ -60,6 +61,7 @@ fn described_routes() -> (Router<AppState>, OpenApi) {
         .merge(time_travel::routes())
         .merge(vehicles::routes())
         .merge(analytics::routes())
+        .merge(audit::routes())
         .merge(aliases::routes());
     let (routes, mut description) = routes.split_for_parts();
     openapi::complete(&mut description);

@@ -11,6 +11,7 @@
 //! - A write: [`http::events`] reads the body, [`envelope`] (with [`json`] and [`rfc3339`]) makes an event of it,
 //!   [`append`](mod@append) hands it to the log and waits without a thread.
 //! - A read: [`reads`] runs it on a blocking thread and makes long answers chunk by chunk; [`projection`] has the read models.
+//! - [`past`] folds any stream to any moment; [`audit`] signs what the log's tree is.
 //! - [`auth`] knows who calls; [`http::access`] who may; [`http::problem`] how to say no.
 //! - [`ingest`] and [`demo`] bring events in bulk. [`cli`] is the command line, [`config`] what can be set, [`listener`] the
 //!   socket, [`background`] what runs beside requests, [`metrics`] and [`telemetry`] what is told to operators.
@@ -19,6 +20,7 @@
 
 pub mod app;
 pub mod append;
+pub mod audit;
 pub mod auth;
 pub mod background;
 pub mod cli;

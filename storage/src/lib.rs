@@ -14,6 +14,7 @@
 //! - `index` finds events without reading the log; it, the saved tables (`state`) and the [`SnapshotStore`] are derived
 //!   and disposable.
 //! - [`Log::read`] and [`Log::read_stream`] give events borrowed from the page cache, each checked.
+//! - [`Log::inclusion_proof`] and its neighbours (`merkle`) prove what the log holds to whoever keeps a root of it.
 //! - `maintenance` is the thread that prepares, seals, and writes the watermark.
 //!
 //! Not this crate's business: what the bytes of an event mean (no JSON here), HTTP, accounts, async runtimes. It reads
@@ -54,6 +55,7 @@ mod lock;
 mod log;
 mod maintenance;
 mod matching;
+mod merkle;
 mod mmap;
 mod names;
 mod open;
@@ -80,6 +82,7 @@ pub use backup::{BackupError, BackupReport, RestoreError, RestoreReport, restore
 pub use event::{Event, EventRef, NewEvent, StreamName};
 pub use limits::*;
 pub use log::{Health, Log, LogOptions, Stats};
+pub use merkle::{Accumulator, ConsistencyProof, InclusionProof, TILE_LEAVES, TreeError, TreeHash};
 pub use open::{OpenError, OpenReport};
 pub use position::{Position, SegmentId, Version};
 pub use query::{Query, QueryItem};

@@ -13,6 +13,7 @@ use crate::event::StreamName;
 use crate::limits::{self, Limits};
 use crate::lock::{DirectoryLock, LockError};
 use crate::maintenance;
+use crate::merkle::{TREE_FOLDER, Tree};
 use crate::open::{self, OpenError, OpenReport};
 use crate::position::Position;
 use crate::queue::{Pushed, Reply, Request, Slot};
@@ -95,6 +96,13 @@ pub struct Stats {
     pub bytes_appended: u64,
 }
 
+/// The folders beside the log that hold what is derived from it.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    pub(crate) snapshots: Arc<dyn Repo>,
+    pub(crate) tree: Arc<dyn Repo>,
+}
+
 /// An append-only log of events in one folder, owned by this process while it is open.
 ///
 /// All methods may be called from any thread. Dropping a log closes it.
@@ -104,6 +112,7 @@ pub struct Log {
     pub(crate) writer: Arc<Mutex<Writer>>,
     opened: OpenReport,
     snapshots: SnapshotStore,
+    pub(crate) tree: Tree,
     pub(crate) archive_folder: std::path::PathBuf,
     threads: Vec<JoinHandle<()>>,
     _lock: Option<DirectoryLock>,
@@ -141,14 +150,20 @@ impl Log {
             archive: Some(archive_folder),
             ..options
         };
-        Log::open_in(repo, archive, Arc::new(snapshots), options, Some(lock))
+        let tree = FsRepo::open(&folder.join(TREE_FOLDER))
+            .map_err(open::doing("opening the tree's nodes"))?;
+        let beside = Beside {
+            snapshots: Arc::new(snapshots),
+            tree: Arc::new(tree),
+        };
+        Log::open_in(repo, archive, beside, options, Some(lock))
     }
 
     /// Opens the log in `repo`: how tests open one in memory.
     pub(crate) fn open_in(
         repo: Arc<dyn Repo>,
         archive: Option<Arc<dyn Repo>>,
-        snapshots: Arc<dyn Repo>,
+        beside: Beside,
         options: LogOptions,
         lock: Option<DirectoryLock>,
     ) -> Result<Log, OpenError> {
@@ -159,7 +174,8 @@ impl Log {
         let opened = open::open(repo, archive, options)?;
         let shared = Arc::new(opened.shared);
         let writer = Arc::new(Mutex::new(opened.writer));
-        let snapshots = SnapshotStore::open(snapshots, shared.log_id);
+        let snapshots = SnapshotStore::open(beside.snapshots, shared.log_id);
+        let tree = Tree::new(beside.tree, shared.log_id);
         if opened.report.torn_bytes > 0 || !opened.report.damage.is_empty() {
             // Positions that were cut will be given again, to other events.
             let durable = shared.durable.get();
@@ -172,6 +188,7 @@ impl Log {
             writer,
             opened: opened.report,
             snapshots,
+            tree,
             archive_folder,
             threads: Vec::with_capacity(2),
             _lock: lock,

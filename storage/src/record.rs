@@ -297,6 +297,11 @@ pub(crate) fn claims_event(bytes: &[u8]) -> bool {
     bytes.get(8) == Some(&KIND_EVENT)
 }
 
+/// Whether the record at the start of `bytes` says it is a commit marker; unverified.
+pub(crate) fn claims_commit(bytes: &[u8]) -> bool {
+    bytes.get(8) == Some(&KIND_COMMIT)
+}
+
 /// The id that the event record at the start of `bytes` claims; unverified.
 pub(crate) fn peek_id(bytes: &[u8]) -> Option<Uuid> {
     Some(Uuid::from_bytes(*bytes.get(40..)?.first_chunk()?))

@@ -16,5 +16,5 @@ mod model;
 mod opening;
 mod reading;
 mod scrub;
-mod support;
+pub(crate) mod support;
 mod unreadable;

@@ -8,7 +8,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::chain;
@@ -16,6 +15,7 @@ use crate::header::SEGMENT_HEADER_BYTES;
 use crate::index::{self, MemoryIndex};
 use crate::lock::{DirectoryLock, LockError};
 use crate::log::ARCHIVE_FOLDER;
+use crate::merkle::{self, Stored, TREE_FOLDER, TreeHash};
 use crate::names::Names;
 use crate::open::{Listed, Listing, OpenError, damaged_range};
 use crate::position::{Position, SegmentId, Version};
@@ -27,6 +27,10 @@ use crate::state::{self, StateIdentity, Tables, state_file};
 use crate::time::Timestamp;
 use crate::watermark;
 
+mod tree;
+
+use tree::{Extent, TreeHasher};
+
 /// What to verify beyond the log itself.
 #[derive(Clone, Debug, Default)]
 pub struct VerifyOptions {
@@ -34,6 +38,8 @@ pub struct VerifyOptions {
     pub acknowledged: Vec<Uuid>,
     /// Where archived segments lie; the folder `archive` in the log's folder where none is given.
     pub archive: Option<std::path::PathBuf>,
+    /// Roots of the log's Merkle tree that somebody kept: of how many events, and what it was.
+    pub roots: Vec<(Position, TreeHash)>,
 }
 
 /// What does not agree, and where.
@@ -52,8 +58,8 @@ pub struct VerifyReport {
     pub log_id: Uuid,
     /// Events that verify.
     pub events: u64,
-    /// SHA-256 over the position and the record of each of them, in order.
-    pub digest: [u8; 32],
+    /// The root of the Merkle tree over all events up to `head`, see [`Log::tree_root`](crate::Log::tree_root).
+    pub digest: TreeHash,
     /// The position up to which the log reaches, lost events included.
     pub head: Position,
     /// The chain at the end.
@@ -110,13 +116,29 @@ pub fn verify(folder: &Path, options: &VerifyOptions) -> Result<VerifyReport, Ve
     } else {
         None
     };
-    verify_in(&repo, archive.as_ref(), options)
+    let tree_folder = folder.join(TREE_FOLDER);
+    let tree: Option<Arc<dyn Repo>> = match tree_folder.is_dir() {
+        true => Some(Arc::new(FsRepo::open(&tree_folder)?)),
+        false => None,
+    };
+    verify_with(&repo, archive.as_ref(), tree.as_ref(), options)
 }
 
-/// Verifies the log in `repo`.
+/// Verifies the log in `repo`, which keeps no nodes of its tree.
+#[cfg(test)]
 pub(crate) fn verify_in(
     repo: &Arc<dyn Repo>,
     archive: Option<&Arc<dyn Repo>>,
+    options: &VerifyOptions,
+) -> Result<VerifyReport, VerifyError> {
+    verify_with(repo, archive, None, options)
+}
+
+/// Verifies the log in `repo`, whose tree's nodes lie in `tree`.
+pub(crate) fn verify_with(
+    repo: &Arc<dyn Repo>,
+    archive: Option<&Arc<dyn Repo>>,
+    tree: Option<&Arc<dyn Repo>>,
     options: &VerifyOptions,
 ) -> Result<VerifyReport, VerifyError> {
     let watermark = watermark::read(&**repo)?;
@@ -124,7 +146,7 @@ pub(crate) fn verify_in(
     if listing.segments.is_empty() {
         return Err(VerifyError::NoLog);
     }
-    let mut verifier = Verifier::new(&listing, options);
+    let mut verifier = Verifier::new(&listing, options)?;
     for damage in &listing.damage {
         let what = format!(
             "the header of segment {} is damaged, or the file is missing",
@@ -151,12 +173,17 @@ pub(crate) fn verify_in(
             what,
         });
     }
-    Ok(verifier.report(listing.log_id))
+    let stored = tree.and_then(|tree| merkle::stored_tiles(&**tree, listing.log_id));
+    Ok(verifier.report(listing.log_id, &options.roots, stored))
 }
 
 struct Verifier {
     names: Arc<Names>,
-    digest: Sha256,
+    tree: TreeHasher,
+    /// Where the record behind the last event begins; `None` behind damage.
+    behind: Option<usize>,
+    /// The first position of each segment.
+    starts: Vec<(Position, SegmentId)>,
     events: u64,
     bytes: u64,
     torn_bytes: u64,
@@ -172,14 +199,17 @@ struct Verifier {
 }
 
 impl Verifier {
-    fn new(listing: &Listing, options: &VerifyOptions) -> Self {
+    fn new(listing: &Listing, options: &VerifyOptions) -> io::Result<Self> {
         let chain = listing
             .segments
             .first()
             .map_or_else(|| chain::start(listing.log_id), |first| first.header.chain);
-        Verifier {
+        let sizes = options.roots.iter().map(|(size, _)| *size).collect();
+        let verifier = Verifier {
             names: Arc::new(Names::new()),
-            digest: Sha256::new(),
+            tree: TreeHasher::start(sizes)?,
+            behind: None,
+            starts: Vec::new(),
             events: 0,
             bytes: 0,
             torn_bytes: 0,
@@ -191,8 +221,8 @@ impl Verifier {
             states: Vec::new(),
             problems: Vec::new(),
             segments: 0,
-        }
-        .with_states(listing)
+        };
+        Ok(verifier.with_states(listing))
     }
 
     /// Reads the saved tables first, so that each event can be looked up in them as it comes by.
@@ -254,6 +284,8 @@ impl Verifier {
             );
         }
         let place = listed.header.place();
+        self.starts.push((place.first_position, id));
+        self.tree.begin_segment(view.as_ref());
         let (index, scan) = self.records(id, bytes, place, known);
         self.segments += 1;
         self.bytes += scan.end.saturating_sub(SEGMENT_HEADER_BYTES) as u64;
@@ -303,6 +335,7 @@ impl Verifier {
         let mut chain = place.chain;
         let names = self.names.clone();
         let from = SEGMENT_HEADER_BYTES.min(bytes.len());
+        self.behind = Some(from);
         let scan = recovery::scan(bytes, from, place, known, &mut |found| {
             index_found(&mut index, &names, place, &found);
             match found {
@@ -310,7 +343,15 @@ impl Verifier {
                     position,
                     offset,
                     event,
-                } => self.event(id, position, offset, &event),
+                } => {
+                    let end = offset + event.bytes.len();
+                    let start = self
+                        .behind
+                        .map_or(offset, |behind| merkle::leaf_start(bytes, behind, offset));
+                    self.tree.push(start, end);
+                    self.behind = Some(end);
+                    self.event(id, position, offset, &event);
+                }
                 Found::Group { start, end, commit } => {
                     let linked =
                         chain::link(&chain, &bytes[start..end - crate::record::COMMIT_BYTES]);
@@ -323,6 +364,8 @@ impl Verifier {
                     chain = commit.chain;
                 }
                 Found::Damage(damage) => {
+                    self.tree.push_lost(damage.lost);
+                    self.behind = None;
                     self.problem(segment_file(id), damaged_range(id, &damage).to_string());
                     // The chain cannot be followed through damage; it is taken up again at the next marker.
                     if let Some(commit) = recovery::marker_before(bytes, damage.end, place) {
@@ -337,8 +380,6 @@ impl Verifier {
 
     fn event(&mut self, id: SegmentId, position: Position, offset: usize, event: &EventRecord<'_>) {
         self.events += 1;
-        self.digest.update(position.get().to_le_bytes());
-        self.digest.update(event.bytes);
         self.acknowledged.remove(&event.id);
         if event.recorded_at <= self.recorded_last {
             self.problem(segment_file(id), format!("the event at position {position}, offset {offset}, was recorded before the one before it"));
@@ -399,13 +440,24 @@ impl Verifier {
         }
     }
 
-    fn report(self, log_id: Uuid) -> VerifyReport {
+    fn report(
+        mut self,
+        log_id: Uuid,
+        roots: &[(Position, TreeHash)],
+        stored: Option<Stored>,
+    ) -> VerifyReport {
+        let hashed = self.tree.finish();
+        let place = Extent {
+            starts: &self.starts,
+            head: self.head,
+        };
+        self.problems.extend(place.compare(&hashed, roots, stored));
         let mut missing: Vec<Uuid> = self.acknowledged.into_iter().collect();
         missing.sort_unstable();
         VerifyReport {
             log_id,
             events: self.events,
-            digest: self.digest.finalize().into(),
+            digest: hashed.root,
             head: self.head,
             chain: self.chain,
             segments: self.segments,

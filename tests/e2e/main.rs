@@ -15,6 +15,7 @@ mod kill;
 mod ownership;
 mod pages;
 mod power_cut;
+mod proof;
 mod rot;
 mod scarce;
 mod system_calls;

@@ -1,4 +1,4 @@
-//! The key that signs tokens: made once, kept in the data folder, readable by its owner alone.
+//! The keys that sign tokens and checkpoints: made once, kept in the data folder, readable by its owner alone.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -39,12 +39,20 @@ pub enum KeyError {
     Random(getrandom::Error),
 }
 
-/// The key in `folder`; one is made there if there is none. On return a new key is on the disk.
+/// The key in `folder` that signs tokens; one is made there if there is none. On return a new key is on the disk.
 ///
 /// # Errors
 /// See [`KeyError`].
 pub fn load_or_create(folder: &Path) -> Result<Vec<u8>, KeyError> {
-    let path = folder.join(FILE_NAME);
+    load_or_create_named(folder, FILE_NAME)
+}
+
+/// The key of this name in `folder`, as [`load_or_create`].
+///
+/// # Errors
+/// See [`KeyError`].
+pub fn load_or_create_named(folder: &Path, name: &str) -> Result<Vec<u8>, KeyError> {
+    let path = folder.join(name);
     let failed = |doing| {
         let path = path.display().to_string();
         move |source| KeyError::Io {

@@ -4,6 +4,7 @@
 //! 0 when it did what was asked, 1 when it could not, 2 when it was not called rightly; `verify` has more.
 
 mod backup;
+mod checkpoint;
 mod completions;
 mod demo;
 mod doctor;
@@ -55,6 +56,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Hold a log against itself, byte by byte, without changing it.
     Verify(verify::VerifyArgs),
+    /// Sign what the log is: a note to keep elsewhere, which `verify --checkpoint` holds the log against.
+    Checkpoint(checkpoint::CheckpointArgs),
     /// Copy the log to another folder.
     Backup(backup::BackupArgs),
     /// Make a data folder's log out of a backup.
@@ -198,6 +201,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::User(args) => user::run(args),
         Command::Token(args) => token::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Checkpoint(args) => checkpoint::run(&args),
         Command::Backup(args) => backup::run(args),
         Command::Restore(args) => restore::run(args),
         Command::Doctor(args) => doctor::run(args),

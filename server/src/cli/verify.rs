@@ -3,20 +3,24 @@
 //! Standard output says the same of the same events, whatever stands around them: `COUNT`, `DIGEST` and `HEAD`, then
 //! a line for each problem and each missing event. What is only for people goes to standard error.
 //!
+//! With `--checkpoint`, the log is also held against notes that were signed earlier and kept elsewhere: a change since then
+//! is told even where checksums and chain were made anew.
+//!
 //! Ends with 0 when every record, index and saved table agrees and every acknowledged event is there; 10 when an
 //! acknowledged event is missing; 20 when there is damage, which is told by file and place (also when events are
 //! missing: the damage is why); 1 when it could not look: no log there, or a server has it open.
 
-use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
-use storage::{OpenError, VerifyError, VerifyOptions, VerifyReport};
+use storage::{OpenError, Position, TreeHash, VerifyError, VerifyOptions, VerifyReport};
 use uuid::Uuid;
 
 use super::{CliError, chain, holds_log, log_folder, print, say};
+use crate::audit::checkpoints::{PUBLIC_KEY_FILE, opened};
+use crate::audit::note::{NoteError, Verifier, split_notes};
 
 /// An acknowledged event is missing.
 const MISSING: u8 = 10;
@@ -34,6 +38,13 @@ pub(super) struct VerifyArgs {
     /// Where archived segments lie, if not in the log's folder.
     #[arg(long, value_name = "DIR")]
     archive: Option<PathBuf>,
+    /// A file of checkpoints, signed notes one behind the other, which the log must continue.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// The public key that must have signed them, NAME+ID+KEY, or a file with it; the data folder's own if not given,
+    /// which is only as good as the folder.
+    #[arg(long, value_name = "KEY")]
+    public_key: Option<String>,
     /// Answer with one JSON object instead of lines.
     #[arg(long)]
     json: bool,
@@ -63,6 +74,10 @@ pub(super) fn run(args: VerifyArgs) -> Result<ExitCode, CliError> {
     let options = VerifyOptions {
         acknowledged: acknowledged.clone(),
         archive: args.archive,
+        roots: match &args.checkpoint {
+            Some(file) => promised_roots(file, args.public_key.as_deref(), &args.folder)?,
+            None => Vec::new(),
+        },
     };
     // Asked first, because locking leaves a file, which a folder that was named by mistake should not get.
     let verified = if holds_log(&folder) {
@@ -93,20 +108,61 @@ fn tell(report: VerifyReport) -> Told {
             report.torn_bytes
         ));
     }
-    let mut digest = String::with_capacity(2 * report.digest.len());
-    for byte in report.digest {
-        let _ = write!(digest, "{byte:02x}");
-    }
     let problems = report.problems.into_iter();
     Told {
         events: report.events,
-        digest,
+        digest: report.digest.to_string(),
         head: report.head.get(),
         problems: problems
             .map(|problem| (problem.file, problem.what))
             .collect(),
         missing: report.missing,
     }
+}
+
+/// The roots in a file of checkpoints, each signature checked.
+fn promised_roots(
+    file: &Path,
+    public_key: Option<&str>,
+    data: &Path,
+) -> Result<Vec<(Position, TreeHash)>, CliError> {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path)
+            .map_err(CliError::io(format!("cannot read {}", path.display())))
+    };
+    let own = data.join("keys").join(PUBLIC_KEY_FILE);
+    let key = match public_key {
+        Some(text) if text.contains('+') => text.to_owned(),
+        Some(path) => read(Path::new(path))?,
+        None if own.is_file() => read(&own)?,
+        None => {
+            let why =
+                "there is no public key in the folder: give the one that signed with --public-key";
+            return Err(CliError::Other(why.to_owned()));
+        }
+    };
+    let refused = |error: NoteError| {
+        CliError::Other(format!(
+            "cannot use the checkpoint {}: {error}",
+            file.display()
+        ))
+    };
+    let verifier = Verifier::parse(&key).map_err(refused)?;
+    let text = read(file)?;
+    let mut roots = Vec::new();
+    for note in split_notes(&text) {
+        let checkpoint = opened(note, &verifier).map_err(refused)?.checkpoint;
+        roots.push((Position::new(checkpoint.size), checkpoint.root));
+    }
+    if roots.is_empty() {
+        return Err(refused(NoteError::Form("it is empty")));
+    }
+    say(&format!(
+        "{} checkpoints signed by {}",
+        roots.len(),
+        verifier.name()
+    ));
+    Ok(roots)
 }
 
 /// What cannot be opened is damaged, or not ours to look at now, or no log: then what was acknowledged is missing.

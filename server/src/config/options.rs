@@ -288,6 +288,12 @@ pub const OPTIONS: &[OptionSpec] = &[
         |config, text| config.events.scrub_bytes_per_minute = number(text, 0..=10_737_418_240)?
     ),
     option!(
+        "events.checkpoint_interval_s",
+        "3600",
+        "Seconds between signed checkpoints of the log, where it has grown. 0: only on demand; at most 604,800.",
+        |config, text| config.events.checkpoint_interval = seconds(text, 0..=604_800)?
+    ),
+    option!(
         "sync.enabled",
         old["SYNC_ENABLED"],
         "true",

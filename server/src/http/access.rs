@@ -150,6 +150,11 @@ pub const ROUTES: &[RouteAccess] = &[
         "/api/v1/audit/{aggregate_type}/{aggregate_id}/replay",
         VIEWER,
     ),
+    // Proof.
+    get("/api/v1/audit/checkpoint", VIEWER),
+    get("/api/v1/audit/checkpoints", VIEWER),
+    get("/api/v1/audit/proof/{position}", VIEWER),
+    get("/api/v1/audit/consistency", VIEWER),
 ];
 
 /// The line for a route; `None`: nobody may.

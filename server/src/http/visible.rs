@@ -54,6 +54,13 @@ impl Sight {
 }
 
 impl Sight {
+    /// The event as JSON, as it may be shown. Only for events that are covered.
+    pub fn event(self, event: &EventRef<'_>) -> Value {
+        let mut text = Vec::with_capacity(512 + event.data().len() + event.metadata().len());
+        self.write(event, &mut text);
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
     /// An event's payload as it may be shown; null where it is no JSON object. Only for events that are covered.
     pub fn data(self, event: &EventRef<'_>) -> Value {
         if fleet::registry().is_internal(&event.stream().aggregate_type) {

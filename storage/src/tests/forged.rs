@@ -159,6 +159,44 @@ fn a_chain_written_anew_is_not_the_one_that_was_durable() {
     );
 }
 
+/// And when the watermark is gone as well, a kept root of the tree still tells, and between which roots.
+#[test]
+fn a_chain_written_anew_is_not_the_tree_that_was() {
+    let (memory, repo) = closed_log();
+    let same = forge(&memory.bytes(FIRST), Chains::Anew, |_, _| {});
+    memory.put(FIRST, same);
+    repo.remove("watermark").unwrap();
+    let log = open(&repo, &small());
+    let root = |size| {
+        let size = Position::new(size);
+        (size, log.tree_root(size).unwrap())
+    };
+    let roots = vec![root(4), root(10), root(16)];
+    log.close();
+    repo.remove("watermark").unwrap();
+    let verified = |bytes: Vec<u8>| {
+        memory.put(FIRST, bytes);
+        let options = VerifyOptions {
+            roots: roots.clone(),
+            ..VerifyOptions::default()
+        };
+        verify_in(&repo, None, &options).unwrap().problems
+    };
+    assert_eq!(verified(memory.bytes(FIRST)), []);
+    let forged = forge(&memory.bytes(FIRST), Chains::Anew, |position, event| {
+        if position == 9 {
+            event.data = b"five".to_vec();
+        }
+    });
+    let problems = verified(forged);
+    assert_eq!(problems.len(), 2, "at 10 and at 16: {problems:?}");
+    assert_eq!(problems[0].file, FIRST);
+    assert!(
+        problems[0].what.contains("positions 5 to 10"),
+        "{problems:?}"
+    );
+}
+
 #[test]
 fn times_that_fall_are_said() {
     let problems = said(Chains::Anew, |position, event| {

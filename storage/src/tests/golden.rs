@@ -61,7 +61,7 @@ fn written() -> (MemoryRepo, MemoryRepo, Vec<Event>) {
     let log = Log::open_in(
         Arc::new(memory.clone()),
         None,
-        Arc::new(snapshots.clone()),
+        beside(Arc::new(snapshots.clone())),
         small(),
         None,
     )
@@ -162,7 +162,7 @@ fn format_1_is_read() {
     assert_eq!((report.log_id, report.problems), (LOG_ID, vec![]));
     assert_eq!(report.events, events.len() as u64);
 
-    let log = Log::open_in(repo, None, Arc::new(snapshots), small(), None).unwrap();
+    let log = Log::open_in(repo, None, beside(Arc::new(snapshots)), small(), None).unwrap();
     assert_eq!(
         (log.opened().torn_bytes, log.opened().indexes_missing),
         (0, 0)

@@ -203,7 +203,7 @@ fn snapshots_ahead_of_a_cut_log_are_removed() {
     let repo: Arc<dyn Repo> = Arc::new(faulty.clone());
     let snapshots: Arc<dyn Repo> = Arc::new(MemoryRepo::new());
     let open_both = |repo: &Arc<dyn Repo>| {
-        Log::open_in(repo.clone(), None, snapshots.clone(), small(), None).unwrap()
+        Log::open_in(repo.clone(), None, beside(snapshots.clone()), small(), None).unwrap()
     };
     let log = open_both(&repo);
     let name = StreamName::new("Vehicle", "a");

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use crate::log::Beside;
 use crate::repo::{MemoryRepo, Repo};
 use crate::*;
 
 /// A clock that rises by a millisecond each time it is asked, unless it is set.
 #[derive(Debug)]
-pub(super) struct TestClock(AtomicI64);
+pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
-    pub(super) fn at(micros: i64) -> Arc<Self> {
+    pub(crate) fn at(micros: i64) -> Arc<Self> {
         Arc::new(TestClock(AtomicI64::new(micros)))
     }
 }
@@ -25,7 +26,7 @@ impl Clock for TestClock {
 
 /// A clock that is set back by an hour each time it is asked.
 #[derive(Debug, Default)]
-pub(super) struct FallingClock(AtomicI64);
+pub(crate) struct FallingClock(AtomicI64);
 
 impl Clock for FallingClock {
     fn now(&self) -> Timestamp {
@@ -34,7 +35,7 @@ impl Clock for FallingClock {
 }
 
 /// Small segments, so that a few events fill several.
-pub(super) fn small() -> LogOptions {
+pub(crate) fn small() -> LogOptions {
     LogOptions {
         segment_bytes_min: 2_048,
         segment_bytes_max: 2_048,
@@ -46,26 +47,28 @@ pub(super) fn small() -> LogOptions {
 
 /// Opens the log in `repo`.
 #[track_caller]
-pub(super) fn open(repo: &Arc<dyn Repo>, options: &LogOptions) -> Log {
+pub(crate) fn open(repo: &Arc<dyn Repo>, options: &LogOptions) -> Log {
     try_open(repo, options).unwrap()
 }
 
-pub(super) fn try_open(repo: &Arc<dyn Repo>, options: &LogOptions) -> Result<Log, OpenError> {
-    Log::open_in(
-        repo.clone(),
-        None,
-        Arc::new(MemoryRepo::new()),
-        options.clone(),
-        None,
-    )
+pub(crate) fn try_open(repo: &Arc<dyn Repo>, options: &LogOptions) -> Result<Log, OpenError> {
+    Log::open_in(repo.clone(), None, beside(memory()), options.clone(), None)
 }
 
-pub(super) fn memory() -> Arc<dyn Repo> {
+/// Beside the log these snapshots, and a tree that nobody keeps.
+pub(crate) fn beside(snapshots: Arc<dyn Repo>) -> Beside {
+    Beside {
+        snapshots,
+        tree: memory(),
+    }
+}
+
+pub(crate) fn memory() -> Arc<dyn Repo> {
     Arc::new(MemoryRepo::new())
 }
 
 /// An event for `aggregate_id` of type Vehicle.
-pub(super) fn one(aggregate_id: &str, event_type: &str, data: &str) -> Transaction {
+pub(crate) fn one(aggregate_id: &str, event_type: &str, data: &str) -> Transaction {
     Transaction::single(
         StreamName::new("Vehicle", aggregate_id),
         ExpectedVersion::Any,
@@ -75,7 +78,7 @@ pub(super) fn one(aggregate_id: &str, event_type: &str, data: &str) -> Transacti
 
 /// Everything a request gives.
 #[track_caller]
-pub(super) fn collect(log: &Log, request: &ReadRequest) -> Vec<Event> {
+pub(crate) fn collect(log: &Log, request: &ReadRequest) -> Vec<Event> {
     let mut reader = log.read(request).unwrap();
     let mut events = Vec::new();
     while let Some(event) = reader.next() {
@@ -86,13 +89,13 @@ pub(super) fn collect(log: &Log, request: &ReadRequest) -> Vec<Event> {
 
 /// Everything in the log.
 #[track_caller]
-pub(super) fn all(log: &Log) -> Vec<Event> {
+pub(crate) fn all(log: &Log) -> Vec<Event> {
     collect(log, &ReadRequest::default())
 }
 
 /// The file and the offset at which the event at a position lies.
 #[track_caller]
-pub(super) fn event_place(log: &Log, position: u64) -> (String, usize) {
+pub(crate) fn event_place(log: &Log, position: u64) -> (String, usize) {
     let position = Position::new(position);
     let segments = log.shared.segments();
     let segment = segments

@@ -1,0 +1,11 @@
+//! Proof and trail: what the log's tree signs, who did what, and what looks odd.
+//!
+//! [`note`] is the form in which a checkpoint leaves the house, [`checkpoints`] signs them and keeps them beside the log.
+
+pub mod checkpoints;
+pub mod note;
+#[cfg(test)]
+mod tests;
+
+pub use checkpoints::{CheckpointError, Checkpoints, Signed};
+pub use note::{Checkpoint, NoteError, Signer, Verifier};

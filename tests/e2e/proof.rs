@@ -1,0 +1,234 @@
+//! Proofs leave the house: a script that knows the public key alone takes true ones and refuses mutated ones, and a kept
+//! checkpoint tells what was done to the log behind the server's back.
+
+use std::path::Path;
+use std::process::Command;
+
+use harness::client::Client;
+use harness::process::{must, run};
+use harness::server::{COMMAND_LIMIT, DataFolder};
+use harness::skip;
+
+use super::event;
+
+/// Mutations of each proof that the script is given.
+const MUTATIONS: usize = 24;
+
+/// Changes one thing of a proof after the other and asks the script about each; prints how many it refused.
+const MUTATE: &str = r#"
+import base64, copy, json, random, sys
+sys.path.insert(0, sys.argv[1])
+import check_proof
+proof, key = json.load(open(sys.argv[2])), open(sys.argv[3]).read()
+earlier = open(sys.argv[4]).read() if len(sys.argv) > 5 else None
+check_proof.check(proof, key, earlier)
+chance, refused = random.Random(1), 0
+def flip(text):
+    octets = bytearray(base64.b64decode(text))
+    octets[chance.randrange(len(octets))] ^= 1 << chance.randrange(8)
+    return base64.b64encode(octets).decode()
+def mutate(proof):
+    leaves = [leaf for leaf in [proof, *proof.get("names", [])] if leaf.get("path")]
+    leaf = chance.choice(leaves)
+    way = chance.randrange(6)
+    if way == 0: leaf["path"][chance.randrange(len(leaf["path"]))] = flip(chance.choice(leaf["path"]))
+    elif way == 1: leaf["path"].pop(chance.randrange(len(leaf["path"])))
+    elif way == 2: leaf["path"].append(leaf["path"][0])
+    elif way == 3 and "leaf" in leaf: leaf["leaf"] = flip(leaf["leaf"])
+    elif way == 4:
+        lines = proof["checkpoint"].split("\n")
+        lines[2] = flip(lines[2])
+        proof["checkpoint"] = "\n".join(lines)
+    else:
+        lines = proof["checkpoint"].split("\n")
+        head, signature = lines[4].rsplit(" ", 1)
+        octets = bytearray(base64.b64decode(signature))
+        octets[4 + chance.randrange(64)] ^= 1 << chance.randrange(8)
+        lines[4] = head + " " + base64.b64encode(octets).decode()
+        proof["checkpoint"] = "\n".join(lines)
+    return proof
+for _ in range(int(sys.argv[-1])):
+    mutated = mutate(copy.deepcopy(proof))
+    if mutated == proof:
+        refused += 1
+        continue
+    try:
+        check_proof.check(mutated, key, earlier)
+    except (ValueError, KeyError, TypeError, IndexError, check_proof.struct.error):
+        refused += 1
+print("REFUSED", refused)
+"#;
+
+fn scripts() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts")
+}
+
+fn saved(folder: &DataFolder, name: &str, client: &mut Client, path: &str) -> std::path::PathBuf {
+    let text = must("asking", client.get(path)).expect(200).text();
+    let file = folder.beside(name);
+    must("saving", std::fs::write(&file, text));
+    file
+}
+
+fn python(arguments: &[&std::ffi::OsStr]) -> (bool, String) {
+    let mut command = Command::new("python3");
+    command.args(arguments);
+    let (status, said) = run(&mut command, COMMAND_LIMIT);
+    (status.success(), said)
+}
+
+#[test]
+fn a_script_with_the_public_key_takes_true_proofs_and_refuses_mutated_ones() {
+    let name = "a_script_with_the_public_key_takes_true_proofs_and_refuses_mutated_ones";
+    if !skip::programs(name, &["python3"]) {
+        return;
+    }
+    let folder = DataFolder::new();
+    let server = folder.serve();
+    let mut client = server.client();
+    for number in 0..11 {
+        let body = event("Probe", &format!("Köln/{}", number % 4), number);
+        must("appending", client.post("/api/v1/events", &body)).expect(201);
+    }
+    let earlier = saved(
+        &folder,
+        "earlier",
+        &mut client,
+        "/api/v1/audit/checkpoint?format=note",
+    );
+    let mut last = 0;
+    for number in 11..30 {
+        let body = event("Probe", &format!("Köln/{}", number % 4), number);
+        let answer = must("appending", client.post("/api/v1/events", &body)).expect(201);
+        last = answer.json()["position"].as_u64().expect("a position");
+    }
+    let size = must("reading", std::fs::read_to_string(&earlier))
+        .lines()
+        .nth(1)
+        .map(str::to_owned);
+    let size = size.expect("a checkpoint has a size");
+    let proof = saved(
+        &folder,
+        "proof",
+        &mut client,
+        &format!("/api/v1/audit/proof/{}", last - 9),
+    );
+    let between = saved(
+        &folder,
+        "between",
+        &mut client,
+        &format!("/api/v1/audit/consistency?from={size}"),
+    );
+    let key = folder.path().join("keys/checkpoint.pub");
+    let vkey = must("reading", std::fs::read_to_string(&key));
+    let checker = scripts().join("check_proof.py");
+
+    let arguments = [
+        checker.as_os_str(),
+        proof.as_os_str(),
+        "--key".as_ref(),
+        vkey.trim().as_ref(),
+    ];
+    let (proved, said) = python(&arguments);
+    assert!(proved, "{said}");
+    assert!(
+        said.contains("ProbeMeasured")
+            && said.contains("Köln/")
+            && said.contains("\\\"number\\\":20"),
+        "{said}"
+    );
+    let arguments = [
+        checker.as_os_str(),
+        between.as_os_str(),
+        "--key".as_ref(),
+        vkey.trim().as_ref(),
+        "--earlier".as_ref(),
+        earlier.as_os_str(),
+    ];
+    let (proved, said) = python(&arguments);
+    assert!(
+        proved && said.contains(&format!("the first {size} events")),
+        "{said}"
+    );
+
+    let mutate = folder.beside("mutate.py");
+    must("writing", std::fs::write(&mutate, MUTATE));
+    let count = MUTATIONS.to_string();
+    let scripts = scripts();
+    for (file, note) in [(&proof, None), (&between, Some(&earlier))] {
+        let mut arguments = vec![
+            mutate.as_os_str(),
+            scripts.as_os_str(),
+            file.as_os_str(),
+            key.as_os_str(),
+        ];
+        arguments.extend(note.map(|note| note.as_os_str()));
+        arguments.push(count.as_ref());
+        let (ran, said) = python(&arguments);
+        assert!(
+            ran && said.contains(&format!("REFUSED {MUTATIONS}")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_kept_checkpoint_tells_what_was_done_to_the_log() {
+    let folder = DataFolder::new();
+    let server = folder.serve();
+    let mut client = server.client();
+    for number in 0..20 {
+        must(
+            "appending",
+            client.post("/api/v1/events", &event("Probe", "1", number)),
+        )
+        .expect(201);
+    }
+    let kept = saved(
+        &folder,
+        "kept",
+        &mut client,
+        "/api/v1/audit/checkpoint?format=note",
+    );
+    for number in 20..40 {
+        must(
+            "appending",
+            client.post("/api/v1/events", &event("Probe", "1", number)),
+        )
+        .expect(201);
+    }
+    server.stop();
+    let verify = |path: &Path, more: &[&str]| {
+        let mut command = folder.command(&["verify"]);
+        command.arg(path).arg("--checkpoint").arg(&kept).args(more);
+        let (status, said) = run(&mut command, COMMAND_LIMIT);
+        (status.code(), said)
+    };
+    let (code, said) = verify(folder.path(), &[]);
+    assert_eq!(code, Some(0), "{said}");
+
+    // Another log under the same key: all of its checksums and its chain are sound, and it is not the one.
+    let other = DataFolder::new();
+    let server = other.serve();
+    let mut client = server.client();
+    for number in 0..60 {
+        must(
+            "appending",
+            client.post("/api/v1/events", &event("Probe", "2", number)),
+        )
+        .expect(201);
+    }
+    server.stop();
+    let key = folder.path().join("keys/checkpoint.pub");
+    let key = key.to_str().expect("a path of ours is UTF-8");
+    let (code, said) = verify(other.path(), &["--public-key", key]);
+    assert_eq!(code, Some(20), "{said}");
+    assert!(said.contains("are not those of the checkpoint"), "{said}");
+
+    // A checkpoint that somebody has edited is no checkpoint.
+    let edited = must("reading", std::fs::read_to_string(&kept)).replacen("\n2", "\n1", 1);
+    must("writing", std::fs::write(&kept, edited));
+    let (code, said) = verify(folder.path(), &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("does not fit the text"), "{said}");
+}
