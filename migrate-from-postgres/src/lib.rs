@@ -1,13 +1,54 @@
 //! Brings a Phase 2 PostgreSQL database over into the event log.
 //!
-//! - [`source`] connects, takes one snapshot, and gives rows as they come over the wire;
-//! - [`tables`] says what is known of the 33 tables, [`shape`] what a database really has of them.
+//! ```text
+//! source (one snapshot) ─rows─▶ read ─▶ mapping ─▶ made ─batches─▶ append ─▶ the log
+//!                                          │                         │ what is there already
+//!                                          └──what the rows say──▶ verify ◀─ held (folded from the log)
+//! ```
 //!
-//! What is read is never written to: every session is read-only. Not this crate's business: HTTP, and what the events
-//! mean, which is `fleet`'s.
+//! - [`source`] connects, takes one snapshot, and gives rows as they come over the wire; `cell` and `row` decode them;
+//! - [`tables`] says what is known of the 33 tables, [`shape`] what a database really has of them;
+//! - `mapping` turns rows into events, family by family; `made` sorts them and cuts batches;
+//! - `append` takes batches into the log, `settle` brings what is there up to date, `compare` and `verify` hold every
+//!   row against what the log folds to, `gone` finds what was deleted;
+//! - [`report`] is what a run came to, [`finding`] what was noticed on the way and what was done about it.
+//!
+//! What is read is never written to: every session is read-only. What is written goes through the depot's own append
+//! ([`Depot`]). Not this crate's business: HTTP, and what the events mean, which is `fleet`'s.
 
 #![forbid(unsafe_code)]
 
+mod accounts;
+mod append;
+mod cell;
+mod checks;
+mod chronicle;
+mod compare;
+mod depot;
+mod error;
+pub mod finding;
+mod gone;
+mod held;
+mod ids;
+mod import;
+mod json;
+mod made;
+mod mapping;
+mod read;
+pub mod report;
+mod row;
+mod run;
+mod settle;
 pub mod shape;
 pub mod source;
 pub mod tables;
+mod verify;
+pub mod zone;
+
+pub use append::StoreError;
+pub use compare::Difference;
+pub use depot::Depot;
+pub use error::ImportError;
+pub use import::{Progress, Step, Watch, dry_run, import};
+pub use run::Wanted;
+pub use verify::verify;

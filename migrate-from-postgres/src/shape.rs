@@ -12,6 +12,7 @@ use crate::tables::{Column, Kind, TABLES, Table};
 mod select;
 
 pub use select::Wire;
+pub(crate) use select::quoted;
 
 /// What is asked of the catalogue: every column of every table that could be one of ours.
 const CATALOGUE: &str = "SELECT c.relname, c.relkind::text, a.attname, \

@@ -1,3 +1,4 @@
 //! The importer against real PostgreSQL servers: every shape of a Phase 2 database, every fault on the way.
 
+mod importing;
 mod reading;

@@ -120,7 +120,7 @@ fn text(wire: Wire, bytes: &[u8]) -> String {
             value::numeric(bytes, &mut out).expect("a number");
             String::from_utf8(out).expect("digits")
         }
-        Wire::Text => String::from_utf8(bytes.to_vec()).expect("text"),
+        Wire::Text | Wire::Json => String::from_utf8(bytes.to_vec()).expect("text"),
         Wire::Uuid => uuid::Uuid::from_slice(bytes).expect("a UUID").to_string(),
         Wire::Timestamp => moment(value::timestamp(bytes), false),
         Wire::TimestampTz => moment(value::timestamp(bytes), true),

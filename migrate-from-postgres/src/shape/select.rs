@@ -13,8 +13,10 @@ pub enum Wire {
     Float,
     /// Decimal digits.
     Numeric,
-    /// Characters; also what enums, `json` and everything unexpected come as.
+    /// Characters; also what enums and everything unexpected come as.
     Text,
+    /// Characters that are JSON.
+    Json,
     /// Sixteen bytes.
     Uuid,
     /// A time of nobody's clock in particular.
@@ -36,7 +38,8 @@ pub(super) fn wire(kind: Kind, type_name: &str) -> (Wire, bool) {
         "float4" | "float8" => Some(Wire::Float),
         "numeric" => Some(Wire::Numeric),
         "uuid" => Some(Wire::Uuid),
-        "text" | "varchar" | "bpchar" | "name" | "enum" | "json" => Some(Wire::Text),
+        "text" | "varchar" | "bpchar" | "name" | "enum" => Some(Wire::Text),
+        "json" => Some(Wire::Json),
         "jsonb" => Some(Wire::Jsonb),
         "timestamp" => Some(Wire::Timestamp),
         "timestamptz" => Some(Wire::TimestampTz),
@@ -50,7 +53,7 @@ pub(super) fn wire(kind: Kind, type_name: &str) -> (Wire, bool) {
         Kind::Real => matches!(wire, Wire::Float | Wire::Integer | Wire::Text),
         Kind::Money => matches!(wire, Wire::Numeric | Wire::Text),
         Kind::Truth => matches!(wire, Wire::Bool | Wire::Text),
-        Kind::Json => matches!(wire, Wire::Jsonb | Wire::Text),
+        Kind::Json => matches!(wire, Wire::Json | Wire::Jsonb | Wire::Text),
         Kind::Time | Kind::ClientTime => {
             matches!(wire, Wire::Timestamp | Wire::TimestampTz | Wire::Date)
         }

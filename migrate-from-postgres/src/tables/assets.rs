@@ -3,7 +3,7 @@
 use super::words::*;
 use super::{Column, Kind, Table, json, modelled, of, real, sent, text, time, truth, uuid, whole};
 
-pub(super) const WORKSHOPS: Table = modelled(
+pub(crate) const WORKSHOPS: Table = modelled(
     "workshops",
     &[
         uuid("id"),
@@ -28,7 +28,7 @@ pub(super) const WORKSHOPS: Table = modelled(
     &["code"],
 );
 
-pub(super) const VEHICLES: Table = modelled(
+pub(crate) const VEHICLES: Table = modelled(
     "vehicles",
     &[
         uuid("id"),
@@ -54,7 +54,7 @@ pub(super) const VEHICLES: Table = modelled(
     &["asset_id"],
 );
 
-pub(super) const MAINTENANCE_TASKS: Table = modelled(
+pub(crate) const MAINTENANCE_TASKS: Table = modelled(
     "maintenance_tasks",
     &[
         uuid("id"),
@@ -104,7 +104,7 @@ const WORK_ORDER_COLUMNS: &[Column] = &[
     time("updated_at"),
 ];
 
-pub(super) const WORK_ORDERS: Table = modelled(
+pub(crate) const WORK_ORDERS: Table = modelled(
     "work_orders",
     WORK_ORDER_COLUMNS,
     &["order_number", "vehicle_id", "status"],

@@ -2,7 +2,7 @@
 
 use super::{Table, modelled, money, scripted, sent, text, time, truth, uuid, whole};
 
-pub(super) const PART_INVENTORY: Table = modelled(
+pub(crate) const PART_INVENTORY: Table = modelled(
     "part_inventory",
     &[
         uuid("id"),
@@ -25,7 +25,7 @@ pub(super) const PART_INVENTORY: Table = modelled(
     "current_stock",
 );
 
-pub(super) const PART_AVAILABILITY: Table = scripted(
+pub(crate) const PART_AVAILABILITY: Table = scripted(
     "part_availability",
     &[
         uuid("id"),
@@ -39,7 +39,7 @@ pub(super) const PART_AVAILABILITY: Table = scripted(
     &["part_no"],
 );
 
-pub(super) const USED_PARTS: Table = modelled(
+pub(crate) const USED_PARTS: Table = modelled(
     "used_parts",
     &[
         uuid("id"),
@@ -54,7 +54,7 @@ pub(super) const USED_PARTS: Table = modelled(
     &["part_no", "quantity_used"],
 );
 
-pub(super) const STOCK_LOCATIONS: Table = modelled(
+pub(crate) const STOCK_LOCATIONS: Table = modelled(
     "stock_locations",
     &[
         uuid("id"),
@@ -70,7 +70,7 @@ pub(super) const STOCK_LOCATIONS: Table = modelled(
     &["location_code"],
 );
 
-pub(super) const STOCK_MOVES: Table = modelled(
+pub(crate) const STOCK_MOVES: Table = modelled(
     "stock_moves",
     &[
         uuid("id"),

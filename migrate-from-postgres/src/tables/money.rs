@@ -3,7 +3,7 @@
 use super::words::*;
 use super::{Kind, Table, modelled, money, of, sent, text, time, truth, uuid, whole};
 
-pub(super) const SUPPLIERS: Table = modelled(
+pub(crate) const SUPPLIERS: Table = modelled(
     "suppliers",
     &[
         uuid("id"),
@@ -25,7 +25,7 @@ pub(super) const SUPPLIERS: Table = modelled(
 )
 .not_fleet_one(&["rating"], "currency");
 
-pub(super) const PURCHASE_ORDERS: Table = modelled(
+pub(crate) const PURCHASE_ORDERS: Table = modelled(
     "purchase_orders",
     &[
         uuid("id"),
@@ -50,7 +50,7 @@ pub(super) const PURCHASE_ORDERS: Table = modelled(
 )
 .not_fleet_one(&["related_wo_id", "delivery_date"], "received_date");
 
-pub(super) const PURCHASE_ORDER_LINES: Table = modelled(
+pub(crate) const PURCHASE_ORDER_LINES: Table = modelled(
     "purchase_order_lines",
     &[
         uuid("id"),
@@ -71,7 +71,7 @@ pub(super) const PURCHASE_ORDER_LINES: Table = modelled(
     "quantity_ordered",
 );
 
-pub(super) const INVOICES: Table = modelled(
+pub(crate) const INVOICES: Table = modelled(
     "invoices",
     &[
         uuid("id"),
@@ -103,7 +103,7 @@ pub(super) const INVOICES: Table = modelled(
     "total_amount",
 );
 
-pub(super) const INVOICE_LINES: Table = modelled(
+pub(crate) const INVOICE_LINES: Table = modelled(
     "invoice_lines",
     &[
         uuid("id"),
@@ -125,7 +125,7 @@ pub(super) const INVOICE_LINES: Table = modelled(
     &["invoice_id"],
 );
 
-pub(super) const COST_CENTERS: Table = modelled(
+pub(crate) const COST_CENTERS: Table = modelled(
     "cost_centers",
     &[
         uuid("id"),
@@ -141,7 +141,7 @@ pub(super) const COST_CENTERS: Table = modelled(
 )
 .not_fleet_one(&["budget", "spent", "fiscal_year"], "parent_code");
 
-pub(super) const BUDGETS: Table = modelled(
+pub(crate) const BUDGETS: Table = modelled(
     "budgets",
     &[
         uuid("id"),

@@ -3,7 +3,7 @@
 use super::words::*;
 use super::{Kind, Table, json, modelled, of, sent, text, time, truth, uuid, whole};
 
-pub(super) const USERS: Table = modelled(
+pub(crate) const USERS: Table = modelled(
     "users",
     &[
         uuid("id"),
@@ -19,7 +19,7 @@ pub(super) const USERS: Table = modelled(
     &["username", "email", "hashed_password"],
 );
 
-pub(super) const STAFF: Table = modelled(
+pub(crate) const STAFF: Table = modelled(
     "staff",
     &[
         uuid("id"),
@@ -49,7 +49,7 @@ pub(super) const STAFF: Table = modelled(
     "staff_id",
 );
 
-pub(super) const STAFF_ASSIGNMENTS: Table = modelled(
+pub(crate) const STAFF_ASSIGNMENTS: Table = modelled(
     "staff_assignments",
     &[
         uuid("id"),
@@ -75,7 +75,7 @@ pub(super) const STAFF_ASSIGNMENTS: Table = modelled(
     "scheduled_start_ts",
 );
 
-pub(super) const DOCUMENT_LINKS: Table = modelled(
+pub(crate) const DOCUMENT_LINKS: Table = modelled(
     "document_links",
     &[
         uuid("id"),
@@ -109,7 +109,7 @@ pub(super) const DOCUMENT_LINKS: Table = modelled(
 )
 .not_fleet_one(&["doc_type", "doc_url", "asset_type"], "document_id");
 
-pub(super) const DOCUMENT_VERSIONS: Table = modelled(
+pub(crate) const DOCUMENT_VERSIONS: Table = modelled(
     "document_versions",
     &[
         uuid("id"),
@@ -126,7 +126,7 @@ pub(super) const DOCUMENT_VERSIONS: Table = modelled(
     &["document_link_id"],
 );
 
-pub(super) const DOCUMENT_ACCESS_LOG: Table = modelled(
+pub(crate) const DOCUMENT_ACCESS_LOG: Table = modelled(
     "document_access_log",
     &[
         uuid("id"),

@@ -5,7 +5,7 @@ use super::{
     Kind, Table, json, modelled, money, of, scripted, sent, text, time, truth, uuid, whole,
 };
 
-pub(super) const TRACKS: Table = scripted(
+pub(crate) const TRACKS: Table = scripted(
     "tracks",
     &[
         uuid("id"),
@@ -22,7 +22,7 @@ pub(super) const TRACKS: Table = scripted(
 )
 .not_fleet_one(&["track_number"], "name");
 
-pub(super) const TRACK_AVAILABILITY: Table = scripted(
+pub(crate) const TRACK_AVAILABILITY: Table = scripted(
     "track_availability",
     &[
         uuid("id"),
@@ -36,7 +36,7 @@ pub(super) const TRACK_AVAILABILITY: Table = scripted(
     &["track_id"],
 );
 
-pub(super) const TEAMS: Table = scripted(
+pub(crate) const TEAMS: Table = scripted(
     "teams",
     &[
         uuid("id"),
@@ -52,7 +52,7 @@ pub(super) const TEAMS: Table = scripted(
     &["team_id"],
 );
 
-pub(super) const TEAM_AVAILABILITY: Table = scripted(
+pub(crate) const TEAM_AVAILABILITY: Table = scripted(
     "team_availability",
     &[
         uuid("id"),
@@ -67,7 +67,7 @@ pub(super) const TEAM_AVAILABILITY: Table = scripted(
     &["team_id"],
 );
 
-pub(super) const WO_ASSIGNMENT: Table = scripted(
+pub(crate) const WO_ASSIGNMENT: Table = scripted(
     "wo_assignment",
     &[
         uuid("id"),
@@ -87,7 +87,7 @@ pub(super) const WO_ASSIGNMENT: Table = scripted(
 )
 .not_fleet_one(&["assigned_from", "assigned_to"], "scheduled_start_ts");
 
-pub(super) const SOLVER_SOLUTIONS: Table = scripted(
+pub(crate) const SOLVER_SOLUTIONS: Table = scripted(
     "solver_solutions",
     &[
         uuid("id"),
@@ -105,7 +105,7 @@ pub(super) const SOLVER_SOLUTIONS: Table = scripted(
     &[],
 );
 
-pub(super) const TRANSFER_PLANS: Table = modelled(
+pub(crate) const TRANSFER_PLANS: Table = modelled(
     "transfer_plans",
     &[
         uuid("id"),
@@ -133,7 +133,7 @@ pub(super) const TRANSFER_PLANS: Table = modelled(
     "scheduled_departure_ts",
 );
 
-pub(super) const TRANSFER_ASSIGNMENTS: Table = modelled(
+pub(crate) const TRANSFER_ASSIGNMENTS: Table = modelled(
     "transfer_assignments",
     &[
         uuid("id"),
@@ -150,7 +150,7 @@ pub(super) const TRANSFER_ASSIGNMENTS: Table = modelled(
     &["transfer_plan_id", "vehicle_id"],
 );
 
-pub(super) const SYNC_CONFLICTS: Table = modelled(
+pub(crate) const SYNC_CONFLICTS: Table = modelled(
     "sync_conflicts",
     &[
         uuid("id"),
@@ -174,7 +174,7 @@ pub(super) const SYNC_CONFLICTS: Table = modelled(
     &["conflict_id"],
 );
 
-pub(super) const EVENT_LOG: Table = modelled(
+pub(crate) const EVENT_LOG: Table = modelled(
     "event_log",
     &[
         whole("id"),
@@ -193,7 +193,7 @@ pub(super) const EVENT_LOG: Table = modelled(
     &["event_type"],
 );
 
-pub(super) const AUDIT_LOG: Table = scripted(
+pub(crate) const AUDIT_LOG: Table = scripted(
     "audit_log",
     &[
         whole("id"),

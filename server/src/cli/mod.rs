@@ -8,6 +8,7 @@ mod checkpoint;
 mod completions;
 mod demo;
 mod doctor;
+mod import;
 mod ingest;
 mod restore;
 mod serve;
@@ -50,6 +51,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Take a file of events, or standard input, into the log.
     Ingest(ingest::IngestArgs),
+    /// Bring a Phase 2 PostgreSQL database over into the log, and hold every row against it.
+    Import(import::ImportArgs),
     /// Administrate accounts on the machine itself.
     User(user::UserArgs),
     /// Print an access token for an account.
@@ -198,6 +201,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Ingest(args) => ingest::run(args),
+        Command::Import(args) => import::run(args),
         Command::User(args) => user::run(args),
         Command::Token(args) => token::run(args),
         Command::Verify(args) => verify::run(args),

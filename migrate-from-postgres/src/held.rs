@@ -1,0 +1,214 @@
+//! What the log holds of the streams of a batch: each folded, by the same rules as everywhere.
+//!
+//! An import writes the streams of a batch one behind the other. So what a batch is compared with lies together in the log,
+//! mostly, and is read in one go; streams that were written to later are read by themselves.
+
+use std::collections::HashMap;
+
+use fleet::user::{self, UserState};
+use fleet::{EventView, Folded};
+use serde_json::{Map, Value};
+use storage::{EventRef, Position, ReadError, ReadRequest, StreamName, StreamRange};
+use uuid::Uuid;
+
+use crate::depot::Depot;
+use crate::made::{Portion, SOURCE, Standing};
+use crate::mapping::Seen;
+
+/// Events read beside those that are asked for, at most, for each of those.
+const BESIDE_FACTOR: u64 = 2;
+/// Events read in one go in any case.
+const TOGETHER_MIN: u64 = 2_000;
+
+/// A stream as it is in the log.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    /// What the events fold to that count here.
+    pub(crate) state: Folded,
+    pub(crate) account: Option<UserState>,
+    /// The events of imports, and their payloads where those are asked for.
+    pub(crate) imported: HashMap<Uuid, Vec<u8>>,
+    /// Events that no import made.
+    pub(crate) native: u32,
+    /// How many events were read.
+    count: u32,
+    /// The version of its last event.
+    pub(crate) version: u32,
+    /// When the latest of them happened.
+    pub(crate) latest: Option<i64>,
+}
+
+/// Which events count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Counting {
+    /// All up to a position.
+    UpTo(Position),
+    /// Those of imports, where there are any.
+    Imported,
+}
+
+/// What the log holds of the streams of these portions, in their order.
+///
+/// # Errors
+/// When the log cannot be read, or an event of these streams is damaged.
+pub(crate) fn held(
+    depot: &dyn Depot,
+    portions: &[&Portion],
+    counting: Counting,
+) -> Result<Vec<Held>, ReadError> {
+    let log = depot.log();
+    let mut places: HashMap<&StreamName, usize> = HashMap::with_capacity(portions.len());
+    let (mut first, mut last, mut wanted) = (u64::MAX, 0, 0_u64);
+    let mut tips = Vec::with_capacity(portions.len());
+    for (place, portion) in portions.iter().enumerate() {
+        let tip = log.stream(&portion.stream).unwrap_or_default();
+        tips.push(tip);
+        if portion.standing != Standing::Log && tip.version.get() > 0 {
+            places.insert(&portion.stream, place);
+            let version = u64::from(tip.version.get());
+            wanted += version;
+            last = last.max(tip.position.get());
+            first = first.min((tip.position.get() + 1).saturating_sub(version));
+        }
+    }
+    let mut held: Vec<Held> = portions.iter().map(|_| Held::default()).collect();
+    if first <= last && last - first < (wanted * BESIDE_FACTOR).max(TOGETHER_MIN) {
+        let mut reader = log.read(&ReadRequest {
+            from: Position::new(first),
+            to: Position::new(last),
+            ..ReadRequest::default()
+        })?;
+        while let Some(event) = reader.next() {
+            let event = event?;
+            if let Some(&place) = places.get(event.stream())
+                && counting.counts(&event)
+            {
+                held[place].take(depot, &event, counting, keeps(portions[place]));
+            }
+        }
+    }
+    for (place, portion) in portions.iter().enumerate() {
+        match portion.standing {
+            Standing::Log => take_log_rows(depot, portion, &mut held[place])?,
+            _ if held[place].count == tips[place].version.get() => {}
+            _ => held[place] = read_stream(depot, portion, counting)?,
+        }
+        let none_imported = counting == Counting::Imported && held[place].imported.is_empty();
+        if none_imported && held[place].native > 0 {
+            held[place] = read_stream(depot, portion, Counting::UpTo(Position::MAX))?;
+        }
+    }
+    Ok(held)
+}
+
+fn read_stream(
+    depot: &dyn Depot,
+    portion: &Portion,
+    counting: Counting,
+) -> Result<Held, ReadError> {
+    let mut held = Held::default();
+    let mut reader = depot
+        .log()
+        .read_stream(&portion.stream, &StreamRange::default());
+    while let Some(event) = reader.next() {
+        let event = event?;
+        if counting.counts(&event) {
+            held.take(depot, &event, counting, keeps(portion));
+        }
+    }
+    Ok(held)
+}
+
+/// Whether payloads are asked for: to be compared with those that were made, or because a row is seen in one.
+fn keeps(portion: &Portion) -> bool {
+    let seen_in_event = |seen: Seen| matches!(seen, Seen::Event(_) | Seen::LogRow | Seen::Account);
+    !portion.events.is_empty()
+        || portion
+            .expected
+            .iter()
+            .any(|expected| seen_in_event(expected.seen))
+}
+
+/// The events that are asked for of a stream that is too long to be read whole.
+fn take_log_rows(depot: &dyn Depot, portion: &Portion, held: &mut Held) -> Result<(), ReadError> {
+    let log = depot.log();
+    let rows = portion.expected.iter().map(|expected| expected.event_id());
+    let made = portion.events.iter().filter_map(|event| event.id);
+    for id in rows.chain(made) {
+        let Some(position) = log.position_of(id)? else {
+            continue;
+        };
+        let mut reader = log.read(&ReadRequest {
+            from: position,
+            to: position,
+            ..ReadRequest::default()
+        })?;
+        if let Some(event) = reader.next() {
+            held.imported.insert(id, event?.data().to_vec());
+        }
+    }
+    Ok(())
+}
+
+impl Counting {
+    fn counts(self, event: &EventRef<'_>) -> bool {
+        match self {
+            Counting::UpTo(position) => event.position() <= position,
+            Counting::Imported => true,
+        }
+    }
+}
+
+/// Whether an import made the event.
+pub(crate) fn is_imported(event: &EventRef<'_>) -> bool {
+    event.metadata().starts_with(SOURCE.as_bytes())
+}
+
+impl Held {
+    fn take(&mut self, depot: &dyn Depot, event: &EventRef<'_>, counting: Counting, keep: bool) {
+        self.count += 1;
+        self.version = event.version().get();
+        self.latest = self.latest.max(Some(event.occurred_at().micros()));
+        match is_imported(event) {
+            true => {
+                let data = if keep {
+                    event.data().to_vec()
+                } else {
+                    Vec::new()
+                };
+                self.imported.insert(event.id(), data);
+            }
+            false => {
+                self.native += 1;
+                if counting == Counting::Imported {
+                    return;
+                }
+            }
+        }
+        let Ok(data) = serde_json::from_slice::<Map<String, Value>>(event.data()) else {
+            return;
+        };
+        let data = depot.opened(event, data);
+        let stream = event.stream();
+        self.fold(&EventView {
+            aggregate_type: &stream.aggregate_type,
+            aggregate_id: &stream.aggregate_id,
+            event_type: event.event_type(),
+            schema: event.schema(),
+            version: event.version().get(),
+            position: event.position().get(),
+            occurred_at: event.occurred_at().micros(),
+            recorded_at: event.recorded_at().micros(),
+            data: &data,
+        });
+    }
+
+    /// Folds an event that is in the log, or will be.
+    pub(crate) fn fold(&mut self, event: &EventView<'_>) {
+        if event.aggregate_type == user::AGGREGATE_TYPE {
+            self.account = user::fold(self.account.take(), event);
+        } else {
+            self.state.fold(event);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! An aggregate that is in the log already: what its rows tell now that they did not tell when it was imported.
+//!
+//! Events that are missing are added as they are. What the rows then still say otherwise is told by one more event of
+//! change. Where somebody changed the aggregate here meanwhile, the log has the last word and nothing is added.
+
+use fleet::calendar;
+use fleet::user::events as user_events;
+use serde_json::{Map, Value, json};
+use storage::{NewEvent, Position, Timestamp};
+
+use crate::compare::{Comparer, Difference};
+use crate::finding::{Findings, Sample, Treatment};
+use crate::held::Held;
+use crate::ids;
+use crate::made::{Expected, Portion, metadata};
+use crate::mapping::Seen;
+use fleet::EventView;
+
+/// The events to append to a stream of which the log holds `held`, whose events will be behind `last`.
+pub(crate) fn settle(
+    portion: &Portion,
+    mut held: Held,
+    last: Position,
+    comparer: &mut Comparer,
+    findings: &mut Findings,
+) -> Vec<NewEvent> {
+    let is_held = |event: &NewEvent| {
+        let held = event.id.and_then(|id| held.imported.get(&id));
+        held.is_some_and(|data| *data == event.data)
+    };
+    // A part's level is what its events come to, and stands in none of them.
+    let tells_all = &*portion.stream.aggregate_type != fleet::part::AGGREGATE_TYPE;
+    if tells_all && portion.events.iter().all(is_held) {
+        return Vec::new();
+    }
+    let has_id = |event: &&NewEvent| event.id.is_some_and(|id| held.imported.contains_key(&id));
+    let mut added: Vec<NewEvent> = portion
+        .events
+        .iter()
+        .filter(|event| !has_id(event))
+        .cloned()
+        .collect();
+    let is_first = held.imported.is_empty();
+    let native = held.native;
+    for event in &added {
+        fold(portion, event, last, &mut held);
+    }
+    let changes = changes(portion, &held, comparer);
+    if native > 0 && !is_first {
+        if let (Some(expected), false) = (
+            portion.expected.first(),
+            changes.is_empty() && added.is_empty(),
+        ) {
+            let (table, key) = (expected.table.name, expected.key.as_str());
+            findings.note(table, Treatment::ChangedOnBothSides, || {
+                Sample::of_row(key, "")
+            });
+        }
+        return Vec::new();
+    }
+    let at = latest(portion, &held);
+    for change in changes {
+        added.push(change.event(&held, at));
+    }
+    added
+}
+
+fn fold(portion: &Portion, event: &NewEvent, last: Position, held: &mut Held) {
+    let Ok(data) = serde_json::from_slice::<Map<String, Value>>(&event.data) else {
+        return;
+    };
+    held.version += 1;
+    let at = event.occurred_at.map_or(0, Timestamp::micros);
+    held.latest = held.latest.max(Some(at));
+    if let Some(id) = event.id {
+        held.imported.insert(id, event.data.clone());
+    }
+    let version = held.version;
+    held.fold(&EventView {
+        aggregate_type: &portion.stream.aggregate_type,
+        aggregate_id: &portion.stream.aggregate_id,
+        event_type: &event.event_type,
+        schema: event.schema,
+        version,
+        position: last.get() + u64::from(version),
+        occurred_at: at,
+        recorded_at: at,
+        data: &data,
+    });
+}
+
+/// An event that brings what a row says now.
+struct Change<'a> {
+    expected: &'a Expected,
+    event_type: String,
+    schema: u16,
+    data: Value,
+}
+
+impl Change<'_> {
+    fn event(&self, held: &Held, at: i64) -> NewEvent {
+        let data = self.data.to_string().into_bytes();
+        let (table, key) = (self.expected.table.name, self.expected.key.as_str());
+        NewEvent {
+            id: Some(ids::change_id(table, key, held.version, &data)),
+            event_type: self.event_type.as_str().into(),
+            schema: self.schema,
+            occurred_at: Some(Timestamp::from_micros(at)),
+            data,
+            metadata: metadata(table, key),
+            tags: vec!["user:importer".into()],
+        }
+    }
+}
+
+fn changes<'a>(portion: &'a Portion, held: &Held, comparer: &mut Comparer) -> Vec<Change<'a>> {
+    let mut changes = Vec::new();
+    let mut lines_differ = false;
+    for expected in &portion.expected {
+        let compared = comparer.compare(expected, held);
+        if compared.differences.is_empty() {
+            continue;
+        }
+        match expected.seen {
+            Seen::State => {
+                state_changes(portion, expected, &compared.differences, held, &mut changes)
+            }
+            Seen::Item(..) => changes.extend(item_change(portion, expected, &compared.differences)),
+            Seen::Line(_) => lines_differ = true,
+            Seen::Account => account_changes(expected, &compared.differences, &mut changes),
+            // What happened once does not change.
+            Seen::Event(_) | Seen::LogRow => {}
+        }
+    }
+    if lines_differ && let Some(change) = lines_change(portion) {
+        changes.push(change);
+    }
+    changes
+}
+
+fn state_changes<'a>(
+    portion: &Portion,
+    expected: &'a Expected,
+    differences: &[Difference],
+    held: &Held,
+    changes: &mut Vec<Change<'a>>,
+) {
+    let aggregate = &*portion.stream.aggregate_type;
+    let mut fields = Map::new();
+    for difference in differences {
+        let there = difference.there.clone();
+        let lower = there.as_i64() < difference.here.as_i64();
+        match (aggregate, difference.column.as_str()) {
+            // The level is a sum: what is missing of it is added.
+            ("Part", "current_stock") => {
+                let level = held.state.integer("current_stock").unwrap_or(0);
+                let delta = there.as_i64().unwrap_or(0).saturating_sub(level);
+                changes.push(Change {
+                    expected,
+                    event_type: "StockLevelChanged".to_owned(),
+                    schema: 2,
+                    data: json!({ "delta": delta, "reason": "the level that the old system stated" }),
+                });
+            }
+            // The odometer only rises, unless a reading is said to have been wrong.
+            ("Vehicle", "current_mileage_km") if lower => changes.push(Change {
+                expected,
+                event_type: "VehicleMileageCorrected".to_owned(),
+                schema: 1,
+                data: json!({ "new_mileage": there, "reason": "the reading that the old system stated" }),
+            }),
+            (_, column) => {
+                fields.insert(column.to_owned(), there);
+            }
+        }
+    }
+    if !fields.is_empty() {
+        changes.push(Change {
+            expected,
+            event_type: format!("{aggregate}Updated"),
+            schema: if aggregate == "Vehicle" { 2 } else { 1 },
+            data: Value::Object(fields),
+        });
+    }
+}
+
+fn item_change<'a>(
+    portion: &Portion,
+    expected: &'a Expected,
+    differences: &[Difference],
+) -> Option<Change<'a>> {
+    let id = expected.event_id();
+    let told = portion.events.iter().find(|event| event.id == Some(id))?;
+    let row: Map<String, Value> = serde_json::from_slice(&expected.row).ok()?;
+    let known = fleet::registry().event(&portion.stream.aggregate_type, &told.event_type)?;
+    let name = known.event.item?.key;
+    let mut fields = Map::new();
+    fields.insert(name.to_owned(), row.get(name).cloned().unwrap_or_default());
+    for difference in differences {
+        fields.insert(difference.column.clone(), difference.there.clone());
+    }
+    Some(Change {
+        expected,
+        event_type: told.event_type.to_string(),
+        schema: told.schema,
+        data: Value::Object(fields),
+    })
+}
+
+/// All lines as they are now: they change as a whole.
+fn lines_change(portion: &Portion) -> Option<Change<'_>> {
+    let expected = portion.expected.first()?;
+    let created: Map<String, Value> = serde_json::from_slice(&portion.events.first()?.data).ok()?;
+    let lines = created.get("lines").cloned().unwrap_or_else(|| json!([]));
+    Some(Change {
+        expected,
+        event_type: format!("{}Updated", portion.stream.aggregate_type),
+        schema: 1,
+        data: json!({ "lines": lines }),
+    })
+}
+
+fn account_changes<'a>(
+    expected: &'a Expected,
+    differences: &[Difference],
+    changes: &mut Vec<Change<'a>>,
+) {
+    for Difference { column, there, .. } in differences {
+        let (event_type, data) = match (column.as_str(), there) {
+            ("password_hash", hash) => (
+                user_events::USER_PASSWORD_CHANGED,
+                json!({ "password_hash": hash }),
+            ),
+            ("role", role) => (user_events::USER_ROLE_CHANGED, json!({ "new_role": role })),
+            ("is_active", Value::Bool(true)) => (user_events::USER_REACTIVATED, json!({})),
+            ("is_active", _) => (
+                user_events::USER_DEACTIVATED,
+                json!({ "reason": "imported" }),
+            ),
+            ("last_login", Value::String(_)) => (user_events::USER_LOGGED_IN, json!({})),
+            _ => continue,
+        };
+        changes.push(Change {
+            expected,
+            event_type: event_type.to_owned(),
+            schema: 1,
+            data,
+        });
+    }
+}
+
+/// A change counts from when the row was last changed, but not before anything that it changes.
+fn latest(portion: &Portion, held: &Held) -> i64 {
+    let changed = portion.expected.iter().filter_map(|expected| {
+        let row: Map<String, Value> = serde_json::from_slice(&expected.row).ok()?;
+        calendar::parse_time(row.get("updated_at")?.as_str()?)
+    });
+    changed
+        .max()
+        .into_iter()
+        .chain(held.latest)
+        .max()
+        .unwrap_or(0)
+}

@@ -1,0 +1,206 @@
+//! Every row read again and held, column by column, against what the log folds to.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use fleet::EventView;
+use serde_json::{Map, Value};
+use storage::{Position, Timestamp};
+
+use crate::chronicle::Chronicle;
+use crate::compare::{Compared, Comparer};
+use crate::depot::Depot;
+use crate::error::ImportError;
+use crate::finding::Findings;
+use crate::gone;
+use crate::held::{Counting, Held, held};
+use crate::import::{Counter, Step, Watch, millis};
+use crate::made::{Expected, Portion, Purpose};
+use crate::report::{MISMATCHES_NAMED_MAX, MismatchedRow, REPORT_FORMAT, Report};
+use crate::run::{Message, Opened, Taker, Wanted, run};
+
+/// Holds every row against the log as it was when the last import of this database ended.
+///
+/// # Errors
+/// As [`import`](crate::import::import).
+pub fn verify(
+    depot: &dyn Depot,
+    wanted: &Wanted,
+    watch: Watch<'_>,
+    stop: &AtomicBool,
+) -> Result<Report, ImportError> {
+    let chronicle = Chronicle::of(depot, &wanted.address);
+    let position = chronicle
+        .finished_at()?
+        .unwrap_or_else(|| depot.log().durable_position());
+    let mut report = Report {
+        format: REPORT_FORMAT,
+        kind: "verify",
+        source: wanted.address.to_string(),
+        assumed_timezone: wanted.zone.name(),
+        position: position.get(),
+        ..Report::default()
+    };
+    verify_into(&mut report, depot, wanted, Findings::default(), watch, stop)?;
+    chronicle.reconciled(&report)?;
+    Ok(report)
+}
+
+/// Holds every row against the log at the report's position, and adds what came of it.
+pub(crate) fn verify_into(
+    report: &mut Report,
+    depot: &dyn Depot,
+    wanted: &Wanted,
+    mut findings: Findings,
+    watch: Watch<'_>,
+    stop: &AtomicBool,
+) -> Result<(), ImportError> {
+    let began = Instant::now();
+    let position = Position::new(report.position);
+    let mut verifier = Verifier::against(depot, position, watch);
+    let noticed = run(
+        Some(depot),
+        wanted,
+        Purpose::Verify,
+        None,
+        &mut verifier,
+        stop,
+    )?;
+    if findings.total() == 0 {
+        findings = noticed;
+    }
+    let before = std::mem::take(&mut report.tables);
+    let appended = report.totals.appended;
+    gone::look(depot, wanted, position, &mut verifier)?;
+    verifier.fill(report, &findings)?;
+    for table in &mut report.tables {
+        if let Some(imported) = before.iter().find(|imported| imported.table == table.table) {
+            table.totals.events = imported.totals.events;
+            report.totals.events += imported.totals.events;
+        }
+    }
+    report.totals.appended = appended;
+    report.verified = true;
+    report.verify_ms = millis(began);
+    Ok(())
+}
+
+/// Takes rows and holds them against the log, or against the events that were made of them.
+pub(crate) struct Verifier<'a> {
+    against: Option<(&'a dyn Depot, Position)>,
+    comparer: Comparer,
+    pub(crate) counter: Counter<'a>,
+    pub(crate) opened: Option<Box<Opened>>,
+}
+
+impl<'a> Verifier<'a> {
+    fn against(depot: &'a dyn Depot, position: Position, watch: Watch<'a>) -> Self {
+        Verifier {
+            against: Some((depot, position)),
+            comparer: Comparer::default(),
+            counter: Counter::new(Step::Verify, watch),
+            opened: None,
+        }
+    }
+
+    /// Against what is made of the rows, as if it were in a log.
+    pub(crate) fn trying(watch: Watch<'a>) -> Self {
+        Verifier {
+            against: None,
+            comparer: Comparer::default(),
+            counter: Counter::new(Step::Import, watch),
+            opened: None,
+        }
+    }
+
+    /// Adds what was counted to a report.
+    pub(crate) fn fill(self, report: &mut Report, findings: &Findings) -> Result<(), ImportError> {
+        let opened = self.opened.ok_or(ImportError::Stopped)?;
+        report.server = opened.facts;
+        report.fill(&opened.shape, &self.counter.tallies, findings);
+        Ok(())
+    }
+
+    fn hold_against(&mut self, portion: &Portion, held: &Held) {
+        for expected in &portion.expected {
+            let compared = self.comparer.compare(expected, held);
+            self.note(expected, compared);
+        }
+    }
+
+    fn note(&mut self, expected: &Expected, compared: Compared) {
+        let tally = self.counter.tallies.entry(expected.table.name).or_default();
+        tally.compared = true;
+        tally.there.update(&expected.row);
+        tally.here.update(&compared.here);
+        if compared.found && compared.differences.is_empty() {
+            return;
+        }
+        tally.totals.mismatches += 1;
+        if tally.mismatched.len() < MISMATCHES_NAMED_MAX {
+            tally.mismatched.push(MismatchedRow {
+                key: expected.key.clone(),
+                found: compared.found,
+                columns: compared.differences,
+            });
+        }
+    }
+}
+
+impl Taker for Verifier<'_> {
+    fn take(&mut self, message: Message) -> Result<(), ImportError> {
+        match message {
+            Message::Opened(opened) => {
+                self.counter.open(&opened);
+                self.opened = Some(opened);
+            }
+            Message::Batch(batch) => {
+                match self.against {
+                    Some((depot, position)) => {
+                        let portions: Vec<&Portion> = batch.portions.iter().collect();
+                        let held = held(depot, &portions, Counting::UpTo(position))
+                            .map_err(ImportError::Read)?;
+                        for (portion, held) in portions.into_iter().zip(&held) {
+                            self.hold_against(portion, held);
+                        }
+                    }
+                    None => {
+                        for portion in &batch.portions {
+                            self.hold_against(portion, &folded(portion));
+                        }
+                    }
+                }
+                self.counter.count(&batch.rows, &batch.events);
+            }
+            Message::FamilyRead(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// What a stream would be if these were its events.
+fn folded(portion: &Portion) -> Held {
+    let mut held = Held::default();
+    for (at, event) in portion.events.iter().enumerate() {
+        if let Some(id) = event.id {
+            held.imported.insert(id, event.data.clone());
+        }
+        let Ok(data) = serde_json::from_slice::<Map<String, Value>>(&event.data) else {
+            continue;
+        };
+        let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
+        let occurred_at = event.occurred_at.map_or(0, Timestamp::micros);
+        held.fold(&EventView {
+            aggregate_type: &portion.stream.aggregate_type,
+            aggregate_id: &portion.stream.aggregate_id,
+            event_type: &event.event_type,
+            schema: event.schema,
+            version: number,
+            position: u64::from(number),
+            occurred_at,
+            recorded_at: occurred_at,
+            data: &data,
+        });
+    }
+    held
+}

@@ -1,0 +1,308 @@
+//! Rows become events, and the events fold to the rows.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use harness::phase2::{self, Contents, Shape};
+use harness::postgres::Cluster;
+use migrate_from_postgres::finding::Treatment;
+use migrate_from_postgres::report::Report;
+use migrate_from_postgres::shape::Selection;
+use migrate_from_postgres::source::Address;
+use migrate_from_postgres::zone::Zone;
+use migrate_from_postgres::{ImportError, Progress, Wanted, dry_run, import, verify};
+use storage::{Log, LogOptions, ReadRequest};
+
+pub(crate) fn wanted(cluster: &Cluster, database: &str) -> Wanted {
+    Wanted {
+        address: Address::parse(&cluster.url(database), None).expect("an address"),
+        selection: Selection::default(),
+        zone: Zone::Utc,
+        strict: false,
+    }
+}
+
+pub(crate) fn open(folder: &Path) -> Log {
+    Log::open(folder, LogOptions::default()).expect("a log")
+}
+
+pub(crate) fn take(log: &Log, wanted: &Wanted) -> Result<Report, ImportError> {
+    import(log, wanted, &mut |_| {}, &AtomicBool::new(false))
+}
+
+/// Fails with what differs.
+#[track_caller]
+pub(crate) fn assert_agrees(report: &Report) {
+    let mut told = String::new();
+    for table in report
+        .tables
+        .iter()
+        .filter(|table| !table.mismatched.is_empty())
+    {
+        told.push_str(&format!(
+            "{}: {} of {}\n",
+            table.table, table.totals.mismatches, table.totals.rows
+        ));
+        for row in table.mismatched.iter().take(3) {
+            told.push_str(&format!("  {} {} {:?}\n", row.key, row.found, row.columns));
+        }
+    }
+    assert!(report.agrees(), "{told}");
+    assert!(report.verified);
+}
+
+/// What imports wrote: ids, types and payloads, in the order of ids.
+pub(crate) fn digest(log: &Log) -> blake3::Hash {
+    let mut events = Vec::new();
+    let mut reader = log.read(&ReadRequest::default()).expect("the log is read");
+    while let Some(event) = reader.next() {
+        let event = event.expect("an event");
+        if &*event.stream().aggregate_type != "Import" {
+            events.push((
+                event.id(),
+                event.event_type().to_owned(),
+                event.data().to_vec(),
+            ));
+        }
+    }
+    events.sort();
+    let mut digest = blake3::Hasher::new();
+    for (id, event_type, data) in events {
+        digest
+            .update(id.as_bytes())
+            .update(event_type.as_bytes())
+            .update(&[0])
+            .update(&data);
+    }
+    digest.finalize()
+}
+
+#[test]
+fn every_shape_is_brought_over_and_agrees() {
+    let Some(cluster) = Cluster::shared("importing every shape") else {
+        return;
+    };
+    for shape in Shape::ALL {
+        let database = phase2::create(cluster, shape, &Contents::new(11, 2_000));
+        let wanted = wanted(cluster, &database);
+        let tried = dry_run(&wanted, &mut |_| {}, &AtomicBool::new(false)).expect("a dry run");
+        assert_agrees(&tried);
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = open(folder.path());
+        let report = take(&log, &wanted).expect("an import");
+        assert_agrees(&report);
+        assert_eq!(report.totals.rows, tried.totals.rows);
+        assert_eq!(
+            report.totals.events, tried.totals.events,
+            "what was tried is what was done"
+        );
+        let position = log.durable_position();
+        let again = take(&log, &wanted).expect("an import again");
+        assert_agrees(&again);
+        assert_eq!(again.totals.appended, 0);
+        assert_eq!(
+            log.durable_position(),
+            position,
+            "a second run adds nothing"
+        );
+    }
+}
+
+#[test]
+fn what_was_imported_is_what_the_tables_of_events_ask_for() {
+    let Some(cluster) = Cluster::shared("events against their tables") else {
+        return;
+    };
+    // Values that break a rule of ours are history all the same; without traps nothing may.
+    let database = phase2::create(
+        cluster,
+        Shape::Scripts,
+        &Contents::new(5, 1_500).without_traps(),
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = open(folder.path());
+    let report = take(&log, &wanted(cluster, &database)).expect("an import");
+    assert_agrees(&report);
+    let mut reader = log.read(&ReadRequest::default()).expect("the log is read");
+    while let Some(event) = reader.next() {
+        let event = event.expect("an event");
+        let stream = event.stream();
+        let data = serde_json::from_slice(event.data()).expect("JSON");
+        let known = fleet::registry().event(&stream.aggregate_type, event.event_type());
+        let known = known.unwrap_or_else(|| panic!("{} is in no table", event.event_type()));
+        let faults = known.check(event.schema(), &data).err();
+        assert!(
+            faults.is_none(),
+            "{} {}: {faults:?}",
+            stream,
+            event.event_type()
+        );
+    }
+}
+
+#[test]
+fn every_trap_has_its_line_in_the_report() {
+    let Some(cluster) = Cluster::shared("traps") else {
+        return;
+    };
+    let database = phase2::create(cluster, Shape::Patched, &Contents::new(3, 4_000));
+    let report = dry_run(
+        &wanted(cluster, &database),
+        &mut |_| {},
+        &AtomicBool::new(false),
+    )
+    .expect("a dry run");
+    assert_agrees(&report);
+    let found: Vec<Treatment> = report
+        .tables
+        .iter()
+        .flat_map(|table| &table.findings)
+        .filter(|finding| finding.count > 0 && !finding.met.is_empty() && !finding.done.is_empty())
+        .map(|finding| finding.treatment)
+        .collect();
+    for treatment in [
+        Treatment::NotANumber,
+        Treatment::TimeOutOfRange,
+        Treatment::JsonUnreadable,
+        Treatment::UnknownWord,
+        Treatment::UnknownColumns,
+        Treatment::KeyTaken,
+        Treatment::Orphan,
+        Treatment::TimesGoBack,
+        Treatment::EndBeforeStart,
+        Treatment::NegativeStock,
+        Treatment::StockDisagrees,
+        Treatment::ReceivedMoreThanOrdered,
+        Treatment::DanglingReference,
+        Treatment::StatusWithoutTime,
+        Treatment::LoginByEmail,
+    ] {
+        assert!(
+            found.contains(&treatment),
+            "{treatment:?} is not in the report"
+        );
+    }
+    let html = report.to_html();
+    assert!(html.contains("NaN or an infinity"), "the page says so too");
+}
+
+#[test]
+fn strict_names_the_row_and_writes_nothing_behind_it() {
+    let Some(cluster) = Cluster::shared("strict") else {
+        return;
+    };
+    let database = phase2::create(
+        cluster,
+        Shape::Scripts,
+        &Contents::new(2, 600).without_traps(),
+    );
+    let mut wanted = wanted(cluster, &database);
+    wanted.strict = true;
+    cluster.psql(
+        &database,
+        "UPDATE vehicles SET weight_tons = 'NaN' WHERE asset_id = '185001';",
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = take(&open(folder.path()), &wanted)
+        .expect_err("a finding")
+        .to_string();
+    assert!(
+        error.contains("vehicles, row") && error.contains("weight_tons: NaN"),
+        "{error}"
+    );
+}
+
+#[test]
+fn rows_that_change_are_brought_up_to_date_and_gone_ones_are_found() {
+    let Some(cluster) = Cluster::shared("changed rows") else {
+        return;
+    };
+    let database = phase2::create(
+        cluster,
+        Shape::Models,
+        &Contents::new(9, 1_500).without_traps(),
+    );
+    let wanted = wanted(cluster, &database);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = open(folder.path());
+    assert_agrees(&take(&log, &wanted).expect("an import"));
+    cluster.psql(
+        &database,
+        "UPDATE vehicles SET notes = 'neu', current_mileage_km = 1, status = 'RETIRED' WHERE asset_id = '185002';
+         UPDATE work_orders SET status = 'COMPLETED', actual_end = now() WHERE status = 'IN_PROGRESS';
+         UPDATE part_inventory SET current_stock = current_stock + 7;
+         UPDATE purchase_order_lines SET quantity_received = quantity_received + 1 WHERE line_number < 4;
+         UPDATE document_versions SET version_label = NULL WHERE version_number < 9;
+         UPDATE users SET role = 'VIEWER', is_active = false WHERE username = 'user1';
+         UPDATE stock_moves SET notes = 'nachgetragen' WHERE move_type = 'USAGE';
+         INSERT INTO cost_centers SELECT gen_random_uuid(), 'NEW', 'neu', NULL, true, NULL, now(), now();",
+    );
+    let unlike =
+        verify(&log, &wanted, &mut |_| {}, &AtomicBool::new(false)).expect("a verification");
+    for table in [
+        "vehicles",
+        "part_inventory",
+        "purchase_order_lines",
+        "document_versions",
+        "users",
+        "stock_moves",
+        "cost_centers",
+    ] {
+        assert!(
+            unlike.table(table).expect("a table").totals.mismatches > 0,
+            "{table} changed"
+        );
+    }
+    let report = take(&log, &wanted).expect("an import again");
+    assert_agrees(&report);
+    assert!(report.totals.appended > 0);
+    let again = take(&log, &wanted).expect("an import once more");
+    assert_eq!(again.totals.appended, 0);
+    cluster.psql(
+        &database,
+        "DELETE FROM stock_moves WHERE move_type = 'WRITEOFF'; DELETE FROM budgets;",
+    );
+    let report =
+        verify(&log, &wanted, &mut |_| {}, &AtomicBool::new(false)).expect("a verification");
+    let deleted = |table: &str| report.table(table).expect("a table").totals.deleted;
+    assert!(
+        deleted("stock_moves") > 0 && deleted("budgets") > 0,
+        "what is gone is said"
+    );
+}
+
+#[test]
+fn an_import_that_was_ended_anywhere_goes_on_to_the_same_log() {
+    let Some(cluster) = Cluster::shared("interrupted imports") else {
+        return;
+    };
+    let database = phase2::create(cluster, Shape::Patched, &Contents::new(4, 6_000));
+    let wanted = wanted(cluster, &database);
+    let whole = tempfile::tempdir().expect("a folder");
+    let log = open(whole.path());
+    let report = take(&log, &wanted).expect("an import");
+    assert_agrees(&report);
+    let expected = digest(&log);
+    let folder = tempfile::tempdir().expect("a folder");
+    for share in [10, 35, 70] {
+        let stop = AtomicBool::new(false);
+        let log = open(folder.path());
+        let mut watch = |progress: Progress| {
+            if progress.rows.0 * 100 >= progress.rows.1 * share {
+                stop.store(true, Ordering::Relaxed);
+            }
+        };
+        let ended = import(&log, &wanted, &mut watch, &stop);
+        assert!(
+            matches!(ended, Err(ImportError::Stopped)),
+            "ended at {share} %"
+        );
+    }
+    let log = open(folder.path());
+    assert_agrees(&take(&log, &wanted).expect("the rest"));
+    assert_eq!(
+        digest(&log),
+        expected,
+        "the same events, whatever came between"
+    );
+}
