@@ -80,9 +80,10 @@ fn the_demo_prints_lines_that_answer() {
     for answer in try_its_lines(&demo.output()) {
         let members = answer.as_object().expect("an object is answered");
         assert!(!members.is_empty());
-        let empty = members
-            .values()
-            .any(|member| member.as_array().is_some_and(Vec::is_empty));
+        // Without warnings is how it should be.
+        let empty = members.iter().any(|(name, member)| {
+            name != "warnings" && member.as_array().is_some_and(Vec::is_empty)
+        });
         assert!(!empty, "a list without anything to look at: {answer}");
     }
     let first = stop(demo);

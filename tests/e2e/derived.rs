@@ -7,12 +7,14 @@ use harness::load::Seeded;
 use harness::process::must;
 use harness::server::{DataFolder, Server};
 
-use super::batch;
+use super::{batch, event_of_size};
 
 /// Small segments, so that some are sealed and have indexes and saved tables to lose.
 const SEGMENT_BYTES: (&str, &str) = ("RAILFLEET_EVENTS_SEGMENT_BYTES_MAX", "4194304");
 const BATCHES: u32 = 14;
 const BATCH_EVENTS: u32 = 500;
+/// Events of one aggregate: enough that its past is saved once somebody asks for it.
+const LONG_PAST_EVENTS: u32 = 1_500;
 
 fn serve(folder: &DataFolder) -> Server {
     folder.serve_with(&[], &[(SEGMENT_BYTES.0, SEGMENT_BYTES.1.into())])
@@ -20,8 +22,12 @@ fn serve(folder: &DataFolder) -> Server {
 
 fn fill(client: &mut Client) -> u64 {
     let mut last = 0;
-    for number in 0..BATCHES {
-        let body = batch(number, BATCH_EVENTS);
+    let long_past: Vec<String> = (0..LONG_PAST_EVENTS)
+        .map(|number| event_of_size("Probe", "long", number, 10))
+        .collect();
+    let long_past = format!(r#"{{"events":[{}]}}"#, long_past.join(","));
+    let batches = (0..BATCHES).map(|number| batch(number, BATCH_EVENTS));
+    for body in std::iter::once(long_past).chain(batches) {
         let answer = must("appending", client.post("/api/v1/events/batch", &body)).expect(201);
         last = answer.json()["position"]
             .as_u64()
@@ -48,6 +54,15 @@ fn answers(client: &mut Client, position: u64) -> Vec<(String, String)> {
         "events/unit%2011/version",
         "time-travel/state-at?aggregate_type=Vehicle&aggregate_id=unit%207&at=2024-06-01",
         "time-travel/state-at?aggregate_type=Vehicle&aggregate_id=unit%207&version=40",
+        "time-travel/state-at?aggregate_type=Vehicle&aggregate_id=unit%207&at=2024-06-01&as_of=2030-01-01",
+        "time-travel/state-at?aggregate_type=Probe&aggregate_id=long&version=1400",
+        "time-travel/history?aggregate_type=Vehicle&aggregate_id=unit%207&limit=20",
+        "time-travel/replay?aggregate_type=Vehicle&aggregate_id=unit%207",
+        "time-travel/compare?aggregate_type=Vehicle&aggregate_id=unit%207&version1=10&version2=90",
+        "time-travel/changes?from=2024-03-01&to=2024-03-03&aggregate_type=Vehicle",
+        "time-travel/fleet?at=2024-06-01",
+        "events?limit=50&recorded_since=2020-01-01&tag=third&order=position_desc",
+        "events/stream?from_position=1&limit=200&event_type=VehicleInspected",
         "projections/current_state/data?limit=500",
         "projections/current_state/data?aggregate_type=Vehicle&busiest=50",
         "projections/event_counts/data",
@@ -109,7 +124,7 @@ fn answers_stay_the_same_when(harm: impl Fn(&Path)) {
     server.stop();
 
     let files = derived_files(&folder);
-    for needed in ["idx", "state"] {
+    for needed in ["idx", "state", "dat"] {
         let some = files.iter().any(|file| kind(file) == needed);
         assert!(some, "there is no .{needed} file to lose: {files:?}");
     }

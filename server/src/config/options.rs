@@ -297,35 +297,35 @@ pub const OPTIONS: &[OptionSpec] = &[
         "sync.enabled",
         old["SYNC_ENABLED"],
         "true",
-        "Whether tablets may sync.",
+        "Whether tablets may sync. Read and checked; without effect so far.",
         |config, text| config.sync.enabled = boolean(text)?
     ),
     option!(
         "sync.batch_size",
         old["SYNC_BATCH_SIZE"],
         "100",
-        "Operations that a tablet is given at a time. 1 to 10,000.",
+        "Operations that a tablet is given at a time. 1 to 10,000. Read and checked; without effect so far.",
         |config, text| config.sync.batch_size = number(text, 1..=10_000)?
     ),
     option!(
         "ml.models_path",
         old["ML_MODELS_PATH"],
         "",
-        "Where model files lie. Empty: `models` in the data folder.",
+        "Where model files lie. Empty: `models` in the data folder. Read and checked; without effect so far.",
         |config, text| config.ml.models_path = (!text.is_empty()).then(|| PathBuf::from(text))
     ),
     option!(
         "ml.predictions_enabled",
         old["ML_ENABLE_PREDICTIONS"],
         "true",
-        "Whether predictions are served.",
+        "Whether predictions are served. Read and checked; without effect so far.",
         |config, text| config.ml.predictions_enabled = boolean(text)?
     ),
     option!(
         "analytics.cache_ttl_s",
         old["ANALYTICS_CACHE_TTL"],
         "900",
-        "Seconds that a computed figure may be served again. 0 to 86,400.",
+        "Seconds that a computed figure may be served again. 0 to 86,400. Read and checked; without effect so far.",
         |config, text| config.analytics.cache_ttl = seconds(text, 0..=86_400)?
     ),
     option!(

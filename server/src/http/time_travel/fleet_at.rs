@@ -59,13 +59,6 @@ pub(crate) async fn fleet_at(
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
     let moment = read_moment(&mut query);
-    if moment.version.is_some() {
-        query.fault(
-            "version",
-            "value_error",
-            "a version belongs to one aggregate: use `at`, `as_of` or `position`",
-        );
-    }
     let aggregate_type = query.text("aggregate_type");
     let filter = Filter {
         status: query.text("status"),
