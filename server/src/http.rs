@@ -18,6 +18,7 @@ pub mod extract;
 pub mod guard;
 mod health;
 pub mod listing;
+mod maintenance;
 pub mod openapi;
 mod operations;
 pub mod problem;
@@ -27,9 +28,11 @@ pub mod root;
 #[cfg(test)]
 mod tests;
 mod time_travel;
+mod transfer;
 mod users;
 mod vehicles;
 pub mod visible;
+mod workshops;
 
 use axum::Router;
 use axum::body::Body;
@@ -60,6 +63,9 @@ fn described_routes() -> (Router<AppState>, OpenApi) {
         .merge(projections::routes())
         .merge(time_travel::routes())
         .merge(vehicles::routes())
+        .merge(maintenance::routes())
+        .merge(workshops::routes())
+        .merge(transfer::routes())
         .merge(analytics::routes())
         .merge(audit::routes())
         .merge(aliases::routes());

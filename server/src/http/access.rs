@@ -53,6 +53,7 @@ const fn delete(path: &'static str, access: Access) -> RouteAccess {
 const VIEWER: Access = Access::AtLeast(Role::Viewer);
 const TECHNICIAN: Access = Access::AtLeast(Role::Technician);
 const DISPATCHER: Access = Access::AtLeast(Role::Dispatcher);
+const WORKSHOP_MANAGER: Access = Access::AtLeast(Role::WorkshopManager);
 const FLEET_MANAGER: Access = Access::AtLeast(Role::FleetManager);
 const SUPER_ADMIN: Access = Access::AtLeast(Role::SuperAdmin);
 
@@ -113,6 +114,34 @@ pub const ROUTES: &[RouteAccess] = &[
     get("/api/v1/vehicles/{vehicle_id}", VIEWER),
     patch("/api/v1/vehicles/{vehicle_id}", TECHNICIAN),
     delete("/api/v1/vehicles/{vehicle_id}", FLEET_MANAGER),
+    // Maintenance: whoever works may report, whoever plans may plan, whoever answers for the workshop releases.
+    get("/api/v1/maintenance/tasks", VIEWER),
+    post("/api/v1/maintenance/tasks", TECHNICIAN),
+    get("/api/v1/maintenance/tasks/{task_id}", VIEWER),
+    patch("/api/v1/maintenance/tasks/{task_id}", TECHNICIAN),
+    get("/api/v1/maintenance/orders", VIEWER),
+    post("/api/v1/maintenance/orders", TECHNICIAN),
+    get("/api/v1/maintenance/orders/{order_id}", VIEWER),
+    patch("/api/v1/maintenance/orders/{order_id}", TECHNICIAN),
+    post(
+        "/api/v1/maintenance/orders/{order_id}/release",
+        WORKSHOP_MANAGER,
+    ),
+    get("/api/v1/workshops", VIEWER),
+    post("/api/v1/workshops", WORKSHOP_MANAGER),
+    get("/api/v1/workshops/{workshop_id}", VIEWER),
+    patch("/api/v1/workshops/{workshop_id}", WORKSHOP_MANAGER),
+    // Transfers.
+    get("/api/v1/transfer/plans", VIEWER),
+    post("/api/v1/transfer/plans", DISPATCHER),
+    get("/api/v1/transfer/plans/{plan_id}", VIEWER),
+    patch("/api/v1/transfer/plans/{plan_id}", DISPATCHER),
+    delete("/api/v1/transfer/plans/{plan_id}", DISPATCHER),
+    get("/api/v1/transfer/assignments", VIEWER),
+    post("/api/v1/transfer/assignments", DISPATCHER),
+    get("/api/v1/transfer/assignments/{assignment_id}", VIEWER),
+    patch("/api/v1/transfer/assignments/{assignment_id}", DISPATCHER),
+    delete("/api/v1/transfer/assignments/{assignment_id}", DISPATCHER),
     // Key figures.
     get("/api/v1/analytics/catalogue", VIEWER),
     get("/api/v1/analytics/health", VIEWER),

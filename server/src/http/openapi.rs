@@ -25,6 +25,9 @@ const BEARER: &str = "bearer";
     tags(
         (name = "events", description = "Append events, list them, follow them live"),
         (name = "vehicles", description = "The fleet's records"),
+        (name = "maintenance", description = "Tasks that fall due, and work orders"),
+        (name = "workshops", description = "Where vehicles are maintained"),
+        (name = "transfer", description = "Planned runs of vehicles, and who is in them"),
         (name = "projections", description = "Read models: how far they are and what they hold"),
         (name = "analytics", description = "Key figures, and the events that make them"),
         (name = "time-travel", description = "An aggregate, or the whole fleet, as it was, in either time"),

@@ -9,6 +9,7 @@ mod described;
 mod edge;
 pub(in crate::http) mod harness;
 mod live;
+mod maintenance;
 mod operations;
 mod reading;
 mod socket;

@@ -1,0 +1,483 @@
+//! Maintenance: tasks that fall due and work orders. A work order's step and what follows from it on its vehicle and at
+//! its workshop are one transaction.
+
+use axum::body::Body;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::{Response, StatusCode};
+use fleet::command::Asked;
+use fleet::maintenance_task::{self, MaintenanceTaskCommand, is_overdue};
+use fleet::schema::body;
+use fleet::work_order::{self, Around, STATUSES, WorkOrderCommand, consequences};
+use fleet::{Folded, calendar, vehicle, workshop};
+use serde_json::{Map, Value};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::PathParts;
+use super::json_response;
+use super::listing::{List, one, written};
+use super::problem::Problem;
+use super::query::Query;
+use crate::app::AppState;
+use crate::auth::Caller;
+use crate::command::{Decision, Write};
+use crate::projection::Entry;
+
+const TASK: &str = maintenance_task::AGGREGATE_TYPE;
+const ORDER: &str = work_order::AGGREGATE_TYPE;
+const TASK_MISSING: &str = "Maintenance task not found";
+const ORDER_MISSING: &str = "Work order not found";
+const VEHICLE_MISSING: &str = "Vehicle not found";
+const WORKSHOP_MISSING: &str = "Workshop not found";
+
+/// The routes of tasks and work orders.
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(create_task, list_tasks))
+        .routes(routes!(get_task, update_task))
+        .routes(routes!(create_order, list_orders))
+        .routes(routes!(get_order, update_order))
+        .routes(routes!(release_order))
+}
+
+/// Create a maintenance task.
+#[utoipa::path(
+    post,
+    path = "/api/v1/maintenance/tasks",
+    tag = "maintenance",
+    operation_id = "create_maintenance_task",
+    request_body = serde_json::Value,
+    responses((status = 201, description = "Created"), (status = 404, description = "No such vehicle")),
+)]
+pub(crate) async fn create_task(
+    State(state): State<AppState>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    let by = caller.id_text().to_owned();
+    let (write, body) = Write::with_body(&state, caller, request).await?;
+    let fields = body::parse(maintenance_task::CREATE, &body)?;
+    let done = write
+        .run(move |tx| {
+            let mut fields = fields.clone();
+            refer(tx, &mut fields, "vehicle_id", "Vehicle", VEHICLE_MISSING)?;
+            let id = tx.new_id();
+            let command = MaintenanceTaskCommand::Create(fields);
+            step_task(tx, &id, &command, &by)
+        })
+        .await?;
+    written(StatusCode::CREATED, &done)
+}
+
+/// List maintenance tasks, those that fall due first first. `is_overdue` is as of now.
+#[utoipa::path(
+    get,
+    path = "/api/v1/maintenance/tasks",
+    tag = "maintenance",
+    operation_id = "list_maintenance_tasks",
+    params(
+        ("vehicle_id" = Option<String>, Query, description = "Only of this vehicle: UUID or asset id"),
+        ("overdue_only" = Option<bool>, Query, description = "Only those that are open and past their day or kilometres"),
+        ("skip" = Option<u64>, Query, description = "How many to pass over"),
+        ("limit" = Option<u64>, Query, description = "1 to 1,000, default 100"),
+        ("cursor" = Option<String>, Query, description = "`X-Next-Cursor` of the page before"),
+        ("min_position" = Option<u64>, Query, description = "Wait until the list has this position"),
+        ("wait_ms" = Option<u64>, Query, description = "How long to wait for it, default 5,000"),
+    ),
+    responses((status = 200, description = "An array of tasks")),
+)]
+pub(crate) async fn list_tasks(
+    State(state): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Problem> {
+    let mut query = Query::parse(query.as_deref());
+    let vehicle = query.text("vehicle_id");
+    let overdue_only = query.one_of("overdue_only", &["false", "true"]) == Some(1);
+    let mut list = List::read(&mut query, &state, TASK, &[]);
+    list.narrow(
+        "vehicle_id",
+        vehicle.map(|text| row_id(&state, "Vehicle", &text)),
+    );
+    query.finish()?;
+    let now = state.clock.now().micros();
+    let mileage_of = |task: &Folded| {
+        let vehicle = task.text("vehicle_id")?;
+        let found = state.projections.catalog().find("Vehicle", vehicle).value?;
+        found.folded.integer("current_mileage_km")
+    };
+    let shown = |entry: &Entry| {
+        let is_overdue = is_overdue(&entry.folded, now, mileage_of(&entry.folded));
+        let mut row = entry.row()?;
+        row.insert("is_overdue".to_owned(), is_overdue.into());
+        (is_overdue || !overdue_only).then_some(Value::Object(row))
+    };
+    if !overdue_only {
+        let (_, page) = list.page(&state).await?;
+        let rows: Vec<Value> = page.entries.iter().filter_map(shown).collect();
+        return Ok(json_response(Value::from(rows).to_string()));
+    }
+    // What is overdue is found among what is open: by its day, or by kilometres that only the vehicles know.
+    let (skip, limit) = (list.ask.skip, list.ask.limit);
+    list.ask.skip = 0;
+    list.ask.limit = OPEN_TASKS_MAX;
+    list.narrow("is_completed", Some("false"));
+    let (_, page) = list.page(&state).await?;
+    let rows = page.entries.iter().filter_map(shown);
+    let rows: Vec<Value> = rows.skip(skip).take(limit).collect();
+    Ok(json_response(Value::from(rows).to_string()))
+}
+
+/// Open tasks that a search for overdue ones looks through.
+const OPEN_TASKS_MAX: usize = 100_000;
+
+/// One maintenance task.
+#[utoipa::path(
+    get,
+    path = "/api/v1/maintenance/tasks/{task_id}",
+    tag = "maintenance",
+    operation_id = "get_maintenance_task",
+    params(
+        ("task_id" = String, Path, description = "Its UUID"),
+        ("min_position" = Option<u64>, Query, description = "Wait until the read model has this position"),
+        ("wait_ms" = Option<u64>, Query, description = "How long to wait for it, default 5,000"),
+    ),
+    responses((status = 200, description = "The task"), (status = 404, description = "No such task")),
+)]
+pub(crate) async fn get_task(
+    State(state): State<AppState>,
+    PathParts([id]): PathParts<1>,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Problem> {
+    one(
+        &state,
+        Query::parse(query.as_deref()),
+        TASK,
+        &id,
+        TASK_MISSING,
+    )
+    .await
+}
+
+/// Change a maintenance task: only the fields that are sent. `is_completed` completes it, or with a `reason` opens it again.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/maintenance/tasks/{task_id}",
+    tag = "maintenance",
+    operation_id = "update_maintenance_task",
+    params(("task_id" = String, Path, description = "Its UUID")),
+    request_body = serde_json::Value,
+    responses((status = 200, description = "The task now"), (status = 404, description = "No such task"), (status = 409, description = "It is completed")),
+)]
+pub(crate) async fn update_task(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathParts([id]): PathParts<1>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    let by = caller.id_text().to_owned();
+    let (write, body) = Write::with_body(&state, caller, request).await?;
+    let command = MaintenanceTaskCommand::Change(body::parse(maintenance_task::CHANGE, &body)?);
+    let done = write
+        .run(move |tx| {
+            let task = tx.load_existing(TASK, &id, TASK_MISSING)?;
+            step_task(tx, &task.aggregate_id, &command, &by)
+        })
+        .await?;
+    written(StatusCode::OK, &done)
+}
+
+/// Decides a task's command and tells its vehicle.
+fn step_task(
+    tx: &mut Decision<'_>,
+    id: &str,
+    command: &MaintenanceTaskCommand,
+    by: &str,
+) -> Result<(), Problem> {
+    let now = tx.now().micros();
+    let before = tx.load(TASK, id)?;
+    let drafts = maintenance_task::decide(&before, command, Asked { now, by })?;
+    tx.append(TASK, id, drafts)?;
+    let after = tx.load(TASK, id)?;
+    let Some(caused) = maintenance_task::caused(&before, &after) else {
+        return Ok(());
+    };
+    let Some(vehicle) = after
+        .text("vehicle_id")
+        .and_then(|id| tx.find("Vehicle", id))
+    else {
+        return Ok(());
+    };
+    let held = tx.load("Vehicle", &vehicle.aggregate_id)?;
+    let drafts = vehicle::decide(&held, &vehicle.aggregate_id, &caused)?;
+    tx.append("Vehicle", &vehicle.aggregate_id, drafts)
+}
+
+/// Create a work order. Its number is given by the server and never repeats.
+#[utoipa::path(
+    post,
+    path = "/api/v1/maintenance/orders",
+    tag = "maintenance",
+    operation_id = "create_work_order",
+    request_body = serde_json::Value,
+    responses((status = 201, description = "Created"), (status = 400, description = "It would end before it starts"), (status = 404, description = "No such vehicle or workshop"), (status = 409, description = "No track, team or vehicle is free then")),
+)]
+pub(crate) async fn create_order(
+    State(state): State<AppState>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    let by = caller.id_text().to_owned();
+    let (write, body) = Write::with_body(&state, caller, request).await?;
+    let fields = body::parse(work_order::CREATE, &body)?;
+    let done = write
+        .run(move |tx| {
+            let mut fields = fields.clone();
+            refer(tx, &mut fields, "vehicle_id", "Vehicle", VEHICLE_MISSING)?;
+            refer(tx, &mut fields, "workshop_id", "Workshop", WORKSHOP_MISSING)?;
+            let year = calendar::date_of(tx.now().micros()).year;
+            let number = tx.next_number(ORDER, "order_number", &format!("WO-{year}-"), 4);
+            let command = WorkOrderCommand::Create {
+                order_number: number,
+                fields,
+            };
+            let id = tx.new_id();
+            step_order(tx, &id, &command, &by)
+        })
+        .await?;
+    written(StatusCode::CREATED, &done)
+}
+
+/// List work orders, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/maintenance/orders",
+    tag = "maintenance",
+    operation_id = "list_work_orders",
+    params(
+        ("status" = Option<String>, Query, description = "Only of this status"),
+        ("vehicle_id" = Option<String>, Query, description = "Only of this vehicle: UUID or asset id"),
+        ("workshop_id" = Option<String>, Query, description = "Only of this workshop: UUID or code"),
+        ("search" = Option<String>, Query, description = "Only with this text in number or description"),
+        ("skip" = Option<u64>, Query, description = "How many to pass over"),
+        ("limit" = Option<u64>, Query, description = "1 to 1,000, default 100"),
+        ("cursor" = Option<String>, Query, description = "`X-Next-Cursor` of the page before"),
+        ("min_position" = Option<u64>, Query, description = "Wait until the list has this position"),
+        ("wait_ms" = Option<u64>, Query, description = "How long to wait for it, default 5,000"),
+    ),
+    responses((status = 200, description = "An array of work orders")),
+)]
+pub(crate) async fn list_orders(
+    State(state): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Problem> {
+    let mut query = Query::parse(query.as_deref());
+    let status = query.one_of("status", STATUSES);
+    let vehicle = query.text("vehicle_id");
+    let workshop = query.text("workshop_id");
+    let mut list = List::read(&mut query, &state, ORDER, &["search"]);
+    list.narrow("status", status.map(|status| STATUSES[status]));
+    let vehicle = vehicle.map(|text| row_id(&state, "Vehicle", &text));
+    list.narrow("vehicle_id", vehicle);
+    let workshop = workshop.map(|text| row_id(&state, "Workshop", &text));
+    list.narrow("workshop_id", workshop);
+    query.finish()?;
+    list.answer_bare(&state).await
+}
+
+/// One work order.
+#[utoipa::path(
+    get,
+    path = "/api/v1/maintenance/orders/{order_id}",
+    tag = "maintenance",
+    operation_id = "get_work_order",
+    params(
+        ("order_id" = String, Path, description = "Its UUID or its number"),
+        ("min_position" = Option<u64>, Query, description = "Wait until the read model has this position"),
+        ("wait_ms" = Option<u64>, Query, description = "How long to wait for it, default 5,000"),
+    ),
+    responses((status = 200, description = "The order"), (status = 404, description = "No such order")),
+)]
+pub(crate) async fn get_order(
+    State(state): State<AppState>,
+    PathParts([id]): PathParts<1>,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Problem> {
+    one(
+        &state,
+        Query::parse(query.as_deref()),
+        ORDER,
+        &id,
+        ORDER_MISSING,
+    )
+    .await
+}
+
+/// Change a work order: only the fields that are sent. A `status` among them is a step; steps back need a `reason`.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/maintenance/orders/{order_id}",
+    tag = "maintenance",
+    operation_id = "update_work_order",
+    params(("order_id" = String, Path, description = "Its UUID or its number")),
+    request_body = serde_json::Value,
+    responses((status = 200, description = "The order now"), (status = 400, description = "It would end before it starts"), (status = 404, description = "No such order"), (status = 409, description = "The step may not be taken, or nothing is free then")),
+)]
+pub(crate) async fn update_order(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathParts([id]): PathParts<1>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    let by = caller.id_text().to_owned();
+    let (write, body) = Write::with_body(&state, caller, request).await?;
+    let fields = body::parse(work_order::CHANGE, &body)?;
+    let done = write
+        .run(move |tx| {
+            let order = tx.load_existing(ORDER, &id, ORDER_MISSING)?;
+            let mut fields = fields.clone();
+            refer(tx, &mut fields, "workshop_id", "Workshop", WORKSHOP_MISSING)?;
+            let command = WorkOrderCommand::Change { fields };
+            step_order(tx, &order.aggregate_id, &command, &by)
+        })
+        .await?;
+    written(StatusCode::OK, &done)
+}
+
+/// Release a completed work order: its vehicle may run again.
+#[utoipa::path(
+    post,
+    path = "/api/v1/maintenance/orders/{order_id}/release",
+    tag = "maintenance",
+    operation_id = "release_work_order",
+    params(("order_id" = String, Path, description = "Its UUID or its number")),
+    request_body = serde_json::Value,
+    responses((status = 200, description = "The order now"), (status = 404, description = "No such order"), (status = 409, description = "It is not completed, or a grave finding is open")),
+)]
+pub(crate) async fn release_order(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathParts([id]): PathParts<1>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    let by = caller.id_text().to_owned();
+    let (write, body) = Write::with_body(&state, caller, request).await?;
+    let fields = body::parse(work_order::RELEASE, &body)?;
+    let command = WorkOrderCommand::Release { fields };
+    let done = write
+        .run(move |tx| {
+            let order = tx.load_existing(ORDER, &id, ORDER_MISSING)?;
+            step_order(tx, &order.aggregate_id, &command, &by)
+        })
+        .await?;
+    written(StatusCode::OK, &done)
+}
+
+/// Decides an order's command, holds its plan against what is planned around it, and tells its vehicle and workshop.
+fn step_order(
+    tx: &mut Decision<'_>,
+    id: &str,
+    command: &WorkOrderCommand,
+    by: &str,
+) -> Result<(), Problem> {
+    let now = tx.now().micros();
+    let asked = Asked { now, by };
+    let before = tx.load(ORDER, id)?;
+    let drafts = work_order::decide(&before, command, asked)?;
+    tx.append(ORDER, id, drafts)?;
+    let after = tx.load(ORDER, id)?;
+    if work_order::needs_plan_check(&before, &after) {
+        check_plan(tx, id, &after, now)?;
+    }
+    let Some(vehicle) = after
+        .text("vehicle_id")
+        .and_then(|id| tx.find("Vehicle", id))
+    else {
+        return Ok(());
+    };
+    let others = others(tx, "open_on_vehicle", after.text("vehicle_id"), id);
+    let held_by_others = others.iter().any(work_order::holds_vehicle);
+    let mileage_km = match command {
+        WorkOrderCommand::Change { fields } => fields.get("mileage_km").and_then(Value::as_i64),
+        _ => None,
+    };
+    let held = tx.load("Vehicle", &vehicle.aggregate_id)?;
+    let caused = consequences(
+        (id, &before, &after),
+        (&vehicle.aggregate_id, &held),
+        held_by_others,
+        mileage_km,
+        asked,
+    )?;
+    if !caused.vehicle.is_empty() {
+        tx.claim(&format!("calendar:Vehicle:{}", vehicle.aggregate_id));
+    }
+    tx.append("Vehicle", &vehicle.aggregate_id, caused.vehicle)?;
+    for (place, command) in caused.workshops {
+        if let Some(found) = tx.find("Workshop", &place) {
+            let held = tx.load("Workshop", &found.aggregate_id)?;
+            let drafts = workshop::decide(&held, &command)?;
+            tx.append("Workshop", &found.aggregate_id, drafts)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a plan that cannot be kept; nobody else may plan there or with that vehicle meanwhile.
+fn check_plan(tx: &mut Decision<'_>, id: &str, order: &Folded, now: i64) -> Result<(), Problem> {
+    let named = |key| order.text(key).filter(|text| !text.is_empty());
+    let workshop = named("workshop_id").and_then(|place| tx.find("Workshop", place));
+    let track = named("assigned_track").and_then(|track| tx.find("Track", track));
+    let team = named("assigned_team").and_then(|team| tx.find("Team", team));
+    for (what, name) in [
+        ("Workshop", named("workshop_id")),
+        ("Vehicle", named("vehicle_id")),
+    ] {
+        if let Some(name) = name {
+            tx.claim(&format!("calendar:{what}:{name}"));
+        }
+    }
+    let mut around = others(tx, "open_at_workshop", named("workshop_id"), id);
+    let elsewhere = others(tx, "open_on_vehicle", named("vehicle_id"), id);
+    let here = named("workshop_id");
+    around.extend(elsewhere.into_iter().filter(|other| {
+        work_order::is_active(other) && (here.is_none() || other.text("workshop_id") != here)
+    }));
+    let around = Around {
+        workshop: workshop.as_ref().map(|entry| &entry.folded),
+        track: track.as_ref().map(|entry| &entry.folded),
+        team: team.as_ref().map(|entry| &entry.folded),
+        others: &around,
+    };
+    Ok(work_order::check_plan(order, &around, now)?)
+}
+
+/// The other orders with this value of a filter.
+fn others(tx: &Decision<'_>, filter: &'static str, value: Option<&str>, id: &str) -> Vec<Folded> {
+    let entries = value.map_or_else(Vec::new, |value| tx.list(ORDER, filter, value));
+    let others = entries
+        .into_iter()
+        .filter(|entry| *entry.aggregate_id != *id);
+    others.map(|entry| entry.folded).collect()
+}
+
+/// Replaces the id or business key under `field` by the UUID of the row that it names.
+pub(super) fn refer(
+    tx: &mut Decision<'_>,
+    fields: &mut Map<String, Value>,
+    field: &str,
+    aggregate_type: &str,
+    missing: &'static str,
+) -> Result<(), Problem> {
+    if let Some(Value::String(text)) = fields.get_mut(field) {
+        let entry = tx.find(aggregate_type, text);
+        let entry = entry.ok_or_else(|| Problem::not_found(missing))?;
+        *text = entry.uuid().to_string();
+    }
+    Ok(())
+}
+
+/// The UUID by which rows name the aggregate that `text` names; the text itself where there is none.
+pub(super) fn row_id(state: &AppState, aggregate_type: &str, text: &str) -> String {
+    let found = state.projections.catalog().find(aggregate_type, text).value;
+    found.map_or_else(|| text.to_owned(), |entry| entry.uuid().to_string())
+}

@@ -1,0 +1,171 @@
+//! Maintenance and workshops over HTTP.
+
+use fleet::policy::Role;
+use serde_json::{Value, json};
+
+use super::harness::TestServer;
+
+const ORDERS: &str = "/api/v1/maintenance/orders";
+const TASKS: &str = "/api/v1/maintenance/tasks";
+const WORKSHOPS: &str = "/api/v1/workshops";
+
+/// A server with a vehicle and a workshop of two tracks.
+async fn depot() -> (TestServer, String) {
+    let server = TestServer::start();
+    let token = server.token(Role::WorkshopManager).await;
+    let vehicle = json!({ "asset_id": "185123", "model": "BR 185", "type": "electric", "status": "in_service", "current_mileage_km": 900 });
+    server
+        .post("/api/v1/vehicles", &token, vehicle)
+        .await
+        .expect(201);
+    let workshop =
+        json!({ "code": "WS-MUENCHEN", "name": "München", "location": "Yard", "total_tracks": 2 });
+    server.post(WORKSHOPS, &token, workshop).await.expect(201);
+    (server, token)
+}
+
+#[tokio::test]
+async fn an_order_is_created_planned_done_and_released() {
+    let (server, token) = depot().await;
+    let body = json!({ "vehicle_id": "185123", "workshop_id": "WS-MUENCHEN", "tasks": ["HU"],
+        "scheduled_start": "2031-01-01T08:00:00Z", "scheduled_end": "2031-01-01T16:00:00Z" });
+    let created = server.post(ORDERS, &token, body).await.expect(201);
+    assert!(
+        created["order_number"].as_str().unwrap().ends_with("-0001"),
+        "{created}"
+    );
+    assert_eq!(
+        (&created["status"], &created["priority"]),
+        (&json!("draft"), &json!("medium"))
+    );
+    assert!(created["position"].as_u64().unwrap() > 0);
+
+    let path = format!("{ORDERS}/{}", created["order_number"].as_str().unwrap());
+    for status in ["scheduled", "in_progress", "completed"] {
+        let changed = server
+            .patch(&path, &token, json!({ "status": status }))
+            .await
+            .expect(200);
+        assert_eq!(changed["status"], status);
+    }
+    let back = server
+        .patch(&path, &token, json!({ "status": "draft" }))
+        .await;
+    assert_eq!(
+        back.expect(409)["detail"],
+        "A work order that is completed cannot become draft; it may become in_progress"
+    );
+    let released = server
+        .post(&format!("{path}/release"), &token, json!({}))
+        .await
+        .expect(200);
+    assert_ne!(released["released_at"], Value::Null);
+    let list = server
+        .get(
+            &format!("{ORDERS}?vehicle_id=185123&status=completed"),
+            &token,
+        )
+        .await
+        .expect(200);
+    assert_eq!(list.as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        server.get(&path, &token).await.expect(200)["id"],
+        created["id"]
+    );
+}
+
+#[tokio::test]
+async fn a_workshop_takes_no_more_orders_than_it_has_tracks() {
+    let (server, token) = depot().await;
+    let plan = |number: u32| {
+        json!({ "vehicle_id": format!("V{number}"), "workshop_id": "WS-MUENCHEN", "status": "scheduled",
+        "scheduled_start": "2031-01-01T08:00:00Z", "scheduled_end": "2031-01-01T16:00:00Z" })
+    };
+    for number in 0..3 {
+        let vehicle = json!({ "asset_id": format!("V{number}"), "model": "x", "type": "diesel" });
+        server
+            .post("/api/v1/vehicles", &token, vehicle)
+            .await
+            .expect(201);
+        let answer = server.post(ORDERS, &token, plan(number)).await;
+        let problem = answer.expect(if number < 2 { 201 } else { 409 });
+        if number == 2 {
+            assert!(
+                problem["detail"].as_str().unwrap().contains("has 2 tracks"),
+                "{problem}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn refusals_name_what_is_wrong() {
+    let (server, token) = depot().await;
+    let nowhere = server
+        .post(ORDERS, &token, json!({ "vehicle_id": "none" }))
+        .await;
+    assert_eq!(nowhere.expect(404)["detail"], "Vehicle not found");
+    let backwards = json!({ "vehicle_id": "185123", "scheduled_start": "2031-01-02", "scheduled_end": "2031-01-01" });
+    assert_eq!(
+        server.post(ORDERS, &token, backwards).await.expect(400)["detail"],
+        "Scheduled end must be after scheduled start"
+    );
+    server
+        .post(
+            ORDERS,
+            &token,
+            json!({ "vehicle_id": "185123", "priority": "soon" }),
+        )
+        .await
+        .expect(422);
+    assert_eq!(
+        server
+            .get(&format!("{ORDERS}/WO-1"), &token)
+            .await
+            .expect(404)["detail"],
+        "Work order not found"
+    );
+    let twice = json!({ "code": "WS-MUENCHEN", "name": "x", "location": "y" });
+    server.post(WORKSHOPS, &token, twice).await.expect(400);
+    let viewer = server.token(Role::Viewer).await;
+    server
+        .post(ORDERS, &viewer, json!({ "vehicle_id": "185123" }))
+        .await
+        .expect(403);
+    server.get(ORDERS, &viewer).await.expect(200);
+}
+
+#[tokio::test]
+async fn tasks_are_overdue_by_day_and_by_kilometres() {
+    let (server, token) = depot().await;
+    for (due, mileage) in [
+        ("2031-01-01", Some(900)),
+        ("2031-01-01", Some(901)),
+        ("2001-01-01", None),
+    ] {
+        let body = json!({ "vehicle_id": "185123", "type": "HU", "due_date": due, "due_mileage_km": mileage });
+        server.post(TASKS, &token, body).await.expect(201);
+    }
+    let overdue = server
+        .get(&format!("{TASKS}?overdue_only=true"), &token)
+        .await
+        .expect(200);
+    let overdue = overdue.as_array().unwrap();
+    assert_eq!(overdue.len(), 2);
+    assert!(overdue.iter().all(|task| task["is_overdue"] == true));
+    let path = format!("{TASKS}/{}", overdue[0]["id"].as_str().unwrap());
+    let done = server
+        .patch(&path, &token, json!({ "is_completed": true }))
+        .await
+        .expect(200);
+    assert_ne!(done["completed_at"], Value::Null);
+    let overdue = server
+        .get(&format!("{TASKS}?overdue_only=true"), &token)
+        .await
+        .expect(200);
+    assert_eq!(overdue.as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        server.get(&path, &token).await.expect(200)["is_completed"],
+        true
+    );
+}
