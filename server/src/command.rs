@@ -7,8 +7,10 @@
 
 mod decision;
 mod numbers;
+mod reference;
 mod write;
 
 pub use decision::{Decision, KEY_PREFIX, key_tag};
 pub use numbers::Numbers;
+pub use reference::{Reference, referred_to_as, resolve};
 pub use write::{Done, Write};

@@ -12,19 +12,28 @@ pub mod auth;
 pub mod body;
 mod damage;
 mod dashboard;
+mod budgets;
+mod cost_centers;
+mod described;
 pub mod edge;
 pub mod events;
 pub mod extract;
 pub mod guard;
 mod health;
+mod invoices;
 pub mod listing;
 mod maintenance;
 pub mod openapi;
 mod operations;
+mod parts;
 pub mod problem;
 mod projections;
+mod purchase_orders;
 pub mod query;
 pub mod root;
+mod stock_locations;
+mod stock_moves;
+mod suppliers;
 #[cfg(test)]
 mod tests;
 mod time_travel;
@@ -68,6 +77,14 @@ fn described_routes() -> (Router<AppState>, OpenApi) {
         .merge(transfer::routes())
         .merge(analytics::routes())
         .merge(audit::routes())
+        .merge(parts::routes())
+        .merge(stock_locations::routes())
+        .merge(stock_moves::routes())
+        .merge(suppliers::routes())
+        .merge(purchase_orders::routes())
+        .merge(invoices::routes())
+        .merge(budgets::routes())
+        .merge(cost_centers::routes())
         .merge(aliases::routes());
     let (routes, mut description) = routes.split_for_parts();
     openapi::complete(&mut description);

@@ -30,7 +30,7 @@ pub struct Matching {
     pub events: Vec<EventDraft>,
 }
 
-/// Holds the invoice against the order `order_id`. A line matches the order's first line for the same part. Where the
+/// Holds the invoice against an order; without one no line can match. A line matches the order's first line for the same part. Where the
 /// order is for a work order and `allocates` is asked for, a matched line without a cost center gets that of
 /// maintenance, and the work order as its bearer.
 ///
@@ -39,8 +39,7 @@ pub struct Matching {
 /// money has.
 pub fn match_with(
     state: &Folded,
-    order_id: &str,
-    order: &Folded,
+    order: Option<(&str, &Folded)>,
     allocates: bool,
     asked: Asked<'_>,
 ) -> Result<Matching, Refusal> {
@@ -48,15 +47,15 @@ pub fn match_with(
         return Err(not_found());
     }
     must_be(state, "match", &["DRAFT"])?;
-    if order.text("supplier_id") != state.text("supplier_id") {
+    if order.is_some_and(|(_, order)| order.text("supplier_id") != state.text("supplier_id")) {
         return Err(Refusal::rule(
             "purchase_order_id",
             "other_supplier",
             "The purchase order is with another supplier than the invoice",
         ));
     }
-    let ordered = purchase_order::lines(order_id, order);
-    let bearer = order.text("work_order_id").filter(|_| allocates);
+    let ordered = order.map_or_else(Vec::new, |(id, order)| purchase_order::lines(id, order));
+    let bearer = order.and_then(|(_, order)| order.text("work_order_id").filter(|_| allocates));
     let mut matched_lines = 0;
     let mut total_variance = Money::ZERO;
     let mut told = Vec::new();
@@ -85,7 +84,9 @@ pub fn match_with(
     }
     let unmatched_lines = told.len() - matched_lines;
     let mut events = Vec::new();
-    if matched_lines > 0 {
+    if matched_lines > 0
+        && let Some((order_id, _)) = order
+    {
         let mut data = Map::new();
         let mut put = |name: &str, value: Value| data.insert(name.to_owned(), value);
         put("status", "REVIEWED".into());

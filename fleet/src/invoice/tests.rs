@@ -51,7 +51,7 @@ fn two_lines() -> Value {
 }
 
 fn matched(state: &Folded, order: &Folded, allocates: bool) -> Matching {
-    match_with(state, "o1", order, allocates, NOW).unwrap()
+    match_with(state, Some(("o1", order)), allocates, NOW).unwrap()
 }
 
 #[test]
@@ -115,6 +115,8 @@ fn nothing_matched_leaves_a_draft() {
     let state = invoice(json!([{ "line_number": 1, "description": "x", "unit_price": "1" }]));
     let matching = matched(&state, &order(None), true);
     assert_eq!((matching.matched_lines, matching.events.len()), (0, 0));
+    let alone = match_with(&invoice(two_lines()), None, true, NOW).unwrap();
+    assert_eq!((alone.matched_lines, alone.unmatched_lines), (0, 2));
 }
 
 #[test]
@@ -123,14 +125,14 @@ fn the_order_is_the_same_suppliers_and_the_invoice_a_draft() {
     let changed = json!({ "supplier_id": "s2" });
     other.fold(&TestEvent::new("PurchaseOrder", "PurchaseOrderUpdated", 2, 2, changed).view());
     let state = invoice(two_lines());
-    let refusal = match_with(&state, "o1", &other, true, NOW).unwrap_err();
+    let refusal = match_with(&state, Some(("o1", &other)), true, NOW).unwrap_err();
     assert_eq!(refusal.code, "other_supplier");
     let reviewed = applied(
         AGGREGATE_TYPE,
         state.clone(),
         &matched(&state, &order(None), true).events,
     );
-    let refusal = match_with(&reviewed, "o1", &order(None), true, NOW).unwrap_err();
+    let refusal = match_with(&reviewed, Some(("o1", &order(None))), true, NOW).unwrap_err();
     assert_eq!(
         refusal.message,
         "Cannot match invoice with status 'REVIEWED'. Must be DRAFT."

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use fleet::listing::row_uuid;
+use fleet::listing::{row_id, row_uuid};
 use fleet::{EventDraft, EventView, Folded, Refusal, registry};
 use serde_json::{Map, Value};
 use storage::{
     ExpectedVersion, NewEvent, Position, Query, QueryItem, StreamName, StreamRange, StreamWrite,
-    Timestamp, Transaction, Version,
+    TAG_BYTES_MAX, Timestamp, Transaction, Version,
 };
 use uuid::Uuid;
 
@@ -342,9 +342,14 @@ impl<'a> Decision<'a> {
     }
 }
 
-/// The tag by which the log knows a business key.
+/// The tag by which the log knows a business key. One that is longer than a tag may be goes by its digest.
 pub fn key_tag(aggregate_type: &str, field: &str, value: &str) -> Box<str> {
-    tag(KEY_PREFIX, &format!("{aggregate_type}:{field}:{value}"))
+    let plain = tag(KEY_PREFIX, &format!("{aggregate_type}:{field}:{value}"));
+    if plain.len() <= TAG_BYTES_MAX {
+        return plain;
+    }
+    let digest = row_id(field, value);
+    tag(KEY_PREFIX, &format!("{aggregate_type}:{field}:#{digest}"))
 }
 
 fn check_wanted(

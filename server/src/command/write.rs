@@ -1,5 +1,6 @@
 //! A write on its way: read out of the request, decided, appended, shown.
 
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::request::Parts;
 use serde_json::{Map, Value};
@@ -68,14 +69,28 @@ impl Write {
         caller: Caller,
         request: Request,
     ) -> Result<(Self, Map<String, Value>), Problem> {
-        let (parts, body) = request.into_parts();
-        body::require_json(&parts.headers)?;
-        let limits = BodyLimits {
-            bytes_max: state.config.http.body_bytes_max,
-            timeout: state.config.http.body_read_timeout,
-        };
-        let bytes = body::read(&parts.headers, body, limits).await?;
+        body::require_json(request.headers())?;
+        let (parts, bytes) = read(state, request).await?;
         let object = body::parse(&bytes)?;
+        Ok((Write::of(state, caller, &parts, &bytes)?, object))
+    }
+
+    /// Reads a request with a JSON object as its body, or with none, which is the same as an empty object.
+    ///
+    /// # Errors
+    /// As [`with_body`](Write::with_body).
+    pub async fn with_optional_body(
+        state: &AppState,
+        caller: Caller,
+        request: Request,
+    ) -> Result<(Self, Map<String, Value>), Problem> {
+        let (parts, bytes) = read(state, request).await?;
+        let object = if bytes.is_empty() {
+            Map::new()
+        } else {
+            body::require_json(&parts.headers)?;
+            body::parse(&bytes)?
+        };
         Ok((Write::of(state, caller, &parts, &bytes)?, object))
     }
 
@@ -251,6 +266,16 @@ impl Write {
             subject,
         }
     }
+}
+
+async fn read(state: &AppState, request: Request) -> Result<(Parts, Bytes), Problem> {
+    let (parts, body) = request.into_parts();
+    let limits = BodyLimits {
+        bytes_max: state.config.http.body_bytes_max,
+        timeout: state.config.http.body_read_timeout,
+    };
+    let bytes = body::read(&parts.headers, body, limits).await?;
+    Ok((parts, bytes))
 }
 
 struct Decided<T> {

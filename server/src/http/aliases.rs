@@ -2,7 +2,7 @@
 //! description.
 
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::Response;
 use serde_json::json;
 use storage::StreamName;
@@ -11,6 +11,9 @@ use utoipa_axum::routes;
 
 use super::extract::{PathParts, ReadAt};
 use super::health;
+use super::invoices::approve::export_invoice;
+use super::invoices::create_invoice;
+use super::invoices::docs::{Invoice, InvoiceCreate, Notes};
 use super::json_response;
 use super::problem::Problem;
 use super::query::Query;
@@ -35,6 +38,34 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(state_history))
         .routes(routes!(stream_events_between))
         .routes(routes!(replay_aggregate))
+        .routes(routes!(create_invoice_directly))
+        .routes(routes!(post_invoice))
+}
+
+/// `POST /invoices/inbox`.
+#[utoipa::path(post, path = "/api/v1/invoices", tag = "finance", operation_id = "create_invoice_directly",
+    request_body = InvoiceCreate, responses((status = 201, description = "Taken in", body = Invoice)))]
+#[deprecated]
+pub(crate) async fn create_invoice_directly(
+    state: State<AppState>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    create_invoice(state, caller, request).await
+}
+
+/// `POST /invoices/{invoice_id}/export`.
+#[utoipa::path(post, path = "/api/v1/invoices/{invoice_id}/post", tag = "finance", operation_id = "post_invoice",
+    params(("invoice_id" = String, Path, description = "Its UUID or its number")),
+    request_body = Notes, responses((status = 200, description = "The invoice now", body = Invoice)))]
+#[deprecated]
+pub(crate) async fn post_invoice(
+    state: State<AppState>,
+    caller: Caller,
+    id: PathParts<1>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    export_invoice(state, caller, id, request).await
 }
 
 /// `GET /health`.
