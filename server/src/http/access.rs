@@ -231,7 +231,13 @@ pub const ROUTES: &[RouteAccess] = &[
         "/api/v1/audit/{aggregate_type}/{aggregate_id}/replay",
         VIEWER,
     ),
-    // Proof.
+    // Audit and proof.
+    get("/api/v1/audit/trail", VIEWER),
+    get(
+        "/api/v1/audit/trail/{aggregate_type}/{aggregate_id}",
+        VIEWER,
+    ),
+    get("/api/v1/audit/user/{user_id}/actions", VIEWER),
     get("/api/v1/audit/checkpoint", VIEWER),
     get("/api/v1/audit/checkpoints", VIEWER),
     get("/api/v1/audit/proof/{position}", VIEWER),

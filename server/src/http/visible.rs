@@ -3,6 +3,8 @@
 //! Streams that the server keeps for itself (accounts, devices) are for a SUPER_ADMIN, and even there secrets are left
 //! out: what was once stored as a secret is shown to nobody.
 
+use std::borrow::Cow;
+
 use fleet::policy::Role;
 use fleet::schema::{Sensitivity, Sets};
 use serde_json::{Map, Value};
@@ -59,6 +61,25 @@ impl Sight {
         let mut text = Vec::with_capacity(512 + event.data().len() + event.metadata().len());
         self.write(event, &mut text);
         serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    /// An event's payload and metadata as text, as they may be shown; `null` and `{}` where there is nothing to show. Only for
+    /// events that are covered.
+    pub fn texts<'a>(self, event: &EventRef<'a>) -> (Cow<'a, [u8]>, Cow<'a, [u8]>) {
+        let is_object = |text: &[u8]| text.first() == Some(&b'{') && text.last() == Some(&b'}');
+        let data: Cow<'a, [u8]> = if fleet::registry().is_internal(&event.stream().aggregate_type) {
+            without_secrets(event).into()
+        } else if is_object(event.data()) {
+            event.data().into()
+        } else {
+            b"null"[..].into()
+        };
+        let metadata = if is_object(event.metadata()) {
+            event.metadata()
+        } else {
+            b"{}"
+        };
+        (data, metadata.into())
     }
 
     /// An event's payload as it may be shown; null where it is no JSON object. Only for events that are covered.

@@ -85,3 +85,43 @@ pub(in crate::http) struct Consistency {
     checkpoint: String,
     public_key: String,
 }
+
+/// One thing that was done.
+#[derive(ToSchema)]
+struct TrailEntry {
+    /// When it happened.
+    #[schema(format = DateTime)]
+    timestamp: String,
+    #[schema(format = DateTime)]
+    recorded_at: String,
+    position: u64,
+    event_id: String,
+    aggregate_type: String,
+    aggregate_id: String,
+    event_type: String,
+    version: u32,
+    /// The same, as the old system called it.
+    event_version: u32,
+    user_id: Option<String>,
+    /// What happened, by whom.
+    summary: String,
+    /// The event's data.
+    #[schema(value_type = Object)]
+    changes: Value,
+    #[schema(value_type = Object)]
+    metadata: Value,
+    /// With `changes=true`: the fields that it changed, with what they were.
+    #[schema(value_type = Option<Vec<Object>>)]
+    field_changes: Option<Vec<Value>>,
+}
+
+/// A trail. Events that cannot be read stand in it as `{damaged: {first, last}}`.
+#[derive(ToSchema)]
+pub(in crate::http) struct Trail {
+    entries: Vec<TrailEntry>,
+    count: usize,
+    /// The `cursor` of the next page.
+    next_cursor: Option<String>,
+    /// Events of the aggregate, where nothing narrows.
+    total: Option<u64>,
+}

@@ -1,1 +1,2 @@
 mod proofs;
+mod trails;

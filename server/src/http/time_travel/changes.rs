@@ -36,8 +36,10 @@ const SPAN_EVENTS_MAX: usize = 10_000;
     tag = "time-travel",
     operation_id = "changes_between",
     params(
-        ("from" = String, Query, description = "From this time, itself included. Also as `start_time`"),
+        ("from" = Option<String>, Query, description = "From this time, itself included. Also as `start_time`"),
         ("to" = Option<String>, Query, description = "To this time, itself included; now if absent. Also as `end_time`"),
+        ("start_time" = Option<String>, Query, deprecated, description = "Older spelling of `from`"),
+        ("end_time" = Option<String>, Query, deprecated, description = "Older spelling of `to`"),
         ("time" = Option<String>, Query, description = "`occurred` (default) or `recorded`"),
         ("aggregate_type" = Option<String>, Query, description = "Only aggregates of this type"),
         ("aggregate_id" = Option<String>, Query, description = "Only this aggregate"),

@@ -1,0 +1,314 @@
+//! Trails: everything that was done to an aggregate, and everything that somebody did.
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::Response;
+use fleet::policy::Role;
+use serde_json::{Map, json};
+use storage::{Query as LogQuery, QueryItem, ReadRequest, StreamName, TimeRange, Timestamp};
+
+use super::docs;
+use super::entries::{Entries, Wanted, answer};
+use crate::app::AppState;
+use crate::auth::Caller;
+use crate::envelope::{USER_PREFIX, tag};
+use crate::http::extract::{PathParts, ReadAt};
+use crate::http::problem::{Kind, Problem};
+use crate::http::query::Query;
+use crate::http::time_travel::{Target, read_span};
+use crate::http::visible::Sight;
+use crate::{reads, rfc3339};
+
+/// Which events of a trail.
+#[derive(Clone, Debug, Default)]
+struct Narrowed {
+    occurred: (Option<Timestamp>, Option<Timestamp>),
+    recorded: (Option<Timestamp>, Option<Timestamp>),
+    event_type: Option<String>,
+    user_id: Option<String>,
+    aggregate_type: Option<String>,
+}
+
+impl Narrowed {
+    /// Reads `from`, `to`, `recorded_since`, `recorded_until`, `event_type`, `user_id`.
+    fn read(query: &mut Query<'_>) -> Self {
+        let occurred = read_span(query, ("from", "to"));
+        Narrowed {
+            occurred,
+            recorded: read_span(query, ("recorded_since", "recorded_until")),
+            event_type: query.text("event_type"),
+            user_id: query.text("user_id"),
+            aggregate_type: None,
+        }
+    }
+
+    /// The request for the events of these streams; of all streams if there are none.
+    fn request(&self, streams: Vec<StreamName>) -> ReadRequest {
+        let range = |(from, to): (Option<Timestamp>, Option<Timestamp>)| {
+            (from.is_some() || to.is_some()).then(|| TimeRange {
+                from: from.unwrap_or(Timestamp::MIN),
+                to: to.unwrap_or(Timestamp::MAX),
+            })
+        };
+        let item = QueryItem {
+            streams,
+            aggregate_types: self
+                .aggregate_type
+                .iter()
+                .map(|name| name.as_str().into())
+                .collect(),
+            event_types: self
+                .event_type
+                .iter()
+                .flat_map(|name| fleet::alias::spellings(name))
+                .map(Into::into)
+                .collect(),
+            tags: self
+                .user_id
+                .iter()
+                .map(|user| tag(USER_PREFIX, user))
+                .collect(),
+        };
+        ReadRequest {
+            query: LogQuery::from(item),
+            occurred: range(self.occurred),
+            recorded: range(self.recorded),
+            ..ReadRequest::default()
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.occurred == (None, None)
+            && self.recorded == (None, None)
+            && self.event_type.is_none()
+            && self.user_id.is_none()
+    }
+}
+
+/// The trail of an aggregate, or of everything.
+///
+/// Without `aggregate_type` and `aggregate_id`: of the whole log, in the order in which it was recorded.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit/trail",
+    tag = "audit",
+    operation_id = "audit_trail",
+    params(
+        ("aggregate_type" = Option<String>, Query, description = "Only aggregates of this type"),
+        ("aggregate_id" = Option<String>, Query, description = "Only this aggregate"),
+        ("from" = Option<String>, Query, description = "Only what happened at or after this time"),
+        ("to" = Option<String>, Query, description = "Only what happened at or before this time"),
+        ("recorded_since" = Option<String>, Query, description = "Only what was recorded at or after this time"),
+        ("recorded_until" = Option<String>, Query, description = "Only what was recorded at or before this time"),
+        ("event_type" = Option<String>, Query, description = "Only events of this type"),
+        ("user_id" = Option<String>, Query, description = "Only what this account caused"),
+        ("changes" = Option<bool>, Query, description = "Also the fields that each event changed, with what they were"),
+        ("order" = Option<String>, Query, description = "`asc` (default) or `desc`, as recorded"),
+        ("limit" = Option<u64>, Query, description = "At most this many, default 100, at most 10,000; all in the other formats"),
+        ("cursor" = Option<u64>, Query, description = "Where the page before ended: its `next_cursor`"),
+        ("format" = Option<String>, Query, description = "`json` (default), `jsonl`, `csv`, `html` (to print)"),
+        ("min_position" = Option<u64>, Query, description = "Wait until the log has this position"),
+    ),
+    responses((status = 200, description = "The trail", body = docs::Trail)),
+)]
+pub(crate) async fn trail(
+    State(state): State<AppState>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Problem> {
+    let mut query = Query::parse(query.as_deref());
+    let (aggregate_type, aggregate_id) = (query.text("aggregate_type"), query.text("aggregate_id"));
+    trail_of(
+        &state,
+        Sight::of(&caller),
+        query,
+        aggregate_type,
+        aggregate_id,
+    )
+    .await
+}
+
+/// The trail of an aggregate.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit/trail/{aggregate_type}/{aggregate_id}",
+    tag = "audit",
+    operation_id = "audit_trail_of",
+    params(
+        ("aggregate_type" = String, Path, description = "The aggregate's type"),
+        ("aggregate_id" = String, Path, description = "The aggregate's id, escaped"),
+        ("from" = Option<String>, Query, description = "Only what happened at or after this time"),
+        ("to" = Option<String>, Query, description = "Only what happened at or before this time"),
+        ("recorded_since" = Option<String>, Query, description = "Only what was recorded at or after this time"),
+        ("recorded_until" = Option<String>, Query, description = "Only what was recorded at or before this time"),
+        ("event_type" = Option<String>, Query, description = "Only events of this type"),
+        ("user_id" = Option<String>, Query, description = "Only what this account caused"),
+        ("changes" = Option<bool>, Query, description = "Also the fields that each event changed, with what they were"),
+        ("order" = Option<String>, Query, description = "`asc` (default) or `desc`, as recorded"),
+        ("limit" = Option<u64>, Query, description = "At most this many, default 100, at most 10,000; all in the other formats"),
+        ("cursor" = Option<u64>, Query, description = "Where the page before ended: its `next_cursor`"),
+        ("format" = Option<String>, Query, description = "`json` (default), `jsonl`, `csv`, `html` (to print)"),
+        ("min_position" = Option<u64>, Query, description = "Wait until the log has this position"),
+    ),
+    responses((status = 200, description = "The trail", body = docs::Trail)),
+)]
+pub(crate) async fn trail_of_aggregate(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathParts([aggregate_type, aggregate_id]): PathParts<2>,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Problem> {
+    let query = Query::parse(query.as_deref());
+    trail_of(
+        &state,
+        Sight::of(&caller),
+        query,
+        Some(aggregate_type),
+        Some(aggregate_id),
+    )
+    .await
+}
+
+async fn trail_of(
+    state: &AppState,
+    sight: Sight,
+    mut query: Query<'_>,
+    aggregate_type: Option<String>,
+    aggregate_id: Option<String>,
+) -> Result<Response<Body>, Problem> {
+    let mut narrowed = Narrowed::read(&mut query);
+    let wanted = Wanted::read(&mut query, false);
+    let at = ReadAt::read(&mut query, state);
+    query.finish()?;
+    at.reach_log(state).await?;
+    let Some(aggregate_id) = aggregate_id else {
+        let title = match &aggregate_type {
+            Some(aggregate_type) => format!("Audit trail of every {aggregate_type}"),
+            None => "Audit trail".to_owned(),
+        };
+        narrowed.aggregate_type = aggregate_type;
+        let request = narrowed.request(Vec::new());
+        let head = Map::new();
+        return answer(
+            state,
+            Entries {
+                request,
+                sight,
+                wanted,
+                head,
+                title,
+            },
+        )
+        .await;
+    };
+    let target = reads::run(state, move |state| {
+        Target::find_by_id(state, sight, aggregate_type, &aggregate_id)
+    })
+    .await?;
+    let streams = vec![target.name.clone()];
+    let mut head = Map::new();
+    head.insert(
+        "aggregate_type".to_owned(),
+        json!(&*target.name.aggregate_type),
+    );
+    head.insert("aggregate_id".to_owned(), json!(&*target.name.aggregate_id));
+    if narrowed.is_open() {
+        head.insert("total".to_owned(), json!(target.version.get()));
+    }
+    let title = format!("Audit trail of {}", target.name);
+    let request = narrowed.request(streams);
+    answer(
+        state,
+        Entries {
+            request,
+            sight,
+            wanted,
+            head,
+            title,
+        },
+    )
+    .await
+}
+
+/// What an account did, in all aggregates.
+///
+/// One's own actions are for everybody, those of others from FLEET_MANAGER up. Found by an index, not by reading the log.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit/user/{user_id}/actions",
+    tag = "audit",
+    operation_id = "user_actions",
+    params(
+        ("user_id" = String, Path, description = "The account: its id, username or e-mail address"),
+        ("from" = Option<String>, Query, description = "Only what happened at or after this time"),
+        ("to" = Option<String>, Query, description = "Only what happened at or before this time"),
+        ("event_type" = Option<String>, Query, description = "Only events of this type"),
+        ("changes" = Option<bool>, Query, description = "Also the fields that each event changed"),
+        ("order" = Option<String>, Query, description = "`desc` (default) or `asc`, as recorded"),
+        ("limit" = Option<u64>, Query, description = "At most this many, default 100"),
+        ("cursor" = Option<u64>, Query, description = "Where the page before ended: its `next_cursor`"),
+        ("format" = Option<String>, Query, description = "`json` (default), `jsonl`, `csv`, `html` (to print)"),
+        ("min_position" = Option<u64>, Query, description = "Wait until the log has this position"),
+    ),
+    responses((status = 200, description = "The actions", body = docs::Trail)),
+)]
+pub(crate) async fn user_actions(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathParts([user_id]): PathParts<1>,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Problem> {
+    let mut query = Query::parse(query.as_deref());
+    let mut narrowed = Narrowed::read(&mut query);
+    let wanted = Wanted::read(&mut query, true);
+    let at = ReadAt::read(&mut query, &state);
+    query.finish()?;
+    at.reach_log(&state).await?;
+    let user_id = account_id(&state, user_id);
+    may_look(&caller, &user_id)?;
+    let mut head = Map::new();
+    head.insert("user_id".to_owned(), json!(user_id));
+    head.insert(
+        "start_time".to_owned(),
+        json!(narrowed.occurred.0.map(rfc3339::to_string)),
+    );
+    head.insert(
+        "end_time".to_owned(),
+        json!(narrowed.occurred.1.map(rfc3339::to_string)),
+    );
+    let title = format!("Actions of {user_id}");
+    narrowed.user_id = Some(user_id);
+    let request = narrowed.request(Vec::new());
+    let sight = Sight::of(&caller);
+    answer(
+        &state,
+        Entries {
+            request,
+            sight,
+            wanted,
+            head,
+            title,
+        },
+    )
+    .await
+}
+
+/// The id of an account that was named by id, username or e-mail address; a name that no account has stays.
+fn account_id(state: &AppState, name: String) -> String {
+    match state.accounts.directory().find(&name) {
+        Some(account) => account.id_text.to_string(),
+        None => name,
+    }
+}
+
+/// Whether the caller may see what this account did.
+///
+/// # Errors
+/// `forbidden`.
+fn may_look(caller: &Caller, user_id: &str) -> Result<(), Problem> {
+    if caller.is(user_id) || caller.role().reaches(Role::FleetManager) {
+        return Ok(());
+    }
+    let detail = "what others did is shown to a FLEET_MANAGER or SUPER_ADMIN";
+    Err(Problem::new(Kind::Forbidden, detail))
+}
