@@ -18,6 +18,7 @@ use crate::command::Numbers;
 use crate::config::Config;
 use crate::figures::Figures;
 use crate::http::{self, App};
+use crate::learn::Learning;
 use crate::metrics::Metrics;
 use crate::past::Past;
 use crate::projection::{ProjectionSettings, Projections};
@@ -73,6 +74,8 @@ pub struct Shared {
     pub figures: Figures,
     /// Signed roots of the log's tree.
     pub checkpoints: Checkpoints,
+    /// Predictors and what they learned.
+    pub learning: Arc<Learning>,
     /// What Prometheus is told.
     pub metrics: Metrics,
     /// The time.
@@ -143,9 +146,14 @@ impl AppState {
             stopping: watch::Sender::new(false),
             numbers: Numbers::default(),
             overtaken: Mutex::const_new(()),
-            config,
             past: Past::new(log.clone()),
             checkpoints,
+            learning: Arc::new(Learning::new(
+                log.clone(),
+                clock.clone(),
+                config.models_folder(),
+            )),
+            config,
             log,
             accounts,
             projections,

@@ -29,6 +29,7 @@ pub fn start(state: &AppState) {
     if !state.config.events.checkpoint_interval.is_zero() {
         tokio::spawn(sign_checkpoints(state.clone()));
     }
+    tokio::spawn(crate::learn::watch(state.clone()));
     if state.config.events.scrub_bytes_per_minute > 0 {
         tokio::spawn(scrub(state.clone()));
     }

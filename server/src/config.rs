@@ -194,6 +194,11 @@ impl Config {
         self.data.join("projections")
     }
 
+    /// Where models' files lie, each named by its digest.
+    pub fn models_folder(&self) -> PathBuf {
+        self.data.join("models")
+    }
+
     /// Where backups are put.
     pub fn backups_folder(&self) -> PathBuf {
         self.events

@@ -11,7 +11,7 @@
 mod batch;
 mod fields;
 mod parse;
-mod tags;
+pub(crate) mod tags;
 #[cfg(test)]
 mod tests;
 mod write;

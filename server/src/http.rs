@@ -23,6 +23,7 @@ mod health;
 mod invoices;
 pub mod listing;
 mod maintenance;
+mod ml;
 pub mod openapi;
 mod operations;
 mod parts;
@@ -69,6 +70,7 @@ fn described_routes() -> (Router<AppState>, OpenApi) {
         .merge(auth::routes())
         .merge(users::routes())
         .merge(events::routes())
+        .merge(ml::routes())
         .merge(projections::routes())
         .merge(time_travel::routes())
         .merge(vehicles::routes())

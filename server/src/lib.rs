@@ -33,6 +33,7 @@ pub mod figures;
 pub mod http;
 pub mod ingest;
 pub mod json;
+pub mod learn;
 pub mod listener;
 pub mod metrics;
 pub mod past;

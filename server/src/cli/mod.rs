@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod import;
 mod ingest;
+mod learn;
 mod restore;
 mod serve;
 mod token;
@@ -53,6 +54,12 @@ enum Command {
     Ingest(ingest::IngestArgs),
     /// Bring a Phase 2 PostgreSQL database over into the log, and hold every row against it.
     Import(import::ImportArgs),
+    /// Learn from the log, backtest it, and deploy the model where it is better.
+    Train(learn::TrainArgs),
+    /// Predict with the deployed model: one vehicle, or the whole fleet ranked.
+    Predict(learn::PredictArgs),
+    /// Show what predictions would have been worth in the past.
+    Backtest(learn::BacktestArgs),
     /// Administrate accounts on the machine itself.
     User(user::UserArgs),
     /// Print an access token for an account.
@@ -202,6 +209,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Ingest(args) => ingest::run(args),
         Command::Import(args) => import::run(args),
+        Command::Train(args) => learn::train(args),
+        Command::Predict(args) => learn::predict(args),
+        Command::Backtest(args) => learn::backtest(args),
         Command::User(args) => user::run(args),
         Command::Token(args) => token::run(args),
         Command::Verify(args) => verify::run(args),

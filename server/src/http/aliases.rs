@@ -33,6 +33,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(api_health))
         .routes(routes!(api_ready))
         .routes(routes!(api_metrics))
+        .routes(routes!(train_models))
         .routes(routes!(state_at_timestamp))
         .routes(routes!(state_at_version))
         .routes(routes!(state_history))
@@ -166,6 +167,17 @@ pub(crate) async fn state_at_version(
         moment,
     )
     .await
+}
+
+/// `POST /ml/train`.
+#[utoipa::path(post, path = "/api/v1/ml/models/train", tag = "ml", operation_id = "train_models",
+    responses((status = 202, description = "As `/ml/train`, for the failure predictor", body = Object)))]
+#[deprecated]
+pub(crate) async fn train_models(
+    State(state): State<AppState>,
+    caller: Caller,
+) -> Result<Response<Body>, Problem> {
+    super::ml::start_training(&state, &caller, None).await
 }
 
 /// `GET /time-travel/history`.

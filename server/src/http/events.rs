@@ -4,7 +4,7 @@ pub(crate) mod append;
 mod docs;
 pub(crate) mod filter;
 mod history;
-mod live;
+pub(in crate::http) mod live;
 mod page;
 mod replay;
 

@@ -36,6 +36,7 @@ const BEARER: &str = "bearer";
         (name = "analytics", description = "Key figures, and the events that make them"),
         (name = "time-travel", description = "An aggregate, or the whole fleet, as it was, in either time"),
         (name = "audit", description = "Who did what: trails, anomalies, proofs"),
+        (name = "ml", description = "Predictions with their reasons, models and their training"),
         (name = "auth", description = "Come in and go out"),
         (name = "users", description = "Accounts, for those who administrate them"),
         (name = "operations", description = "Health, readiness, figures"),

@@ -439,7 +439,7 @@ async fn poll_page(
 
 /// A body whose chunks come through a channel.
 #[derive(Debug)]
-struct Channel(mpsc::Receiver<Bytes>);
+pub(in crate::http) struct Channel(pub(in crate::http) mpsc::Receiver<Bytes>);
 
 impl HttpBody for Channel {
     type Data = Bytes;

@@ -1,0 +1,415 @@
+//! Which vehicle fails within 30, 60 or 90 days: snapshots of the fleet, their outcomes, a hazard model, its backtest.
+//!
+//! Place on the path: history → **snapshots and outcomes** → hazard model → artifact. Every split is by time, with a gap
+//! longer than the label window, and a snapshot is used only once its whole window has passed: dropping the survivors of
+//! a window that is still open, but not its failures, would make every vehicle look worse.
+
+use std::ops::ControlFlow;
+
+use ml::hazard::{Cohort, HazardError, HazardModel, Lifetimes, fleet_settings};
+use ml::{Dataset, Params, metric};
+use ndarray::Array2;
+
+use super::history::{DAY, History, narrow};
+use super::vehicle::{self, Dictionary};
+
+/// Days ahead that are predicted.
+pub(crate) const HORIZONS: [f32; 3] = [30.0, 60.0, 90.0];
+/// Days of the label window.
+const WINDOW_DAYS: i64 = 90;
+/// Days between two snapshots of the fleet.
+const STEP_DAYS: i64 = 14;
+/// Days between two parts: longer than the label window.
+const GAP_DAYS: i64 = WINDOW_DAYS + 1;
+/// Snapshots at most; with more, older ones are thinned.
+const SNAPSHOTS_MAX: usize = 400_000;
+/// Fewest snapshots and failures to learn from.
+const ROWS_MIN: usize = 200;
+const FAILURES_MIN: usize = 20;
+/// Buckets of the one-line rule: failures of the last year.
+const RULE_BUCKETS: usize = 6;
+
+/// Why nothing was learned.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LearnError {
+    #[error(
+        "there is too little history: {snapshots} snapshots with {failures} failures; {ROWS_MIN} and {FAILURES_MIN} are needed, over at least two years"
+    )]
+    TooLittle { snapshots: usize, failures: usize },
+    #[error(transparent)]
+    Hazard(#[from] HazardError),
+    #[error(transparent)]
+    Dataset(#[from] ml::DatasetError),
+    #[error("training was cancelled")]
+    Cancelled,
+}
+
+/// Snapshots with what happened after them.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshots {
+    /// Rows × features.
+    pub(crate) values: Vec<f32>,
+    pub(crate) vehicles: Vec<Box<str>>,
+    pub(crate) times: Vec<i64>,
+    /// Days to the next failure, or to the end of the label window.
+    pub(crate) days: Vec<f32>,
+    pub(crate) failed: Vec<bool>,
+}
+
+impl Snapshots {
+    /// Every `step_days` from the first event to the last day whose window has passed.
+    pub(crate) fn take(history: &History, words: &Dictionary, end: i64, step_days: i64) -> Self {
+        let mut made = Self::default();
+        let Some(&first) = history.first_seen.first() else {
+            return made;
+        };
+        let last = end - WINDOW_DAYS * DAY;
+        let per_time = history.vehicles.len().max(1);
+        let times = usize::try_from((last - first) / (step_days * DAY)).unwrap_or(0);
+        let stretch = i64::try_from((times * per_time).div_ceil(SNAPSHOTS_MAX).max(1)).unwrap_or(1);
+        let mut time = last;
+        while time > first {
+            for (id, past) in &history.vehicles {
+                if vehicle::in_service(past, time) {
+                    made.add(history, id, words, time);
+                }
+            }
+            time -= step_days * stretch * DAY;
+        }
+        made
+    }
+
+    fn add(&mut self, history: &History, id: &str, words: &Dictionary, time: i64) {
+        let past = &history.vehicles[id];
+        let from = past
+            .troubles
+            .partition_point(|one| one.when.happened < time);
+        let next = past.troubles[from..].iter().find(|one| one.failure);
+        let days = next.map_or(f64::INFINITY, |one| {
+            (one.when.happened - time) as f64 / DAY as f64
+        });
+        self.values.extend(vehicle::row(history, past, words, time));
+        self.vehicles.push(id.into());
+        self.times.push(time);
+        self.failed.push(days < WINDOW_DAYS as f64);
+        self.days.push(narrow(days.min(WINDOW_DAYS as f64)));
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// One row's features.
+    pub(crate) fn row(&self, index: usize) -> &[f32] {
+        let width = self.values.len() / self.len().max(1);
+        &self.values[index * width..(index + 1) * width]
+    }
+
+    /// Rows between two times, the first included, in order of time.
+    fn between(&self, from: i64, to: i64) -> Result<Part, LearnError> {
+        let mut rows: Vec<usize> = (0..self.len())
+            .filter(|&row| (from..to).contains(&self.times[row]))
+            .collect();
+        rows.sort_by_key(|&row| self.times[row]);
+        let failures = rows.iter().filter(|&&row| self.failed[row]).count();
+        if rows.len() < ROWS_MIN || failures < FAILURES_MIN {
+            return Err(LearnError::TooLittle {
+                snapshots: rows.len(),
+                failures,
+            });
+        }
+        let features = vehicle::features();
+        let values: Vec<f32> = rows
+            .iter()
+            .flat_map(|&row| self.row(row).iter().copied())
+            .collect();
+        let table = Array2::from_shape_vec((rows.len(), features.len()), values);
+        let table = table.map_err(|_| LearnError::TooLittle {
+            snapshots: 0,
+            failures: 0,
+        })?;
+        let days: Vec<f32> = rows.iter().map(|&row| self.days[row]).collect();
+        Ok(Part {
+            data: Dataset::from_rows(features, table.view(), days.clone())?,
+            failed: rows.iter().map(|&row| self.failed[row]).collect(),
+            days,
+            rows,
+        })
+    }
+}
+
+/// One part of a split.
+struct Part {
+    data: Dataset,
+    days: Vec<f32>,
+    failed: Vec<bool>,
+    rows: Vec<usize>,
+}
+
+impl Part {
+    fn cohort(&self) -> Cohort<'_> {
+        Cohort {
+            rows: &self.data,
+            lifetimes: Lifetimes {
+                durations: &self.days,
+                observed: &self.failed,
+            },
+        }
+    }
+
+    fn labels(&self, horizon: f32) -> Vec<f32> {
+        let each = self.days.iter().zip(&self.failed);
+        each.map(|(&days, &failed)| f32::from(u8::from(failed && days < horizon)))
+            .collect()
+    }
+}
+
+/// Called now and then with how far it is, in [0, 1]; a break cancels.
+pub(crate) type Observe<'a> = &'a mut dyn FnMut(f64) -> ControlFlow<()>;
+
+/// Trains on everything before `valid_from`, calibrates on what lies between it and `valid_to`.
+fn fit(
+    snapshots: &Snapshots,
+    first: i64,
+    valid_from: i64,
+    valid_to: i64,
+    seed: u64,
+    observe: Observe<'_>,
+) -> Result<(HazardModel, Part), LearnError> {
+    let train = snapshots.between(first, valid_from - GAP_DAYS * DAY)?;
+    let valid = snapshots.between(valid_from, valid_to)?;
+    let params = Params {
+        seed,
+        threads: threads(),
+        ..fleet_settings(train.days.len())
+    };
+    let mut told =
+        |progress: ml::Progress| observe(progress.round as f64 / progress.rounds_max as f64);
+    let model = HazardModel::train(
+        &params,
+        &HORIZONS,
+        &train.cohort(),
+        Some(&valid.cohort()),
+        Some(&mut told),
+    );
+    match model {
+        Err(HazardError::Fit(ml::FitError::Cancelled { .. })) => Err(LearnError::Cancelled),
+        model => Ok((model?, train)),
+    }
+}
+
+/// Half of the cores, so that appends and answers have the others. The model does not depend on it.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
+}
+
+/// What one method says about the test part at one horizon.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(crate) struct Scores {
+    pub(crate) logloss: f64,
+    pub(crate) roc_auc: f64,
+    pub(crate) pr_auc: f64,
+    pub(crate) ece: f64,
+    pub(crate) accuracy: f64,
+    /// Share of the failures that lie among the tenth of vehicles rated riskiest.
+    pub(crate) caught_in_riskiest_tenth: f64,
+}
+
+impl Scores {
+    fn of(labels: &[f32], chances: &[f64]) -> Self {
+        let mut order: Vec<usize> = (0..labels.len()).collect();
+        order.sort_by(|&left, &right| chances[right].total_cmp(&chances[left]));
+        let caught: f32 = order
+            .iter()
+            .take(labels.len().div_ceil(10))
+            .map(|&row| labels[row])
+            .sum();
+        Self {
+            logloss: metric::logloss(labels, chances),
+            roc_auc: metric::roc_auc(labels, chances),
+            pr_auc: metric::pr_auc(labels, chances),
+            ece: metric::expected_calibration_error(labels, chances),
+            accuracy: metric::accuracy(labels, chances),
+            caught_in_riskiest_tenth: f64::from(caught)
+                / f64::from(labels.iter().sum::<f32>()).max(1.0),
+        }
+    }
+}
+
+/// One horizon of a backtest: the model beside the base rate and a one-line rule.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(crate) struct HorizonResult {
+    pub(crate) days: f32,
+    pub(crate) snapshots: usize,
+    pub(crate) failures: usize,
+    pub(crate) majority_share: f64,
+    pub(crate) model: Scores,
+    /// The training part's share of failures, for everybody.
+    pub(crate) base_rate: Scores,
+    /// The training part's share of failures among vehicles with as many failures in the last year.
+    pub(crate) rule: Scores,
+    /// Kept for plots; not part of the record.
+    #[serde(skip)]
+    pub(crate) labels: Vec<f32>,
+    #[serde(skip)]
+    pub(crate) chances: Vec<f64>,
+}
+
+/// A rolling backtest: each fold is trained on what was known before its test window.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(crate) struct Backtest {
+    pub(crate) folds: usize,
+    pub(crate) test_from: i64,
+    pub(crate) test_to: i64,
+    pub(crate) horizons: Vec<HorizonResult>,
+    /// Mean gain of each feature over the folds, in the order of [`vehicle::features`], the period's number last.
+    pub(crate) importance: Vec<f64>,
+}
+
+#[derive(Default)]
+struct Gathered {
+    labels: Vec<f32>,
+    model: Vec<f64>,
+    base: Vec<f64>,
+    rule: Vec<f64>,
+}
+
+/// Backtests in `folds` windows over the last fifth of the history.
+pub(crate) fn backtest(
+    snapshots: &Snapshots,
+    folds: usize,
+    seed: u64,
+    observe: Observe<'_>,
+) -> Result<Backtest, LearnError> {
+    let (first, last) = span(snapshots)?;
+    let whole = last - first;
+    let test_from = last - whole / 5;
+    let rule_column = vehicle::features()
+        .iter()
+        .position(|feature| feature.name == "failures_365")
+        .unwrap_or(0);
+    let mut gathered: Vec<Gathered> = HORIZONS.iter().map(|_| Gathered::default()).collect();
+    let mut importance: Vec<f64> = Vec::new();
+    let count = i64::try_from(folds.max(1)).unwrap_or(1);
+    for fold in 0..count {
+        let from = test_from + (last - test_from) * fold / count;
+        let to = test_from + (last - test_from) * (fold + 1) / count + i64::from(fold + 1 == count);
+        let valid_to = from - GAP_DAYS * DAY;
+        let valid_from = valid_to - valid_span(whole);
+        let mut told = |share: f64| observe((fold as f64 + share) / count as f64);
+        let (model, train) = fit(snapshots, first, valid_from, valid_to, seed, &mut told)?;
+        let test = snapshots.between(from, to)?;
+        let gains = ml::importance::gain_importance(model.forest());
+        importance.resize(gains.len(), 0.0);
+        importance
+            .iter_mut()
+            .zip(&gains)
+            .for_each(|(sum, gain)| *sum += gain / count as f64);
+        let mut scratch = model.scratch();
+        for &row in &test.rows {
+            let mut curve = [0.0; HORIZONS.len()];
+            model
+                .failure_into(snapshots.row(row), &mut scratch, &mut curve)
+                .map_err(|_| LearnError::Cancelled)?;
+            gathered
+                .iter_mut()
+                .zip(curve)
+                .for_each(|(gathered, chance)| gathered.model.push(chance));
+        }
+        for (gathered, &horizon) in gathered.iter_mut().zip(&HORIZONS) {
+            let rates = rule_rates(snapshots, &train, horizon, rule_column);
+            let labels = train.labels(horizon);
+            let base = f64::from(labels.iter().sum::<f32>()) / labels.len() as f64;
+            gathered.labels.extend(test.labels(horizon));
+            gathered.base.extend(test.rows.iter().map(|_| base));
+            let rate = |&row: &usize| rates[bucket(snapshots.row(row)[rule_column])];
+            gathered.rule.extend(test.rows.iter().map(rate));
+        }
+    }
+    let horizons = gathered.into_iter().zip(HORIZONS).map(|(gathered, days)| {
+        let Gathered {
+            labels,
+            model,
+            base,
+            rule,
+        } = gathered;
+        let failures = labels.iter().filter(|&&label| label == 1.0).count();
+        let share = failures as f64 / labels.len() as f64;
+        HorizonResult {
+            days,
+            snapshots: labels.len(),
+            failures,
+            majority_share: share.max(1.0 - share),
+            model: Scores::of(&labels, &model),
+            base_rate: Scores::of(&labels, &base),
+            rule: Scores::of(&labels, &rule),
+            labels,
+            chances: model,
+        }
+    });
+    Ok(Backtest {
+        folds: folds.max(1),
+        test_from,
+        test_to: last,
+        horizons: horizons.collect(),
+        importance,
+    })
+}
+
+/// Trains on the whole history, the newest stretch being kept for calibration.
+pub(crate) fn train(
+    snapshots: &Snapshots,
+    seed: u64,
+    observe: Observe<'_>,
+) -> Result<HazardModel, LearnError> {
+    let (first, last) = span(snapshots)?;
+    let valid_from = last - valid_span(last - first);
+    Ok(fit(snapshots, first, valid_from, last + 1, seed, observe)?.0)
+}
+
+fn span(snapshots: &Snapshots) -> Result<(i64, i64), LearnError> {
+    match (snapshots.times.iter().min(), snapshots.times.iter().max()) {
+        (Some(&first), Some(&last)) => Ok((first, last)),
+        _ => Err(LearnError::TooLittle {
+            snapshots: 0,
+            failures: 0,
+        }),
+    }
+}
+
+/// A twelfth of the history, at least half a year: enough to calibrate on, and recent.
+fn valid_span(whole: i64) -> i64 {
+    (whole / 12).max(182 * DAY)
+}
+
+fn bucket(failures: f32) -> usize {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a small count, bounded below"
+    )]
+    let count = failures.max(0.0) as usize;
+    count.min(RULE_BUCKETS - 1)
+}
+
+/// Share of failures by failures of the last year, drawn towards the whole where there are few.
+fn rule_rates(
+    snapshots: &Snapshots,
+    train: &Part,
+    horizon: f32,
+    column: usize,
+) -> [f64; RULE_BUCKETS] {
+    let labels = train.labels(horizon);
+    let base = f64::from(labels.iter().sum::<f32>()) / labels.len() as f64;
+    let mut sums = [(10.0 * base, 10.0); RULE_BUCKETS];
+    for (&row, &label) in train.rows.iter().zip(&labels) {
+        let place = &mut sums[bucket(snapshots.row(row)[column])];
+        place.0 += f64::from(label);
+        place.1 += 1.0;
+    }
+    sums.map(|(failures, rows)| failures / rows)
+}
+
+/// Snapshots for training: every fortnight.
+pub(crate) fn snapshots(history: &History, words: &Dictionary, end: i64) -> Snapshots {
+    Snapshots::take(history, words, end, STEP_DAYS)
+}

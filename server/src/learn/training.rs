@@ -1,0 +1,549 @@
+//! Training: from the log as of a position to a model that is registered, and deployed where the backtest says so.
+//!
+//! Everything that the bytes of a model depend on (position, end of history, seed, settings) is in its record.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use fleet::model::event;
+use ml::Explainer;
+use serde_json::{Value, json};
+use storage::{AppendError, Position, ReadError, Transaction, Version};
+
+use super::artifact::{Artifact, ArtifactError};
+use super::failure::{self, Backtest, HORIZONS, LearnError, Snapshots};
+use super::history::History;
+use super::jobs::{Job, give_way};
+use super::registry::{self, ModelEntry, Models};
+use super::vehicle::{self, Dictionary};
+use super::{FAILURE, Learning, PredictError, lock};
+use crate::rfc3339;
+
+/// Windows of the backtest that stands beside a trained model.
+const FOLDS: usize = 2;
+/// Seed of all trainings; a model differs by its data alone.
+const SEED: u64 = 1;
+
+/// Why no model came of it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TrainError {
+    #[error("{0}")]
+    Learn(#[from] LearnError),
+    #[error("the log cannot be read: {0}")]
+    Log(#[from] ReadError),
+    #[error("the log took no event of the model: {0}")]
+    Append(#[from] AppendError),
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    #[error("the model's file cannot be written: {0}; the model in use stays")]
+    Store(#[from] std::io::Error),
+    #[error("too many trainings wait already; try again when one is done")]
+    TooMany,
+    #[error("there is no model {0:?}")]
+    Unknown(String),
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Shapley values by feature, and some vehicles with their probabilities by day.
+type Plots = (Vec<(String, f64)>, Vec<(String, Vec<(f32, f64)>)>);
+
+/// A training outside of a job: what the command line does.
+#[derive(Debug)]
+pub(crate) struct DirectTraining {
+    pub(crate) history: History,
+    pub(crate) words: Dictionary,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) position: Position,
+    pub(crate) end: i64,
+}
+
+impl DirectTraining {
+    /// Reads the log up to `position` and takes the snapshots.
+    pub(crate) fn prepare(learning: &Learning, position: Position) -> Result<Self, TrainError> {
+        let mut history = History::default();
+        while history.advance(&learning.log, position)? {}
+        let end = history.end(learning.now());
+        let words = Dictionary::of(&history);
+        let snapshots = failure::snapshots(&history, &words, end);
+        Ok(Self {
+            history,
+            words,
+            snapshots,
+            position,
+            end,
+        })
+    }
+
+    /// What there is to learn from, in a line.
+    pub(crate) fn summary(&self) -> String {
+        let failures = self
+            .snapshots
+            .failed
+            .iter()
+            .filter(|&&failed| failed)
+            .count();
+        format!(
+            "{} vehicles, {} failures on record; {} snapshots, {failures} of them followed by a failure within 90 days",
+            self.history.vehicles.len(),
+            self.history.fleet_failures.len(),
+            self.snapshots.len()
+        )
+    }
+
+    /// What the report plots beside the backtest: mean absolute Shapley values, and curves of the riskiest, a middle and the safest vehicle.
+    pub(crate) fn plots(&self, artifact: &Artifact) -> Result<Plots, PredictError> {
+        const EXPLAINED: usize = 400;
+        let inside = |error: ml::PredictError| PredictError::Inside(error.to_string());
+        let explainer = Explainer::new(artifact.model.forest());
+        let names: Vec<String> = vehicle::features()
+            .into_iter()
+            .map(|feature| feature.name)
+            .collect();
+        let mut sums = vec![0.0; names.len() + 1];
+        let step = self.snapshots.len().div_ceil(EXPLAINED).max(1);
+        for row in (0..self.snapshots.len()).step_by(step) {
+            let mut full = self.snapshots.row(row).to_vec();
+            full.push((row % HORIZONS.len()) as f32);
+            let values = explainer.explain(&full).map_err(inside)?;
+            sums.iter_mut()
+                .zip(values)
+                .for_each(|(sum, value)| *sum += value.abs());
+        }
+        let count = self.snapshots.len().div_ceil(step).max(1) as f64;
+        let mut shap: Vec<(String, f64)> = names
+            .into_iter()
+            .zip(sums.iter().map(|sum| sum / count))
+            .collect();
+        shap.sort_by(|left, right| right.1.total_cmp(&left.1));
+        let mut scratch = artifact.model.scratch();
+        let mut curves = Vec::new();
+        for (id, past) in self
+            .history
+            .vehicles
+            .iter()
+            .filter(|(_, past)| vehicle::in_service(past, self.end))
+        {
+            let row = vehicle::row(&self.history, past, &artifact.words, self.end);
+            let curve = artifact
+                .model
+                .survival(&row, &mut scratch)
+                .map_err(inside)?;
+            curves.push((id.to_string(), curve.points().collect::<Vec<_>>()));
+        }
+        let last =
+            |curve: &(String, Vec<(f32, f64)>)| curve.1.last().map_or(0.0, |&(_, chance)| chance);
+        curves.sort_by(|left, right| last(right).total_cmp(&last(left)));
+        let chosen = [0, curves.len() / 2, curves.len().saturating_sub(1)];
+        let told = chosen
+            .iter()
+            .filter_map(|&at| curves.get(at).cloned())
+            .collect();
+        Ok((shap, told))
+    }
+
+    /// Backtests in so many windows.
+    pub(crate) fn backtest(
+        &self,
+        folds: usize,
+        observe: failure::Observe<'_>,
+    ) -> Result<Backtest, TrainError> {
+        Ok(failure::backtest(&self.snapshots, folds, SEED, observe)?)
+    }
+
+    /// Trains on everything; the file, and the model ready to use.
+    pub(crate) fn train(
+        &self,
+        backtest: &Backtest,
+        observe: failure::Observe<'_>,
+    ) -> Result<(Artifact, Vec<u8>), TrainError> {
+        let model = failure::train(&self.snapshots, SEED, observe)?;
+        let facts = [
+            ("position", json!(self.position.get())),
+            (
+                "end",
+                json!(rfc3339::to_string(storage::Timestamp::from_micros(
+                    self.end
+                ))),
+            ),
+            ("seed", json!(SEED)),
+            ("snapshots", json!(self.snapshots.len())),
+            ("metrics", metrics(backtest)),
+        ];
+        Ok(Artifact::pack(
+            model,
+            self.words.clone(),
+            &self.snapshots,
+            &facts,
+        )?)
+    }
+}
+
+/// A backtest in the names that clients and later trainings read.
+pub(crate) fn metrics(backtest: &Backtest) -> Value {
+    let mut facts = serde_json::Map::new();
+    for result in &backtest.horizons {
+        let days = result.days;
+        for (name, value) in [
+            ("roc_auc", result.model.roc_auc),
+            ("pr_auc", result.model.pr_auc),
+            ("logloss", result.model.logloss),
+            ("ece", result.model.ece),
+            ("accuracy", result.model.accuracy),
+            ("majority_share", result.majority_share),
+            ("base_rate_logloss", result.base_rate.logloss),
+            ("rule_logloss", result.rule.logloss),
+            ("rule_roc_auc", result.rule.roc_auc),
+            (
+                "caught_in_riskiest_tenth",
+                result.model.caught_in_riskiest_tenth,
+            ),
+        ] {
+            facts.insert(
+                format!("{name}_{days}"),
+                json!(super::predict::rounded(value)),
+            );
+        }
+    }
+    let day = |at: i64| rfc3339::to_string(storage::Timestamp::from_micros(at));
+    facts.insert("test_from".to_owned(), json!(day(backtest.test_from)));
+    facts.insert("test_to".to_owned(), json!(day(backtest.test_to)));
+    facts.insert(
+        "skill".to_owned(),
+        json!(super::predict::rounded(skill(backtest))),
+    );
+    Value::Object(facts)
+}
+
+/// How much less log loss than the base rate, mean over the horizons. Comparable between different test windows.
+fn skill(backtest: &Backtest) -> f64 {
+    let each = backtest
+        .horizons
+        .iter()
+        .map(|result| 1.0 - result.model.logloss / result.base_rate.logloss);
+    each.sum::<f64>() / backtest.horizons.len().max(1) as f64
+}
+
+impl Learning {
+    /// Queues a training and has it worked on.
+    pub(crate) fn start_training(
+        self: &Arc<Self>,
+        by: Option<&str>,
+    ) -> Result<Arc<Job>, TrainError> {
+        let model_id = uuid::Uuid::now_v7().to_string();
+        let job = Arc::new(Job::new(model_id, FAILURE));
+        let mut jobs = lock(&self.jobs);
+        if !jobs.add(job.clone()) {
+            return Err(TrainError::TooMany);
+        }
+        self.register(&job.model_id, by)?;
+        if !jobs.working {
+            let learning = Arc::clone(self);
+            let started = std::thread::Builder::new()
+                .name("training".to_owned())
+                .spawn(move || learning.work());
+            started?;
+            jobs.working = true;
+        }
+        Ok(job)
+    }
+
+    /// Works on jobs until none waits.
+    fn work(&self) {
+        // Tests wait for it, on machines that others keep busy.
+        if !cfg!(test) {
+            give_way();
+        }
+        loop {
+            let next = {
+                let mut jobs = lock(&self.jobs);
+                let next = jobs.next();
+                jobs.working = next.is_some();
+                next
+            };
+            let Some(job) = next else { return };
+            job.begin(self.now());
+            let outcome = self.run(&job);
+            if let Err(error) = &outcome {
+                self.note_failure(&job.model_id, error);
+            }
+            job.end(self.now(), outcome.map_err(|error| error.to_string()));
+        }
+    }
+
+    fn run(&self, job: &Job) -> Result<Value, TrainError> {
+        let check = || {
+            if job.is_cancelled() {
+                Err(LearnError::Cancelled)
+            } else {
+                Ok(())
+            }
+        };
+        check()?;
+        job.tell("reading the log", 0.0);
+        let direct = DirectTraining::prepare(self, self.log.durable_position())?;
+        job.count(direct.history.vehicles.len());
+        check()?;
+        let during = |step: &'static str, from: f64, to: f64, share: f64| {
+            job.tell(step, from + (to - from) * share);
+            if job.is_cancelled() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        let backtest =
+            direct.backtest(FOLDS, &mut |share| during("backtest", 0.05, 0.65, share))?;
+        let (artifact, file) = direct.train(&backtest, &mut |share| {
+            during("training", 0.65, 0.98, share)
+        })?;
+        check()?;
+        self.keep(&job.model_id, &artifact, &file, metrics(&backtest), None)?;
+        self.deploy_if_better(&job.model_id)?;
+        Ok(metrics(&backtest))
+    }
+
+    /// The model exists from here on, without a file yet.
+    pub(crate) fn register(&self, model_id: &str, by: Option<&str>) -> Result<(), TrainError> {
+        let version = self.models()?.next_version(FAILURE).to_string();
+        let facts = json!({
+            "model_name": FAILURE,
+            "model_type": "discrete_time_hazard_boosting",
+            "model_version": version,
+            "status": "training",
+            "created_by": by,
+        });
+        let write = registry::write(model_id, Version::NONE, event::MODEL_REGISTERED, facts, by);
+        self.log.append(Transaction {
+            writes: vec![write],
+            condition: None,
+        })?;
+        Ok(())
+    }
+
+    /// Stores the file and says that training ended well.
+    pub(crate) fn keep(
+        &self,
+        model_id: &str,
+        artifact: &Artifact,
+        file: &[u8],
+        metrics: Value,
+        by: Option<&str>,
+    ) -> Result<(), TrainError> {
+        let digest = registry::store(&self.folder, file)?;
+        let record = artifact.model.forest().record();
+        let parameters: serde_json::Map<String, Value> = record
+            .notes
+            .iter()
+            .filter(|(name, _)| !name.starts_with("railfleet."))
+            .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+            .collect();
+        let names: Vec<String> = vehicle::features()
+            .into_iter()
+            .map(|feature| feature.name)
+            .collect();
+        let facts = json!({
+            "file_path": format!("models/{digest}.model"),
+            "file_digest": digest,
+            "feature_names": names,
+            "hyperparameters": parameters,
+            "metrics": metrics,
+            "trained_at": rfc3339::to_string(storage::Timestamp::from_micros(self.now())),
+        });
+        let version = self.entry(model_id)?.version;
+        let write = registry::write(model_id, version, event::MODEL_TRAINED, facts, by);
+        self.log.append(Transaction {
+            writes: vec![write],
+            condition: None,
+        })?;
+        Ok(())
+    }
+
+    /// Deploys a fresh model if its backtest beats the base rate, and the champion's where there is one.
+    pub(crate) fn deploy_if_better(&self, model_id: &str) -> Result<bool, TrainError> {
+        let models = self.models()?;
+        let fresh = entry_of(&models, model_id)?;
+        let skill = |entry: &ModelEntry| {
+            entry
+                .facts
+                .get("metrics")
+                .and_then(|metrics| metrics["skill"].as_f64())
+                .unwrap_or(0.0)
+        };
+        let to_beat = models.champion(FAILURE).map_or(0.0, skill);
+        if skill(fresh) <= to_beat.max(0.0) {
+            return Ok(false);
+        }
+        let transaction = registry::deployment(
+            &models,
+            fresh,
+            "a newer model did better in the backtest",
+            None,
+        );
+        drop(models);
+        self.log.append(transaction)?;
+        Ok(true)
+    }
+
+    /// Puts a model in the champion's place because somebody wants it.
+    pub(crate) fn promote(&self, model_id: &str, by: Option<&str>) -> Result<(), TrainError> {
+        let models = self.models()?;
+        let entry = entry_of(&models, model_id)?;
+        if entry.text("file_digest").is_empty() {
+            return Err(TrainError::Refused(format!(
+                "model {model_id} is {}; only a trained model can be promoted",
+                entry.status()
+            )));
+        }
+        if entry.status() == "deployed" {
+            return Err(TrainError::Refused(format!(
+                "model {model_id} is deployed already"
+            )));
+        }
+        // A model whose file cannot be used would leave the kind without answers.
+        let digest = entry.text("file_digest").to_owned();
+        let transaction = registry::deployment(&models, entry, "another model was promoted", by);
+        drop(models);
+        self.load(&digest)
+            .map_err(|error| TrainError::Refused(error.to_string()))?;
+        self.log.append(transaction)?;
+        Ok(())
+    }
+
+    /// Puts the champion before this one back; returns its id.
+    pub(crate) fn roll_back(&self, model_id: &str, by: Option<&str>) -> Result<String, TrainError> {
+        let models = self.models()?;
+        let entry = entry_of(&models, model_id)?;
+        if entry.status() != "deployed" {
+            return Err(TrainError::Refused(format!(
+                "model {model_id} is {}; only the deployed model can be rolled back",
+                entry.status()
+            )));
+        }
+        let Some(earlier) = models.predecessor(entry).cloned() else {
+            return Err(TrainError::Refused(
+                "no model was deployed before this one".to_owned(),
+            ));
+        };
+        let transaction = registry::deployment(&models, &earlier, "rolled back", by);
+        drop(models);
+        self.log.append(transaction)?;
+        Ok(earlier.id)
+    }
+
+    /// Takes in a model's file from elsewhere; returns the new model's id.
+    pub(crate) fn upload(&self, file: &[u8], by: Option<&str>) -> Result<String, TrainError> {
+        let artifact = Artifact::read(file)?;
+        let model_id = uuid::Uuid::now_v7().to_string();
+        self.register(&model_id, by)?;
+        let metrics = artifact.note("metrics").unwrap_or(Value::Null);
+        self.keep(&model_id, &artifact, file, metrics, by)?;
+        Ok(model_id)
+    }
+
+    /// The bytes of a model's file.
+    pub(crate) fn download(&self, model_id: &str) -> Result<Vec<u8>, TrainError> {
+        let digest = self.entry(model_id)?.text("file_digest").to_owned();
+        let path = registry::file_of(&self.folder, &digest);
+        let path =
+            path.ok_or_else(|| TrainError::Refused(format!("model {model_id} has no file")))?;
+        Ok(std::fs::read(path)?)
+    }
+
+    fn entry(&self, model_id: &str) -> Result<ModelEntry, TrainError> {
+        Ok(entry_of(&*self.models()?, model_id)?.clone())
+    }
+
+    /// A failed training is told in the log; where even that fails, the server's own log has to do.
+    fn note_failure(&self, model_id: &str, error: &TrainError) {
+        tracing::warn!(%error, model_id, "a training ended without a model");
+        let noted = self.entry(model_id).and_then(|entry| {
+            let facts = json!({ "error": error.to_string() });
+            let write = registry::write(model_id, entry.version, event::MODEL_FAILED, facts, None);
+            Ok(self.log.append(Transaction {
+                writes: vec![write],
+                condition: None,
+            })?)
+        });
+        if let Err(error) = noted {
+            tracing::error!(%error, model_id, "the failed training could not be noted");
+        }
+    }
+
+    /// Models as clients read them, newest first.
+    pub(crate) fn list_models(&self) -> Result<Vec<Value>, TrainError> {
+        let models = self.models()?;
+        Ok(models
+            .list()
+            .into_iter()
+            .map(|entry| told(&models, entry))
+            .collect())
+    }
+
+    /// One model with everything about it.
+    pub(crate) fn model_details(&self, model_id: &str) -> Result<Value, TrainError> {
+        let models = self.models()?;
+        let entry = entry_of(&models, model_id)?;
+        let mut told = told(&models, entry);
+        for name in [
+            "feature_names",
+            "hyperparameters",
+            "file_path",
+            "file_digest",
+            "error",
+            "created_by",
+        ] {
+            told[name] = entry.facts.get(name).cloned().unwrap_or(Value::Null);
+        }
+        drop(models);
+        told["live"] = self.live_scores(model_id)?;
+        Ok(told)
+    }
+
+    /// A job by its id.
+    pub(crate) fn job(&self, id: &str) -> Option<Arc<Job>> {
+        lock(&self.jobs).get(id)
+    }
+
+    /// All jobs that are remembered, newest first.
+    pub(crate) fn list_jobs(&self) -> Vec<Value> {
+        lock(&self.jobs)
+            .list()
+            .iter()
+            .map(|job| job.to_json())
+            .collect()
+    }
+}
+
+fn entry_of<'a>(models: &'a Models, model_id: &str) -> Result<&'a ModelEntry, TrainError> {
+    models
+        .get(model_id)
+        .ok_or_else(|| TrainError::Unknown(model_id.to_owned()))
+}
+
+fn told(models: &Models, entry: &ModelEntry) -> Value {
+    let name = entry.text("model_name");
+    let is = |other: Option<&ModelEntry>| other.is_some_and(|other| other.id == entry.id);
+    let stage = if is(models.champion(name)) {
+        "champion"
+    } else if is(models.challenger(name)) {
+        "challenger"
+    } else {
+        entry.status()
+    };
+    let time =
+        |at: Option<i64>| at.map(|at| rfc3339::to_string(storage::Timestamp::from_micros(at)));
+    json!({
+        "model_id": entry.id,
+        "model_name": name,
+        "model_type": entry.text("model_type"),
+        "version": entry.text("model_version"),
+        "status": entry.status(),
+        "stage": stage,
+        "created_at": time(Some(entry.created_at)),
+        "trained_at": time(entry.trained_at),
+        "deployed_at": time(entry.deployed_at),
+        "metrics": entry.facts.get("metrics").cloned().unwrap_or(Value::Null),
+        "horizons": HORIZONS,
+    })
+}
