@@ -26,7 +26,7 @@ pub(super) const TRACKS: Family = Family::alone(
     mapping: hours(Mapping::new(
         &A,
         fleet::track::AGGREGATE_TYPE,
-        Seen::Item(fleet::track::schema::AVAILABILITY, "set"),
+        Seen::Item("availability", "set"),
     ))
     .implied(&["track_id"]),
     refers_by: "track_id",
@@ -57,7 +57,7 @@ pub(super) const TEAMS: Family = Family::alone(
     mapping: hours(Mapping::new(
         &S,
         fleet::team::AGGREGATE_TYPE,
-        Seen::Item(fleet::team::schema::AVAILABILITY, "set"),
+        Seen::Item("availability", "set"),
     ))
     .implied(&["team_id"]),
     refers_by: "team_id",
