@@ -81,7 +81,7 @@ test("numbers are read as people write them", async () => {
 
 test("server-sent events are cut at their ends, wherever the pieces were cut", async () => {
   const { parse } = await module("src/core/live.ts");
-  const whole = ': connected\nretry: 2000\n\nid: 7\ndata: {"a":1}\n\n: beat\n\nid: 8\ndata: x\ndata: y\n\n';
+  const whole = ': connected\nretry: 2000\n\nid: 7\ndata: {"a":1}\n\nevent: damaged\ndata: {}\n\n: beat\n\nid: 8\ndata: x\ndata: y\n\n';
   for (let cut = 0; cut <= whole.length; cut++) {
     const found = [];
     const take = (id, data) => found.push([id, data]);

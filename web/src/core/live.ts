@@ -40,17 +40,19 @@ function take(event: LogEvent): void {
   }, PULSE_MS);
 }
 
-/** Blocks of `name: value` lines, ended by an empty one. */
+/** Blocks of `name: value` lines, ended by an empty one. Blocks with a name of their own (`damaged`) are no events of the log. */
 export function parse(text: string, found: (id: string | null, data: string) => void): string {
   let rest = text;
   for (let end = rest.indexOf("\n\n"); end >= 0; end = rest.indexOf("\n\n")) {
     let id: string | null = null;
+    let named = false;
     const data: string[] = [];
     for (const line of rest.slice(0, end).split("\n")) {
       if (line.startsWith("id:")) id = line.slice(3).trim();
+      else if (line.startsWith("event:")) named = true;
       else if (line.startsWith("data:")) data.push(line.slice(5).trimStart());
     }
-    if (data.length > 0) found(id, data.join("\n"));
+    if (data.length > 0 && !named) found(id, data.join("\n"));
     rest = rest.slice(end + 2);
   }
   return rest;
