@@ -1,6 +1,8 @@
 //! The `railfleet` server: the only crate that knows HTTP, and the one that joins all others.
 //!
 //! ```text
+//!               ┌──────────────────── lane ─────────────────────┐
+//!               │                                               ▼
 //! socket ─▶ listener ─▶ http::edge ─▶ router ─▶ http::guard ─▶ handler ─▶ envelope ─▶ append ─▶ storage
 //!                                                    │            ▲                              │
 //!                                                    ▼            │ reads                        ▼ durable position
@@ -14,7 +16,7 @@
 //! - [`past`] folds any stream to any moment; [`audit`] signs what the log's tree is.
 //! - [`auth`] knows who calls; [`http::access`] who may; [`http::problem`] how to say no.
 //! - [`ingest`] and [`demo`] bring events in bulk. [`cli`] is the command line, [`config`] what can be set, [`listener`] the
-//!   socket, [`background`] what runs beside requests, [`metrics`] and [`telemetry`] what is told to operators.
+//!   socket, `lane` its short way for writes, [`background`] what runs beside requests, [`metrics`] and [`telemetry`] what is told to operators.
 //!
 //! Not this crate's business: how events lie on the disk (`storage`), what they mean (`fleet`).
 
@@ -34,6 +36,7 @@ pub mod http;
 pub mod ingest;
 pub mod json;
 pub mod learn;
+pub(crate) mod lane;
 pub mod listener;
 pub mod metrics;
 pub mod past;

@@ -1,13 +1,14 @@
 //! The socket: connections, their number, their time limits, and their orderly end.
 //!
+//! A connection begins in a lane (`lane.rs`), which answers writes of one event and passes everything else on.
+//!
 //! `axum::serve` sets no time limit on a request's head, so one client could hold connections for ever. Here hyper's
 //! own server is used with its timer; a connection whose client stops reading is given up as well ([`Patient`]).
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{self, IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,14 +17,18 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tower::Service as _;
 
 use crate::app::AppState;
 use crate::http::App;
 use crate::http::auth::PeerAddress;
+use crate::lane::Lanes;
+use gate::{Gate, Pass};
 use patient::Patient;
 
+mod gate;
 mod patient;
 
 /// Header lines of a request.
@@ -45,10 +50,18 @@ pub async fn serve(listener: TcpListener, app: App, state: AppState) {
     let http = &state.config.http;
     let gate = Gate::new(http.connections_max, http.connections_per_address_max);
     let mut stopping = state.stopping.subscribe();
+    let lanes = Lanes::start(Lanes::count(), &state, &app.ids()).unwrap_or_else(|error| {
+        tracing::error!(%error, "there is no thread for a lane; the router answers writes as well");
+        Lanes::default()
+    });
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => admit(stream, peer, &gate, &app, &state),
+                Ok((stream, peer)) => {
+                    if let Err(error) = admit(stream, peer, &gate, &lanes, &app, &state) {
+                        tracing::debug!(%error, %peer, "a connection ended at once");
+                    }
+                }
                 Err(error) => {
                     // One connection that was gone before it was taken is no reason to pause; no descriptors are.
                     if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
@@ -72,30 +85,74 @@ pub async fn serve(listener: TcpListener, app: App, state: AppState) {
     }
 }
 
-fn admit(stream: TcpStream, peer: SocketAddr, gate: &Arc<Gate>, app: &App, state: &AppState) {
+fn admit(
+    stream: TcpStream,
+    peer: SocketAddr,
+    gate: &Arc<Gate>,
+    lanes: &Lanes,
+    app: &App,
+    state: &AppState,
+) -> io::Result<()> {
     let Some(pass) = gate.enter(peer.ip()) else {
         state.metrics.connections_refused.inc();
         // Best effort: the socket's buffer is empty, so this takes or fails at once.
         let _ = stream.try_write(TOO_MANY.as_bytes());
-        return;
+        return Ok(());
     };
-    let (app, state) = (app.clone(), state.clone());
-    tokio::spawn(async move {
-        state.metrics.connections.inc();
-        connection(stream, peer, app, &state).await;
-        state.metrics.connections.dec();
-        drop(pass);
-    });
-}
-
-async fn connection(stream: TcpStream, peer: SocketAddr, app: App, state: &AppState) {
     // Small answers should not wait for more.
     let _ = stream.set_nodelay(true);
+    let guest = Guest::new(peer, pass, app, state);
+    let here = Handle::current();
+    lanes.serve(stream.into_std()?, move |stream, received| {
+        here.spawn(routed(stream, received, guest));
+    });
+    Ok(())
+}
+
+/// A connection's claim on the server, however it is served.
+struct Guest {
+    peer: SocketAddr,
+    app: App,
+    state: AppState,
+    _pass: Pass,
+}
+
+impl Guest {
+    fn new(peer: SocketAddr, pass: Pass, app: &App, state: &AppState) -> Self {
+        state.metrics.connections.inc();
+        Guest {
+            peer,
+            app: app.clone(),
+            state: state.clone(),
+            _pass: pass,
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.state.metrics.connections.dec();
+    }
+}
+
+/// Serves a connection through hyper and the router. `received` was read of it already.
+async fn routed(stream: net::TcpStream, received: Vec<u8>, guest: Guest) {
+    if let Err(error) = answer(stream, received, &guest).await {
+        tracing::debug!(%error, peer = %guest.peer, "a connection ended early");
+    }
+}
+
+async fn answer(
+    stream: net::TcpStream,
+    received: Vec<u8>,
+    guest: &Guest,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let (state, stream) = (&guest.state, TcpStream::from_std(stream)?);
     let http = &state.config.http;
-    let io = TokioIo::new(Patient::new(stream, http.body_read_timeout));
+    let io = TokioIo::new(Patient::new(stream, received, http.body_read_timeout));
     let service = Connection {
-        app,
-        peer: peer.ip(),
+        app: guest.app.clone(),
+        peer: guest.peer.ip(),
     };
     let mut builder = http1::Builder::new();
     builder
@@ -108,17 +165,15 @@ async fn connection(stream: TcpStream, peer: SocketAddr, app: App, state: &AppSt
     // would never leave, and an answer would wait for the rest of the next request's head.
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut stopping = state.stopping.subscribe();
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+    tokio::select! {
+        ended = connection.as_mut() => ended?,
         () = stopped(&mut stopping) => {
             // The request being answered is answered, no other is taken.
             connection.as_mut().graceful_shutdown();
-            connection.await
+            connection.await?;
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, %peer, "a connection ended early");
     }
+    Ok(())
 }
 
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
@@ -140,76 +195,6 @@ impl hyper::service::Service<Request<Incoming>> for Connection {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(PeerAddress(self.peer));
         self.app.clone().call(request)
-    }
-}
-
-/// How many connections there may be, in all and from one address.
-#[derive(Debug)]
-struct Gate {
-    places: Arc<Semaphore>,
-    places_max: usize,
-    per_address_max: usize,
-    addresses: Mutex<HashMap<IpAddr, usize>>,
-}
-
-impl Gate {
-    fn new(places_max: usize, per_address_max: usize) -> Arc<Self> {
-        let places = Arc::new(Semaphore::new(places_max));
-        Arc::new(Gate {
-            places,
-            places_max,
-            per_address_max,
-            addresses: Mutex::default(),
-        })
-    }
-
-    /// A place for a connection from `address`, if there is one left.
-    fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Pass> {
-        let place = self.places.clone().try_acquire_owned().ok()?;
-        let mut addresses = self
-            .addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let count = addresses.entry(address).or_default();
-        if *count >= self.per_address_max {
-            return None;
-        }
-        *count += 1;
-        Some(Pass {
-            gate: self.clone(),
-            address,
-            _place: place,
-        })
-    }
-
-    /// Waits until every place is free.
-    async fn all_gone(&self) {
-        let all = u32::try_from(self.places_max).unwrap_or(u32::MAX);
-        let _ = self.places.acquire_many(all).await;
-    }
-}
-
-/// A connection's place; given back when dropped.
-#[derive(Debug)]
-struct Pass {
-    gate: Arc<Gate>,
-    address: IpAddr,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Drop for Pass {
-    fn drop(&mut self) {
-        let mut addresses = self
-            .gate
-            .addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = addresses.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                addresses.remove(&self.address);
-            }
-        }
     }
 }
 

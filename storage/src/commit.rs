@@ -13,7 +13,7 @@ use crate::header::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::ids::IdSource;
 use crate::index::MemoryIndex;
 use crate::position::Position;
-use crate::queue::{Answer, Reply, Request, Slot};
+use crate::queue::{Answer, Request, Slot};
 use crate::record::{self, Chain, Commit};
 use crate::recovery::{self, Found};
 use crate::repo::RepoFile;
@@ -80,7 +80,7 @@ impl Writer {
         if let Err(error) = self.make_room(shared, room_for) {
             return self.refuse_all(&error);
         }
-        let mut answers: Vec<(Reply, Answer)> = Vec::with_capacity(self.waiting.len());
+        let mut answers: Vec<(Request, Answer)> = Vec::with_capacity(self.waiting.len());
         let room = usize::try_from(self.prepared - self.end)
             .unwrap_or(usize::MAX)
             .min(GROUP_BYTES_MAX.max(room_for));
@@ -94,7 +94,7 @@ impl Writer {
         {
             let answer = group.stage(&request.transaction, &mut self.ids);
             if let Some(request) = self.waiting.pop_front() {
-                answers.push((request.reply, answer));
+                answers.push((request, answer));
             }
         }
         if group.is_empty() {
@@ -116,7 +116,7 @@ impl Writer {
         Counters::add(&shared.counters.transactions, answers.len() as u64);
         answers
             .into_iter()
-            .for_each(|(reply, answer)| reply.send(answer));
+            .for_each(|(request, answer)| request.answer(answer));
     }
 
     fn group_start(&self, shared: &Shared) -> GroupStart {
@@ -131,7 +131,7 @@ impl Writer {
 
     fn refuse_all(&mut self, error: &AppendError) {
         for request in self.waiting.drain(..) {
-            request.reply.send(Err(error.clone()));
+            request.answer(Err(error.clone()));
         }
     }
 

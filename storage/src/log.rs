@@ -16,7 +16,7 @@ use crate::maintenance;
 use crate::merkle::{TREE_FOLDER, Tree};
 use crate::open::{self, OpenError, OpenReport};
 use crate::position::Position;
-use crate::queue::{Pushed, Reply, Request, Slot};
+use crate::queue::{Pushed, Request, Slot};
 use crate::read::{self, ReadError, ReadRequest, Reader, StreamRange};
 use crate::record::TypeNameOf;
 use crate::repo::{FsRepo, Repo};
@@ -228,59 +228,42 @@ impl Log {
     /// # Errors
     /// See [`AppendError`]; nothing of the transaction is in the log then.
     pub fn append(&self, transaction: Transaction) -> Result<Receipt, AppendError> {
+        let bytes_max = append::check(&transaction, &self.shared.options.limits)?;
         let slot = Arc::new(Slot::default());
-        let request = self.request(transaction, Reply::to_slot(slot.clone()))?;
-        match self
-            .shared
-            .queue
-            .push(request, self.shared.options.limits.queue_transactions_max)
-        {
-            Ok(Pushed::Lead) => commit::lead(&self.shared, &self.writer, Some(&slot)),
-            Ok(Pushed::Wait) => {}
-            Err((request, error)) => request.reply.send(Err(error)),
+        let request = Request::for_slot(transaction, bytes_max, slot.clone());
+        if self.push(request) == Some(Pushed::Lead) {
+            commit::lead(&self.shared, &self.writer, Some(&slot));
         }
         slot.take()
     }
 
-    /// Appends a transaction without blocking: `done` is called with the answer once it is durable or refused.
+    /// Appends a transaction without blocking: `done` is called with it and the answer once it is durable or refused.
     ///
     /// `done` runs on the writer's thread, before the next group is begun: it should only hand the answer on.
     pub fn submit(
         &self,
         transaction: Transaction,
-        done: impl FnOnce(Result<Receipt, AppendError>) + Send + 'static,
+        done: impl FnOnce(Transaction, Result<Receipt, AppendError>) + Send + 'static,
     ) {
-        self.submit_boxed(transaction, Reply::to_call(done));
-    }
-
-    fn submit_boxed(&self, transaction: Transaction, reply: Reply) {
         let bytes_max = match append::check(&transaction, &self.shared.options.limits) {
             Ok(bytes_max) => bytes_max,
-            Err(error) => return reply.send(Err(error)),
+            Err(error) => return done(transaction, Err(error)),
         };
-        let request = Request {
-            transaction,
-            bytes_max,
-            reply,
-        };
-        match self
-            .shared
-            .queue
-            .push(request, self.shared.options.limits.queue_transactions_max)
-        {
-            Ok(Pushed::Lead) => self.shared.queue.call_committer(),
-            Ok(Pushed::Wait) => {}
-            Err((request, error)) => request.reply.send(Err(error)),
+        if self.push(Request::for_call(transaction, bytes_max, done)) == Some(Pushed::Lead) {
+            self.shared.queue.call_committer();
         }
     }
 
-    fn request(&self, transaction: Transaction, reply: Reply) -> Result<Request, AppendError> {
-        let bytes_max = append::check(&transaction, &self.shared.options.limits)?;
-        Ok(Request {
-            transaction,
-            bytes_max,
-            reply,
-        })
+    /// Queues a request; one for which there is no place is answered at once.
+    fn push(&self, request: Request) -> Option<Pushed> {
+        let pending_max = self.shared.options.limits.queue_transactions_max;
+        match self.shared.queue.push(request, pending_max) {
+            Ok(pushed) => Some(pushed),
+            Err((request, error)) => {
+                request.answer(Err(error));
+                None
+            }
+        }
     }
 
     /// The last position that is durable, [`Position::START`] in an empty log. Everything up to it can be read.

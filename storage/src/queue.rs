@@ -17,60 +17,76 @@ mod tests;
 /// The answer to a transaction.
 pub(crate) type Answer = Result<Receipt, AppendError>;
 
-/// A transaction that fits the limits, and who waits for its answer.
-#[derive(Debug)]
+/// A transaction that fits the limits, and who waits for its answer. One that is dropped unanswered, because the leader
+/// panicked, is told that the log has stopped.
 pub(crate) struct Request {
     pub(crate) transaction: Transaction,
     /// Bytes that it takes in a segment at most, names included.
     pub(crate) bytes_max: usize,
-    pub(crate) reply: Reply,
+    waiting: Option<Waiting>,
 }
 
-/// Who waits. One that is dropped unanswered, because the leader panicked, is told that the log has stopped.
-pub(crate) struct Reply(Option<Waiting>);
-
+/// Who waits.
 enum Waiting {
     /// A blocked thread.
     Slot(Arc<Slot>),
-    /// A function that hands the answer on; it runs on the leader's thread.
-    Call(Box<dyn FnOnce(Answer) + Send>),
+    /// A function that hands the answer on, with the transaction it is for; it runs on the leader's thread.
+    Call(Box<Done>),
 }
 
-impl Reply {
+/// See [`Waiting::Call`].
+type Done = dyn FnOnce(Transaction, Answer) + Send;
+
+impl Request {
     /// Wakes whoever blocks on `slot`.
-    pub(crate) fn to_slot(slot: Arc<Slot>) -> Self {
-        Reply(Some(Waiting::Slot(slot)))
+    pub(crate) fn for_slot(transaction: Transaction, bytes_max: usize, slot: Arc<Slot>) -> Self {
+        Request {
+            transaction,
+            bytes_max,
+            waiting: Some(Waiting::Slot(slot)),
+        }
     }
 
-    /// Calls `call`.
-    pub(crate) fn to_call(call: impl FnOnce(Answer) + Send + 'static) -> Self {
-        Reply(Some(Waiting::Call(Box::new(call))))
+    /// Calls `done`.
+    pub(crate) fn for_call(
+        transaction: Transaction,
+        bytes_max: usize,
+        done: impl FnOnce(Transaction, Answer) + Send + 'static,
+    ) -> Self {
+        Request {
+            transaction,
+            bytes_max,
+            waiting: Some(Waiting::Call(Box::new(done))),
+        }
     }
 
-    pub(crate) fn send(mut self, answer: Answer) {
-        self.send_once(answer);
+    pub(crate) fn answer(mut self, answer: Answer) {
+        self.answer_once(answer);
     }
 
-    fn send_once(&mut self, answer: Answer) {
-        match self.0.take() {
+    fn answer_once(&mut self, answer: Answer) {
+        match self.waiting.take() {
             Some(Waiting::Slot(slot)) => slot.put(answer),
-            Some(Waiting::Call(call)) => call(answer),
+            Some(Waiting::Call(done)) => done(std::mem::take(&mut self.transaction), answer),
             None => {}
         }
     }
 }
 
-impl Drop for Reply {
+impl Drop for Request {
     fn drop(&mut self) {
-        self.send_once(Err(AppendError::Stopped {
+        self.answer_once(Err(AppendError::Stopped {
             reason: "the writer failed".to_owned(),
         }));
     }
 }
 
-impl fmt::Debug for Reply {
+impl fmt::Debug for Request {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Reply")
+        formatter
+            .debug_struct("Request")
+            .field("transaction", &self.transaction)
+            .finish_non_exhaustive()
     }
 }
 

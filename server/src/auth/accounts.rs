@@ -420,7 +420,7 @@ impl Accounts {
     /// Appends an event to an account without waiting for it: what is only for the record.
     pub(super) fn note(&self, id: Uuid, draft: EventDraft) {
         let transaction = transaction(id, ExpectedVersion::Exists, vec![draft], &[], None);
-        self.log.submit(transaction, |result| {
+        self.log.submit(transaction, |_, result| {
             if let Err(error) = result {
                 tracing::warn!(%error, "an account's note was not recorded");
             }

@@ -4,12 +4,12 @@
 //! copied by somebody: the whole family ends (RFC 9700 §4.14.2). An access token carries its family's name and ends with
 //! it, so logging out works at once and not only when the token's half hour is over.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 
 use fleet::policy::Role;
 use fleet::user::{self, RefreshRefusal, events, key};
+use hashbrown::HashMap;
 use storage::Timestamp;
 use uuid::Uuid;
 

@@ -18,7 +18,7 @@ use crate::auth::Caller;
 use crate::envelope::{CORRELATION_PREFIX, USER_PREFIX, tag};
 use crate::http::body::{self, BodyLimits};
 use crate::http::edge::RequestId;
-use crate::http::events::append::{idempotency_key, precondition};
+use crate::http::events::append::{Wishes, idempotency_key, precondition};
 use crate::http::problem::{Kind, Problem};
 use crate::projection::{CATALOG, Entry};
 
@@ -107,14 +107,15 @@ impl Write {
     }
 
     fn of(state: &AppState, caller: Caller, parts: &Parts, body: &[u8]) -> Result<Self, Problem> {
-        let repeatable = idempotency_key(&parts.headers)?.map(|key| Repeatable {
+        let wishes = Wishes::of(&parts.headers);
+        let repeatable = idempotency_key(wishes)?.map(|key| Repeatable {
             seed: Uuid::new_v5(&caller.account().id, key),
             digest: digest_of(parts, body),
         });
         let request_id = parts.extensions.get::<RequestId>();
         Ok(Write {
             state: state.clone(),
-            wanted: precondition(&parts.headers)?,
+            wanted: precondition(wishes)?,
             correlation: request_id
                 .and_then(|id| id.0.to_str().ok())
                 .unwrap_or_default()

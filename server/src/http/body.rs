@@ -37,14 +37,14 @@ pub async fn read(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result
     }
     match tokio::time::timeout(limits.timeout, collect(body, limits.bytes_max)).await {
         Ok(read) => read,
-        Err(_) => {
-            let detail = format!(
-                "the body did not arrive within {} s",
-                limits.timeout.as_secs()
-            );
-            Err(Problem::new(Kind::BodyTimeout, detail))
-        }
+        Err(_) => Err(body_timeout(limits.timeout)),
     }
+}
+
+/// The answer to a body that takes too long.
+pub(crate) fn body_timeout(limit: Duration) -> Problem {
+    let detail = format!("the body did not arrive within {} s", limit.as_secs());
+    Problem::new(Kind::BodyTimeout, detail)
 }
 
 /// Most bodies come in one piece, which is passed on as it is.
@@ -102,21 +102,29 @@ pub enum MediaType {
 
 /// What the body says it is.
 pub fn media_type(headers: &HeaderMap) -> MediaType {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else {
-        return MediaType::Json;
-    };
-    let value = value.to_str().unwrap_or_default();
-    let essence = value
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    match essence.as_str() {
-        "application/json" => MediaType::Json,
-        "application/x-www-form-urlencoded" => MediaType::Form,
-        other if other.starts_with("application/") && other.ends_with("+json") => MediaType::Json,
-        _ => MediaType::Other,
+    headers
+        .get(header::CONTENT_TYPE)
+        .map_or(MediaType::Json, |value| {
+            MediaType::of(value.to_str().unwrap_or_default())
+        })
+}
+
+impl MediaType {
+    /// What a `Content-Type` header's text means.
+    pub(crate) fn of(text: &str) -> Self {
+        if text == "application/json" {
+            return MediaType::Json;
+        }
+        let essence = text.split(';').next().unwrap_or_default();
+        let essence = essence.trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/json" => MediaType::Json,
+            "application/x-www-form-urlencoded" => MediaType::Form,
+            other if other.starts_with("application/") && other.ends_with("+json") => {
+                MediaType::Json
+            }
+            _ => MediaType::Other,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::header::{HeaderName, HeaderValue};
 use axum::http::uri::PathAndQuery;
-use axum::http::{Method, Request, Response, Uri, header};
+use axum::http::{Method, Request, Response, StatusCode, Uri, header};
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tower::Service;
@@ -31,26 +31,33 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 #[derive(Clone, Debug)]
 pub struct RequestId(pub HeaderValue);
 
-impl RequestId {
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
-    }
-}
-
 /// Makes ids for requests that bring none.
 #[derive(Clone, Debug)]
-struct Ids {
+pub(crate) struct Ids {
     boot: u32,
     next: Arc<AtomicU64>,
 }
 
+/// Bytes of a request id that is made here: eight digits, a dash, eight digits.
+const OWN_ID_BYTES: usize = 17;
+
 impl Ids {
-    /// Unique within this process, and most likely among processes: when it began, and a count.
-    fn next(&self) -> HeaderValue {
+    /// Unique within this process, and most likely among processes: when it began, and a count, in hexadecimal.
+    pub(crate) fn next(&self) -> [u8; OWN_ID_BYTES] {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let text = format!("{:08x}-{number:08x}", self.boot);
-        HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+        let mut id = [b'-'; OWN_ID_BYTES];
+        put_hex(u64::from(self.boot), &mut id[..8]);
+        put_hex(number, &mut id[9..]);
+        id
+    }
+}
+
+fn put_hex(number: u64, place: &mut [u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut rest = number;
+    for digit in place.iter_mut().rev() {
+        *digit = DIGITS[(rest & 15) as usize];
+        rest >>= 4;
     }
 }
 
@@ -83,6 +90,11 @@ impl<S> Edge<S> {
             },
         }
     }
+
+    /// The same counter of request ids, for who answers beside this layer.
+    pub(crate) fn ids(&self) -> Ids {
+        self.ids.clone()
+    }
 }
 
 impl<S> Service<Request<Body>> for Edge<S>
@@ -98,7 +110,10 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let id = request_id(&request).unwrap_or_else(|| self.ids.next());
+        let id = request_id(&request).unwrap_or_else(|| {
+            HeaderValue::from_bytes(&self.ids.next())
+                .unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+        });
         let seen = Seen {
             method: request.method().clone(),
             uri: request.uri().clone(),
@@ -152,9 +167,7 @@ impl<F: Future<Output = Result<Response<Body>, Infallible>>> Future for EdgeFutu
             Ok(Poll::Ready(Err(never))) => match never {},
             Ok(Poll::Pending) => match this.limit.poll(context) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(()) => {
-                    problem_response(Problem::new(Kind::Timeout, "the request took too long"))
-                }
+                Poll::Ready(()) => problem_response(request_timeout()),
             },
             Err(panic) => {
                 tracing::error!(panic = %panic_text(&*panic), path = this.seen.uri.path(), "a handler panicked");
@@ -184,31 +197,49 @@ fn finish(mut response: Response<Body>, seen: &Seen, access_log: bool) -> Respon
         HeaderValue::from_static("nosniff"),
     );
     if access_log {
-        // The query stays out: what people search for is nobody's business.
-        tracing::info!(
-            method = %seen.method,
-            path = seen.uri.path(),
-            status = response.status().as_u16(),
-            micros = u64::try_from(seen.began.elapsed().as_micros()).unwrap_or(u64::MAX),
-            request_id = seen.id.to_str().unwrap_or_default(),
-            "request"
-        );
+        let id = seen.id.to_str().unwrap_or_default();
+        let took = seen.began.elapsed();
+        note_access(&seen.method, seen.uri.path(), response.status(), took, id);
     }
     response
+}
+
+/// The answer to a request that takes too long.
+pub(crate) fn request_timeout() -> Problem {
+    Problem::new(Kind::Timeout, "the request took too long")
+}
+
+/// A line of the access log. The query stays out: what people search for is nobody's business.
+pub(crate) fn note_access(
+    method: &Method,
+    path: &str,
+    status: StatusCode,
+    took: Duration,
+    request_id: &str,
+) {
+    tracing::info!(
+        %method,
+        path,
+        status = status.as_u16(),
+        micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        request_id,
+        "request"
+    );
 }
 
 fn problem_response(problem: Problem) -> Response<Body> {
     axum::response::IntoResponse::into_response(problem)
 }
 
-/// The client's id, if it is one that may stand in a log: visible ASCII, not too long.
+/// The client's id, if it is one: visible ASCII, not too long.
 fn request_id(request: &Request<Body>) -> Option<HeaderValue> {
     let id = request.headers().get(REQUEST_ID)?;
-    let text = id.as_bytes();
-    let fit = !text.is_empty()
-        && text.len() <= REQUEST_ID_BYTES_MAX
-        && text.iter().all(u8::is_ascii_graphic);
-    fit.then(|| id.clone())
+    is_request_id(id.as_bytes()).then(|| id.clone())
+}
+
+/// Whether a client's request id may stand in a log.
+pub(crate) fn is_request_id(id: &[u8]) -> bool {
+    !id.is_empty() && id.len() <= REQUEST_ID_BYTES_MAX && id.iter().all(u8::is_ascii_graphic)
 }
 
 /// The same address without the slash at its end; `None` where there is none. Pages for people keep theirs:

@@ -155,16 +155,19 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let Some(value) = values.next() else {
         return Err(refused("Not authenticated"));
     };
-    let token = value.to_str().ok().and_then(|text| {
-        let (scheme, token) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token)
-    });
+    let token = value.to_str().ok().and_then(bearer_token);
     match token {
         // Two headers leave open which one counts, so neither does.
         Some(token) if values.next().is_none() => Ok(token),
         Some(_) => Err(refused("Could not validate credentials")),
         None => Err(refused("Not authenticated")),
     }
+}
+
+/// The token in an `Authorization` header's text.
+pub(crate) fn bearer_token(text: &str) -> Option<&str> {
+    let (scheme, token) = text.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
 impl<S> Service<Request<Body>> for Guard<S>

@@ -9,6 +9,7 @@ mod described;
 mod edge;
 mod finance;
 pub(in crate::http) mod harness;
+mod lanes;
 mod live;
 mod maintenance;
 mod operations;

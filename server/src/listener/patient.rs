@@ -1,4 +1,4 @@
-//! A stream that waits for its reader, but not for ever.
+//! A stream that waits for its reader, but not for ever, and that may have been read already.
 
 use std::future::Future as _;
 use std::io;
@@ -6,24 +6,27 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 /// A stream whose writes fail once the other side has taken nothing for `patience`.
 ///
-/// Reads pass through: hyper limits the time of heads, and the handlers that of bodies. A timer exists only while a
-/// write waits.
+/// What was read of it before is read again first; other reads pass through: hyper limits the time of heads, and the
+/// handlers that of bodies. A timer exists only while a write waits.
 #[derive(Debug)]
 pub(super) struct Patient<S> {
     inner: S,
+    received: Bytes,
     patience: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patient<S> {
-    pub(super) fn new(inner: S, patience: Duration) -> Self {
+    pub(super) fn new(inner: S, received: Vec<u8>, patience: Duration) -> Self {
         Patient {
             inner,
+            received: received.into(),
             patience,
             waiting: None,
         }
@@ -55,6 +58,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.received.is_empty() {
+            let count = self.received.len().min(buffer.remaining());
+            buffer.put_slice(&self.received.split_to(count));
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.inner).poll_read(context, buffer)
     }
 }

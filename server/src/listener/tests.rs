@@ -1,11 +1,22 @@
 use std::net::Ipv4Addr;
 
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const THERE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+
+#[tokio::test]
+async fn what_was_read_before_is_read_again_first() {
+    let (near, mut far) = tokio::io::duplex(100);
+    far.write_all(b"HTTP/1.1").await.unwrap();
+    drop(far);
+    let mut patient = Patient::new(near, b"GET / ".to_vec(), Duration::from_secs(30));
+    let mut text = String::new();
+    patient.read_to_string(&mut text).await.unwrap();
+    assert_eq!(text, "GET / HTTP/1.1");
+}
 
 #[tokio::test]
 async fn places_are_counted_in_all_and_by_address() {
@@ -43,7 +54,7 @@ fn the_refusal_is_as_long_as_it_says() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_stops_reading_is_given_up() {
     let (near, far) = tokio::io::duplex(1_000);
-    let mut patient = Patient::new(near, Duration::from_secs(30));
+    let mut patient = Patient::new(near, Vec::new(), Duration::from_secs(30));
     patient.write_all(&[0; 1_000]).await.unwrap();
     let error = patient.write_all(&[0; 1_000]).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -57,12 +68,10 @@ async fn a_slow_reader_is_waited_for() {
         let mut taken = [0; 100];
         for _ in 0..30 {
             tokio::time::sleep(Duration::from_secs(20)).await;
-            tokio::io::AsyncReadExt::read_exact(&mut far, &mut taken)
-                .await
-                .unwrap();
+            far.read_exact(&mut taken).await.unwrap();
         }
     });
-    let mut patient = Patient::new(near, Duration::from_secs(30));
+    let mut patient = Patient::new(near, Vec::new(), Duration::from_secs(30));
     patient.write_all(&[0; 3_000]).await.unwrap();
     reader.await.unwrap();
 }

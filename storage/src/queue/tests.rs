@@ -6,16 +6,16 @@ use std::sync::mpsc;
 use super::*;
 use crate::transaction::Transaction;
 
-fn request(reply: Reply) -> Request {
-    Request {
-        transaction: Transaction::default(),
-        bytes_max: 1,
-        reply,
-    }
+fn request(done: impl FnOnce(Answer) + Send + 'static) -> Request {
+    Request::for_call(Transaction::default(), 1, |_, answer| done(answer))
 }
 
-fn nobody() -> Reply {
-    Reply::to_call(drop)
+fn for_slot(slot: &Arc<Slot>) -> Request {
+    Request::for_slot(Transaction::default(), 1, slot.clone())
+}
+
+fn nobody() -> Request {
+    request(drop)
 }
 
 fn receipt() -> Receipt {
@@ -28,13 +28,13 @@ fn receipt() -> Receipt {
 #[test]
 fn the_first_leads_and_the_others_wait() {
     let queue = Queue::default();
-    assert_eq!(queue.push(request(nobody()), 10).unwrap(), Pushed::Lead);
-    assert_eq!(queue.push(request(nobody()), 10).unwrap(), Pushed::Wait);
+    assert_eq!(queue.push(nobody(), 10).unwrap(), Pushed::Lead);
+    assert_eq!(queue.push(nobody(), 10).unwrap(), Pushed::Wait);
     let mut taken = VecDeque::new();
     assert!(queue.take(&mut taken));
     assert_eq!(taken.len(), 2);
     assert_eq!(
-        queue.push(request(nobody()), 10).unwrap(),
+        queue.push(nobody(), 10).unwrap(),
         Pushed::Wait,
         "the leader has not stopped"
     );
@@ -42,16 +42,16 @@ fn the_first_leads_and_the_others_wait() {
     assert!(queue.take(&mut taken));
     taken.clear();
     assert!(!queue.take(&mut taken));
-    assert_eq!(queue.push(request(nobody()), 10).unwrap(), Pushed::Lead);
+    assert_eq!(queue.push(nobody(), 10).unwrap(), Pushed::Lead);
 }
 
 #[test]
 fn a_full_queue_refuses_and_gives_the_request_back() {
     let queue = Queue::default();
     for _ in 0..3 {
-        queue.push(request(nobody()), 3).unwrap();
+        queue.push(nobody(), 3).unwrap();
     }
-    let (mut given_back, error) = queue.push(request(nobody()), 3).unwrap_err();
+    let (mut given_back, error) = queue.push(nobody(), 3).unwrap_err();
     assert_eq!(error, AppendError::Busy);
     given_back.bytes_max = 2;
     assert!(queue.take(&mut VecDeque::new()));
@@ -61,9 +61,9 @@ fn a_full_queue_refuses_and_gives_the_request_back() {
 #[test]
 fn a_closed_queue_refuses_and_what_is_queued_is_still_taken() {
     let queue = Queue::default();
-    queue.push(request(nobody()), 10).unwrap();
+    queue.push(nobody(), 10).unwrap();
     queue.close();
-    let (_, error) = queue.push(request(nobody()), 10).unwrap_err();
+    let (_, error) = queue.push(nobody(), 10).unwrap_err();
     assert_eq!(error, AppendError::Closed);
     queue.call_committer();
     assert!(queue.wait_for_call(), "somebody has to lead");
@@ -78,7 +78,7 @@ fn a_closed_queue_refuses_and_what_is_queued_is_still_taken() {
 #[test]
 fn the_committer_waits_until_the_last_leader_has_stopped() {
     let queue = Queue::default();
-    queue.push(request(nobody()), 10).unwrap();
+    queue.push(nobody(), 10).unwrap();
     queue.close();
     std::thread::scope(|scope| {
         let committer = scope.spawn(|| queue.wait_for_call());
@@ -93,11 +93,11 @@ fn the_committer_waits_until_the_last_leader_has_stopped() {
 #[test]
 fn an_answer_wakes_who_waits_for_it() {
     let slot = Arc::new(Slot::default());
-    let reply = Reply::to_slot(slot.clone());
+    let request = for_slot(&slot);
     assert!(!slot.is_filled());
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| slot.take());
-        reply.send(Ok(receipt()));
+        request.answer(Ok(receipt()));
         assert_eq!(waiting.join().unwrap(), Ok(receipt()));
     });
 }
@@ -106,12 +106,12 @@ fn an_answer_wakes_who_waits_for_it() {
 fn a_call_is_made_once() {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let (sender, answers) = mpsc::channel();
-    let reply = Reply::to_call(move |answer| {
+    let request = request(move |answer| {
         CALLS.fetch_add(1, Ordering::Relaxed);
         sender.send(answer).unwrap();
     });
-    assert_eq!(format!("{reply:?}"), "Reply");
-    reply.send(Err(AppendError::Busy));
+    assert!(format!("{request:?}").starts_with("Request { transaction"));
+    request.answer(Err(AppendError::Busy));
     assert_eq!(answers.recv(), Ok(Err(AppendError::Busy)));
     assert_eq!(CALLS.load(Ordering::Relaxed), 1);
 }
@@ -123,8 +123,8 @@ fn an_abandoned_queue_answers_everybody() {
     let (sender, answers) = mpsc::channel();
     for _ in 0..2 {
         let sender = sender.clone();
-        let reply = Reply::to_call(move |answer| sender.send(answer).unwrap());
-        queue.push(request(reply), 10).unwrap();
+        let request = request(move |answer| sender.send(answer).unwrap());
+        queue.push(request, 10).unwrap();
     }
     assert_eq!(format!("{queue:?}"), "Queue { pending: 2, led: true }");
     queue.abandon();
@@ -132,12 +132,12 @@ fn an_abandoned_queue_answers_everybody() {
         let answer = answers.recv().unwrap();
         assert!(matches!(answer, Err(AppendError::Stopped { .. })));
     }
-    assert_eq!(queue.push(request(nobody()), 10).unwrap(), Pushed::Lead);
+    assert_eq!(queue.push(nobody(), 10).unwrap(), Pushed::Lead);
 }
 
 #[test]
-fn a_reply_dropped_unanswered_says_that_the_log_stopped() {
+fn a_request_dropped_unanswered_says_that_the_log_stopped() {
     let slot = Arc::new(Slot::default());
-    drop(request(Reply::to_slot(slot.clone())));
+    drop(for_slot(&slot));
     assert!(matches!(slot.take(), Err(AppendError::Stopped { .. })));
 }

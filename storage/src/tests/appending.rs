@@ -243,7 +243,7 @@ fn a_closing_log_takes_nothing() {
     let kind = AppendErrorKind::Unavailable;
     refused(&log, one("a", "T", "y"), AppendError::Closed, kind);
     let (sender, answers) = mpsc::channel();
-    log.submit(one("a", "T", "y"), move |answer| {
+    log.submit(one("a", "T", "y"), move |_, answer| {
         sender.send(answer).unwrap();
     });
     assert_eq!(answers.recv(), Ok(Err(AppendError::Closed)));
@@ -255,7 +255,7 @@ fn a_submitted_transaction_is_answered_once_it_is_durable() {
     let (sender, answers) = mpsc::channel();
     for number in 0..50 {
         let sender = sender.clone();
-        log.submit(one("a", "T", &format!("{number}")), move |answer| {
+        log.submit(one("a", "T", &format!("{number}")), move |_, answer| {
             sender.send(answer.unwrap().last_position()).unwrap();
         });
     }
@@ -263,7 +263,7 @@ fn a_submitted_transaction_is_answered_once_it_is_durable() {
     assert_eq!(positions, (1..=50).collect::<Vec<_>>());
     assert!(log.durable_position() >= Position::new(50));
     let (sender, answers) = mpsc::channel();
-    log.submit(Transaction::default(), move |answer| {
+    log.submit(Transaction::default(), move |_, answer| {
         sender.send(answer).unwrap();
     });
     assert_eq!(answers.recv(), Ok(Err(AppendError::Empty)));

@@ -48,7 +48,7 @@ fn log_in(folder: &Path) -> Log {
                 let sender = sender.clone();
                 log.submit(
                     transaction(round * 10 + number, 1 + number % 3),
-                    move |answer| {
+                    move |_, answer| {
                         sender.send(answer.unwrap()).unwrap();
                     },
                 );

@@ -17,7 +17,7 @@ fn as_one_group(log: &Log, transactions: Vec<Transaction>) -> Vec<Result<Receipt
         let _writer = log.writer.lock().unwrap();
         for transaction in transactions {
             let sender = sender.clone();
-            log.submit(transaction, move |answer| sender.send(answer).unwrap());
+            log.submit(transaction, move |_, answer| sender.send(answer).unwrap());
         }
     }
     answers.iter().take(count).collect()
@@ -159,7 +159,7 @@ fn the_leader_hands_over_what_came_meanwhile() {
             && let Some(log) = weak.upgrade()
         {
             let sender = sender.clone();
-            log.submit(one("b", "T", "meanwhile"), move |answer| {
+            log.submit(one("b", "T", "meanwhile"), move |_, answer| {
                 let thread = std::thread::current().name().map(str::to_owned);
                 sender.send((answer, thread)).unwrap();
             });
@@ -193,7 +193,7 @@ fn a_panic_while_writing_stops_the_log() {
     log.append(one("a", "T", "before")).unwrap();
     log.on_durable(|position| assert!(position < Position::new(2), "a hook's mistake"));
     let (sender, answers) = mpsc::channel();
-    log.submit(one("a", "T", "x"), move |answer| {
+    log.submit(one("a", "T", "x"), move |_, answer| {
         sender.send(answer).unwrap()
     });
     let answer = answers.recv().unwrap();

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::docs;
 use crate::app::AppState;
-use crate::append::append;
+use crate::append::{append, append_kept};
 use crate::auth::Caller;
 use crate::envelope::{
     self, EventHead, attribute, parse_batch, parse_event, write_head, write_tail,
@@ -30,7 +30,7 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 /// Bytes of an idempotency key.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// The header with which a client asks for a short answer.
-const PREFER: HeaderName = HeaderName::from_static("prefer");
+pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// Append an event.
 ///
@@ -66,12 +66,64 @@ pub(crate) async fn append_event(
     };
     body::require_json(&parts.headers)?;
     let bytes = body::read(&parts.headers, body, limits).await?;
-    let mut envelope = parse_event(&bytes)?;
-    attribute_to(&caller, &mut envelope.event)?;
-    if let Some(key) = idempotency_key(&parts.headers)? {
-        derive_id(&caller, key, 0, &mut envelope.event);
+    let (transaction, asked) = read_write(&caller, Wishes::of(&parts.headers), &bytes)?;
+    let (transaction, result) = append_kept(&state.log, transaction).await;
+    let mut text = Vec::new();
+    let written = asked.write_answer(&transaction, result, &mut text)?;
+    Ok(answer(written.duplicate, Some(written.version), text))
+}
+
+/// What a request's head asks of an append.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wishes<'a> {
+    pub(crate) idempotency_key: Option<&'a [u8]>,
+    pub(crate) if_match: Option<&'a [u8]>,
+    pub(crate) if_none_match: Option<&'a [u8]>,
+    pub(crate) prefer: Option<&'a [u8]>,
+}
+
+impl<'a> Wishes<'a> {
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
+        let value = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
+        Wishes {
+            idempotency_key: value(IDEMPOTENCY_KEY),
+            if_match: value(header::IF_MATCH),
+            if_none_match: value(header::IF_NONE_MATCH),
+            prefer: value(PREFER),
+        }
     }
-    let precondition = precondition(&parts.headers)?;
+}
+
+/// What an answer to an append depends on besides the transaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    minimal: bool,
+    /// Whether the expected version came in a header.
+    by_header: bool,
+}
+
+/// What an answer's head says of an append.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    pub(crate) duplicate: bool,
+    pub(crate) version: Version,
+}
+
+/// What `caller` wants appended: all that can be checked before the log is asked.
+///
+/// # Errors
+/// `invalid`, `bad-request`, `forbidden`.
+pub(crate) fn read_write(
+    caller: &Caller,
+    wishes: Wishes<'_>,
+    body: &[u8],
+) -> Result<(Transaction, Asked), Problem> {
+    let mut envelope = parse_event(body)?;
+    attribute_to(caller, &mut envelope.event)?;
+    if let Some(key) = idempotency_key(wishes)? {
+        derive_id(caller, key, 0, &mut envelope.event);
+    }
+    let precondition = precondition(wishes)?;
     let expected = match (precondition, envelope.expected) {
         (Some(header), Some(body)) if header != body => {
             return Err(Problem::new(
@@ -81,38 +133,46 @@ pub(crate) async fn append_event(
         }
         (header, body) => header.or(body).unwrap_or_default(),
     };
-    let mut tail = Vec::with_capacity(bytes.len() + 128);
-    if prefers_minimal(&parts.headers) {
-        tail.push(b'}');
-    } else {
-        let event = &envelope.event;
-        tail.push(b',');
-        write_tail(
-            &event.data,
-            &event.metadata,
-            || event.tags.iter().map(|tag| &**tag),
-            &mut tail,
-        );
-    }
-    let (stream, event_type, schema) = (
-        envelope.stream.clone(),
-        envelope.event.event_type.clone(),
-        envelope.event.schema,
-    );
-    let transaction = Transaction::single(envelope.stream, expected, envelope.event);
-    let receipt = append(&state.log, transaction)
-        .await
-        .map_err(|error| problem_of(error, precondition.is_some()))?;
-    let Some(event) = receipt.events.first() else {
-        return Err(Problem::internal(&"an append without a receipt"));
+    let asked = Asked {
+        minimal: prefers_minimal(wishes),
+        by_header: precondition.is_some(),
     };
-    let mut text = Vec::with_capacity(tail.len() + 384);
-    write_head(
-        &EventHead::appended(event, &stream, &event_type, schema),
-        &mut text,
-    );
-    text.extend_from_slice(&tail);
-    Ok(answer(receipt.duplicate, Some(event.version), text))
+    let transaction = Transaction::single(envelope.stream, expected, envelope.event);
+    Ok((transaction, asked))
+}
+
+impl Asked {
+    /// Appends the answer's text: the event as it was sent, with what the log assigned in front.
+    ///
+    /// # Errors
+    /// Those of the log.
+    pub(crate) fn write_answer(
+        self,
+        transaction: &Transaction,
+        result: Result<Receipt, AppendError>,
+        text: &mut Vec<u8>,
+    ) -> Result<Written, Problem> {
+        let receipt = result.map_err(|error| problem_of(error, self.by_header))?;
+        let sent = transaction.writes.first();
+        let sent = sent.and_then(|write| Some((&write.stream, write.events.first()?)));
+        let (Some((stream, event)), Some(assigned)) = (sent, receipt.events.first()) else {
+            return Err(Problem::internal(&"an append without an event"));
+        };
+        text.reserve(event.data.len() + event.metadata.len() + 512);
+        let head = EventHead::appended(assigned, stream, &event.event_type, event.schema);
+        write_head(&head, text);
+        if self.minimal {
+            text.push(b'}');
+        } else {
+            text.push(b',');
+            let tags = || event.tags.iter().map(|tag| &**tag);
+            write_tail(&event.data, &event.metadata, tags, text);
+        }
+        Ok(Written {
+            duplicate: receipt.duplicate,
+            version: assigned.version,
+        })
+    }
 }
 
 /// Append several events as one transaction.
@@ -149,7 +209,8 @@ pub(crate) async fn append_batch(
     let bytes = body::read(&parts.headers, body, limits).await?;
     let events_max = http.batch_events_max;
     let mut batch = read_batch(bytes, events_max).await?;
-    let key = idempotency_key(&parts.headers)?;
+    let wishes = Wishes::of(&parts.headers);
+    let key = idempotency_key(wishes)?;
     let events = batch
         .transaction
         .writes
@@ -165,7 +226,7 @@ pub(crate) async fn append_batch(
     Ok(answer(
         receipt.duplicate,
         None,
-        batch_answer(&receipt, prefers_minimal(&parts.headers)),
+        batch_answer(&receipt, prefers_minimal(wishes)),
     ))
 }
 
@@ -281,11 +342,10 @@ fn attribute_to(caller: &Caller, event: &mut NewEvent) -> Result<(), Problem> {
     Ok(())
 }
 
-pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&[u8]>, Problem> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
+pub(crate) fn idempotency_key(wishes: Wishes<'_>) -> Result<Option<&[u8]>, Problem> {
+    let Some(key) = wishes.idempotency_key else {
         return Ok(None);
     };
-    let key = value.as_bytes();
     if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
         let detail = format!("Idempotency-Key must have 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes");
         return Err(Problem::new(Kind::BadRequest, detail));
@@ -305,13 +365,12 @@ fn derive_id(caller: &Caller, key: &[u8], index: usize, event: &mut NewEvent) {
 }
 
 /// What `If-Match` and `If-None-Match` ask of the stream.
-pub(crate) fn precondition(headers: &HeaderMap) -> Result<Option<ExpectedVersion>, Problem> {
-    let text = |name: HeaderName| {
-        headers
-            .get(name)
-            .map(|value| value.to_str().unwrap_or_default().trim())
-    };
-    match (text(header::IF_MATCH), text(header::IF_NONE_MATCH)) {
+pub(crate) fn precondition(wishes: Wishes<'_>) -> Result<Option<ExpectedVersion>, Problem> {
+    // What is no text is no version either.
+    fn text(value: &[u8]) -> &str {
+        str::from_utf8(value).unwrap_or_default().trim()
+    }
+    match (wishes.if_match.map(text), wishes.if_none_match.map(text)) {
         (None, None) => Ok(None),
         (None, Some("*")) => Ok(Some(ExpectedVersion::NoStream)),
         (Some("*"), None) => Ok(Some(ExpectedVersion::Exists)),
@@ -329,10 +388,8 @@ pub(crate) fn precondition(headers: &HeaderMap) -> Result<Option<ExpectedVersion
     }
 }
 
-fn prefers_minimal(headers: &HeaderMap) -> bool {
-    headers
-        .get(PREFER)
-        .is_some_and(|value| value.as_bytes() == b"return=minimal")
+fn prefers_minimal(wishes: Wishes<'_>) -> bool {
+    wishes.prefer == Some(b"return=minimal")
 }
 
 /// A version that came in a header and does not fit is 412, as HTTP has it; one that came in the body is 409.

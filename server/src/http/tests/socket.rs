@@ -14,14 +14,14 @@ use crate::config::Config;
 use crate::listener;
 
 /// A server on a port of its own.
-struct Socket {
-    server: TestServer,
+pub(super) struct Socket {
+    pub(super) server: TestServer,
     port: u16,
-    serving: JoinHandle<()>,
+    pub(super) serving: JoinHandle<()>,
 }
 
 impl Socket {
-    async fn open(change: impl FnOnce(&mut Config)) -> Self {
+    pub(super) async fn open(change: impl FnOnce(&mut Config)) -> Self {
         let server = TestServer::start_with(change);
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = socket.local_addr().unwrap().port();
@@ -37,7 +37,7 @@ impl Socket {
         }
     }
 
-    async fn connect(&self) -> TcpStream {
+    pub(super) async fn connect(&self) -> TcpStream {
         TcpStream::connect(("127.0.0.1", self.port)).await.unwrap()
     }
 }
