@@ -14,7 +14,10 @@ const SUFFIX: &str = "Event";
 /// The suffix is removed as often as it stands there, so that the rule `X` = `XEvent` holds for every `X`, also for
 /// one that ends in `Event` itself. A name that is nothing but suffixes keeps one: no name becomes empty.
 pub fn canonical(event_type: &str) -> &str {
-    let stem = event_type.trim_end_matches(SUFFIX);
+    let mut stem = event_type;
+    while let Some(shorter) = stem.strip_suffix(SUFFIX) {
+        stem = shorter;
+    }
     if stem.is_empty() && !event_type.is_empty() {
         SUFFIX
     } else {

@@ -22,6 +22,9 @@ pub use write::{Sink, put_number, put_string};
 /// Objects and arrays within each other, the outermost being 1.
 pub const DEPTH_MAX: usize = 64;
 
+/// Keys of open objects that room is made for at once.
+const KEYS_EXPECTED: usize = 16;
+
 /// What kind of value comes next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "JSON's own words")]
@@ -60,6 +63,21 @@ pub struct Scanner<'a> {
 
 type Scan<T> = Result<T, JsonError>;
 
+/// A compact copy of what is being read: text that is compact already is copied in one piece.
+struct Copying<'o, S> {
+    /// From where on the text has not been copied.
+    from: usize,
+    out: &'o mut S,
+}
+
+impl<S: Sink> Copying<'_, S> {
+    /// Copies what is missing up to `to`.
+    fn flush(&mut self, text: &str, to: usize) {
+        self.out.put(&text.as_bytes()[self.from..to]);
+        self.from = to;
+    }
+}
+
 impl<'a> Scanner<'a> {
     /// At the start of `bytes`, which must be UTF-8.
     ///
@@ -74,8 +92,13 @@ impl<'a> Scanner<'a> {
             text,
             at: 0,
             depth: 0,
-            keys: Vec::new(),
+            keys: Vec::with_capacity(KEYS_EXPECTED),
         })
+    }
+
+    /// How many bytes are left.
+    pub fn remaining(&self) -> usize {
+        self.text.len() - self.at
     }
 
     /// The byte that is read next, first is 0.
@@ -121,24 +144,12 @@ impl<'a> Scanner<'a> {
         mut visit: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.open(b'{', JsonReason::NoObject)?;
-        let mut keys = KeySet {
-            first: self.keys.len(),
-            large: None,
-        };
+        let mut keys = KeySet::behind(&self.keys);
         if self.peek() == Some(b'}') {
             return Ok(self.close()?);
         }
         loop {
-            self.peek();
-            let key_at = self.at;
-            let (key, _) = self.string_or(JsonReason::Key)?;
-            if !keys.insert(&mut self.keys, key.clone()) {
-                return Err(JsonError {
-                    reason: JsonReason::DuplicateKey,
-                    offset: key_at,
-                }
-                .into());
-            }
+            let key = self.key(&mut keys)?;
             self.eat(b':', JsonReason::Colon)?;
             visit(self, key)?;
             if !self.more(b'}')? {
@@ -183,34 +194,11 @@ impl<'a> Scanner<'a> {
     /// # Errors
     /// What is wrong anywhere in the value; `out` then holds a part of it.
     pub fn compact(&mut self, out: &mut impl Sink) -> Scan<()> {
-        match self.kind()? {
-            Kind::Object => self.compact_object(out),
-            Kind::Array => {
-                out.put(b"[");
-                self.array(|scanner, index| {
-                    if index > 0 {
-                        out.put(b",");
-                    }
-                    scanner.compact(out)
-                })?;
-                out.put(b"]");
-                Ok(())
-            }
-            Kind::String => {
-                let (_, raw) = self.string_or(JsonReason::NoString)?;
-                out.put(raw.as_bytes());
-                Ok(())
-            }
-            Kind::Number => {
-                out.put(self.number()?.as_bytes());
-                Ok(())
-            }
-            Kind::Bool | Kind::Null => {
-                let word = self.literal()?;
-                out.put(word.as_bytes());
-                Ok(())
-            }
-        }
+        self.peek();
+        let mut copy = Copying { from: self.at, out };
+        self.copy_value(&mut copy)?;
+        copy.flush(self.text, self.at);
+        Ok(())
     }
 
     /// Reads any value and drops it.
@@ -221,20 +209,83 @@ impl<'a> Scanner<'a> {
         self.compact(&mut ())
     }
 
-    fn compact_object(&mut self, out: &mut impl Sink) -> Scan<()> {
-        out.put(b"{");
-        let mut first = true;
-        self.object(|scanner, key| {
-            if !first {
-                out.put(b",");
+    fn copy_value(&mut self, copy: &mut Copying<'_, impl Sink>) -> Scan<()> {
+        match self.kind()? {
+            Kind::Object => self.copy_object(copy),
+            Kind::Array => self.copy_array(copy),
+            Kind::String => self.string_or(JsonReason::NoString).map(drop),
+            Kind::Number => self.number().map(drop),
+            Kind::Bool | Kind::Null => self.literal().map(drop),
+        }
+    }
+
+    fn copy_object(&mut self, copy: &mut Copying<'_, impl Sink>) -> Scan<()> {
+        self.open(b'{', JsonReason::NoObject)?;
+        let mut keys = KeySet::behind(&self.keys);
+        self.pass_space(copy);
+        if self.byte() == Some(b'}') {
+            return self.close();
+        }
+        loop {
+            self.pass_space(copy);
+            let key_at = self.at;
+            let key = self.key(&mut keys)?;
+            if let Cow::Owned(text) = key {
+                // Two spellings of one key must not pass for two keys with any later reader.
+                copy.flush(self.text, key_at);
+                put_string(&text, copy.out);
+                copy.from = self.at;
             }
-            first = false;
-            put_string(&key, out);
-            out.put(b":");
-            scanner.compact(out)
-        })?;
-        out.put(b"}");
-        Ok(())
+            self.pass_space(copy);
+            self.eat(b':', JsonReason::Colon)?;
+            self.pass_space(copy);
+            self.copy_value(copy)?;
+            self.pass_space(copy);
+            if !self.more(b'}')? {
+                self.keys.truncate(keys.first);
+                return self.close();
+            }
+        }
+    }
+
+    fn copy_array(&mut self, copy: &mut Copying<'_, impl Sink>) -> Scan<()> {
+        self.open(b'[', JsonReason::NoArray)?;
+        self.pass_space(copy);
+        if self.byte() == Some(b']') {
+            return self.close();
+        }
+        loop {
+            self.pass_space(copy);
+            self.copy_value(copy)?;
+            self.pass_space(copy);
+            if !self.more(b']')? {
+                return self.close();
+            }
+        }
+    }
+
+    /// Steps over white space and leaves it out of the copy.
+    fn pass_space(&mut self, copy: &mut Copying<'_, impl Sink>) {
+        let space_at = self.at;
+        self.peek();
+        if self.at > space_at {
+            copy.flush(self.text, space_at);
+            copy.from = self.at;
+        }
+    }
+
+    /// Reads an object's next key, which no key before it may equal.
+    fn key(&mut self, keys: &mut KeySet<'a>) -> Scan<Cow<'a, str>> {
+        self.peek();
+        let offset = self.at;
+        let (key, _) = self.string_or(JsonReason::Key)?;
+        if keys.insert(&mut self.keys, key.clone()) {
+            return Ok(key);
+        }
+        Err(JsonError {
+            reason: JsonReason::DuplicateKey,
+            offset,
+        })
     }
 
     fn open(&mut self, bracket: u8, otherwise: JsonReason) -> Scan<()> {

@@ -29,12 +29,20 @@ pub(super) fn name<'a>(scanner: &mut Scanner<'a>, bytes_max: usize) -> Read<Cow<
     Ok(
         string(scanner)?.and_then(|text| match length_fault(&text, bytes_max) {
             Some(fault) => Err(fault),
-            None if text.chars().any(char::is_control) => {
+            None if holds_control(&text) => {
                 Err(("string_pattern", "must hold no control characters".into()))
             }
             None => Ok(text),
         }),
     )
+}
+
+fn holds_control(text: &str) -> bool {
+    if text.is_ascii() {
+        text.bytes().any(|byte| byte.is_ascii_control())
+    } else {
+        text.chars().any(char::is_control)
+    }
 }
 
 /// An id of 1 to `bytes_max` bytes: free Unicode, but no NUL, at which other systems would cut it.

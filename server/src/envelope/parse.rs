@@ -13,6 +13,8 @@ use super::tags::{CORRELATION_PREFIX, FREE_PREFIX, USER_PREFIX, tag};
 use crate::field_error::{FieldError, Place};
 use crate::json::{JsonError, Kind, Scanner, put_string};
 
+/// Bytes that room is made for before an event's data is read.
+const DATA_BYTES_EXPECTED: usize = 512;
 /// Tags that are set beside the free ones: user and correlation.
 const OWN_TAGS_MAX: usize = 2;
 
@@ -172,7 +174,7 @@ impl Members {
             self.faults.take("data", fault);
             return Ok(None);
         }
-        let mut data = Vec::with_capacity(256);
+        let mut data = Vec::with_capacity(scanner.remaining().min(DATA_BYTES_EXPECTED));
         scanner.compact(&mut data)?;
         Ok(Some(data))
     }

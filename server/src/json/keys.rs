@@ -11,10 +11,18 @@ pub(super) struct KeySet<'a> {
     /// Where its keys begin among those of all open objects.
     pub(super) first: usize,
     /// All of its keys, once there are many: an object of a megabyte of keys must not cost their square.
-    pub(super) large: Option<HashSet<Cow<'a, str>>>,
+    large: Option<HashSet<Cow<'a, str>>>,
 }
 
 impl<'a> KeySet<'a> {
+    /// No keys yet, behind those of the objects that are open.
+    pub(super) fn behind(keys: &[Cow<'a, str>]) -> Self {
+        KeySet {
+            first: keys.len(),
+            large: None,
+        }
+    }
+
     /// Remembers the key; says false when it was there already.
     pub(super) fn insert(&mut self, keys: &mut Vec<Cow<'a, str>>, key: Cow<'a, str>) -> bool {
         if let Some(set) = &mut self.large {

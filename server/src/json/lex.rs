@@ -4,6 +4,29 @@ use std::borrow::Cow;
 
 use super::{JsonError, JsonReason, Scan, Scanner};
 
+/// How many bytes at the start stand for themselves in a string: no quote, no backslash, no control character.
+pub(super) fn plain_bytes(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let special = special_bytes(u64::from_le_bytes(*word));
+        if special != 0 {
+            return number * 8 + (special.trailing_zeros() / 8) as usize;
+        }
+    }
+    let plain = |byte: &u8| !matches!(byte, 0..=0x1f | b'"' | b'\\');
+    words.len() * 8 + rest.iter().take_while(|byte| plain(byte)).count()
+}
+
+/// Has the highest bit of the lowest special byte set, and none below it. What lies above it means nothing.
+fn special_bytes(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    let quotes = zeros(word ^ (ONES * b'"' as u64));
+    let backslashes = zeros(word ^ (ONES * b'\\' as u64));
+    let controls = word.wrapping_sub(ONES * 0x20) & !word;
+    (quotes | backslashes | controls) & (ONES << 7)
+}
+
 impl<'a> Scanner<'a> {
     /// Reads a number and gives its text: as JSON spells it, finite as a double.
     ///
@@ -66,6 +89,7 @@ impl<'a> Scanner<'a> {
         let mut decoded: Option<String> = None;
         let mut copied = start;
         loop {
+            self.at += plain_bytes(self.text.as_bytes().get(self.at..).unwrap_or_default());
             match self.byte() {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -76,8 +100,7 @@ impl<'a> Scanner<'a> {
                     text.push(character);
                     copied = self.at;
                 }
-                Some(0..=0x1f) => return self.fail(JsonReason::Control),
-                Some(_) => self.at += 1,
+                Some(_) => return self.fail(JsonReason::Control),
                 None => return self.fail(JsonReason::Truncated),
             }
         }

@@ -141,7 +141,42 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+#[test]
+fn plain_bytes_end_at_the_first_special_one() {
+    for special in (0..=0x1f).chain([b'"', b'\\']) {
+        for at in 0..20 {
+            let mut bytes = vec![0x80; 24];
+            bytes[at] = special;
+            assert_eq!(lex::plain_bytes(&bytes), at);
+        }
+    }
+    for length in 0..20 {
+        for plain in [b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xa2, 0xdc, 0xff] {
+            assert_eq!(lex::plain_bytes(&vec![plain; length]), length);
+        }
+    }
+}
+
+#[test]
+fn what_is_dropped_is_checked_as_well() {
+    for (text, good) in [
+        (r#" {"a": [1, "x"]} "#, true),
+        (r#"{"a":1,"a":2}"#, false),
+        (r#"["\ud83d"]"#, false),
+    ] {
+        let mut scanner = Scanner::new(text.as_bytes()).unwrap();
+        assert_eq!(scanner.skip().is_ok(), good, "{text}");
+    }
+}
+
 proptest! {
+    #[test]
+    fn plain_bytes_are_counted_right(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+        let special = |byte: &u8| matches!(byte, 0..=0x1f | b'"' | b'\\');
+        let expected = bytes.iter().position(special).unwrap_or(bytes.len());
+        prop_assert_eq!(lex::plain_bytes(&bytes), expected);
+    }
+
     #[test]
     fn compact_text_means_the_same(value in any_json()) {
         let pretty = serde_json::to_string_pretty(&value).unwrap();

@@ -1,5 +1,7 @@
 //! Writing JSON text by hand.
 
+use super::lex::plain_bytes;
+
 /// Where compact text goes; `()` drops it.
 pub trait Sink {
     /// Takes the next bytes.
@@ -19,35 +21,28 @@ impl Sink for () {
 /// Appends `text` as a JSON string, quotes included. RFC 8259 §7: quote, backslash and control characters are escaped.
 pub fn put_string(text: &str, out: &mut impl Sink) {
     out.put(b"\"");
-    let bytes = text.as_bytes();
-    let mut copied = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        let short = match byte {
-            b'"' => b"\\\"",
-            b'\\' => b"\\\\",
-            b'\n' => b"\\n",
-            b'\r' => b"\\r",
-            b'\t' => b"\\t",
-            0..=0x1f => {
-                out.put(&bytes[copied..at]);
-                let digit = |value: u8| {
-                    if value < 10 {
-                        b'0' + value
-                    } else {
-                        b'a' + value - 10
-                    }
-                };
-                out.put(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
-                copied = at + 1;
-                continue;
-            }
-            _ => continue,
+    let mut rest = text.as_bytes();
+    loop {
+        let (plain, behind) = rest.split_at(plain_bytes(rest));
+        out.put(plain);
+        let Some((special, behind)) = behind.split_first() else {
+            break;
         };
-        out.put(&bytes[copied..at]);
-        out.put(short);
-        copied = at + 1;
+        rest = behind;
+        match special {
+            b'"' => out.put(b"\\\""),
+            b'\\' => out.put(b"\\\\"),
+            b'\n' => out.put(b"\\n"),
+            b'\r' => out.put(b"\\r"),
+            b'\t' => out.put(b"\\t"),
+            control => {
+                let digits = [control >> 4, control & 15]
+                    .map(|value| b"0123456789abcdef"[usize::from(value)]);
+                out.put(b"\\u00");
+                out.put(&digits);
+            }
+        }
     }
-    out.put(&bytes[copied..]);
     out.put(b"\"");
 }
 

@@ -47,7 +47,7 @@ async fn read_answer(stream: &mut TcpStream) -> Answer {
 
 fn post(token: &str, headers: &[(&str, &str)], body: &Value) -> String {
     let body = body.to_string();
-    let mut text = format!("POST /api/v1/events HTTP/1.1\r\nhost: x\r\n");
+    let mut text = "POST /api/v1/events HTTP/1.1\r\nhost: x\r\n".to_owned();
     if !token.is_empty() {
         text += &format!("authorization: Bearer {token}\r\n");
     }
@@ -78,6 +78,9 @@ fn outline(answer: &Answer) -> (u16, Vec<String>, Vec<String>) {
 /// A page of another origin is answered by the router, so the header tells which way a request goes.
 const ROUTED: (&str, &str) = ("origin", "https://depot.example");
 
+/// Token, further headers, body, expected status.
+type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, Value, u16);
+
 #[tokio::test]
 async fn both_ways_answer_alike() {
     let socket = Socket::open(|config| config.http.body_bytes_max = 1_024).await;
@@ -89,7 +92,7 @@ async fn both_ways_answer_alike() {
         event[member] = value;
         event
     };
-    let cases: Vec<(&str, Vec<(&str, &str)>, Value, u16)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (&technician, vec![], good.clone(), 201),
         (
             &technician,
