@@ -48,7 +48,7 @@ pub(crate) fn record(log: &Log, entity_type: &str, entity_id: &str, model_id: &s
         .push(crate::envelope::tags::tag("model:", model_id));
     log.submit(
         Transaction::single(stream, ExpectedVersion::Any, made),
-        |result| {
+        |_, result| {
             if let Err(error) = result {
                 tracing::warn!(%error, "a prediction was served but not recorded");
             }
