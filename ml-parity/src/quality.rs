@@ -135,12 +135,15 @@ fn mean(runs: &[Vec<f64>]) -> Vec<f64> {
 
 type Scores = Vec<f64>;
 
+/// A peer's name and its scores.
+type PeerScores = (&'static str, Scores);
+
 fn compare(
     folder: &Folder,
     table: &Table,
     target: &str,
     peers: &Peers,
-) -> Result<(Scores, Vec<(&'static str, Scores)>), BenchError> {
+) -> Result<(Scores, Vec<PeerScores>), BenchError> {
     let loss = if folder.task() == "binary" {
         Loss::Logistic
     } else {
