@@ -20,6 +20,8 @@ use crate::projection::{Ask, Entry};
 pub const KEY_PREFIX: &str = "key:";
 /// Rows that a decision may look at in one list.
 const LISTED_MAX: usize = 10_000;
+/// How far the log's times may be ahead of the clock without a client's doing, in microseconds.
+const AHEAD_OF_CLOCK_MAX: i64 = 1_000_000;
 
 /// One making of a decision.
 ///
@@ -216,6 +218,7 @@ impl<'a> Decision<'a> {
             };
             let tags = self.hold_keys(index, &data)?;
             let loaded = &mut self.streams[index];
+            let happens = staged_at(self.now, &loaded.folded);
             let version =
                 loaded.version.get() + 1 + u32::try_from(loaded.staged.len()).unwrap_or(0);
             loaded.folded.fold(&EventView {
@@ -226,8 +229,8 @@ impl<'a> Decision<'a> {
                 version,
                 // Behind all that is in the log.
                 position: u64::MAX,
-                occurred_at: self.now.micros(),
-                recorded_at: self.now.micros(),
+                occurred_at: happens,
+                recorded_at: happens,
                 data: &data,
             });
             let mut event = NewEvent::new(draft.event_type, Value::Object(data).to_string());
@@ -339,6 +342,18 @@ impl<'a> Decision<'a> {
         } else {
             transaction.on_condition(Query { items }, self.seen)
         })
+    }
+}
+
+/// When a staged event will have happened. The log's times rise with every event, so they may be ahead of a clock that
+/// stands or was set back a little; an event appended now is later than those all the same. What a client dated further
+/// ahead keeps its place in the future, here as in the log.
+fn staged_at(now: Timestamp, folded: &Folded) -> i64 {
+    let latest = folded.record.changed_at().unwrap_or(i64::MIN);
+    if latest >= now.micros() && latest - now.micros() <= AHEAD_OF_CLOCK_MAX {
+        latest + 1
+    } else {
+        now.micros()
     }
 }
 

@@ -169,3 +169,24 @@ async fn tasks_are_overdue_by_day_and_by_kilometres() {
         true
     );
 }
+
+#[tokio::test]
+async fn beginning_an_order_takes_its_vehicle_into_the_workshop() {
+    let (server, token) = depot().await;
+    let order = server
+        .post(
+            ORDERS,
+            &token,
+            json!({ "vehicle_id": "185123", "workshop_id": "WS-MUENCHEN", "tasks": ["HU"] }),
+        )
+        .await
+        .expect(201);
+    let path = format!("{ORDERS}/{}", order["order_number"].as_str().unwrap());
+    let begun = server
+        .patch(&path, &token, json!({ "status": "in_progress" }))
+        .await
+        .expect(200);
+    let vehicle = format!("/api/v1/vehicles/185123?min_position={}", begun["position"]);
+    let vehicle = server.get(&vehicle, &token).await.expect(200);
+    assert_eq!(vehicle["status"], "in_workshop");
+}
