@@ -158,7 +158,7 @@ impl Log {
     /// Hashes up to `tiles_max` tiles of [`TILE_LEAVES`] events that have become durable since. Says up to which position
     /// full tiles are hashed; less than a tile below [`Log::durable_position`] when there is nothing left to do.
     ///
-    /// For a caller that does this in the background: at most 1 µs of a core an event, and nobody waits for it.
+    /// For a caller that does this in the background, so that nobody waits for it.
     ///
     /// # Errors
     /// [`TreeError::Read`] when a segment cannot be read.
