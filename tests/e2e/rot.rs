@@ -87,6 +87,20 @@ fn all_but_the_rotten_one_are_served(client: &mut Client, rotten: u64) {
     let numbers = probes.filter_map(|event| event["data"]["number"].as_u64());
     let left = (0..u64::from(EVENTS)).filter(|number| *number != ROTTEN);
     assert!(numbers.eq(left), "not exactly the others are served");
+    for path in [
+        "changes?from=2000-01-01T00:00:00Z&aggregate_type=Probe&aggregate_id=rotten",
+        "history?aggregate_type=Probe&aggregate_id=rotten",
+        "Probe/rotten/history",
+        "Probe/rotten/events-between?start_time=2000-01-01T00:00:00Z&end_time=2100-01-01T00:00:00Z",
+    ] {
+        let path = format!("/api/v1/time-travel/{path}");
+        let answer = must("reading", client.get(&path)).expect(200).json();
+        assert_eq!(
+            answer["damaged"],
+            serde_json::json!([[rotten, rotten]]),
+            "{path} keeps quiet about the damaged position"
+        );
+    }
 }
 
 fn names(health: &Value, position: u64) -> bool {

@@ -9,6 +9,7 @@ use storage::StreamName;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::damage;
 use super::extract::{PathParts, ReadAt};
 use super::health;
 use super::invoices::approve::export_invoice;
@@ -204,16 +205,19 @@ pub(crate) async fn state_history(
     let sight = Sight::of(&caller);
     let body = reads::run(&state, move |state| {
         let name = StreamName::new(aggregate_type, aggregate_id);
+        let mut damaged = Vec::new();
         let snapshots = match Target::find(state, sight, name.clone()) {
-            Ok(target) => walk(state, sight, &target, walk_of)?.0,
+            Ok(target) => walk(state, sight, &target, walk_of, &mut damaged)?.0,
             Err(_) => Vec::new(),
         };
-        Ok(json!({
+        let mut body = json!({
             "aggregate_type": &*name.aggregate_type,
             "aggregate_id": &*name.aggregate_id,
             "count": snapshots.len(),
             "snapshots": snapshots,
-        }))
+        });
+        damage::put_into(&damaged, &mut body);
+        Ok(body)
     })
     .await?;
     Ok(json_response(body.to_string()))
@@ -247,11 +251,12 @@ pub(crate) async fn stream_events_between(
     let sight = Sight::of(&caller);
     let body = reads::run(&state, move |state| {
         let name = StreamName::new(aggregate_type.as_str(), aggregate_id.as_str());
+        let mut damaged = Vec::new();
         let (events, truncated) = match Target::find(state, sight, name) {
-            Ok(target) => events_in_span(state, sight, &target, (from, to))?,
+            Ok(target) => events_in_span(state, sight, &target, (from, to), &mut damaged)?,
             Err(_) => (Vec::new(), false),
         };
-        Ok(json!({
+        let mut body = json!({
             "aggregate_type": aggregate_type,
             "aggregate_id": aggregate_id,
             "start_time": from.map(rfc3339::to_string),
@@ -259,7 +264,9 @@ pub(crate) async fn stream_events_between(
             "count": events.len(),
             "events": events,
             "truncated": truncated,
-        }))
+        });
+        damage::put_into(&damaged, &mut body);
+        Ok(body)
     })
     .await?;
     Ok(json_response(body.to_string()))

@@ -1,5 +1,6 @@
 //! What cannot be read, as answers say it: an answer that may lack something for it never keeps quiet about that.
 
+use serde_json::Value;
 use storage::{Log, Position};
 
 use super::problem::Problem;
@@ -22,6 +23,19 @@ pub(crate) fn put_member(damaged: &[Stretch], text: &mut Vec<u8>) {
     text.extend_from_slice(format!(",\"damaged\":[{}]", list.join(",")).as_bytes());
 }
 
+/// The same for an answer that is a value.
+pub(crate) fn put_into(damaged: &[Stretch], body: &mut Value) {
+    if !damaged.is_empty() {
+        body["damaged"] = listed(damaged).into();
+    }
+}
+
+fn listed(damaged: &[Stretch]) -> Vec<Value> {
+    let listed = damaged.iter().take(LISTED_MAX);
+    let pair = |(first, last): &Stretch| serde_json::json!([first.get(), last.get()]);
+    listed.map(pair).collect()
+}
+
 /// The answer where nothing was found. Where events of the log are lost, what was asked for may be among them.
 pub(crate) fn unless_lost(log: &Log, missing: Problem) -> Problem {
     let damage = log.health().damage;
@@ -29,11 +43,7 @@ pub(crate) fn unless_lost(log: &Log, missing: Problem) -> Problem {
     if lost.is_empty() {
         return missing;
     }
-    let listed = lost.iter().take(LISTED_MAX);
-    let listed: Vec<Vec<u64>> = listed
-        .map(|(first, last)| vec![first.get(), last.get()])
-        .collect();
     missing
         .adding("; events of the log are damaged, and what was asked for may be among them")
-        .with("damaged", listed)
+        .with("damaged", listed(&lost))
 }

@@ -11,6 +11,7 @@ use super::{Target, difference_json, read_span};
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::envelope::{USER_PREFIX, tag};
+use crate::http::damage::{self, Stretch};
 use crate::http::extract::ReadAt;
 use crate::http::json_response;
 use crate::http::problem::Problem;
@@ -64,14 +65,17 @@ pub(crate) async fn changes(
     at.reach_log(&state).await?;
     let sight = Sight::of(&caller);
     let body = reads::run(&state, move |state| {
-        let (events, next) = events_between(state, sight, &between)?;
-        Ok(json!({
+        let mut damaged = Vec::new();
+        let (events, next) = events_between(state, sight, &between, &mut damaged)?;
+        let mut body = json!({
             "from": between.from.map(rfc3339::to_string),
             "to": between.to.map(rfc3339::to_string),
             "count": events.len(),
             "changes": events,
             "next_cursor": next,
-        }))
+        });
+        damage::put_into(&damaged, &mut body);
+        Ok(body)
     })
     .await?;
     Ok(json_response(body.to_string()))
@@ -173,11 +177,13 @@ impl EventsBetween {
     }
 }
 
-/// The events of a span with what each changed, and the cursor of the page behind.
+/// The events of a span with what each changed, and the cursor of the page behind. What could not be read and may
+/// belong among them is added to `damaged`.
 pub(super) fn events_between(
     state: &AppState,
     sight: Sight,
     between: &EventsBetween,
+    damaged: &mut Vec<Stretch>,
 ) -> Result<(Vec<Value>, Option<String>), Problem> {
     let request = between.request(state, sight)?;
     let mut steps = Steps::new(&state.past);
@@ -187,7 +193,10 @@ pub(super) fn events_between(
     while let Some(event) = reader.next() {
         let event = match event {
             Ok(event) => event,
-            Err(ReadError::Damaged { .. }) => continue,
+            Err(ReadError::Damaged { first, last, .. }) => {
+                damaged.push((first, last));
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
         let stream = event.stream();
@@ -224,11 +233,13 @@ pub(super) fn events_between(
 pub(in crate::http) type Span = (Option<Timestamp>, Option<Timestamp>);
 
 /// The events of an aggregate that happened in a span, by version, with their data; and whether more were left out.
+/// What could not be read and may belong among them is added to `damaged`.
 pub(in crate::http) fn events_in_span(
     state: &AppState,
     sight: Sight,
     target: &Target,
     (from, to): Span,
+    damaged: &mut Vec<Stretch>,
 ) -> Result<(Vec<Value>, bool), Problem> {
     let request = ReadRequest {
         occurred: Some(TimeRange {
@@ -249,7 +260,7 @@ pub(in crate::http) fn events_in_span(
                 "occurred_at": rfc3339::to_string(event.occurred_at()),
                 "data": sight.data(&event),
             })),
-            Err(ReadError::Damaged { .. }) => {}
+            Err(ReadError::Damaged { first, last, .. }) => damaged.push((first, last)),
             Err(error) => return Err(error.into()),
         }
     }

@@ -98,6 +98,8 @@ pub(in crate::http) struct History {
     history: Vec<StateAfter>,
     /// The `from_version` of the next page.
     next_version: Option<u32>,
+    /// First and last position of events that cannot be read and may belong here; absent where there are none.
+    damaged: Option<Vec<[u64; 2]>>,
 }
 
 /// An aggregate folded anew.
@@ -168,6 +170,8 @@ pub(in crate::http) struct Changes {
     changes: Vec<ChangingEvent>,
     /// The `cursor` of the next page.
     next_cursor: Option<String>,
+    /// First and last position of events that cannot be read and may belong here; absent where there are none.
+    damaged: Option<Vec<[u64; 2]>>,
 }
 
 /// The whole fleet at a moment.

@@ -10,6 +10,7 @@ use super::docs;
 use super::{Target, difference_json, read_span, snapshot_json};
 use crate::app::AppState;
 use crate::auth::Caller;
+use crate::http::damage::{self, Stretch};
 use crate::http::extract::ReadAt;
 use crate::http::json_response;
 use crate::http::problem::Problem;
@@ -59,14 +60,17 @@ pub(crate) async fn history(
     let sight = Sight::of(&caller);
     let body = reads::run(&state, move |state| {
         let target = Target::find(state, sight, name)?;
-        let (states, next) = walk(state, sight, &target, walk_of)?;
-        Ok(json!({
+        let mut damaged = Vec::new();
+        let (states, next) = walk(state, sight, &target, walk_of, &mut damaged)?;
+        let mut body = json!({
             "aggregate_type": &*target.name.aggregate_type,
             "aggregate_id": &*target.name.aggregate_id,
             "count": states.len(),
             "history": states,
             "next_version": next,
-        }))
+        });
+        damage::put_into(&damaged, &mut body);
+        Ok(body)
     })
     .await?;
     Ok(json_response(body.to_string()))
@@ -118,12 +122,14 @@ impl Walk {
     }
 }
 
-/// The states after the events of a walk, and the version at which the next page begins.
+/// The states after the events of a walk, and the version at which the next page begins. What could not be
+/// read and may belong to the aggregate is added to `damaged`.
 pub(in crate::http) fn walk(
     state: &AppState,
     sight: Sight,
     target: &Target,
     walk: Walk,
+    damaged: &mut Vec<Stretch>,
 ) -> Result<(Vec<Value>, Option<u32>), Problem> {
     let mut request = walk.request(&target.name);
     request.from = position_of_version(state, &target.name, walk.from_version)?;
@@ -133,7 +139,10 @@ pub(in crate::http) fn walk(
     while let Some(event) = reader.next() {
         let event = match event {
             Ok(event) => event,
-            Err(ReadError::Damaged { .. }) => continue,
+            Err(ReadError::Damaged { first, last, .. }) => {
+                damaged.push((first, last));
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
         let version = event.version().get();
