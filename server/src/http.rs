@@ -15,11 +15,13 @@ mod cost_centers;
 mod damage;
 mod dashboard;
 mod described;
+mod documents;
 pub mod edge;
 pub mod events;
 pub mod extract;
 pub mod guard;
 mod health;
+mod hr;
 mod invoices;
 pub mod listing;
 mod maintenance;
@@ -77,6 +79,8 @@ fn described_routes() -> (Router<AppState>, OpenApi) {
         .merge(maintenance::routes())
         .merge(workshops::routes())
         .merge(transfer::routes())
+        .merge(hr::routes())
+        .merge(documents::routes())
         .merge(analytics::routes())
         .merge(audit::routes())
         .merge(parts::routes())

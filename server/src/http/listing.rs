@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::events::append::etag;
 use super::extract::ReadAt;
@@ -165,14 +165,37 @@ pub fn written<T>(status: StatusCode, done: &Done<T>) -> Result<Response<Body>, 
     row_response(status, &done.entry()?, done.position.get())
 }
 
+/// As [`written`], with what the row does not have: `complete` adds it.
+///
+/// # Errors
+/// As [`written`].
+pub fn written_with<T>(
+    status: StatusCode,
+    done: &Done<T>,
+    complete: impl FnOnce(&mut Map<String, Value>, &Entry),
+) -> Result<Response<Body>, Problem> {
+    row_response_with(status, &done.entry()?, done.position.get(), complete)
+}
+
 /// A row with its position and its version as the entity tag.
 pub fn row_response(
     status: StatusCode,
     entry: &Entry,
     position: u64,
 ) -> Result<Response<Body>, Problem> {
+    row_response_with(status, entry, position, |_, _| {})
+}
+
+/// As [`row_response`], with what the row does not have: `complete` adds it.
+pub fn row_response_with(
+    status: StatusCode,
+    entry: &Entry,
+    position: u64,
+    complete: impl FnOnce(&mut Map<String, Value>, &Entry),
+) -> Result<Response<Body>, Problem> {
     let gone = || Problem::not_found("it was deleted meanwhile");
     let mut row = entry.row().ok_or_else(gone)?;
+    complete(&mut row, entry);
     row.insert("position".to_owned(), position.into());
     let mut response = json_response(Value::Object(row).to_string());
     *response.status_mut() = status;

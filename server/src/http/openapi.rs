@@ -28,6 +28,8 @@ const BEARER: &str = "bearer";
         (name = "maintenance", description = "Tasks that fall due, and work orders"),
         (name = "workshops", description = "Where vehicles are maintained"),
         (name = "transfer", description = "Planned runs of vehicles, and who is in them"),
+        (name = "hr", description = "Staff, and what they are planned for"),
+        (name = "documents", description = "Files that prove something: when they expire, who looked at them"),
         (name = "inventory", description = "Parts, where they lie, and how they move"),
         (name = "procurement", description = "Suppliers and what is ordered from them"),
         (name = "finance", description = "Invoices, budgets, cost centers"),
