@@ -97,6 +97,8 @@ impl Expected {
 /// See the module.
 pub(crate) struct Made<'a> {
     purpose: Purpose,
+    /// Whether the first finding is the last.
+    strict: bool,
     /// Whether the log has a stream.
     is_known: &'a dyn Fn(&StreamName) -> bool,
     pub(crate) findings: Findings,
@@ -156,6 +158,7 @@ impl<'a> Made<'a> {
     ) -> Self {
         Made {
             purpose,
+            strict: false,
             is_known,
             findings: Findings::default(),
             shared_keys: HashMap::new(),
@@ -164,6 +167,18 @@ impl<'a> Made<'a> {
             aggregate: None,
             behind: Vec::new(),
         }
+    }
+
+    /// Whether the first finding ends it all, and nothing of its batch is handed on.
+    #[must_use]
+    pub(crate) fn strictly(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// Whether something was found that may not be passed over.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.strict && self.findings.first().is_some()
     }
 
     /// Begins an aggregate: what follows belongs to its stream, until [`Made::end`].

@@ -187,8 +187,11 @@ async fn leave_over(
     Ok(true)
 }
 
-/// Gives the batch to the sink, if it is full. `false` when nobody wants it.
+/// Gives the batch to the sink, if it is full. `false` when nobody wants it, or nobody may have it.
 pub(crate) fn hand_on(made: &mut Made<'_>, sink: &mut impl Sink, at_end: bool) -> bool {
+    if made.is_refused() {
+        return false;
+    }
     match made.take_batch(at_end) {
         Some(batch) => sink.take(batch),
         None => true,

@@ -146,15 +146,22 @@ async fn read_all(
         .transpose()
         .map_err(ImportError::Read)?;
     let accounts = Accounts::new(accounts.unwrap_or_default(), &tags);
-    let mut made = Made::new(purpose, &is_known, accounts);
+    let mut made = Made::new(purpose, &is_known, accounts).strictly(wanted.strict);
     made.shared_keys = checks::shared_keys(source, &shape).await?;
     checks::surroundings(source, &shape, wanted.zone, &mut made.findings);
+    refused(&made)?;
     let opened = Opened {
         facts: source.facts().clone(),
         shape: shape.clone(),
     };
     if !send(Message::Opened(Box::new(opened))) {
         return Ok(made.findings);
+    }
+    let seeks_references = purpose != Purpose::Verify && only_keys.is_none();
+    if seeks_references && wanted.strict {
+        // Before anything of it is in the log.
+        checks::references(source, &shape, &mut made.findings).await?;
+        refused(&made)?;
     }
     let for_shape = only_keys.map(|only| |family: &Family| only(&shape, family));
     let mut reading = Reading {
@@ -170,15 +177,23 @@ async fn read_all(
         if stop.load(Ordering::Relaxed) {
             return Err(ImportError::Stopped);
         }
-        if let (true, Some((table, treatment, sample))) = (wanted.strict, made.findings.first()) {
-            return Err(ImportError::strict(table, treatment, sample));
-        }
+        refused(&made)?;
         if !wanted_more || !send(Message::FamilyRead(family)) {
             return Ok(made.findings);
         }
     }
-    if purpose != Purpose::Verify && only_keys.is_none() {
+    if seeks_references && !wanted.strict {
         checks::references(reading.source, &shape, &mut made.findings).await?;
     }
     Ok(made.findings)
+}
+
+/// Ends a strict run at what was found.
+fn refused(made: &Made<'_>) -> Result<(), ImportError> {
+    match made.findings.first() {
+        Some((table, treatment, sample)) if made.is_refused() => {
+            Err(ImportError::strict(table, treatment, sample))
+        }
+        _ => Ok(()),
+    }
 }

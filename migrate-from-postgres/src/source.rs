@@ -167,8 +167,15 @@ impl Source {
         let statements = format!(
             "SET work_mem = '{SORT_MEMORY}'; {BEGIN}; SET TRANSACTION SNAPSHOT '{snapshot}'"
         );
-        prepare(&session.client, &statements).await?;
-        Ok(session)
+        match prepare(&session.client, &statements).await {
+            Ok(()) => Ok(session),
+            // A snapshot is gone when the session that holds it is.
+            Err(error) if self.holder.client.is_closed() => Err(SourceError::Lost {
+                doing: "opening another session on the snapshot".to_owned(),
+                why: error.to_string(),
+            }),
+            Err(error) => Err(error),
+        }
     }
 
     /// Ends all sessions, and with them the snapshot.

@@ -310,6 +310,11 @@ fn a_session_ended_by_the_server_is_told_from_a_refusal() {
         return;
     };
     let database = phase2::create(cluster, Shape::Models, &Contents::new(1, 20_000));
+    // More than the sockets between take in, however long this side waits.
+    cluster.psql(
+        &database,
+        "UPDATE work_orders SET findings = repeat('f', 2000), work_performed = repeat('w', 2000), notes = repeat('n', 1000);",
+    );
     run(async {
         let mut source = Source::open(&address(&cluster.url(&database)))
             .await

@@ -156,14 +156,14 @@ fn summarize(report: &Report) -> Vec<String> {
         }
         for finding in &table.findings {
             lines.push(format!(
-                "  {} × {}: {}",
-                finding.count, finding.met, finding.done
+                "  {}: {} × {}: {}",
+                table.table, finding.count, finding.met, finding.done
             ));
         }
         if totals.deleted > 0 {
             lines.push(format!(
-                "  {} rows are in the log and no more in the database",
-                totals.deleted
+                "  {}: {} rows are in the log and no more in the database",
+                table.table, totals.deleted
             ));
         }
     }
