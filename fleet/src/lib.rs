@@ -41,6 +41,7 @@ pub mod model;
 pub mod money;
 pub mod part;
 pub mod policy;
+pub mod policy_bundle;
 pub mod prediction;
 pub mod purchase_order;
 pub mod refusal;

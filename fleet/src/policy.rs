@@ -8,8 +8,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub mod rules;
 #[cfg(test)]
 mod tests;
+
+pub use rules::{BadRules, FieldRules, RuleLine};
 
 /// An account's role. Roles are ordered: a higher role may all that a lower one may.
 #[derive(
@@ -135,6 +138,14 @@ pub enum Editor {
 }
 
 impl Editor {
+    /// All parts.
+    pub const ALL: [Editor; 3] = [Editor::Workshop, Editor::Dispatcher, Editor::FleetManager];
+
+    /// The part of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Editor::ALL.into_iter().find(|part| part.name() == name)
+    }
+
     /// The name that clients send as `source_role`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -158,6 +169,15 @@ pub enum FieldRule {
 }
 
 impl FieldRule {
+    /// The name in policies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            FieldRule::WorkshopAuthoritative => "workshop_authoritative",
+            FieldRule::DispatcherAuthoritative => "dispatcher_authoritative",
+            FieldRule::LastWriteWins => "last_write_wins",
+        }
+    }
+
     /// The part whose edits stand against any other, if there is one.
     pub const fn authority(self) -> Option<Editor> {
         match self {

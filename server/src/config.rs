@@ -91,6 +91,7 @@ pub struct AuthConfig {
     pub argon2_passes: u32,
     pub argon2_lanes: u32,
     pub login_attempts_free: u32,
+    pub policy_keys: Vec<String>,
 }
 
 /// The key stays out of whatever prints a configuration.
@@ -251,6 +252,7 @@ impl Config {
                 argon2_passes: 0,
                 argon2_lanes: 0,
                 login_attempts_free: 0,
+                policy_keys: Vec::new(),
             },
             logs: LogsConfig {
                 level: String::new(),

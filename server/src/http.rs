@@ -29,6 +29,7 @@ mod ml;
 pub mod openapi;
 mod operations;
 mod parts;
+mod policies;
 pub mod problem;
 mod projections;
 mod purchase_orders;
@@ -81,6 +82,7 @@ fn described_routes() -> (Router<AppState>, OpenApi) {
         .merge(transfer::routes())
         .merge(hr::routes())
         .merge(documents::routes())
+        .merge(policies::routes())
         .merge(analytics::routes())
         .merge(audit::routes())
         .merge(parts::routes())

@@ -40,6 +40,7 @@ pub mod learn;
 pub mod listener;
 pub mod metrics;
 pub mod past;
+pub mod policy;
 pub mod projection;
 pub mod reads;
 pub mod rfc3339;

@@ -31,6 +31,7 @@ fn our_own_bookkeeping_is_closed_to_public_writers() {
         "Import",
         "ImportedLog",
         "Model",
+        "Policy",
         "Prediction",
         "SyncConflict",
         "User",

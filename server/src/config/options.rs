@@ -237,6 +237,12 @@ pub const OPTIONS: &[OptionSpec] = &[
         |config, text| config.auth.login_attempts_free = number(text, 1..=100)?
     ),
     option!(
+        "auth.policy_keys",
+        "",
+        "Public keys, separated by commas: a policy must be signed by one of them to come into force. Each is 64 hexadecimal digits. Empty: any key will do.",
+        |config, text| config.auth.policy_keys = public_keys(text)?
+    ),
+    option!(
         "logs.level",
         old["LOG_LEVEL"],
         "info",
@@ -432,6 +438,17 @@ fn origins(text: &str) -> Result<Vec<String>, String> {
         origins.push(origin.to_owned());
     }
     Ok(origins)
+}
+
+fn public_keys(text: &str) -> Result<Vec<String>, String> {
+    let keys = text.split(',').map(str::trim).filter(|key| !key.is_empty());
+    keys.map(|key| match crate::policy::of_hex::<32>(key) {
+        Some(_) => Ok(key.to_ascii_lowercase()),
+        None => Err(format!(
+            "holds {key:?}, which is no public key of 64 hexadecimal digits"
+        )),
+    })
+    .collect()
 }
 
 fn issuer(text: &str) -> Result<String, String> {

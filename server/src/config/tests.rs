@@ -135,6 +135,7 @@ fn bad_values_are_refused_with_what_is_allowed() {
         ("http.cors_origins=*", "origin"),
         ("auth.signing_key=short", "32 bytes"),
         ("auth.issuer=", "1 to 100"),
+        ("auth.policy_keys=00ff", "64 hexadecimal digits"),
         ("logs.format=xml", "text or json"),
         ("logs.level=a=b=c", "filter"),
         ("events.enabled=false", "cannot be false"),

@@ -201,6 +201,16 @@ pub const ROUTES: &[RouteAccess] = &[
     get("/api/v1/docs/links/{document_id}/access-log", DISPATCHER),
     post("/api/v1/docs/versions", TECHNICIAN),
     get("/api/v1/docs/expiring", VIEWER),
+    // Policies: whoever works by one may read it.
+    get("/api/v1/policy/active", VIEWER),
+    get("/api/v1/policy/list", SUPER_ADMIN),
+    get("/api/v1/policy/load/{policy_name}", SUPER_ADMIN),
+    post("/api/v1/policy/upload", SUPER_ADMIN),
+    post("/api/v1/policy/sign/{policy_name}", SUPER_ADMIN),
+    post("/api/v1/policy/generate-keypair", SUPER_ADMIN),
+    post("/api/v1/policy/activate/{policy_name}", SUPER_ADMIN),
+    post("/api/v1/policy/deactivate/{policy_name}", SUPER_ADMIN),
+    delete("/api/v1/policy/{policy_name}", SUPER_ADMIN),
     // Key figures.
     get("/api/v1/analytics/catalogue", VIEWER),
     get("/api/v1/analytics/health", VIEWER),

@@ -30,6 +30,7 @@ const BEARER: &str = "bearer";
         (name = "transfer", description = "Planned runs of vehicles, and who is in them"),
         (name = "hr", description = "Staff, and what they are planned for"),
         (name = "documents", description = "Files that prove something: when they expire, who looked at them"),
+        (name = "policy", description = "Which part may change what offline: signed, and in force"),
         (name = "inventory", description = "Parts, where they lie, and how they move"),
         (name = "procurement", description = "Suppliers and what is ordered from them"),
         (name = "finance", description = "Invoices, budgets, cost centers"),

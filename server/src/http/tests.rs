@@ -15,6 +15,7 @@ mod lanes;
 mod live;
 mod maintenance;
 mod operations;
+mod policies;
 mod procurement;
 mod reading;
 mod socket;
