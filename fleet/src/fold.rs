@@ -17,6 +17,7 @@ mod state;
 mod sum;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use std::borrow::Cow;
 
@@ -25,6 +26,7 @@ use serde_json::{Map, Value};
 pub use highest::{Highest, READINGS_MAX};
 pub use state::State;
 use sum::Unit;
+pub use unread::{UNREAD_FIELDS_MAX, Unread};
 
 use crate::event::{EventView, Stamp};
 use crate::registry::{KnownEvent, Registry, registry};

@@ -3,9 +3,9 @@
 //! A new aggregate is a folder beside `vehicle/` and a line in [`AGGREGATES`]. A pair of aggregate type and event type
 //! that stands in no table is *unknown*: accepted without validation, and folded by the general rules alone.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use hashbrown::HashMap;
 use serde_json::{Map, Value};
 
 use crate::alias;

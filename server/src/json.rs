@@ -185,7 +185,11 @@ impl<'a> Scanner<'a> {
     /// # Errors
     /// [`JsonReason::NoString`] when the value is something else, or what is wrong in the string.
     pub fn string(&mut self) -> Scan<Cow<'a, str>> {
-        Ok(self.string_or(JsonReason::NoString)?.0)
+        self.peek();
+        match self.plain_string() {
+            Some(text) => Ok(Cow::Borrowed(text)),
+            None => self.string_or(JsonReason::NoString),
+        }
     }
 
     /// Reads any value and writes it to `out` without white space, its keys in their order, its strings and numbers as
@@ -209,11 +213,22 @@ impl<'a> Scanner<'a> {
         self.compact(&mut ())
     }
 
+    /// Reads any value and gives its text as it stands there, checked like any other.
+    ///
+    /// # Errors
+    /// As [`Scanner::compact`].
+    pub fn text(&mut self) -> Scan<&'a str> {
+        self.peek();
+        let start = self.at;
+        self.skip()?;
+        Ok(&self.text[start..self.at])
+    }
+
     fn copy_value(&mut self, copy: &mut Copying<'_, impl Sink>) -> Scan<()> {
         match self.kind()? {
             Kind::Object => self.copy_object(copy),
             Kind::Array => self.copy_array(copy),
-            Kind::String => self.string_or(JsonReason::NoString).map(drop),
+            Kind::String => self.string().map(drop),
             Kind::Number => self.number().map(drop),
             Kind::Bool | Kind::Null => self.literal().map(drop),
         }
@@ -278,7 +293,10 @@ impl<'a> Scanner<'a> {
     fn key(&mut self, keys: &mut KeySet<'a>) -> Scan<Cow<'a, str>> {
         self.peek();
         let offset = self.at;
-        let (key, _) = self.string_or(JsonReason::Key)?;
+        let key = match self.plain_string() {
+            Some(key) => Cow::Borrowed(key),
+            None => self.string_or(JsonReason::Key)?,
+        };
         if keys.insert(&mut self.keys, key.clone()) {
             return Ok(key);
         }

@@ -64,6 +64,10 @@ impl<T> Named<T> {
         self.place(name).ok().map(|place| &self.0[place].1)
     }
 
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut T> {
+        self.place(name).ok().map(|place| &mut self.0[place].1)
+    }
+
     /// The value under `name`, made by `make` if there is none.
     pub(super) fn get_or_insert(&mut self, name: &str, make: impl FnOnce() -> T) -> &mut T {
         let place = self.place(name).unwrap_or_else(|place| {
@@ -282,6 +286,40 @@ impl State {
             // What has names is not set as a whole.
             Cell::Items(_) | Cell::Sums(_) => {}
         }
+    }
+
+    /// Sets `key` as [`State::set`] does, and says whether exactly this value stands there now.
+    pub(super) fn replace(&mut self, key: &str, value: Value, stamp: Stamp) -> bool {
+        let cell = self.cells.get_or_insert(key, || Cell::Latest {
+            value: Value::Null,
+            stamp: Stamp::NEVER,
+        });
+        if let Cell::Latest {
+            value: held,
+            stamp: since,
+        } = cell
+        {
+            let is_later = *since <= stamp;
+            if is_later {
+                *held = value;
+                *since = stamp;
+            }
+            return is_later;
+        }
+        self.set(key, &value, stamp);
+        false
+    }
+
+    /// Sets `key` to the value that it has, unless a later event has set it.
+    pub(super) fn touch(&mut self, key: &str, stamp: Stamp) {
+        if let Some(Cell::Latest { stamp: since, .. }) = self.cells.get_mut(key) {
+            *since = stamp.max(*since);
+        }
+    }
+
+    /// Whether `key` holds readings, of which each counts.
+    pub(super) fn is_reading(&self, key: &str) -> bool {
+        matches!(self.cells.get(key), Some(Cell::Highest(_)))
     }
 
     /// Adds `delta` to the total under `key`; what was set there so far is its opening value.

@@ -13,8 +13,6 @@ use super::tags::{CORRELATION_PREFIX, FREE_PREFIX, USER_PREFIX, tag};
 use crate::field_error::{FieldError, Place};
 use crate::json::{JsonError, Kind, Scanner, put_string};
 
-/// Bytes that room is made for before an event's data is read.
-const DATA_BYTES_EXPECTED: usize = 512;
 /// Tags that are set beside the free ones: user and correlation.
 const OWN_TAGS_MAX: usize = 2;
 
@@ -174,7 +172,8 @@ impl Members {
             self.faults.take("data", fault);
             return Ok(None);
         }
-        let mut data = Vec::with_capacity(scanner.remaining().min(DATA_BYTES_EXPECTED));
+        // Compact text comes in one piece, which takes exactly the room that it needs.
+        let mut data = Vec::new();
         scanner.compact(&mut data)?;
         Ok(Some(data))
     }

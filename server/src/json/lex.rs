@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{JsonError, JsonReason, Scan, Scanner};
 
 /// How many bytes at the start stand for themselves in a string: no quote, no backslash, no control character.
+#[inline]
 pub(super) fn plain_bytes(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();
     for (number, word) in words.iter().enumerate() {
@@ -82,8 +83,23 @@ impl<'a> Scanner<'a> {
         self.fail(JsonReason::Value)
     }
 
-    /// A string, and its text as it stands there, quotes included.
-    pub(super) fn string_or(&mut self, otherwise: JsonReason) -> Scan<(Cow<'a, str>, &'a str)> {
+    /// A string at this very place that is spelled as it reads, as nearly all are. `None`, and no step was made, where it is
+    /// anything else.
+    #[inline]
+    pub(super) fn plain_string(&mut self) -> Option<&'a str> {
+        let (quote, behind) = self.text.as_bytes().get(self.at..)?.split_first()?;
+        let length = plain_bytes(behind);
+        if *quote != b'"' || behind.get(length) != Some(&b'"') {
+            return None;
+        }
+        let start = self.at + 1;
+        self.at = start + length + 1;
+        self.text.get(start..start + length)
+    }
+
+    /// A string, however it is spelled.
+    #[cold]
+    pub(super) fn string_or(&mut self, otherwise: JsonReason) -> Scan<Cow<'a, str>> {
         self.eat(b'"', otherwise)?;
         let start = self.at;
         let mut decoded: Option<String> = None;
@@ -106,15 +122,13 @@ impl<'a> Scanner<'a> {
         }
         let end = self.at;
         self.at += 1;
-        let raw = &self.text[start - 1..self.at];
-        let value = match decoded {
+        Ok(match decoded {
             None => Cow::Borrowed(&self.text[start..end]),
             Some(mut text) => {
                 text.push_str(&self.text[copied..end]);
                 Cow::Owned(text)
             }
-        };
-        Ok((value, raw))
+        })
     }
 
     /// What follows a backslash.

@@ -12,6 +12,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod unsettled;
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -19,15 +20,17 @@ use std::sync::Arc;
 use bincode::{Decode, Encode};
 use fleet::{Folded, registry};
 use hashbrown::{DefaultHashBuilder, HashTable};
+use serde_json::Map;
 use storage::{EventRef, StreamName};
 
 use found_by::FoundBy;
 use table::Table;
+use unsettled::Unsettled;
 
 pub use page::{Ask, BadCursor, Page};
 pub use query::{Catalog, Entry, StateFilter, StatePage, StreamState, TypeSummary};
 
-use super::payload::{NameList, payload, view};
+use super::payload::{NameList, field_texts, payload, view};
 use super::read_model::{FoldError, ReadModel};
 use super::rows::{RowNumber, Rows};
 use super::workbench::{LastEvent, Workbench, pack, unpack};
@@ -67,6 +70,9 @@ pub(super) struct CatalogModel {
     types: Vec<OfType>,
 }
 
+/// The states of the streams that events are folded into.
+pub(super) type Draft = Workbench<Unsettled>;
+
 /// One changed stream, packed.
 pub(super) struct Change {
     stream: StreamName,
@@ -99,42 +105,53 @@ impl ReadModel for CatalogModel {
     const ROWS_PER_PAGE: usize = 32;
 
     type Row = Row;
-    type Draft = Workbench<Folded>;
+    type Draft = Draft;
     type Patch = Vec<Change>;
 
     fn handled_event_types() -> Vec<String> {
         vec!["*".to_owned()]
     }
 
-    fn fold(&self, draft: &mut Workbench<Folded>, event: &EventRef<'_>) -> Result<bool, FoldError> {
+    fn fold(&self, draft: &mut Draft, event: &EventRef<'_>) -> Result<bool, FoldError> {
+        let stream = event.stream();
+        let load = || match self.row_of(&stream.aggregate_type, &stream.aggregate_id) {
+            Some(row) => unpack(&row.state)
+                .map(Unsettled::of)
+                .ok_or(FoldError::Unreadable),
+            None => Ok(Unsettled::default()),
+        };
+        let is_known = registry()
+            .event(&stream.aggregate_type, event.event_type())
+            .is_some();
+        if let Some(fields) = field_texts(event).filter(|_| !is_known) {
+            let unsettled = draft.take(event, load)?;
+            if unsettled.fold_texts(&view(event, &Map::new()), &fields) {
+                return Ok(true);
+            }
+        }
         let data = payload(event)?;
-        let load =
-            || match self.row_of(&event.stream().aggregate_type, &event.stream().aggregate_id) {
-                Some(row) => unpack(&row.state).ok_or(FoldError::Unreadable),
-                None => Ok(Folded::default()),
-            };
-        draft.fold(event, load, |mut state| {
-            state.fold(&view(event, &data));
-            state
-        })?;
+        draft.take(event, load)?.fold(&view(event, &data));
         Ok(true)
     }
 
-    fn changed(draft: &Workbench<Folded>) -> usize {
+    fn changed(draft: &Draft) -> usize {
         draft.changed()
     }
 
-    fn seal(draft: &mut Workbench<Folded>) -> Vec<Change> {
-        draft.drain_changed(|item| Change {
-            found_by: found_by(
-                &item.stream.aggregate_type,
-                &item.stream.aggregate_id,
-                &item.state,
-            ),
-            stream: item.stream.clone(),
-            last: item.last,
-            deleted: item.state.record.is_deleted(),
-            state: pack(&item.state),
+    fn seal(draft: &mut Draft) -> Vec<Change> {
+        draft.drain_changed(|item| {
+            let folded = item.state.settled();
+            let StreamName {
+                aggregate_type,
+                aggregate_id,
+            } = &item.stream;
+            Change {
+                found_by: found_by(aggregate_type, aggregate_id, folded),
+                last: item.last,
+                deleted: folded.record.is_deleted(),
+                state: pack(folded),
+                stream: item.stream.clone(),
+            }
         })
     }
 

@@ -50,6 +50,8 @@ pub(super) struct Draft {
     places: HashMap<(usize, i32), usize>,
     /// In order of first appearance: new rows are numbered in it.
     counts: Vec<Row>,
+    /// Where the last event was counted: the next one is mostly of the same type and day.
+    latest: Option<usize>,
 }
 
 impl Default for EventCountsModel {
@@ -73,25 +75,10 @@ impl ReadModel for EventCountsModel {
     }
 
     fn fold(&self, draft: &mut Draft, event: &EventRef<'_>) -> Result<bool, FoldError> {
-        let event_type = draft
-            .type_names
-            .number(alias::canonical(event.event_type()));
+        let event_type = alias::canonical(event.event_type());
         let day = day_of(event.occurred_at());
-        let counts = &mut draft.counts;
-        let place = *draft.places.entry((event_type, day)).or_insert_with(|| {
-            let event_type = draft
-                .type_names
-                .get(event_type)
-                .map_or_else(|| "".into(), Arc::clone);
-            counts.push(Row {
-                event_type,
-                day,
-                events: 0,
-                late: 0,
-            });
-            counts.len() - 1
-        });
-        let row = &mut counts[place];
+        let place = draft.place(event_type, day);
+        let row = &mut draft.counts[place];
         row.events += 1;
         row.late += u64::from(day_of(event.recorded_at()) > day);
         Ok(true)
@@ -103,6 +90,7 @@ impl ReadModel for EventCountsModel {
 
     fn seal(draft: &mut Draft) -> Vec<Row> {
         draft.places.clear();
+        draft.latest = None;
         std::mem::take(&mut draft.counts)
     }
 
@@ -145,6 +133,36 @@ impl ReadModel for EventCountsModel {
 
     fn is_sound(_: &Row) -> bool {
         true
+    }
+}
+
+impl Draft {
+    /// Where this type is counted on this day.
+    fn place(&mut self, event_type: &str, day: i32) -> usize {
+        if let Some(latest) = self.latest
+            && let Some(row) = self.counts.get(latest)
+            && row.day == day
+            && *row.event_type == *event_type
+        {
+            return latest;
+        }
+        let number = self.type_names.number(event_type);
+        let counts = &mut self.counts;
+        let place = *self.places.entry((number, day)).or_insert_with(|| {
+            let event_type = self
+                .type_names
+                .get(number)
+                .map_or_else(|| "".into(), Arc::clone);
+            counts.push(Row {
+                event_type,
+                day,
+                events: 0,
+                late: 0,
+            });
+            counts.len() - 1
+        });
+        self.latest = Some(place);
+        place
     }
 }
 

@@ -1,5 +1,6 @@
 //! From the log's record to the event that the domain folds.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use fleet::EventView;
@@ -8,6 +9,7 @@ use serde_json::{Map, Value};
 use storage::EventRef;
 
 use super::read_model::FoldError;
+use crate::json::{JsonError, Scanner};
 
 /// The event's data as an object. An event without any has an empty one.
 ///
@@ -18,6 +20,32 @@ pub(super) fn payload(event: &EventRef<'_>) -> Result<Map<String, Value>, FoldEr
         return Ok(Map::new());
     }
     serde_json::from_slice(event.data()).map_err(FoldError::Payload)
+}
+
+/// The fields of the event's data as text: each key, which is unique, and its value. `None` when they cannot be told apart
+/// without decoding them, or are none that the strictest reader takes; [`payload`] is asked then.
+pub(super) fn field_texts<'a>(event: &EventRef<'a>) -> Option<Vec<(&'a str, &'a str)>> {
+    const FIELDS_EXPECTED: usize = 16;
+    if event.data().is_empty() {
+        return Some(Vec::new());
+    }
+    let mut scanner = Scanner::new(event.data()).ok()?;
+    let mut fields = Vec::with_capacity(FIELDS_EXPECTED);
+    let mut plain = true;
+    scanner
+        .object(|scanner, key| {
+            match key {
+                Cow::Borrowed(key) => fields.push((key, scanner.text()?)),
+                Cow::Owned(_) => {
+                    plain = false;
+                    scanner.skip()?;
+                }
+            }
+            Ok::<_, JsonError>(())
+        })
+        .ok()?;
+    scanner.finish().ok()?;
+    plain.then_some(fields)
 }
 
 /// The event as folds see it.

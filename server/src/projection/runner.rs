@@ -30,7 +30,7 @@ pub struct ProjectionSettings {
     /// A checkpoint is due after this many events. Default 1,000,000.
     pub checkpoint_events: u64,
     /// How long a projection that met the log's end collects events before it looks again, unless somebody waits for
-    /// a position. Default 5 ms: answers that name no position may be this much older than the log.
+    /// a position. Default 10 ms: answers that name no position may be this much older than the log.
     pub linger: Duration,
     /// How long opening and reading the checkpoints may take before they are set aside. Default 20 s.
     pub open_limit: Duration,
@@ -47,7 +47,7 @@ impl Default for ProjectionSettings {
         ProjectionSettings {
             checkpoint_interval: Duration::from_secs(15),
             checkpoint_events: 1_000_000,
-            linger: Duration::from_millis(5),
+            linger: Duration::from_millis(10),
             open_limit: Duration::from_secs(20),
             store_cache_bytes: 8 << 20,
             clock: Arc::new(SystemClock),

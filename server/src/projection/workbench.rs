@@ -34,6 +34,8 @@ pub(super) struct Workbench<S> {
     items: Vec<Item<S>>,
     hashes: DefaultHashBuilder,
     by_stream: HashTable<usize>,
+    /// The one that was taken last.
+    latest: Option<usize>,
     /// In the order of their first change in this batch: new rows are numbered in it.
     changed: Vec<usize>,
 }
@@ -52,40 +54,46 @@ impl<S> Default for Workbench<S> {
             items: Vec::new(),
             hashes: DefaultHashBuilder::default(),
             by_stream: HashTable::new(),
+            latest: None,
             changed: Vec::new(),
         }
     }
 }
 
-impl<S: Default> Workbench<S> {
-    /// Folds `event` into its stream's state, which `load` brings if it is not here.
+impl<S> Workbench<S> {
+    /// The stream of `event`, which is its last one now. `load` brings its state if it is not here.
     ///
     /// # Errors
     /// Those of `load`; then nothing changed.
-    pub(super) fn fold<E>(
+    pub(super) fn take<E>(
         &mut self,
         event: &EventRef<'_>,
         load: impl FnOnce() -> Result<S, E>,
-        step: impl FnOnce(S) -> S,
-    ) -> Result<(), E> {
+    ) -> Result<&mut S, E> {
         let stream = event.stream();
-        let hash = self.hashes.hash_one(stream);
-        let known = self
-            .by_stream
-            .find(hash, |index| self.items[*index].stream == *stream)
-            .copied();
-        let index = match known {
-            Some(index) => index,
-            None => self.place(hash, stream, load()?),
+        let index = match self.latest {
+            // Most transactions write to one stream.
+            Some(latest) if self.items[latest].stream == *stream => latest,
+            _ => {
+                let hash = self.hashes.hash_one(stream);
+                let known = self
+                    .by_stream
+                    .find(hash, |index| self.items[*index].stream == *stream)
+                    .copied();
+                match known {
+                    Some(index) => index,
+                    None => self.place(hash, stream, load()?),
+                }
+            }
         };
+        self.latest = Some(index);
         let item = &mut self.items[index];
         if !item.changed {
             item.changed = true;
             self.changed.push(index);
         }
-        item.state = step(std::mem::take(&mut item.state));
         item.last = LastEvent::of(event);
-        Ok(())
+        Ok(&mut item.state)
     }
 
     /// How many streams changed in this batch.
@@ -94,11 +102,12 @@ impl<S: Default> Workbench<S> {
     }
 
     /// What `pack` makes of each changed stream; none counts as changed afterwards.
-    pub(super) fn drain_changed<C>(&mut self, pack: impl Fn(&Item<S>) -> C) -> Vec<C> {
+    pub(super) fn drain_changed<C>(&mut self, pack: impl Fn(&mut Item<S>) -> C) -> Vec<C> {
         let mut packed = Vec::with_capacity(self.changed.len());
         for index in self.changed.drain(..) {
-            self.items[index].changed = false;
-            packed.push(pack(&self.items[index]));
+            let item = &mut self.items[index];
+            item.changed = false;
+            packed.push(pack(item));
         }
         if self.items.len() > PARSED_STREAMS_MAX {
             *self = Workbench::default();
