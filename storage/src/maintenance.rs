@@ -16,8 +16,8 @@ use crate::state::{self, StateIdentity};
 pub(crate) const SPARE_PREFIX: &str = "spare-";
 /// A log's next segment is prepared with one part in this many of its size, so that a small log stays small on disk.
 const SEGMENT_SHARE: u64 = 16;
-/// Bytes written at once while zero-filling.
-const ZERO_STEP: usize = 1 << 20;
+/// What is written at once while zero-filling. Part of the program, so that no memory is cleared to clear a disk.
+static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
 /// Ids taken into the filter at once.
 const FILTER_STEP: usize = 1_024;
 /// The tables are saved when this many times their size has been sealed since: a bound on the bytes written for them.
@@ -257,14 +257,12 @@ fn make_spare(shared: &Shared, number: u64, bytes: u64) -> io::Result<Spare> {
 
 /// Writes zeros from `from` to `to`.
 pub(crate) fn zero_fill(file: &dyn crate::repo::RepoFile, from: u64, to: u64) -> io::Result<()> {
-    let zeros =
-        vec![0; ZERO_STEP.min(usize::try_from(to.saturating_sub(from)).unwrap_or(ZERO_STEP))];
     let mut at = from;
     while at < to {
         let step = usize::try_from(to - at)
             .unwrap_or(usize::MAX)
-            .min(zeros.len());
-        file.write_at(&zeros[..step], at)?;
+            .min(ZEROS.len());
+        file.write_at(&ZEROS[..step], at)?;
         at += step as u64;
     }
     Ok(())

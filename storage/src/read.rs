@@ -6,6 +6,7 @@
 //! lost before its segment's index was made, is an error for every read that it may have belonged to.
 
 mod by_time;
+mod fetch;
 mod find;
 mod items;
 mod ranks;

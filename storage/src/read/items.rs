@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::by_time::TimeOrder;
+use super::fetch::fetch;
 use super::ranks::ranks_within;
 use super::{Direction, Selection, TimeRange};
 use crate::header::SEGMENT_HEADER_BYTES;
@@ -55,7 +56,23 @@ enum Way {
         last: u32,
     },
     /// The places in `steps`, in the order to be given.
-    List { steps: std::vec::IntoIter<Step> },
+    List {
+        steps: std::vec::IntoIter<Step>,
+        /// How many of them have been fetched into the processor's cache.
+        fetched: usize,
+        /// What comes behind `steps`: ordinals whose places have not been looked up.
+        behind: std::vec::IntoIter<u32>,
+    },
+}
+
+impl Way {
+    fn list(steps: Vec<Step>) -> Self {
+        Way::List {
+            steps: steps.into_iter(),
+            fetched: 0,
+            behind: Vec::new().into_iter(),
+        }
+    }
 }
 
 impl Items {
@@ -88,8 +105,10 @@ impl Items {
                 Items::list(segment, steps, direction)
             }
             Selection::Stream { number, from, to } => {
-                let steps = stream_steps(&segment, *number, (*from, *to), (first, last))?;
-                Items::list(segment, steps, direction)
+                match of_stream(&segment, *number, (*from, *to), (first, last))? {
+                    Listed::Dense(ordinals) => Items::ordinals(segment, ordinals, direction),
+                    Listed::WithLost(steps) => Items::list(segment, steps, direction),
+                }
             }
         }
     }
@@ -125,9 +144,7 @@ impl Items {
         Ok(Some(Items {
             segment,
             view,
-            way: Way::List {
-                steps: steps.into_iter(),
-            },
+            way: Way::list(steps),
         }))
     }
 
@@ -148,8 +165,30 @@ impl Items {
         Ok(Some(Items {
             segment,
             view,
+            way: Way::list(steps),
+        }))
+    }
+
+    /// The events with these ordinals, which ascend, in the given direction. Each is there, or was when its index was made.
+    fn ordinals(
+        segment: Arc<Segment>,
+        mut ordinals: Vec<u32>,
+        direction: Direction,
+    ) -> Result<Option<Items>, SegmentUnreadable> {
+        if ordinals.is_empty() {
+            return Ok(None);
+        }
+        if direction == Direction::Backward {
+            ordinals.reverse();
+        }
+        let view = segment.bytes().unwrap_or_else(|_| Arc::new(NoBytes));
+        Ok(Some(Items {
+            segment,
+            view,
             way: Way::List {
-                steps: steps.into_iter(),
+                steps: Vec::new().into_iter(),
+                fetched: 0,
+                behind: ordinals.into_iter(),
             },
         }))
     }
@@ -157,7 +196,20 @@ impl Items {
     /// Goes on to the next place.
     pub(super) fn step(&mut self) -> Option<Step> {
         match &mut self.way {
-            Way::List { steps } => steps.next(),
+            Way::List {
+                steps,
+                fetched,
+                behind,
+            } => {
+                if *fetched == 0 {
+                    if steps.len() == 0 {
+                        *steps = look_up(&self.segment, behind).into_iter();
+                    }
+                    *fetched = fetch(self.view.bytes(), steps.as_slice());
+                }
+                *fetched = fetched.saturating_sub(1);
+                steps.next()
+            }
             Way::Walk {
                 offset,
                 ordinal,
@@ -188,9 +240,7 @@ impl Items {
                 // Damage: the index knows which events are lost and where the others are.
                 let (first, last) = (*ordinal, *last);
                 let steps = range_steps(&self.segment, first, last).unwrap_or_default();
-                self.way = Way::List {
-                    steps: steps.into_iter(),
-                };
+                self.way = Way::list(steps);
                 self.step()
             }
         }
@@ -208,6 +258,8 @@ impl Items {
     }
 }
 
+/// Places that are looked up together: enough to be found at once, few enough for who reads only the first.
+const LOOKED_UP: usize = 256;
 /// In place of the bytes of a file that is gone.
 #[derive(Debug)]
 struct NoBytes;
@@ -234,7 +286,7 @@ pub(super) fn matching(
     first: u32,
     last: u32,
 ) -> Result<Vec<Step>, SegmentUnreadable> {
-    segment.with_index(|index| places(index, matcher.ordinals(index, first, last)?))
+    segment.with_index(|index| places(index, &matcher.ordinals(index, first, last)?))
 }
 
 /// The same, with the events that were lost: any of them may have matched.
@@ -246,7 +298,7 @@ fn matching_or_lost(
 ) -> Result<Vec<Step>, SegmentUnreadable> {
     segment.with_index(|index| {
         let ordinals = matcher.ordinals(index, first, last)?;
-        places(index, with_lost(index, ordinals, first, last)?)
+        places(index, &with_lost(index, ordinals, first, last)?)
     })
 }
 
@@ -267,11 +319,9 @@ fn with_lost(
 }
 
 /// Where the events with these ordinals lie.
-fn places(index: &SegmentIndex, ordinals: Vec<u32>) -> Result<Vec<Step>, IndexDamaged> {
-    ordinals
-        .into_iter()
-        .map(|ordinal| Ok(Step::at(ordinal, index.offset(ordinal)?)))
-        .collect()
+fn places(index: &SegmentIndex, ordinals: &[u32]) -> Result<Vec<Step>, IndexDamaged> {
+    let place = |&ordinal| Ok(Step::at(ordinal, index.offset(ordinal)?));
+    ordinals.iter().map(place).collect()
 }
 
 /// The places of the events that were lost.
@@ -280,7 +330,7 @@ pub(super) fn lost_steps(
     first: u32,
     last: u32,
 ) -> Result<Vec<Step>, SegmentUnreadable> {
-    let lost = |index: &SegmentIndex| places(index, index.lost(first, last)?.to_vec());
+    let lost = |index: &SegmentIndex| places(index, index.lost(first, last)?);
     Ok(join_lost(segment.with_index(lost)?))
 }
 
@@ -301,28 +351,32 @@ fn in_time(segment: &Segment, range: TimeRange) -> Result<Option<Vec<u32>>, Segm
     Ok(Some(ordinals))
 }
 
-/// The places of a stream's events whose versions lie in `from..=to`, and of the lost events that may be such.
-fn stream_steps(
+/// A stream's events in a segment.
+enum Listed {
+    /// None was lost: the ordinals of those that are wanted.
+    Dense(Vec<u32>),
+    /// Some may have been: the places of those that are wanted, and of the lost ones that may be such.
+    WithLost(Vec<Step>),
+}
+
+/// The events of a stream whose versions lie in `from..=to`, and the lost events that may be such.
+fn of_stream(
     segment: &Segment,
     stream: u32,
     (from, to): (Version, Version),
     (first, last): (u32, u32),
-) -> Result<Vec<Step>, SegmentUnreadable> {
-    let (mut steps, span, complete) = segment.with_index(|index| {
+) -> Result<Listed, SegmentUnreadable> {
+    let (ordinals, lost, span) = segment.with_index(|index| {
         let mut ordinals = Vec::new();
         index.list(Key::Stream(stream), first, last, &mut ordinals)?;
         let found = ordinals.len();
         let ordinals = with_lost(index, ordinals, first, last)?;
-        let complete = ordinals.len() == found;
-        Ok((
-            places(index, ordinals)?,
-            index.stream_span(stream)?,
-            complete,
-        ))
+        let lost = ordinals.len() > found;
+        Ok((ordinals, lost, index.stream_span(stream)?))
     })?;
     let all_wanted = span.is_none_or(|span| from <= span.first_version) && to == Version::MAX;
-    if steps.is_empty() || (complete && all_wanted) {
-        return Ok(steps);
+    if !lost && (ordinals.is_empty() || all_wanted) {
+        return Ok(Listed::Dense(ordinals));
     }
     // Versions rise with the ordinals; the records say them, where they can be read.
     let view = bytes_of(segment)?;
@@ -330,14 +384,41 @@ fn stream_steps(
         let event = segment.event(view.bytes(), step.ordinal, step.offset);
         event.map(|event| event.version)
     };
-    if !complete {
-        steps = without_others(steps, version);
+    if !lost {
+        let wanted = ranks_within(count_of(&ordinals), (from, to), |rank| {
+            let ordinal = ordinals[rank as usize];
+            let offset = segment.with_index(|index| index.offset(ordinal))?;
+            Ok::<_, SegmentUnreadable>(version(&Step::at(ordinal, offset)))
+        })?;
+        let wanted = wanted.start as usize..wanted.end as usize;
+        return Ok(Listed::Dense(ordinals[wanted].to_vec()));
     }
-    let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
-    let wanted = ranks_within(count, (from, to), |rank| {
+    let steps = segment.with_index(|index| places(index, &ordinals))?;
+    let steps = without_others(steps, version);
+    let wanted = ranks_within(count_of(&steps), (from, to), |rank| {
         Ok::<_, SegmentUnreadable>(version(&steps[rank as usize]))
     })?;
-    Ok(steps[wanted.start as usize..wanted.end as usize].to_vec())
+    let wanted = wanted.start as usize..wanted.end as usize;
+    Ok(Listed::WithLost(steps[wanted].to_vec()))
+}
+
+/// How many a segment's list has: fewer than 2^32.
+fn count_of<T>(list: &[T]) -> u32 {
+    u32::try_from(list.len()).unwrap_or(u32::MAX)
+}
+
+/// The places of the next of `ordinals`. One that the index cannot tell any more counts as lost.
+fn look_up(segment: &Segment, ordinals: &mut std::vec::IntoIter<u32>) -> Vec<Step> {
+    let next = ordinals.as_slice();
+    let next = &next[..next.len().min(LOOKED_UP)];
+    if next.is_empty() {
+        return Vec::new();
+    }
+    let steps = segment.with_index(|index| places(index, next));
+    let steps = steps.unwrap_or_else(|_| next.iter().map(|&lost| Step::at(lost, None)).collect());
+    let count = next.len();
+    ordinals.by_ref().take(count).for_each(drop);
+    steps
 }
 
 /// Leaves out the lost events that cannot be of the stream: those before its first event, or between two whose versions
@@ -372,7 +453,7 @@ pub(super) fn bytes_of(segment: &Segment) -> Result<Arc<dyn View>, SegmentUnread
 fn range_steps(segment: &Segment, first: u32, last: u32) -> Result<Vec<Step>, SegmentUnreadable> {
     let steps = segment.with_index(|index| {
         let last = last.min(index.count().saturating_sub(1));
-        places(index, (first..=last).collect())
+        places(index, &(first..=last).collect::<Vec<_>>())
     })?;
     Ok(join_lost(steps))
 }
