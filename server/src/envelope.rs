@@ -21,4 +21,4 @@ pub use parse::{Envelope, Refused, parse_event, read_event};
 pub use tags::{
     CORRELATION_PREFIX, FREE_PREFIX, USER_PREFIX, attribute, correlation_id, tag, user_id,
 };
-pub use write::{EventHead, write_event_json, write_head, write_tail};
+pub use write::{EventHead, KeptNames, write_event_json, write_head, write_tail, write_times};

@@ -55,22 +55,28 @@ pub fn text(time: Timestamp) -> [u8; TEXT_BYTES] {
     let of_day = micros.rem_euclid(MICROS_PER_DAY);
     let (seconds, fraction) = (of_day / MICROS_PER_SECOND, of_day % MICROS_PER_SECOND);
     let mut text = *b"0000-00-00T00:00:00.000000Z";
-    put_digits(&mut text[0..4], year);
-    put_digits(&mut text[5..7], month);
-    put_digits(&mut text[8..10], day);
-    put_digits(&mut text[11..13], seconds / 3_600);
-    put_digits(&mut text[14..16], seconds / 60 % 60);
-    put_digits(&mut text[17..19], seconds % 60);
-    put_digits(&mut text[20..26], fraction);
+    let pairs = [
+        (0, year / 100),
+        (2, year),
+        (5, month),
+        (8, day),
+        (11, seconds / 3_600),
+        (14, seconds / 60 % 60),
+        (17, seconds % 60),
+        (20, fraction / 10_000),
+        (22, fraction / 100),
+        (24, fraction),
+    ];
+    for (place, number) in pairs {
+        text[place..place + 2].copy_from_slice(&digits_of(number));
+    }
     text
 }
 
-fn put_digits(place: &mut [u8], mut number: i64) {
-    for digit in place.iter_mut().rev() {
-        // The remainder is 0 to 9: the callers' numbers are not negative.
-        *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
-    }
+/// The last two digits of a number that is not negative.
+fn digits_of(number: i64) -> [u8; 2] {
+    let number = u8::try_from(number % 100).unwrap_or(0);
+    [b'0' + number / 10, b'0' + number % 10]
 }
 
 /// Reads a time: `YYYY-MM-DD`, or that with `T` or a space and `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f…`, then nothing

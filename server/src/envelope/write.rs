@@ -71,6 +71,40 @@ pub fn write_event_json(event: &EventRef<'_>, out: &mut Vec<u8>) {
 /// The names come in pairs where two contracts differ: `id` and `event_id`, `version` and `aggregate_version`, `schema`
 /// and `event_version` hold the same.
 pub fn write_head(head: &EventHead<'_>, out: &mut Vec<u8>) {
+    write_place(head, out);
+    write_names(head, out);
+    write_times(head.occurred_at, head.recorded_at, out);
+}
+
+/// The names of an event's head, kept for the next one: neighbours in a history mostly share them.
+#[derive(Debug, Default)]
+pub struct KeptNames {
+    stream: Option<StreamName>,
+    event_type: Box<str>,
+    schema: u16,
+    text: Vec<u8>,
+}
+
+impl KeptNames {
+    /// The same as [`write_head`].
+    pub fn write_head(&mut self, head: &EventHead<'_>, out: &mut Vec<u8>) {
+        let is_kept = self.schema == head.schema
+            && *self.event_type == *head.event_type
+            && self.stream.as_ref() == Some(head.stream);
+        if !is_kept {
+            self.text.clear();
+            write_names(head, &mut self.text);
+            self.stream = Some(head.stream.clone());
+            self.event_type = head.event_type.into();
+            self.schema = head.schema;
+        }
+        write_place(head, out);
+        out.extend_from_slice(&self.text);
+        write_times(head.occurred_at, head.recorded_at, out);
+    }
+}
+
+fn write_place(head: &EventHead<'_>, out: &mut Vec<u8>) {
     let mut id = [0_u8; uuid::fmt::Hyphenated::LENGTH];
     let id = head.id.hyphenated().encode_lower(&mut id).as_bytes();
     out.extend_from_slice(b"{\"id\":\"");
@@ -83,6 +117,9 @@ pub fn write_head(head: &EventHead<'_>, out: &mut Vec<u8>) {
     put_number(u64::from(head.version.get()), out);
     out.extend_from_slice(b",\"aggregate_version\":");
     put_number(u64::from(head.version.get()), out);
+}
+
+fn write_names(head: &EventHead<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"aggregate_type\":");
     put_string(&head.stream.aggregate_type, out);
     out.extend_from_slice(b",\"aggregate_id\":");
@@ -93,10 +130,20 @@ pub fn write_head(head: &EventHead<'_>, out: &mut Vec<u8>) {
     put_number(u64::from(head.schema), out);
     out.extend_from_slice(b",\"event_version\":");
     put_number(u64::from(head.schema), out);
+}
+
+/// Appends `,"occurred_at":…,"recorded_at":…`. Most events say nothing of when they happened: then both are the same.
+pub fn write_times(occurred_at: Timestamp, recorded_at: Timestamp, out: &mut Vec<u8>) {
+    let occurred = rfc3339::text(occurred_at);
+    let recorded = if recorded_at == occurred_at {
+        occurred
+    } else {
+        rfc3339::text(recorded_at)
+    };
     out.extend_from_slice(b",\"occurred_at\":\"");
-    rfc3339::write(head.occurred_at, out);
+    out.extend_from_slice(&occurred);
     out.extend_from_slice(b"\",\"recorded_at\":\"");
-    rfc3339::write(head.recorded_at, out);
+    out.extend_from_slice(&recorded);
     out.push(b'"');
 }
 

@@ -15,6 +15,9 @@ use crate::envelope::Refused;
 use crate::field_error::{FieldError, Place};
 use crate::json::Scanner;
 
+/// Bytes that room is made for at a time because a client promises them. It may never send them.
+const ROOM_BYTES_MAX: usize = 1 << 20;
+
 /// What a body may be at most.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimits {
@@ -35,7 +38,9 @@ pub async fn read(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result
     if promised.is_some_and(|length| length > limits.bytes_max as u64) {
         return Err(too_large(limits.bytes_max));
     }
-    match tokio::time::timeout(limits.timeout, collect(body, limits.bytes_max)).await {
+    let promised = promised.and_then(|length| usize::try_from(length).ok());
+    let collected = collect(body, limits.bytes_max, promised.unwrap_or(0));
+    match tokio::time::timeout(limits.timeout, collected).await {
         Ok(read) => read,
         Err(_) => Err(body_timeout(limits.timeout)),
     }
@@ -47,8 +52,9 @@ pub(crate) fn body_timeout(limit: Duration) -> Problem {
     Problem::new(Kind::BodyTimeout, detail)
 }
 
-/// Most bodies come in one piece, which is passed on as it is.
-async fn collect(mut body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+/// Most bodies come in one piece, which is passed on as it is. For others room is made for all that is promised once a
+/// part of it is there, up to [`ROOM_BYTES_MAX`].
+async fn collect(mut body: Body, bytes_max: usize, promised: usize) -> Result<Bytes, Problem> {
     let Some(first) = next_data(&mut body).await? else {
         return Ok(Bytes::new());
     };
@@ -58,7 +64,9 @@ async fn collect(mut body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
     if body.is_end_stream() {
         return Ok(first);
     }
-    let mut whole = BytesMut::from(first);
+    let mut whole = BytesMut::with_capacity(promised.min(ROOM_BYTES_MAX).max(first.len()));
+    whole.extend_from_slice(&first);
+    drop(first);
     while let Some(data) = next_data(&mut body).await? {
         if whole.len() + data.len() > bytes_max {
             return Err(too_large(bytes_max));

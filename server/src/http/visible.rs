@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use storage::EventRef;
 
 use crate::auth::Caller;
-use crate::envelope::{EventHead, write_event_json, write_head, write_tail};
+use crate::envelope::{EventHead, KeptNames, write_head, write_tail};
 
 /// What a caller may see.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,20 +39,27 @@ impl Sight {
 
     /// Appends the event as JSON, without secrets. Only for events that are covered.
     pub fn write(self, event: &EventRef<'_>, out: &mut Vec<u8>) {
-        let stream = event.stream();
-        if fleet::registry().is_internal(&stream.aggregate_type) {
-            write_head(&EventHead::of(event), out);
-            out.push(b',');
-            write_tail(
-                &without_secrets(event),
-                event.metadata(),
-                || event.tags(),
-                out,
-            );
-        } else {
-            write_event_json(event, out);
-        }
+        write_head(&EventHead::of(event), out);
+        write_rest(event, out);
     }
+
+    /// The same, for one event of many.
+    pub fn write_next(self, names: &mut KeptNames, event: &EventRef<'_>, out: &mut Vec<u8>) {
+        names.write_head(&EventHead::of(event), out);
+        write_rest(event, out);
+    }
+}
+
+/// What follows the head.
+fn write_rest(event: &EventRef<'_>, out: &mut Vec<u8>) {
+    let is_internal = fleet::registry().is_internal(&event.stream().aggregate_type);
+    let data: Cow<'_, [u8]> = if is_internal {
+        without_secrets(event).into()
+    } else {
+        event.data().into()
+    };
+    out.push(b',');
+    write_tail(&data, event.metadata(), || event.tags(), out);
 }
 
 impl Sight {

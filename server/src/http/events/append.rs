@@ -18,12 +18,11 @@ use crate::app::AppState;
 use crate::append::{append, append_kept};
 use crate::auth::Caller;
 use crate::envelope::{
-    self, EventHead, attribute, parse_batch, parse_event, write_head, write_tail,
+    self, EventHead, attribute, parse_batch, parse_event, write_head, write_tail, write_times,
 };
 use crate::http::body::{self, BodyLimits};
 use crate::http::problem::{Kind, Problem};
 use crate::json::put_number;
-use crate::rfc3339;
 
 /// The header under which a client repeats a write without doing it twice.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -297,11 +296,8 @@ fn write_receipt(event: &EventReceipt, out: &mut Vec<u8>) {
         out.extend_from_slice(name);
         put_number(u64::from(event.version.get()), out);
     }
-    out.extend_from_slice(b",\"occurred_at\":\"");
-    rfc3339::write(event.occurred_at, out);
-    out.extend_from_slice(b"\",\"recorded_at\":\"");
-    rfc3339::write(event.recorded_at, out);
-    out.extend_from_slice(b"\"}");
+    write_times(event.occurred_at, event.recorded_at, out);
+    out.push(b'}');
 }
 
 fn answer(duplicate: bool, version: Option<Version>, text: Vec<u8>) -> Response<Body> {

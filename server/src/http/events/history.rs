@@ -15,6 +15,7 @@ use super::append::etag;
 use super::docs;
 use crate::app::AppState;
 use crate::auth::Caller;
+use crate::envelope::KeptNames;
 use crate::http::damage;
 use crate::http::extract::{PathParts, ReadAt};
 use crate::http::json_response;
@@ -319,6 +320,7 @@ struct Page {
 /// A JSON array of one stream's events.
 fn array_of(name: StreamName, window: Window, backward: bool, sight: Sight) -> Producer {
     let (mut window, mut list) = (window, List::default());
+    let mut names = KeptNames::default();
     Box::new(move |log, out| {
         list.open(out);
         if window.from <= window.to {
@@ -337,7 +339,7 @@ fn array_of(name: StreamName, window: Window, backward: bool, sight: Sight) -> P
                 match event {
                     Ok(event) => {
                         list.separate(out);
-                        sight.write(&event, out);
+                        sight.write_next(&mut names, &event, out);
                         let version = event.version().get();
                         match backward {
                             true => window.to = version - 1,
@@ -373,6 +375,7 @@ fn array_of_several(
         ..ReadRequest::default()
     };
     let mut list = List::default();
+    let mut kept_names = KeptNames::default();
     Box::new(move |log, out| {
         list.open(out);
         let mut reader = log.read(&request)?;
@@ -381,7 +384,7 @@ fn array_of_several(
                 Ok(event) => {
                     if (window.from..=window.to).contains(&event.version().get()) {
                         list.separate(out);
-                        sight.write(&event, out);
+                        sight.write_next(&mut kept_names, &event, out);
                     }
                     request.from = event.position().next();
                 }
