@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::folded::Folded;
+use crate::policy::Role;
 use crate::refusal::Refusal;
 
 #[cfg(test)]
@@ -22,6 +23,20 @@ pub fn starts_from(allowed: &[&str], status: &str, verb: &str, noun: &str) -> Re
         allowed.join(" or ")
     );
     Err(Refusal::rule("status", "wrong_status", message))
+}
+
+/// Refuses that somebody approves what they created themselves: two people see what money goes out for. A SUPER_ADMIN
+/// may, because a depot of one person has nobody else; the audit shows it.
+///
+/// # Errors
+/// `Forbidden` when `by` created it. `what` is its name with an article, `a purchase order`.
+pub fn refuse_own(state: &Folded, role: Role, by: &str, what: &str) -> Result<(), Refusal> {
+    if role == Role::SuperAdmin || state.text("created_by") != Some(by) {
+        return Ok(());
+    }
+    let message =
+        format!("Who created {what} may not approve it; somebody else with the role has to");
+    Err(Refusal::forbidden("", "own_work", message))
 }
 
 /// Puts `[tag] note` on a line of its own behind the notes that the state has, into `data`. No note adds nothing.

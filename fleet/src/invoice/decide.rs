@@ -17,7 +17,7 @@ use crate::money::{AMOUNT_MAX, Money};
 use crate::policy::Role;
 use crate::refusal::Refusal;
 use crate::schema::draft::members;
-use crate::step::{add_remark, starts_from};
+use crate::step::{add_remark, refuse_own, starts_from};
 
 /// The least role that may approve an invoice: money leaves the house.
 pub const APPROVAL_ROLE: Role = Role::FleetManager;
@@ -28,7 +28,7 @@ const LATE_FIELDS: &[&str] = &["due_date", "payment_date", "attachment_url", "no
 /// The events that `command` causes on the invoice `invoice_id`, none if it asks for what is already so.
 ///
 /// # Errors
-/// `Rule` for a status that does not allow it, `Forbidden` for a role that may not approve, `Invalid` for lines that
+/// `Rule` for a status that does not allow it, `Forbidden` for a role that may not approve and for one's own, `Invalid` for lines that
 /// contradict each other, `Missing` for an invoice that does not exist.
 pub fn decide(
     state: &Folded,
@@ -46,6 +46,7 @@ pub fn decide(
                 return Err(Refusal::forbidden("", "role_too_low", message));
             }
             must_be(state, "approve", &["REVIEWED"])?;
+            refuse_own(state, *role, asked.by, "an invoice")?;
             let data = members(json!({
                 "status": "APPROVED",
                 "approved_by": asked.by,

@@ -26,8 +26,15 @@ fn invoice(lines: Value) -> Folded {
     applied(AGGREGATE_TYPE, Folded::default(), &drafts)
 }
 
+/// Who approves is another than who took it in.
+const CHIEF: Asked<'static> = Asked { by: "chief", ..NOW };
+
 fn run(state: &Folded, command: &InvoiceCommand) -> Result<Vec<EventDraft>, Refusal> {
-    decide(state, INVOICE, command, NOW)
+    let asked = match command {
+        InvoiceCommand::Approve { .. } => CHIEF,
+        _ => NOW,
+    };
+    decide(state, INVOICE, command, asked)
 }
 
 fn order(work_order_id: Option<&str>) -> Folded {
@@ -150,6 +157,17 @@ fn approve(role: Role) -> InvoiceCommand {
         role,
         notes: Some("ok".into()),
     }
+}
+
+#[test]
+fn nobody_approves_their_own_invoice_but_who_may_everything() {
+    let refusal = decide(&reviewed(), INVOICE, &approve(Role::FleetManager), NOW).unwrap_err();
+    assert_eq!(
+        (refusal.kind, refusal.code),
+        (RefusalKind::Forbidden, "own_work")
+    );
+    let alone = decide(&reviewed(), INVOICE, &approve(Role::SuperAdmin), NOW);
+    assert_eq!(alone.map(|drafts| drafts.len()), Ok(1));
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::policy::Role;
 use crate::refusal::Refusal;
 use crate::schema::check::integer;
 use crate::schema::draft::members;
-use crate::step::{add_remark, starts_from};
+use crate::step::{add_remark, refuse_own, starts_from};
 use crate::stock_move::{MoveType, StockMove};
 
 /// The least role that may approve an order.
@@ -29,7 +29,7 @@ pub const APPROVAL_ROLE: Role = Role::WorkshopManager;
 ///
 /// # Errors
 /// `Rule` for a status that does not allow it, `Conflict` for more than was ordered, `Forbidden` for a role that may not
-/// approve, `Invalid` for lines that contradict each other, `Missing` for an order or a line that does not exist.
+/// approve and for one's own, `Invalid` for lines that contradict each other, `Missing` for an order or a line that does not exist.
 pub fn decide(
     state: &Folded,
     order_id: &str,
@@ -51,6 +51,7 @@ pub fn decide(
                 return Err(Refusal::forbidden("", "role_too_low", message));
             }
             must_be(state, "approve", &["DRAFT"])?;
+            refuse_own(state, *role, asked.by, "a purchase order")?;
             let data = members(json!({
                 "status": "APPROVED",
                 "approved_by": asked.by,

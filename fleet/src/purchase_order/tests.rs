@@ -26,8 +26,15 @@ fn body() -> Value {
     })
 }
 
+/// Who approves is another than who drafts.
+const CHIEF: Asked<'static> = Asked { by: "chief", ..NOW };
+
 fn run(state: &Folded, command: &PurchaseOrderCommand) -> Result<Vec<EventDraft>, Refusal> {
-    decide(state, ORDER, command, NOW)
+    let asked = match command {
+        PurchaseOrderCommand::Approve { .. } => CHIEF,
+        _ => NOW,
+    };
+    decide(state, ORDER, command, asked)
 }
 
 #[track_caller]
@@ -104,7 +111,7 @@ fn a_draft_is_the_row_that_clients_know() {
 fn the_way_of_an_order() {
     let state = ordered();
     assert_eq!(state.text("notes"), Some("[Approval] fine"));
-    assert_eq!(state.text("approved_by"), Some("buyer"));
+    assert_eq!(state.text("approved_by"), Some("chief"));
     assert_eq!(
         state.text("order_date"),
         Some("1970-01-02T00:00:00.000000Z")
@@ -125,6 +132,17 @@ fn the_way_of_an_order() {
     );
     let state = then(state, PurchaseOrderCommand::Close { notes: None });
     assert_eq!(status(&state), "CLOSED");
+}
+
+#[test]
+fn nobody_approves_their_own_order_but_who_may_everything() {
+    let refusal = decide(&draft(), ORDER, &approve(Role::FleetManager), NOW).unwrap_err();
+    assert_eq!(
+        (refusal.kind, refusal.code),
+        (RefusalKind::Forbidden, "own_work")
+    );
+    let alone = decide(&draft(), ORDER, &approve(Role::SuperAdmin), NOW);
+    assert_eq!(alone.map(|drafts| drafts.len()), Ok(1));
 }
 
 #[test]
