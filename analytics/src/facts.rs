@@ -128,6 +128,8 @@ pub struct OrderFacts {
     pub workshop: Option<Box<str>>,
     /// What kind of work.
     pub work: Work,
+    /// The kind of maintenance in the depot's words (`HU`, `REPAIR`), where one is told.
+    pub kind: Option<Box<str>>,
     /// When it was created.
     pub created: i64,
     /// When it should begin.

@@ -34,6 +34,7 @@ pub mod problem;
 mod projections;
 mod purchase_orders;
 pub mod query;
+mod reports;
 pub mod root;
 mod stock_locations;
 mod stock_moves;
@@ -45,6 +46,7 @@ mod transfer;
 mod users;
 mod vehicles;
 pub mod visible;
+mod workplaces;
 mod workshops;
 
 use axum::Router;
@@ -79,6 +81,7 @@ fn described_routes() -> (Router<AppState>, OpenApi) {
         .merge(vehicles::routes())
         .merge(maintenance::routes())
         .merge(workshops::routes())
+        .merge(workplaces::routes())
         .merge(transfer::routes())
         .merge(hr::routes())
         .merge(documents::routes())
@@ -93,6 +96,7 @@ fn described_routes() -> (Router<AppState>, OpenApi) {
         .merge(invoices::routes())
         .merge(budgets::routes())
         .merge(cost_centers::routes())
+        .merge(reports::routes())
         .merge(aliases::routes());
     let (routes, mut description) = routes.split_for_parts();
     openapi::complete(&mut description);

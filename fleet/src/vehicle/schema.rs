@@ -19,7 +19,10 @@ pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
 
 /// Vehicles are listed by their asset ids, which are their aggregate ids.
 const LISTING: Listing = Listing {
-    filters: &[Filter::by("status", view::listed_status)],
+    filters: &[
+        Filter::by("status", view::listed_status),
+        Filter::key("type"),
+    ],
     searches: &[Search::over("search", &["model", "manufacturer"]).with_id()],
     row: view::row,
     ..Listing::NONE

@@ -8,6 +8,7 @@ use analytics::facts::{
 };
 use fleet::calendar::parse_time;
 use fleet::listing::row_id;
+use fleet::maintenance_task::TYPES;
 use fleet::money::Money;
 use fleet::registry::KnownEvent;
 use fleet::schema::{Sets, canonical_data};
@@ -56,6 +57,10 @@ struct OrderState {
     vehicle: Latest<Box<str>>,
     workshop: Latest<Box<str>>,
     is_repair: Latest<bool>,
+    /// The first of its tasks that is a kind of maintenance.
+    task_kind: Latest<Box<str>>,
+    /// The kind of maintenance that it says of itself, which goes before that of its tasks.
+    kind: Latest<Box<str>>,
     created: Latest<i64>,
     scheduled_start: Latest<i64>,
     scheduled_end: Latest<i64>,
@@ -259,6 +264,11 @@ impl Folding {
         told.set(&mut state.is_repair, "tasks", |tasks| {
             Some(tasks.as_array()?.iter().any(|task| task == REPAIR))
         });
+        told.set(&mut state.task_kind, "tasks", |tasks| {
+            let mut words = tasks.as_array()?.iter().filter_map(Value::as_str);
+            words.find(|word| TYPES.contains(word)).map(Into::into)
+        });
+        told.set(&mut state.kind, "maintenance_type", text);
         told.set(&mut state.created, "created_at", time);
         told.set(&mut state.scheduled_start, "scheduled_start", time);
         told.set(&mut state.scheduled_end, "scheduled_end", time);
@@ -323,14 +333,18 @@ fn asset_id(named: Option<&str>, asset_ids: &HashMap<Box<str>, Box<str>>) -> Box
 fn order_facts(state: &OrderState, asset_ids: &HashMap<Box<str>, Box<str>>) -> OrderFacts {
     let status = state.status.value.as_deref().unwrap_or("draft");
     let is_completed = status == "completed";
+    let kind = state.kind.value.as_ref().or(state.task_kind.value.as_ref());
+    let is_repair =
+        state.is_repair.value == Some(true) || kind.is_some_and(|kind| **kind == *REPAIR);
     OrderFacts {
         vehicle: asset_id(state.vehicle.value.as_deref(), asset_ids),
         workshop: state.workshop.value.clone(),
-        work: if state.is_repair.value == Some(true) {
+        work: if is_repair {
             Work::Corrective
         } else {
             Work::Planned
         },
+        kind: kind.cloned(),
         created: state.created.value.unwrap_or(state.created.when.0.max(0)),
         scheduled_start: state.scheduled_start.value,
         scheduled_end: state.scheduled_end.value,

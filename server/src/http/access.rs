@@ -165,10 +165,51 @@ pub const ROUTES: &[RouteAccess] = &[
         "/api/v1/maintenance/orders/{order_id}/release",
         WORKSHOP_MANAGER,
     ),
+    // What is written into an order while it is worked on.
+    post(
+        "/api/v1/maintenance/orders/{order_id}/checklist",
+        TECHNICIAN,
+    ),
+    patch(
+        "/api/v1/maintenance/orders/{order_id}/checklist/{item_id}",
+        TECHNICIAN,
+    ),
+    delete(
+        "/api/v1/maintenance/orders/{order_id}/checklist/{item_id}",
+        DISPATCHER,
+    ),
+    post("/api/v1/maintenance/orders/{order_id}/findings", TECHNICIAN),
+    post(
+        "/api/v1/maintenance/orders/{order_id}/findings/{finding_id}/resolve",
+        TECHNICIAN,
+    ),
+    post("/api/v1/maintenance/orders/{order_id}/notes", TECHNICIAN),
+    post("/api/v1/maintenance/orders/{order_id}/parts", TECHNICIAN),
     get("/api/v1/workshops", VIEWER),
     post("/api/v1/workshops", WORKSHOP_MANAGER),
     get("/api/v1/workshops/{workshop_id}", VIEWER),
     patch("/api/v1/workshops/{workshop_id}", WORKSHOP_MANAGER),
+    // Tracks and teams: whoever runs the workshop keeps them, whoever plans says when they are there.
+    get("/api/v1/tracks", VIEWER),
+    post("/api/v1/tracks", WORKSHOP_MANAGER),
+    get("/api/v1/tracks/{track_id}", VIEWER),
+    patch("/api/v1/tracks/{track_id}", WORKSHOP_MANAGER),
+    delete("/api/v1/tracks/{track_id}", WORKSHOP_MANAGER),
+    post("/api/v1/tracks/{track_id}/availability", DISPATCHER),
+    delete(
+        "/api/v1/tracks/{track_id}/availability/{availability_id}",
+        DISPATCHER,
+    ),
+    get("/api/v1/teams", VIEWER),
+    post("/api/v1/teams", WORKSHOP_MANAGER),
+    get("/api/v1/teams/{team_id}", VIEWER),
+    patch("/api/v1/teams/{team_id}", WORKSHOP_MANAGER),
+    delete("/api/v1/teams/{team_id}", WORKSHOP_MANAGER),
+    post("/api/v1/teams/{team_id}/availability", DISPATCHER),
+    delete(
+        "/api/v1/teams/{team_id}/availability/{availability_id}",
+        DISPATCHER,
+    ),
     // Transfers.
     get("/api/v1/transfer/plans", VIEWER),
     post("/api/v1/transfer/plans", DISPATCHER),
@@ -271,6 +312,12 @@ pub const ROUTES: &[RouteAccess] = &[
     get("/api/v1/cost_centers/{cost_center_id}", VIEWER),
     patch("/api/v1/cost_centers/{cost_center_id}", WORKSHOP_MANAGER),
     delete("/api/v1/cost_centers/{cost_center_id}", FLEET_MANAGER),
+    // Figures of a month.
+    get("/api/v1/reports/availability", VIEWER),
+    get("/api/v1/reports/on_time_ratio", VIEWER),
+    get("/api/v1/reports/parts_usage", VIEWER),
+    get("/api/v1/reports/costs", VIEWER),
+    get("/api/v1/reports/dashboard", VIEWER),
     // Time travel.
     get("/api/v1/time-travel/state-at", VIEWER),
     get("/api/v1/time-travel/history", VIEWER),

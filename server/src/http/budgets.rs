@@ -20,7 +20,7 @@ use crate::auth::Caller;
 use crate::command::{Decision, key_tag};
 
 mod docs;
-mod overview;
+pub(super) mod overview;
 
 /// The routes of budgets.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {

@@ -101,14 +101,8 @@ impl List {
     /// As [`answer`](List::answer).
     pub async fn answer_bare(self, state: &AppState) -> Result<Response<Body>, Problem> {
         let (position, page) = self.page(state).await?;
-        let mut response = json_response(Value::from(rows(&page.entries)).to_string());
-        let headers = response.headers_mut();
-        headers.insert(TOTAL_COUNT, HeaderValue::from(page.total));
-        headers.insert(POSITION, HeaderValue::from(position));
-        if let Some(next) = page.next.and_then(|next| HeaderValue::try_from(next).ok()) {
-            headers.insert(NEXT_CURSOR, next);
-        }
-        Ok(response)
+        let rows = rows(&page.entries);
+        Ok(bare(rows, page.total, position, page.next))
     }
 
     /// The rows themselves, for lists with a shape of their own.
@@ -120,6 +114,18 @@ impl List {
         let answer = state.projections.catalog().page(&self.ask)?;
         Ok((answer.position.get(), answer.value))
     }
+}
+
+/// A bare array; what does not fit one is in headers.
+pub fn bare(rows: Vec<Value>, total: usize, position: u64, next: Option<String>) -> Response<Body> {
+    let mut response = json_response(Value::from(rows).to_string());
+    let headers = response.headers_mut();
+    headers.insert(TOTAL_COUNT, HeaderValue::from(total));
+    headers.insert(POSITION, HeaderValue::from(position));
+    if let Some(next) = next.and_then(|next| HeaderValue::try_from(next).ok()) {
+        headers.insert(NEXT_CURSOR, next);
+    }
+    response
 }
 
 impl From<BadCursor> for Problem {
@@ -178,6 +184,9 @@ pub fn written_with<T>(
 }
 
 /// A row with its position and its version as the entity tag.
+///
+/// # Errors
+/// 404 when it was deleted meanwhile.
 pub fn row_response(
     status: StatusCode,
     entry: &Entry,

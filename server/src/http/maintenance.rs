@@ -13,15 +13,17 @@ use serde_json::{Map, Value};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::PathParts;
-use super::json_response;
-use super::listing::{List, one, written};
+use super::extract::{PathParts, ReadAt};
+use super::listing::{List, bare, one, row_response_with, written, written_with};
 use super::problem::Problem;
 use super::query::Query;
 use crate::app::AppState;
 use crate::auth::Caller;
-use crate::command::{Decision, Write};
-use crate::projection::Entry;
+use crate::command::{Decision, Done, Write};
+use crate::projection::{CATALOG, Entry};
+
+mod docs;
+mod items;
 
 const TASK: &str = maintenance_task::AGGREGATE_TYPE;
 const ORDER: &str = work_order::AGGREGATE_TYPE;
@@ -38,6 +40,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(create_order, list_orders))
         .routes(routes!(get_order, update_order))
         .routes(routes!(release_order))
+        .merge(items::routes())
 }
 
 /// Create a maintenance task.
@@ -66,7 +69,7 @@ pub(crate) async fn create_task(
             step_task(tx, &id, &command, &by)
         })
         .await?;
-    written(StatusCode::CREATED, &done)
+    task_written(&state, StatusCode::CREATED, &done)
 }
 
 /// List maintenance tasks, those that fall due first first. `is_overdue` is as of now.
@@ -99,32 +102,58 @@ pub(crate) async fn list_tasks(
         vehicle.map(|text| row_id(&state, "Vehicle", &text)),
     );
     query.finish()?;
-    let now = state.clock.now().micros();
-    let mileage_of = |task: &Folded| {
-        let vehicle = task.text("vehicle_id")?;
-        let found = state.projections.catalog().find("Vehicle", vehicle).value?;
-        found.folded.integer("current_mileage_km")
-    };
-    let shown = |entry: &Entry| {
-        let is_overdue = is_overdue(&entry.folded, now, mileage_of(&entry.folded));
-        let mut row = entry.row()?;
-        row.insert("is_overdue".to_owned(), is_overdue.into());
-        (is_overdue || !overdue_only).then_some(Value::Object(row))
-    };
     if !overdue_only {
-        let (_, page) = list.page(&state).await?;
-        let rows: Vec<Value> = page.entries.iter().filter_map(shown).collect();
-        return Ok(json_response(Value::from(rows).to_string()));
+        let (position, page) = list.page(&state).await?;
+        let rows = page
+            .entries
+            .iter()
+            .filter_map(|task| task_row(&state, task));
+        let rows = rows.map(|(row, _)| Value::Object(row)).collect();
+        return Ok(bare(rows, page.total, position, page.next));
     }
     // What is overdue is found among what is open: by its day, or by kilometres that only the vehicles know.
     let (skip, limit) = (list.ask.skip, list.ask.limit);
     list.ask.skip = 0;
     list.ask.limit = OPEN_TASKS_MAX;
     list.narrow("is_completed", Some("false"));
-    let (_, page) = list.page(&state).await?;
-    let rows = page.entries.iter().filter_map(shown);
-    let rows: Vec<Value> = rows.skip(skip).take(limit).collect();
-    Ok(json_response(Value::from(rows).to_string()))
+    let (position, page) = list.page(&state).await?;
+    let rows = page
+        .entries
+        .iter()
+        .filter_map(|task| task_row(&state, task));
+    let overdue: Vec<Value> = rows
+        .filter(|(_, is_overdue)| *is_overdue)
+        .map(|(row, _)| Value::Object(row))
+        .collect();
+    let total = overdue.len();
+    let rows = overdue.into_iter().skip(skip).take(limit).collect();
+    Ok(bare(rows, total, position, None))
+}
+
+/// A task's row as of now, and whether it is overdue: by its day, or by its vehicle's kilometres.
+fn task_row(state: &AppState, task: &Entry) -> Option<(Map<String, Value>, bool)> {
+    let is_overdue = is_task_overdue(state, task);
+    let mut row = task.row()?;
+    row.insert("is_overdue".to_owned(), is_overdue.into());
+    Some((row, is_overdue))
+}
+
+fn is_task_overdue(state: &AppState, task: &Entry) -> bool {
+    let vehicle = task.folded.text("vehicle_id");
+    let vehicle = vehicle.and_then(|id| state.projections.catalog().find("Vehicle", id).value);
+    let mileage = vehicle.and_then(|vehicle| vehicle.folded.integer("current_mileage_km"));
+    is_overdue(&task.folded, state.clock.now().micros(), mileage)
+}
+
+/// The answer to a write of a task.
+fn task_written<T>(
+    state: &AppState,
+    status: StatusCode,
+    done: &Done<T>,
+) -> Result<Response<Body>, Problem> {
+    written_with(status, done, |row, task| {
+        row.insert("is_overdue".to_owned(), is_task_overdue(state, task).into());
+    })
 }
 
 /// Open tasks that a search for overdue ones looks through.
@@ -148,14 +177,20 @@ pub(crate) async fn get_task(
     PathParts([id]): PathParts<1>,
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
-    one(
-        &state,
-        Query::parse(query.as_deref()),
-        TASK,
-        &id,
-        TASK_MISSING,
-    )
-    .await
+    let mut query = Query::parse(query.as_deref());
+    let at = ReadAt::read(&mut query, &state);
+    query.finish()?;
+    at.reach_projection(&state, CATALOG).await?;
+    let found = state.projections.catalog().find(TASK, &id);
+    let task = found
+        .value
+        .ok_or_else(|| Problem::not_found(TASK_MISSING))?;
+    row_response_with(StatusCode::OK, &task, found.position.get(), |row, task| {
+        row.insert(
+            "is_overdue".to_owned(),
+            is_task_overdue(&state, task).into(),
+        );
+    })
 }
 
 /// Change a maintenance task: only the fields that are sent. `is_completed` completes it, or with a `reason` opens it again.
@@ -183,7 +218,7 @@ pub(crate) async fn update_task(
             step_task(tx, &task.aggregate_id, &command, &by)
         })
         .await?;
-    written(StatusCode::OK, &done)
+    task_written(&state, StatusCode::OK, &done)
 }
 
 /// Decides a task's command and tells its vehicle.

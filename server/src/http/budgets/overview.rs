@@ -117,14 +117,24 @@ pub(in crate::http) fn warnings(budgets: &[OfMonth]) -> Vec<String> {
 /// The month that a report is asked for.
 pub(in crate::http) fn required_period(query: &mut Query<'_>) -> String {
     let period = query.required("period");
-    if !period.is_empty() && calendar::parse_month(&period).is_none() {
+    check_period(
+        query,
+        Some(&period)
+            .filter(|period| !period.is_empty())
+            .map(String::as_str),
+    );
+    period
+}
+
+/// Notes a fault where the month that is given is none.
+pub(in crate::http) fn check_period(query: &mut Query<'_>, period: Option<&str>) {
+    if period.is_some_and(|period| calendar::parse_month(period).is_none()) {
         query.fault(
             "period",
             "string_pattern_mismatch",
             "must be a month like 2026-10",
         );
     }
-    period
 }
 
 /// The budgets of a month.

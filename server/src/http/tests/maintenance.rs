@@ -154,6 +154,16 @@ async fn tasks_are_overdue_by_day_and_by_kilometres() {
     assert_eq!(overdue.len(), 2);
     assert!(overdue.iter().all(|task| task["is_overdue"] == true));
     let path = format!("{TASKS}/{}", overdue[0]["id"].as_str().unwrap());
+    let one = server.get(&path, &token).await.expect(200);
+    assert_eq!(one["is_overdue"], true, "one task says what the list says");
+    let first = server.get(&format!("{TASKS}?limit=2"), &token).await;
+    assert_eq!(first.header("x-total-count"), Some("3"));
+    let next = first.header("x-next-cursor").unwrap();
+    let rest = server
+        .get(&format!("{TASKS}?limit=2&cursor={next}"), &token)
+        .await;
+    assert_eq!(rest.header("x-next-cursor"), None);
+    assert_eq!(rest.expect(200).as_array().map(Vec::len), Some(1));
     let done = server
         .patch(&path, &token, json!({ "is_completed": true }))
         .await

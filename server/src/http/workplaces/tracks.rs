@@ -1,0 +1,210 @@
+//! Tracks: where in a workshop a vehicle stands while it is worked on, and when.
+
+use axum::body::Body;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::Response;
+use fleet::track::{self, TrackCommand};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{Step, Workplace, docs};
+use crate::app::AppState;
+use crate::auth::Caller;
+use crate::http::extract::PathParts;
+use crate::http::listing::one;
+use crate::http::problem::Problem;
+use crate::http::query::Query;
+
+const TRACK: Workplace = Workplace {
+    aggregate_type: track::AGGREGATE_TYPE,
+    create: track::CREATE,
+    change: track::CHANGE,
+    availability: track::AVAILABILITY,
+    decide: |held, step| track::decide(held, &command(step)),
+    missing: "Track not found",
+};
+
+fn command(step: Step) -> TrackCommand {
+    match step {
+        Step::Create(fields) => TrackCommand::Create(fields),
+        Step::Change(fields) => TrackCommand::Change(fields),
+        Step::SetAvailability {
+            availability_id,
+            fields,
+        } => TrackCommand::SetAvailability {
+            availability_id,
+            fields,
+        },
+        Step::RemoveAvailability { availability_id } => {
+            TrackCommand::RemoveAvailability { availability_id }
+        }
+        Step::Delete => TrackCommand::Delete,
+    }
+}
+
+/// The routes of tracks.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(create_track, list_tracks))
+        .routes(routes!(get_track, update_track, delete_track))
+        .routes(routes!(set_track_availability))
+        .routes(routes!(remove_track_availability))
+}
+
+/// Create a track.
+#[utoipa::path(
+    post,
+    path = "/api/v1/tracks",
+    tag = "workshops",
+    operation_id = "create_track",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the write repeatable")),
+    request_body = docs::TrackCreate,
+    responses((status = 201, description = "Created", body = docs::Track), (status = 400, description = "There is one with this track_id"), (status = 404, description = "No such workshop")),
+)]
+pub(crate) async fn create_track(
+    State(state): State<AppState>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    TRACK.created(&state, caller, request).await
+}
+
+/// List tracks by their ids.
+#[utoipa::path(
+    get,
+    path = "/api/v1/tracks",
+    tag = "workshops",
+    operation_id = "list_tracks",
+    params(
+        ("workshop_id" = Option<String>, Query, description = "Only of this workshop, by UUID or code"),
+        ("is_active" = Option<bool>, Query, description = "Those in use (default) or out of use"),
+        ("search" = Option<String>, Query, description = "Only with this text in id or name"),
+        ("skip" = Option<u64>, Query, description = "How many to pass over"),
+        ("limit" = Option<u64>, Query, description = "1 to 1,000, default 100"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        ("min_position" = Option<u64>, Query, description = "Wait until the list has this position"),
+        ("wait_ms" = Option<u64>, Query, description = "How long to wait for it, default 5,000"),
+    ),
+    responses((status = 200, description = "A page of tracks", body = docs::TrackList)),
+)]
+pub(crate) async fn list_tracks(
+    State(state): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Problem> {
+    TRACK.listed(&state, query.as_deref(), "tracks").await
+}
+
+/// One track.
+#[utoipa::path(
+    get,
+    path = "/api/v1/tracks/{track_id}",
+    tag = "workshops",
+    operation_id = "get_track",
+    params(
+        ("track_id" = String, Path, description = "Its UUID or its `track_id`"),
+        ("min_position" = Option<u64>, Query, description = "Wait until the read model has this position"),
+        ("wait_ms" = Option<u64>, Query, description = "How long to wait for it, default 5,000"),
+    ),
+    responses((status = 200, description = "The track", body = docs::Track), (status = 404, description = "No such track")),
+)]
+pub(crate) async fn get_track(
+    State(state): State<AppState>,
+    PathParts([id]): PathParts<1>,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Problem> {
+    let query = Query::parse(query.as_deref());
+    one(&state, query, track::AGGREGATE_TYPE, &id, TRACK.missing).await
+}
+
+/// Change a track: only the fields that are sent.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/tracks/{track_id}",
+    tag = "workshops",
+    operation_id = "update_track",
+    params(
+        ("track_id" = String, Path, description = "Its UUID or its `track_id`"),
+        ("If-Match" = Option<String>, Header, description = "The version that it must have"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes the write repeatable"),
+    ),
+    request_body = docs::TrackUpdate,
+    responses((status = 200, description = "The track now", body = docs::Track), (status = 404, description = "No such track or workshop")),
+)]
+pub(crate) async fn update_track(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathParts([id]): PathParts<1>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    TRACK.changed(&state, caller, id, request).await
+}
+
+/// Delete a track. Orders that name it go on naming it.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/tracks/{track_id}",
+    tag = "workshops",
+    operation_id = "delete_track",
+    params(
+        ("track_id" = String, Path, description = "Its UUID or its `track_id`"),
+        ("If-Match" = Option<String>, Header, description = "The version that it must have"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes the write repeatable"),
+    ),
+    responses((status = 204, description = "Deleted"), (status = 404, description = "No such track")),
+)]
+pub(crate) async fn delete_track(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathParts([id]): PathParts<1>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    TRACK.deleted(&state, caller, id, request).await
+}
+
+/// Say that a track is there for a span of time, or is not. No order is planned onto one that is not.
+#[utoipa::path(
+    post,
+    path = "/api/v1/tracks/{track_id}/availability",
+    tag = "workshops",
+    operation_id = "set_track_availability",
+    params(
+        ("track_id" = String, Path, description = "Its UUID or its `track_id`"),
+        ("If-Match" = Option<String>, Header, description = "The version that it must have"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes the write repeatable"),
+    ),
+    request_body = docs::TrackAvailability,
+    responses((status = 201, description = "The track now", body = docs::Track), (status = 400, description = "It would end before it starts"), (status = 404, description = "No such track")),
+)]
+pub(crate) async fn set_track_availability(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathParts([id]): PathParts<1>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    TRACK.available(&state, caller, id, request).await
+}
+
+/// Take such a span back.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/tracks/{track_id}/availability/{availability_id}",
+    tag = "workshops",
+    operation_id = "remove_track_availability",
+    params(
+        ("track_id" = String, Path, description = "Its UUID or its `track_id`"),
+        ("availability_id" = String, Path, description = "The span's `availability_id`"),
+        ("If-Match" = Option<String>, Header, description = "The version that it must have"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes the write repeatable"),
+    ),
+    responses((status = 200, description = "The track now", body = docs::Track), (status = 404, description = "No such track or span")),
+)]
+pub(crate) async fn remove_track_availability(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathParts(parts): PathParts<2>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    TRACK
+        .no_longer_available(&state, caller, parts, request)
+        .await
+}
