@@ -8,9 +8,12 @@
 mod decision;
 mod numbers;
 mod reference;
+mod stock_guard;
 mod write;
 
-pub use decision::{Decision, KEY_PREFIX, key_tag};
+pub use crate::envelope::key_tag;
+pub use decision::Decision;
 pub use numbers::Numbers;
 pub use reference::{Reference, referred_to_as, resolve};
+pub use stock_guard::{append_minding_stock, touches_stock};
 pub use write::{Done, Write};

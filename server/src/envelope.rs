@@ -6,7 +6,8 @@
 //!
 //! Two members of `metadata` are worth finding events by: `user_id` and `correlation_id`. They leave the metadata's
 //! text and become tags (`user:…`, `correlation:…`), which the log indexes; on the way out they are put back. Free tags
-//! carry the prefix `tag:`, so that none can pass for one of these or for the keys of accounts.
+//! carry the prefix `tag:`, so that none can pass for one of these or for the keys of accounts. Business keys that a
+//! payload sets (`order_number`) become tags as well (`key:…`): commands that take the same key find them.
 
 mod batch;
 mod fields;
@@ -19,6 +20,7 @@ mod write;
 pub use batch::{Batch, BatchError, parse_batch};
 pub use parse::{Envelope, Refused, parse_event, read_event};
 pub use tags::{
-    CORRELATION_PREFIX, FREE_PREFIX, USER_PREFIX, attribute, correlation_id, tag, user_id,
+    CORRELATION_PREFIX, FREE_PREFIX, KEY_PREFIX, USER_PREFIX, attribute, correlation_id, key_tag,
+    tag, user_id,
 };
 pub use write::{EventHead, KeptNames, write_event_json, write_head, write_tail, write_times};

@@ -2,22 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use fleet::listing::{row_id, row_uuid};
+use fleet::listing::row_uuid;
 use fleet::{EventDraft, EventView, Folded, Refusal, registry};
 use serde_json::{Map, Value};
 use storage::{
     ExpectedVersion, NewEvent, Position, Query, QueryItem, StreamName, StreamRange, StreamWrite,
-    TAG_BYTES_MAX, Timestamp, Transaction, Version,
+    Timestamp, Transaction, Version,
 };
 use uuid::Uuid;
 
 use crate::app::AppState;
-use crate::envelope::tag;
+use crate::envelope::key_tag;
 use crate::http::problem::{Kind, Problem};
 use crate::projection::{Ask, Entry};
 
-/// Before the type, field and value of a business key, in tags.
-pub const KEY_PREFIX: &str = "key:";
 /// Rows that a decision may look at in one list.
 const LISTED_MAX: usize = 10_000;
 /// How far the log's times may be ahead of the clock without a client's doing, in microseconds.
@@ -355,16 +353,6 @@ fn staged_at(now: Timestamp, folded: &Folded) -> i64 {
     } else {
         now.micros()
     }
-}
-
-/// The tag by which the log knows a business key. One that is longer than a tag may be goes by its digest.
-pub fn key_tag(aggregate_type: &str, field: &str, value: &str) -> Box<str> {
-    let plain = tag(KEY_PREFIX, &format!("{aggregate_type}:{field}:{value}"));
-    if plain.len() <= TAG_BYTES_MAX {
-        return plain;
-    }
-    let digest = row_id(field, value);
-    tag(KEY_PREFIX, &format!("{aggregate_type}:{field}:#{digest}"))
 }
 
 fn check_wanted(

@@ -148,7 +148,16 @@ impl Write {
             let (write, again) = (self.clone(), decide.clone());
             // Decisions may read the log, which may touch the disk.
             let decided = tokio::task::spawn_blocking(move || write.decide(&*again));
-            let decided = decided.await.map_err(|error| Problem::internal(&error))??;
+            let decided = match decided.await.map_err(|error| Problem::internal(&error))? {
+                Ok(decided) => decided,
+                // What stands in its way may be what this very request did, sent twice at once.
+                Err(refusal) => {
+                    return match self.earlier().await? {
+                        Some(done) => Ok(done),
+                        None => Err(refusal),
+                    };
+                }
+            };
             let Some(transaction) = decided.transaction else {
                 let position = self.state.projections.catalog().position();
                 return Ok(self.done(Some(decided.value), position, decided.subject));

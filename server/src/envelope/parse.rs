@@ -9,12 +9,14 @@ use storage::{ExpectedVersion, NewEvent, StreamName, Timestamp};
 use uuid::Uuid;
 
 use super::fields::{self, Faults};
-use super::tags::{CORRELATION_PREFIX, FREE_PREFIX, USER_PREFIX, tag};
+use super::tags::{CORRELATION_PREFIX, FREE_PREFIX, USER_PREFIX, keys_of, tag};
 use crate::field_error::{FieldError, Place};
 use crate::json::{JsonError, Kind, Scanner, put_string};
 
-/// Tags that are set beside the free ones: user and correlation.
-const OWN_TAGS_MAX: usize = 2;
+/// Tags that are set beside the free ones: user, correlation, business keys.
+const OWN_TAGS_MAX: usize = 2 + KEYS_MAX;
+/// Business keys of one aggregate. None has more, which a test holds the registry to.
+pub(super) const KEYS_MAX: usize = 2;
 
 /// An event as a client sent it, ready to be appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -333,13 +335,14 @@ impl Members {
             return Err(Refused(self.faults.found));
         };
         let schema = self.schema.unwrap_or(fleet::Registry::SCHEMA_IF_ABSENT);
-        check_payload(
+        let keys = check_payload(
             &aggregate_type,
             &event_type,
             schema,
             &data,
             &mut self.faults.found,
         );
+        self.tags.extend(keys);
         if !self.faults.found.is_empty() {
             return Err(Refused(self.faults.found));
         }
@@ -362,32 +365,36 @@ impl Members {
     }
 }
 
-/// Holds a payload against the domain's tables. An event type that stands in none is free.
+/// Holds a payload against the domain's tables, and gives the tags of the business keys that it sets. An event type that
+/// stands in none is free.
 fn check_payload(
     aggregate_type: &str,
     event_type: &str,
     schema: u16,
     data: &[u8],
     found: &mut Vec<FieldError>,
-) {
+) -> Vec<Box<str>> {
     let registry = fleet::registry();
     if registry.is_internal(aggregate_type) {
         let msg = format!(
             "{aggregate_type} streams are written by the server alone, through their own routes"
         );
         found.push(FieldError::body("aggregate_type", "internal_stream", msg));
-        return;
+        return Vec::new();
     }
     let Some(known) = registry.event(aggregate_type, event_type) else {
-        return;
+        return Vec::new();
     };
-    let faults = match serde_json::from_slice(data) {
-        Ok(data) => known.check(schema, &data).err().unwrap_or_default(),
+    let data = match serde_json::from_slice(data) {
+        Ok(data) => data,
         Err(error) => {
             // The scanner is the stricter reader, so this is out of reach; refusing is right all the same.
             found.push(FieldError::body("data", "json_invalid", error.to_string()));
-            return;
+            return Vec::new();
         }
+    };
+    let Err(faults) = known.check(schema, &data) else {
+        return keys_of(&known, schema, &data);
     };
     for fault in faults {
         let loc = ["body".into(), "data".into()]
@@ -395,4 +402,5 @@ fn check_payload(
             .chain(fault.path.into_iter().map(Place::from));
         found.push(FieldError::new(loc, fault.kind, fault.message));
     }
+    Vec::new()
 }

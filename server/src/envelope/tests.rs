@@ -510,3 +510,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn no_aggregate_has_more_business_keys_than_there_is_room_for() {
+    for aggregate in fleet::registry().aggregates() {
+        let keys = aggregate.listing.keys;
+        assert!(
+            keys.len() <= parse::KEYS_MAX,
+            "{}",
+            aggregate.aggregate_type
+        );
+    }
+}

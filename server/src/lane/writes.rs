@@ -21,6 +21,7 @@ use super::head::{self, Bounds, Head};
 use super::mailbox::Mailbox;
 use crate::app::AppState;
 use crate::append::{Answered, submit};
+use crate::command::touches_stock;
 use crate::config::HttpConfig;
 use crate::http::body::body_timeout;
 use crate::http::edge::{Ids, note_access, request_timeout};
@@ -77,7 +78,9 @@ impl Desk {
         if !caller.role().reaches(self.least) {
             return None;
         }
-        read_write(&caller, head.wishes, body).ok()
+        let write = read_write(&caller, head.wishes, body).ok()?;
+        // What changes a level is held against the part first, which is the router's.
+        (!touches_stock(&write.0)).then_some(write)
     }
 
     /// Counts an answer and, where that is wanted, logs it.

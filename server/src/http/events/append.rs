@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use super::docs;
 use crate::app::AppState;
-use crate::append::{append, append_kept};
 use crate::auth::Caller;
+use crate::command::append_minding_stock;
 use crate::envelope::{
     self, EventHead, attribute, parse_batch, parse_event, write_head, write_tail, write_times,
 };
@@ -66,7 +66,7 @@ pub(crate) async fn append_event(
     body::require_json(&parts.headers)?;
     let bytes = body::read(&parts.headers, body, limits).await?;
     let (transaction, asked) = read_write(&caller, Wishes::of(&parts.headers), &bytes)?;
-    let (transaction, result) = append_kept(&state.log, transaction).await;
+    let (transaction, result) = append_minding_stock(&state, transaction).await?;
     let mut text = Vec::new();
     let written = asked.write_answer(&transaction, result, &mut text)?;
     Ok(answer(written.duplicate, Some(written.version), text))
@@ -221,7 +221,8 @@ pub(crate) async fn append_batch(
             derive_id(&caller, key, index, event);
         }
     }
-    let receipt = append(&state.log, batch.transaction).await?;
+    let (_, receipt) = append_minding_stock(&state, batch.transaction).await?;
+    let receipt = receipt?;
     Ok(answer(
         receipt.duplicate,
         None,

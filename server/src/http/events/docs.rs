@@ -35,7 +35,7 @@ pub(crate) struct NewEvent {
     /// The version that the stream must have (0: no events), or `any`, `no_stream`, `exists`.
     #[schema(value_type = Option<Value>)]
     expected_version: Option<Value>,
-    /// Words to find the event by, at most 253.
+    /// Words to find the event by, at most 251.
     tags: Option<Vec<String>>,
 }
 
