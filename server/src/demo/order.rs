@@ -2,6 +2,7 @@
 
 use fleet::EventDraft;
 use fleet::calendar::{DAY, HOUR, MINUTE, format_time};
+use fleet::listing::row_id;
 use fleet::vehicle::{MaintenanceDone, MaintenancePlan, event};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -20,6 +21,16 @@ pub(super) const WORKSHOPS: [(&str, &str, u8); 3] = [
     ("WS-NORTH", "Workshop North", 3),
     ("WS-WEST", "Workshop West", 3),
 ];
+/// The id of a workshop, by its place in the list.
+pub(super) fn workshop_id(place: usize) -> String {
+    row_id("Workshop", WORKSHOPS[place].0).to_string()
+}
+
+/// The name of one of a workshop's two teams, which orders know it by.
+pub(super) fn team_name(workshop: usize, team: usize) -> String {
+    format!("{} team {team}", WORKSHOPS[workshop].1)
+}
+
 /// Cents of an hour's work.
 const HOUR_CENTS: i64 = 8_500;
 /// How often a repair finds no fault.
@@ -144,15 +155,15 @@ pub(super) fn tell_opened(order: &Order, number: &str, at: i64, around: &mut Sur
         .collect();
     let data = json!({
         "order_number": number,
-        "vehicle_id": around.vehicles[order.vehicle].asset_id,
-        "workshop_id": WORKSHOPS[order.workshop].0,
+        "vehicle_id": around.vehicles[order.vehicle].row_id(),
+        "workshop_id": workshop_id(order.workshop),
         "status": "draft",
         "priority": order.priority,
         "maintenance_type": order.task.maintenance_type(),
-        "description": order.task.description(),
+        "work_description": order.task.description(),
         "tasks": order.task.tasks(),
         "assigned_staff": staff,
-        "parts_required": needs_as_json(&order.needs),
+        "required_parts": needs_as_json(&order.needs),
         "estimated_hours": order.hours,
         "estimated_cost": cost(estimated_cents),
     });
@@ -173,7 +184,7 @@ pub(super) fn tell_planned(order: &Order, at: i64, around: &mut Surroundings<'_>
         "new_status": "scheduled",
         "scheduled_start": format_time(start),
         "scheduled_end": format_time(end),
-        "assigned_team": format!("{} team {}", WORKSHOPS[order.workshop].1, order.vehicle % 2 + 1),
+        "assigned_team": team_name(order.workshop, order.vehicle % 2 + 1),
     });
     tell(
         order,
@@ -366,7 +377,7 @@ fn work(
         }
     }
     match order.task {
-        Task::MainInspection => vehicle.main_inspection_open = false,
+        Task::MainInspection => vehicle.tell_main_inspection_done(order.id, at, around.outbox),
         Task::Inspection | Task::Repair { .. } => vehicle.inspected(),
     }
     let told = [("renewed", renewed), ("worn", noted)]

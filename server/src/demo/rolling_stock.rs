@@ -1,12 +1,15 @@
 //! The vehicles: what they are, and how one changes its state.
 
-use fleet::calendar::{DAY, HOUR, MINUTE};
+use fleet::calendar::{DAY, HOUR, MINUTE, format_time};
+use fleet::listing::row_id;
 use fleet::vehicle::event;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::outbox::{Happening, Outbox, Reporter, TABLETS};
 use super::random::Random;
 use super::rates::{GROUPS, Kind, TWO_CAR_SHARE};
+use super::stock::put;
 use super::wear::{Component, KILOMETRE, age_factor, vehicle_frailty};
 
 /// The depots; a vehicle belongs to one.
@@ -45,6 +48,8 @@ pub(super) struct Vehicle {
     /// The day of the year on which the yearly main inspection is due.
     pub main_inspection_day: i64,
     pub main_inspection_open: bool,
+    /// The id of the task that the open main inspection is for.
+    pub main_inspection_task: Option<String>,
     /// Operating hours told last.
     pub hours_told: i64,
 }
@@ -87,9 +92,15 @@ impl Vehicle {
             inspection_open: false,
             main_inspection_day: random.between(0, 364),
             main_inspection_open: false,
+            main_inspection_task: None,
             hours_told: mileage_m / KILOMETRE / MEAN_SPEED,
             random,
         }
+    }
+
+    /// The UUID of its row, which work orders name it by.
+    pub(super) fn row_id(&self) -> String {
+        row_id(fleet::vehicle::AGGREGATE_TYPE, &self.asset_id).to_string()
     }
 
     /// The odometer in whole kilometres.
@@ -133,6 +144,7 @@ impl Vehicle {
             Kind::SixCar => ("Trainset, six cars", 88, 3_360, 205.0),
         };
         let fields = json!({
+            "id": self.row_id(),
             "asset_id": self.asset_id,
             "model": model,
             "type": "electric",
@@ -195,6 +207,48 @@ impl Vehicle {
     /// Whether the yearly main inspection comes due two weeks after `day` and none is on its way.
     pub(super) fn needs_main_inspection(&self, day: i64) -> bool {
         !self.main_inspection_open && (day / DAY + 14).rem_euclid(365) == self.main_inspection_day
+    }
+
+    /// Tells that the yearly main inspection falls due, two weeks after `day`.
+    pub(super) fn tell_main_inspection_due(&mut self, day: i64, outbox: &mut Outbox) {
+        self.main_inspection_open = true;
+        let due = day + 15 * DAY;
+        let name = format!("{} HU {}", self.asset_id, format_time(due));
+        let id = row_id("MaintenanceTask", &name).to_string();
+        let data = json!({
+            "vehicle_id": self.row_id(), "type": "HU", "description": "Yearly main inspection",
+            "due_date": format_time(due), "is_completed": false,
+        });
+        let told = ("MaintenanceTaskCreated", data);
+        put(
+            outbox,
+            "MaintenanceTask",
+            &id,
+            told,
+            day + 6 * HOUR,
+            "dispatcher",
+            None,
+        );
+        self.main_inspection_task = Some(id);
+    }
+
+    /// Tells that it was made, under this order.
+    pub(super) fn tell_main_inspection_done(&mut self, order: Uuid, at: i64, outbox: &mut Outbox) {
+        self.main_inspection_open = false;
+        if let Some(id) = self.main_inspection_task.take() {
+            let data =
+                json!({ "completed_at": format_time(at), "work_order_id": order.to_string() });
+            let told = ("MaintenanceTaskCompleted", data);
+            put(
+                outbox,
+                "MaintenanceTask",
+                &id,
+                told,
+                at,
+                "dispatcher",
+                Some(order),
+            );
+        }
     }
 
     /// An inspection was made.

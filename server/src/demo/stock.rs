@@ -1,8 +1,9 @@
 //! The store: parts, what is taken out, what is bought. Stock never falls below zero: what is not there is not taken,
 //! and the work waits.
 
-use fleet::EventDraft;
-use fleet::calendar::{DAY, Date, HOUR, MINUTE, SECOND, date_of, format_time};
+use fleet::calendar::{DAY, Date, HOUR, MINUTE, SECOND, date_of, format_time, month_of};
+use fleet::listing::row_id;
+use fleet::{EventDraft, invoice, purchase_order, registry};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -12,6 +13,29 @@ use super::random::Random;
 
 /// The store that all workshops draw from.
 const STORE: &str = "CENTRAL";
+/// The cost center that pays for all of it.
+pub(super) const COST_CENTER: &str = "WS-MAINT";
+/// The category of the budgets that parts are booked on.
+pub(super) const PARTS_CATEGORY: &str = "PARTS";
+
+/// The id of the store's location.
+fn store_id() -> String {
+    row_id("StockLocation", STORE).to_string()
+}
+
+/// The id of a supplier, by its place in the list.
+fn supplier_id(place: usize) -> String {
+    row_id("Supplier", SUPPLIERS[place].0).to_string()
+}
+
+/// The id of the budget for parts of a month, `2026-10`.
+pub(super) fn budget_id(period: &str) -> String {
+    row_id(
+        "Budget",
+        &format!("{period}/{COST_CENTER}/{PARTS_CATEGORY}"),
+    )
+    .to_string()
+}
 
 /// The store with what lies in it and what is under way.
 #[derive(Debug)]
@@ -36,10 +60,7 @@ struct Delivery {
 impl Stock {
     pub(super) fn new(seed: u64) -> Self {
         Stock {
-            levels: PARTS
-                .iter()
-                .map(|part| part.min_stock + part.order_quantity)
-                .collect(),
+            levels: vec![0; PARTS.len()],
             deliveries: Vec::new(),
             ordered: [0, 0],
             booked_at: 0,
@@ -47,15 +68,16 @@ impl Stock {
         }
     }
 
-    /// Tells of suppliers, the store and the parts.
-    pub(super) fn tell_created(&self, at: i64, outbox: &mut Outbox) {
-        for (code, name) in SUPPLIERS {
+    /// Tells of suppliers, the store and the parts, and puts onto the shelves what lies there in the beginning.
+    pub(super) fn tell_created(&mut self, at: i64, outbox: &mut Outbox) {
+        for (place, (code, name)) in SUPPLIERS.into_iter().enumerate() {
             let data = json!({ "supplier_code": code, "name": name, "currency": "EUR", "is_active": true });
+            let told = ("SupplierCreated", data);
             put(
                 outbox,
                 "Supplier",
-                code,
-                ("SupplierCreated", data),
+                &supplier_id(place),
+                told,
                 at,
                 "buyer",
                 None,
@@ -67,22 +89,22 @@ impl Stock {
         put(
             outbox,
             "StockLocation",
-            STORE,
+            &store_id(),
             ("StockLocationCreated", data),
             at,
             "storekeeper",
             None,
         );
-        for (part, level) in PARTS.iter().zip(&self.levels) {
+        for (place, part) in PARTS.iter().enumerate() {
             let data = json!({
                 "part_no": part.part_no,
                 "name": part.name,
                 "railway_class": if part.group.is_some() { "CRITICAL" } else { "WEAR_PART" },
                 "unit": "pc",
                 "min_stock": part.min_stock,
-                "current_stock": level,
+                "current_stock": 0,
                 "unit_price": money(part.price_cents),
-                "preferred_supplier_id": SUPPLIERS[part.supplier].0,
+                "preferred_supplier_id": supplier_id(part.supplier),
                 "is_active": true,
             });
             put(
@@ -94,6 +116,17 @@ impl Stock {
                 "storekeeper",
                 None,
             );
+            let opening = part.min_stock + part.order_quantity;
+            let data = json!({
+                "part_no": part.part_no,
+                "move_type": "INCOMING",
+                "quantity": opening,
+                "to_location_id": store_id(),
+                "reference_doc": "Opening stock",
+                "unit_price": money(part.price_cents),
+            });
+            let at = self.next_booking(at);
+            self.book(place, opening, data, at, None, outbox);
         }
     }
 
@@ -119,10 +152,9 @@ impl Stock {
             let at = self.next_booking(at);
             let data = json!({
                 "part_no": part.part_no,
-                "part_id": part.part_no,
                 "move_type": "USAGE",
                 "quantity": quantity,
-                "from_location_id": STORE,
+                "from_location_id": store_id(),
                 "work_order_id": order.to_string(),
                 "unit_price": money(part.price_cents),
             });
@@ -150,13 +182,16 @@ impl Stock {
             let part = &PARTS[place];
             let at = self.next_booking(day + 6 * HOUR);
             let price = money(part.price_cents);
+            let order_id = order.to_string();
+            let line_id = purchase_order::line_id(&order_id, 1);
             let data = json!({
                 "status": "RECEIVED",
                 "received_date": format_time(at),
-                "delivery_location_id": STORE,
-                "lines_received": [{ "line_number": 1, "part_no": part.part_no, "quantity_received": quantity }],
+                "delivery_location_id": store_id(),
+                "lines_received": [{
+                    "line_id": line_id, "line_number": 1, "part_no": part.part_no, "quantity_received": quantity,
+                }],
             });
-            let order_id = order.to_string();
             put(
                 outbox,
                 "PurchaseOrder",
@@ -168,11 +203,12 @@ impl Stock {
             );
             let data = json!({
                 "part_no": part.part_no,
-                "part_id": part.part_no,
                 "move_type": "INCOMING",
                 "quantity": quantity,
-                "to_location_id": STORE,
-                "reference_doc": number,
+                "to_location_id": store_id(),
+                "reference_doc": format!("PO-{number}"),
+                "purchase_order_id": order_id,
+                "purchase_order_line_id": line_id,
                 "unit_price": price,
             });
             self.book(place, quantity, data, at, Some(order), outbox);
@@ -204,8 +240,10 @@ impl Stock {
             "storekeeper",
             correlation,
         );
-        let data =
-            json!({ "old_current_stock": old, "new_current_stock": new, "stock_move_id": id });
+        let data = json!({
+            "delta": change, "location_id": store_id(), "old_current_stock": old, "new_current_stock": new,
+            "stock_move_id": id,
+        });
         put(
             outbox,
             "Part",
@@ -264,19 +302,26 @@ impl Stock {
         let part = &PARTS[place];
         let number = self.next_number(1, "INV", date_of(at));
         let id = outbox.id(&number).to_string();
+        let total = money(part.price_cents * quantity);
+        let line = |order_line: Option<String>| {
+            json!({
+                "id": invoice::line_id(&id, 1), "line_number": 1, "part_no": part.part_no, "description": part.name,
+                "quantity": quantity, "unit_price": money(part.price_cents), "line_total": total,
+                "tax_amount": "0.00", "cost_center": COST_CENTER, "purchase_order_line_id": order_line,
+                "variance": order_line.as_ref().map(|_| "0.00"),
+            })
+        };
         let data = json!({
             "invoice_number": number,
-            "supplier_id": SUPPLIERS[part.supplier].0,
+            "supplier_id": supplier_id(part.supplier),
             "purchase_order_id": order.to_string(),
             "invoice_date": format_time(at),
             "currency": "EUR",
             "status": "DRAFT",
-            "total_amount": money(part.price_cents * quantity),
+            "total_amount": total,
+            "tax_amount": "0.00",
             "notes": format!("Delivery of {po}"),
-            "lines": [{
-                "line_number": 1, "part_no": part.part_no, "description": part.name, "quantity": quantity,
-                "unit_price": money(part.price_cents), "cost_center": "WS-MAINT",
-            }],
+            "lines": [line(None)],
         });
         put(
             outbox,
@@ -287,6 +332,21 @@ impl Stock {
             "accountant",
             Some(order),
         );
+        let reviewed = at + 2 * HOUR;
+        let order_line = purchase_order::line_id(&order.to_string(), 1);
+        let data = json!({
+            "status": "REVIEWED", "purchase_order_id": order.to_string(), "reviewed_at": format_time(reviewed),
+            "lines": [line(Some(order_line))], "matched_lines": 1, "unmatched_lines": 0, "total_variance": "0.00",
+        });
+        put(
+            outbox,
+            "Invoice",
+            &id,
+            ("InvoiceReviewed", data),
+            reviewed,
+            "accountant",
+            Some(order),
+        );
         let approved = at + self.random.between(1, 6) * DAY;
         let data = json!({ "status": "APPROVED", "approved_at": format_time(approved) });
         put(
@@ -294,6 +354,16 @@ impl Stock {
             "Invoice",
             &id,
             ("InvoiceApproved", data),
+            approved,
+            "fleet manager",
+            Some(order),
+        );
+        let data = json!({ "amount": total, "invoice_id": id, "invoice_number": number });
+        put(
+            outbox,
+            "Budget",
+            &budget_id(&month_of(at)),
+            ("BudgetBooked", data),
             approved,
             "fleet manager",
             Some(order),
@@ -325,15 +395,16 @@ fn tell_purchase(
     let total = money(part.price_cents * part.order_quantity);
     let data = json!({
         "po_number": number,
-        "supplier_id": SUPPLIERS[part.supplier].0,
+        "supplier_id": supplier_id(part.supplier),
         "status": "DRAFT",
         "expected_delivery_date": format_time(arrives),
-        "delivery_location_id": STORE,
+        "delivery_location_id": store_id(),
         "currency": "EUR",
         "total_amount": total,
         "lines": [{
-            "line_number": 1, "part_no": part.part_no, "description": part.name,
-            "quantity_ordered": part.order_quantity, "unit_price": money(part.price_cents),
+            "id": purchase_order::line_id(&id, 1), "line_number": 1, "part_no": part.part_no,
+            "description": part.name, "quantity_ordered": part.order_quantity, "quantity_received": 0,
+            "unit_price": money(part.price_cents), "line_total": total,
         }],
     });
     put(
@@ -379,10 +450,12 @@ pub(super) fn put(
     desk: &'static str,
     correlation: Option<Uuid>,
 ) {
+    let known = registry().event(aggregate_type, event_type);
+    let schema = known.map_or(1, |known| known.event.schema);
     outbox.put(Happening {
         aggregate_type,
         aggregate_id: aggregate_id.to_owned(),
-        draft: EventDraft::new(event_type, data),
+        draft: EventDraft::new(event_type, data).with_schema(schema),
         at,
         reporter: Reporter::Desk(desk),
         correlation,

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use fleet::calendar::{HOUR, MINUTE};
+use fleet::listing::row_id;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::order::{
-    Order, Surroundings, Task, WORKSHOPS, call_off, complete, start, tell_opened, tell_planned,
-    tell_postponed,
+    Order, Surroundings, Task, WORKSHOPS, call_off, complete, start, team_name, tell_opened,
+    tell_planned, tell_postponed, workshop_id,
 };
 use super::outbox::Outbox;
 use super::parts::{Needs, needs_of_group, needs_of_inspection};
@@ -17,6 +18,8 @@ use super::rolling_stock::DEPOTS;
 use super::service::{Day, Failure};
 use super::stock::put;
 
+/// Teams of a workshop.
+const TEAMS: usize = 2;
 /// How often a planned inspection is called off and planned anew.
 const CALLED_OFF_CHANCE: f64 = 0.02;
 
@@ -40,22 +43,34 @@ impl Workshops {
         }
     }
 
-    /// Tells of the workshops.
+    /// Tells of the workshops, their tracks and their teams.
     pub(super) fn tell_created(at: i64, outbox: &mut Outbox) {
-        for ((code, name, tracks), depot) in WORKSHOPS.into_iter().zip(DEPOTS) {
+        for (place, ((code, name, tracks), depot)) in WORKSHOPS.into_iter().zip(DEPOTS).enumerate()
+        {
             let data = json!({
                 "code": code, "name": name, "location": depot, "total_tracks": tracks, "available_tracks": tracks,
                 "is_ecm_certified": true, "is_active": true, "supported_vehicle_types": ["electric"],
             });
-            put(
-                outbox,
-                "Workshop",
-                code,
-                ("WorkshopCreated", data),
-                at,
-                "fleet manager",
-                None,
-            );
+            let workshop = workshop_id(place);
+            let mut tell = |aggregate_type, id: &str, told| {
+                put(outbox, aggregate_type, id, told, at, "fleet manager", None);
+            };
+            tell("Workshop", &workshop, ("WorkshopCreated", data));
+            for track in 1..=tracks {
+                let key = format!("{code}-{track}");
+                let id = row_id("Track", &key).to_string();
+                let data = json!({ "track_id": key, "name": format!("Track {track}"), "workshop_id": workshop, "is_active": true });
+                tell("Track", &id, ("TrackCreated", data));
+            }
+            for team in 1..=TEAMS {
+                let key = team_name(place, team);
+                let id = row_id("Team", &key).to_string();
+                let data = json!({
+                    "team_id": key, "name": key, "workshop_id": workshop, "is_active": true,
+                    "max_concurrent_work_orders": tracks,
+                });
+                tell("Team", &id, ("TeamCreated", data));
+            }
         }
     }
 
@@ -88,7 +103,8 @@ impl Workshops {
         for vehicle in 0..around.vehicles.len() {
             let created_at = around.day.start + self.random.between(14 * 60, 17 * 60) * MINUTE;
             if around.vehicles[vehicle].needs_main_inspection(around.day.start) {
-                around.vehicles[vehicle].main_inspection_open = true;
+                let day = around.day.start;
+                around.vehicles[vehicle].tell_main_inspection_due(day, around.outbox);
                 let needs = needs_of_inspection(&mut self.random);
                 self.open(
                     vehicle,

@@ -8,11 +8,11 @@ use super::outbox::Outbox;
 use super::parts::money;
 use super::rolling_stock::Vehicle;
 use super::service::{Day, run_day};
-use super::stock::{Stock, put};
+use super::stock::{COST_CENTER, PARTS_CATEGORY, Stock, budget_id, put};
 use super::workshop::Workshops;
 use super::{DemoEvent, Options};
 
-/// Cents planned for maintenance a vehicle and month: an assumption.
+/// Cents planned for parts a vehicle and month: an assumption.
 const BUDGET_CENTS: i64 = 210_000;
 
 /// The depot.
@@ -104,6 +104,7 @@ impl World {
     /// All that exists when the history begins, in its first minutes.
     fn tell_created(&mut self, day: &Day) {
         Workshops::tell_created(day.start, &mut self.outbox);
+        self.tell_cost_center(day.start);
         self.stock
             .tell_created(day.start + MINUTE, &mut self.outbox);
         for (vehicle, place) in self.vehicles.iter().zip(0..) {
@@ -111,24 +112,37 @@ impl World {
         }
     }
 
-    /// The month's plan for maintenance.
+    /// The month's plan for parts.
     fn tell_budget(&mut self, day: &Day) {
         let period = format!("{:04}-{:02}", day.date.year, day.date.month);
         let vehicles = i64::try_from(self.vehicles.len()).unwrap_or(0);
         let data = json!({
             "period": period,
-            "cost_center": "WS-MAINT",
-            "category": "maintenance",
+            "cost_center": COST_CENTER,
+            "category": PARTS_CATEGORY,
             "planned_amount": money(BUDGET_CENTS * vehicles),
+            "forecast_amount": money(BUDGET_CENTS * vehicles),
             "currency": "EUR",
         });
-        let id = format!("{period}/WS-MAINT");
         put(
             &mut self.outbox,
             "Budget",
-            &id,
-            ("BudgetUpdated", data),
+            &budget_id(&period),
+            ("BudgetCreated", data),
             day.start + 5 * MINUTE,
+            "accountant",
+            None,
+        );
+    }
+
+    fn tell_cost_center(&mut self, at: i64) {
+        let data = json!({ "code": COST_CENTER, "name": "Maintenance of the workshops", "is_active": true });
+        put(
+            &mut self.outbox,
+            "CostCenter",
+            COST_CENTER,
+            ("CostCenterCreated", data),
+            at,
             "accountant",
             None,
         );

@@ -35,6 +35,8 @@ pub(super) struct Summary {
     pub orders: BTreeMap<String, Vec<(i64, usize, String, String)>>,
     /// The vehicle of each work order.
     pub order_vehicles: BTreeMap<String, String>,
+    /// Vehicles by the UUIDs of their rows, which orders name them by.
+    pub asset_ids: BTreeMap<String, String>,
     /// Groups repaired or renewed, by vehicle: (when, group).
     pub renewals: BTreeMap<String, Vec<(i64, String)>>,
     /// Bookings, by part: (when, old level, new level).
@@ -134,9 +136,13 @@ impl Summary {
                 .entry(id.clone())
                 .or_default()
                 .push(change(event, self.count)),
+            "VehicleCreated" => {
+                self.asset_ids.insert(text(data, "id"), id.clone());
+            }
             "WorkOrderCreated" => {
-                self.order_vehicles
-                    .insert(id.clone(), text(data, "vehicle_id"));
+                let vehicle = self.asset_ids.get(&text(data, "vehicle_id"));
+                let vehicle = vehicle.expect("an order names a vehicle that exists");
+                self.order_vehicles.insert(id.clone(), vehicle.clone());
                 let step = (at, self.count, String::new(), text(data, "status"));
                 self.orders.entry(id.clone()).or_default().push(step);
             }
