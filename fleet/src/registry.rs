@@ -18,6 +18,8 @@ use crate::{
 };
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
 
 /// Every aggregate there is.
