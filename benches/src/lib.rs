@@ -13,6 +13,7 @@
 
 pub mod batch;
 pub mod child;
+pub mod depot;
 pub mod event;
 pub mod fill;
 pub mod http;

@@ -4,6 +4,7 @@ mod batches;
 mod disk;
 mod flushes;
 mod http_batches;
+mod http_lists;
 mod http_many_writers;
 mod http_one_writer;
 mod http_stream;
@@ -11,6 +12,7 @@ mod limits;
 mod many_writers;
 mod one_writer;
 mod open;
+mod rebuild;
 mod scan;
 mod stream;
 
@@ -95,5 +97,15 @@ pub const ALL: &[Question] = &[
         name: "http-stream",
         asks: "how long does reading one stream of 10,000 events as JSON take?",
         ask: http_stream::ask,
+    },
+    Question {
+        name: "http-lists",
+        asks: "how long does a list of 100 rows take, at 100,000 vehicles and a million work orders?",
+        ask: http_lists::ask,
+    },
+    Question {
+        name: "rebuild",
+        asks: "how many events a second is a read model rebuilt from?",
+        ask: rebuild::ask,
     },
 ];

@@ -73,4 +73,6 @@ tiny! {
     http_many_writers: "http-many-writers",
     http_batches: "http-batches",
     http_stream: "http-stream",
+    http_lists: "http-lists",
+    rebuild: "rebuild",
 }

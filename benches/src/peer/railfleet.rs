@@ -26,6 +26,8 @@ pub const BATCH_PATH: &str = "/api/v1/events/batch";
 const USER: &str = "bench";
 const PASSWORD: &str = "measured-Twice-0nce";
 const READY_AFTER_MAX: Duration = Duration::from_secs(30);
+/// How long read models may take for a log that they do not know.
+const CAUGHT_UP_AFTER_MAX: Duration = Duration::from_secs(600);
 
 /// The running server.
 #[derive(Debug)]
@@ -45,10 +47,22 @@ impl RailFleet {
     /// # Errors
     /// [`BenchError::Missing`] where it has not been built.
     pub fn start(setting: &Setting) -> Result<Self, BenchError> {
+        RailFleet::start_on(setting, |_| Ok(()))
+    }
+
+    /// Makes an account, has `fill` fill the log in the folder that it is given, and starts the server on it.
+    ///
+    /// # Errors
+    /// As [`start`](RailFleet::start); those of `fill`.
+    pub fn start_on(
+        setting: &Setting,
+        fill: impl FnOnce(&Path) -> Result<(), BenchError>,
+    ) -> Result<Self, BenchError> {
         let program = program(setting)?;
         let scratch = setting.scratch()?;
         let data = scratch.join("data");
         add_user(&program, &data)?;
+        fill(&data.join("log"))?;
         let address = free_address().map_err(doing("looking for a free port"))?;
         let mut command = Command::new(&program);
         command
@@ -68,6 +82,52 @@ impl RailFleet {
             service,
             _scratch: scratch,
         })
+    }
+
+    /// Waits until a read model has all that the log has.
+    ///
+    /// # Errors
+    /// [`BenchError::Peer`] when that takes too long; what goes wrong while asking.
+    pub fn wait_for_projection(
+        &self,
+        connection: &mut Connection,
+        name: &str,
+    ) -> Result<(), BenchError> {
+        let began = Instant::now();
+        while began.elapsed() < CAUGHT_UP_AFTER_MAX {
+            if self.projection_word(connection, name)? == "up_to_date" {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Err(self.service.failed("does not catch up"))
+    }
+
+    /// Whether a read model is being made anew.
+    ///
+    /// # Errors
+    /// What goes wrong while asking.
+    pub fn is_rebuilding(
+        &self,
+        connection: &mut Connection,
+        name: &str,
+    ) -> Result<bool, BenchError> {
+        Ok(self.projection_word(connection, name)? == "rebuilding")
+    }
+
+    fn projection_word(
+        &self,
+        connection: &mut Connection,
+        name: &str,
+    ) -> Result<String, BenchError> {
+        let path = format!("/api/v1/projections/{name}");
+        let request = request::build("GET", &path, Some(&self.token), b"");
+        let answer = connection
+            .exchange(&request)
+            .map_err(doing("asking for a read model"))?;
+        expect_status(200, &answer).map_err(doing("asking for a read model"))?;
+        let said: Value = serde_json::from_slice(&answer.body())?;
+        Ok(said["status"].as_str().unwrap_or_default().to_owned())
     }
 
     /// Processor time that the server has used so far, in microseconds.

@@ -1,0 +1,126 @@
+//! A log as a large depot has it: vehicles and their work orders, as the fleet's own events.
+
+use serde_json::json;
+use storage::{ExpectedVersion, Log, NewEvent, StreamName, StreamWrite, Transaction};
+use uuid::Uuid;
+
+use crate::BenchError;
+
+/// Events of a transaction.
+const EVENTS_AT_ONCE: u64 = 1_000;
+const STATUSES: [&str; 5] = [
+    "draft",
+    "scheduled",
+    "in_progress",
+    "completed",
+    "cancelled",
+];
+const PRIORITIES: [&str; 4] = ["low", "medium", "high", "urgent"];
+const TYPES: [&str; 3] = ["electric", "diesel", "hybrid"];
+
+/// How large a depot is.
+#[derive(Clone, Copy, Debug)]
+pub struct Depot {
+    /// How many vehicles.
+    pub vehicles: u64,
+    /// How many events each vehicle has: the first makes it, the others are readings of its odometer.
+    pub events_per_vehicle: u64,
+    /// How many work orders, one event each, over the vehicles in turns.
+    pub orders: u64,
+}
+
+impl Depot {
+    /// How many events these are.
+    pub fn events(&self) -> u64 {
+        self.vehicles * self.events_per_vehicle + self.orders
+    }
+
+    /// Appends them: vehicles, then their readings in turns, then orders.
+    ///
+    /// # Errors
+    /// [`BenchError::Append`] when the log refuses.
+    pub fn fill(&self, log: &Log) -> Result<(), BenchError> {
+        append_all(log, self.vehicles, |number| {
+            (vehicle_stream(number), vehicle(number))
+        })?;
+        let readings = self.vehicles * self.events_per_vehicle.saturating_sub(1);
+        append_all(log, readings, |number| {
+            let reading = json!({ "new_mileage": 10_000 + number });
+            let event = NewEvent::new("VehicleMileageUpdated", reading.to_string());
+            (vehicle_stream(number % self.vehicles), event)
+        })?;
+        append_all(log, self.orders, |number| {
+            (order_stream(number), order(number, number % self.vehicles))
+        })
+    }
+}
+
+fn append_all(
+    log: &Log,
+    events: u64,
+    make: impl Fn(u64) -> (StreamName, NewEvent),
+) -> Result<(), BenchError> {
+    let mut first = 0;
+    while first < events {
+        let end = (first + EVENTS_AT_ONCE).min(events);
+        let writes = (first..end).map(|number| {
+            let (stream, event) = make(number);
+            StreamWrite {
+                stream,
+                expected: ExpectedVersion::Any,
+                events: vec![event],
+            }
+        });
+        log.append(Transaction {
+            writes: writes.collect(),
+            condition: None,
+        })?;
+        first = end;
+    }
+    Ok(())
+}
+
+/// The asset id of a vehicle.
+pub fn asset_id(number: u64) -> String {
+    format!("{:06}", 100_000 + number)
+}
+
+/// The UUID of a vehicle's row, which orders name it by.
+fn row_id(number: u64) -> String {
+    Uuid::from_u128(u128::from(number) | 1 << 127).to_string()
+}
+
+fn vehicle_stream(number: u64) -> StreamName {
+    StreamName::new("Vehicle", asset_id(number))
+}
+
+fn order_stream(number: u64) -> StreamName {
+    let id = Uuid::from_u128(u128::from(number) | 1 << 126);
+    StreamName::new("WorkOrder", id.to_string())
+}
+
+fn vehicle(number: u64) -> NewEvent {
+    let data = json!({
+        "id": row_id(number), "asset_id": asset_id(number), "model": format!("BR {}", 101 + number % 90),
+        "type": pick(&TYPES, number), "manufacturer": "Siemens", "year": 1_990 + number % 35,
+        "status": if number.is_multiple_of(10) { "in_workshop" } else { "in_service" },
+        "current_mileage_km": 10_000, "home_depot": format!("Depot {}", number % 25),
+    });
+    NewEvent::new("VehicleCreated", data.to_string())
+}
+
+fn order(number: u64, vehicle: u64) -> NewEvent {
+    let data = json!({
+        "order_number": format!("WO-2026-{number:07}"), "vehicle_id": row_id(vehicle),
+        "workshop_id": row_id(number % 40), "status": pick(&STATUSES, number / 3),
+        "priority": pick(&PRIORITIES, number / 7), "work_description": format!("Inspection {}", number % 1_000),
+        "scheduled_start": "2026-11-02T06:00:00.000000Z", "scheduled_end": "2026-11-02T14:00:00.000000Z",
+        "tasks": ["INSPECTION"],
+    });
+    NewEvent::new("WorkOrderCreated", data.to_string())
+}
+
+fn pick<const COUNT: usize>(words: &[&'static str; COUNT], number: u64) -> &'static str {
+    let place = number % COUNT as u64;
+    words[usize::try_from(place).unwrap_or(0)]
+}
