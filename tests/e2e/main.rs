@@ -4,6 +4,7 @@
 //! says `SKIPPED` on standard error where that is missing. `RAILFLEET_FAULTS=all` runs the long forms.
 
 mod backup;
+mod business_flow;
 mod damage;
 mod demo;
 mod derived;
