@@ -37,6 +37,17 @@ const LISTS: &[(&str, &str, &str)] = &[
         "/api/v1/transfer/assignments?limit=1000",
         "is_confirmed",
     ),
+    ("staff", "/api/v1/hr/staff?limit=1000", "staff_id"),
+    (
+        "staff_assignments",
+        "/api/v1/hr/assignments?limit=1000",
+        "role_on_assignment",
+    ),
+    (
+        "document_links",
+        "/api/v1/docs/links?limit=1000",
+        "document_id",
+    ),
     ("part_inventory", "/api/v1/parts?limit=1000", "part_no"),
     (
         "stock_locations",

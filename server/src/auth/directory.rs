@@ -19,6 +19,8 @@ pub struct Account {
     pub id: Uuid,
     /// Its id as text.
     pub id_text: Box<str>,
+    /// Of its last event.
+    pub position: Position,
     /// Everything else.
     pub state: UserState,
 }
@@ -138,6 +140,7 @@ impl Directory {
             Arc::new(Account {
                 id,
                 id_text: stream.aggregate_id.clone(),
+                position: event.position(),
                 state,
             }),
         );

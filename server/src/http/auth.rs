@@ -100,6 +100,8 @@ pub(crate) struct UserView {
     /// When it last logged in.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_login: Option<String>,
+    /// The position of the account's last event; in the answer to a write, that of the write.
+    position: u64,
 }
 
 impl UserView {
@@ -115,6 +117,7 @@ impl UserView {
             is_active: state.is_active,
             created_at: time(state.created_at),
             last_login: state.last_login.map(time),
+            position: account.position.get(),
         }
     }
 }

@@ -214,6 +214,41 @@ async fn names_and_addresses_are_unique_without_regard_to_case() {
 }
 
 #[tokio::test]
+async fn writes_of_accounts_say_where_they_were_written() {
+    let server = TestServer::start();
+    let admin = server.token(Role::SuperAdmin).await;
+    let before = server.state.log.durable_position();
+    let made = server
+        .post(
+            "/api/v1/auth/register",
+            &admin,
+            registration("anna", "VIEWER"),
+        )
+        .await
+        .expect(201);
+    assert_eq!(made["position"], before.get() + 1);
+    let path = format!("/api/v1/users/{}", made["id"].as_str().unwrap());
+    let changed = server
+        .patch(&path, &admin, json!({ "role": "TECHNICIAN" }))
+        .await
+        .expect(200);
+    assert_eq!(changed["position"], before.get() + 2);
+    let shown = server.get(&path, &admin).await.expect(200);
+    assert_eq!(shown["position"], changed["position"]);
+    // Without a word about the role it is the least one.
+    let mut body = registration("berta", "VIEWER");
+    body.as_object_mut().unwrap().remove("role");
+    let least = server
+        .post("/api/v1/auth/register", &admin, body)
+        .await
+        .expect(201);
+    assert_eq!(
+        (&least["role"], &least["is_active"], &least["last_login"]),
+        (&json!("VIEWER"), &json!(true), &Value::Null)
+    );
+}
+
+#[tokio::test]
 async fn bad_registrations_are_refused_with_the_old_texts() {
     let server = TestServer::start();
     let admin = server.token(Role::SuperAdmin).await;
