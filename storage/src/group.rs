@@ -142,7 +142,8 @@ impl<'a> Group<'a> {
 
     /// The original receipt, when every event of the transaction is in the log or the group already.
     fn find_duplicate(&self, transaction: &Transaction) -> Result<Option<Receipt>, AppendError> {
-        let mut seen = HashSet::new();
+        let count = transaction.event_count();
+        let mut seen = HashSet::with_capacity(if count > 1 { count } else { 0 });
         let mut receipts = Vec::new();
         let mut first_known: Option<(Uuid, Position)> = None;
         let mut all_known = true;
@@ -152,7 +153,7 @@ impl<'a> Group<'a> {
                     all_known = false;
                     continue;
                 };
-                if transaction.event_count() > 1 && !seen.insert(id) {
+                if count > 1 && !seen.insert(id) {
                     return Err(AppendError::IdRepeated { id });
                 }
                 match self.find_event(id, &write.stream, event)? {
@@ -343,6 +344,8 @@ impl<'a> Group<'a> {
     fn lay_out(&mut self, transaction: &Transaction, new_ids: &mut IdSource) -> Receipt {
         let count = transaction.event_count();
         let mut events = Vec::with_capacity(count);
+        self.offsets.reserve(count);
+        self.ids.reserve(if count > 1 { count } else { 0 });
         for write in &transaction.writes {
             let stream = self.number_stream(&write.stream);
             let mut version = self.tip(stream).version;

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::by_time::TimeOrder;
-use super::fetch::fetch;
+use super::fetch::fetch_ahead;
 use super::ranks::ranks_within;
 use super::{Direction, Selection, TimeRange};
 use crate::header::SEGMENT_HEADER_BYTES;
@@ -58,8 +58,6 @@ enum Way {
     /// The places in `steps`, in the order to be given.
     List {
         steps: std::vec::IntoIter<Step>,
-        /// How many of them have been fetched into the processor's cache.
-        fetched: usize,
         /// What comes behind `steps`: ordinals whose places have not been looked up.
         behind: std::vec::IntoIter<u32>,
     },
@@ -69,7 +67,6 @@ impl Way {
     fn list(steps: Vec<Step>) -> Self {
         Way::List {
             steps: steps.into_iter(),
-            fetched: 0,
             behind: Vec::new().into_iter(),
         }
     }
@@ -187,7 +184,6 @@ impl Items {
             view,
             way: Way::List {
                 steps: Vec::new().into_iter(),
-                fetched: 0,
                 behind: ordinals.into_iter(),
             },
         }))
@@ -196,18 +192,11 @@ impl Items {
     /// Goes on to the next place.
     pub(super) fn step(&mut self) -> Option<Step> {
         match &mut self.way {
-            Way::List {
-                steps,
-                fetched,
-                behind,
-            } => {
-                if *fetched == 0 {
-                    if steps.len() == 0 {
-                        *steps = look_up(&self.segment, behind).into_iter();
-                    }
-                    *fetched = fetch(self.view.bytes(), steps.as_slice());
+            Way::List { steps, behind } => {
+                if steps.len() == 0 {
+                    *steps = look_up(&self.segment, behind).into_iter();
                 }
-                *fetched = fetched.saturating_sub(1);
+                fetch_ahead(self.view.bytes(), steps.as_slice());
                 steps.next()
             }
             Way::Walk {
@@ -259,7 +248,7 @@ impl Items {
 }
 
 /// Places that are looked up together: enough to be found at once, few enough for who reads only the first.
-const LOOKED_UP: usize = 256;
+const LOOKED_UP: usize = 1_024;
 /// In place of the bytes of a file that is gone.
 #[derive(Debug)]
 struct NoBytes;
