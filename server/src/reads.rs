@@ -2,7 +2,7 @@
 //!
 //! The log is synchronous and may touch the disk, so reads run on blocking threads, a bounded number at a time. A long
 //! answer is made in chunks: one is written to the socket while the next is read ahead, and between chunks no thread
-//! waits, so a client that does not read holds two chunks of memory and nothing else.
+//! waits, so a client that does not read holds two chunks of memory and nothing else. Chunks grow as a client takes them.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -16,8 +16,16 @@ use tokio::task::JoinHandle;
 use crate::app::AppState;
 use crate::http::problem::{Kind, Problem};
 
-/// Bytes after which a chunk is sent.
+/// Bytes after which an answer's first chunk is sent.
 pub const CHUNK_BYTES: usize = 256 << 10;
+/// Bytes after which a chunk is sent at most.
+const CHUNK_BYTES_MAX: usize = 1 << 20;
+
+/// The bytes of the chunk behind one of `bytes`. Threads take turns at each chunk, so a client that takes many gets larger
+/// ones; one that takes none holds two of the smallest.
+pub fn next_chunk_bytes(bytes: usize) -> usize {
+    bytes.saturating_mul(2).min(CHUNK_BYTES_MAX)
+}
 
 /// Whether there is more to come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,7 +36,7 @@ pub enum Progress {
     Done,
 }
 
-/// Writes the next chunk, of about [`CHUNK_BYTES`], each time it is called.
+/// Writes the next chunk each time it is called: of about [`CHUNK_BYTES`], or growing by [`next_chunk_bytes`].
 pub type Producer = Box<dyn FnMut(&Log, &mut Vec<u8>) -> Result<Progress, ReadError> + Send>;
 
 /// Runs `read` on a blocking thread, once it is its turn.
@@ -56,23 +64,25 @@ pub async fn run<T: Send + 'static>(
 /// # Errors
 /// What goes wrong in the first chunk. Later the answer has begun, and breaks off.
 pub async fn body(state: &AppState, producer: Producer) -> Result<Body, Problem> {
-    let (chunk, progress, producer) = produce(state.clone(), producer).await?;
+    let (chunk, progress, producer) = produce(state.clone(), producer, CHUNK_BYTES).await?;
     if progress == Progress::Done {
         return Ok(Body::from(chunk));
     }
-    let next = tokio::spawn(produce(state.clone(), producer));
+    let room = next_chunk_bytes(CHUNK_BYTES);
+    let next = tokio::spawn(produce(state.clone(), producer, room));
     Ok(Body::new(ChunkedBody {
         state: state.clone(),
         first: Some(chunk),
         next: Some(next),
+        room,
     }))
 }
 
 type Produced = Result<(Vec<u8>, Progress, Producer), Problem>;
 
-async fn produce(state: AppState, mut producer: Producer) -> Produced {
+async fn produce(state: AppState, mut producer: Producer, room: usize) -> Produced {
     run(&state, move |state| {
-        let mut chunk = Vec::with_capacity(CHUNK_BYTES + (16 << 10));
+        let mut chunk = Vec::with_capacity(room + (16 << 10));
         let progress = producer(&state.log, &mut chunk)?;
         Ok((chunk, progress, producer))
     })
@@ -84,6 +94,8 @@ struct ChunkedBody {
     state: AppState,
     first: Option<Vec<u8>>,
     next: Option<JoinHandle<Produced>>,
+    /// Bytes that room was made for in `next`.
+    room: usize,
 }
 
 /// The answer broke off; its head was sent long ago, so all that is left is to close the connection.
@@ -110,7 +122,9 @@ impl HttpBody for ChunkedBody {
         match produced {
             Ok(Ok((chunk, progress, producer))) => {
                 if progress == Progress::More {
-                    self.next = Some(tokio::spawn(produce(self.state.clone(), producer)));
+                    self.room = next_chunk_bytes(self.room);
+                    let next = produce(self.state.clone(), producer, self.room);
+                    self.next = Some(tokio::spawn(next));
                 }
                 Poll::Ready(Some(Ok(Frame::data(chunk.into()))))
             }

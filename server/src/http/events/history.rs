@@ -23,7 +23,7 @@ use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::visible::Sight;
 use crate::json::{put_number, put_string};
-use crate::reads::{self, CHUNK_BYTES, Producer, Progress};
+use crate::reads::{self, CHUNK_BYTES, Producer, Progress, next_chunk_bytes};
 
 /// One aggregate's events, by version.
 ///
@@ -320,7 +320,7 @@ struct Page {
 /// A JSON array of one stream's events.
 fn array_of(name: StreamName, window: Window, backward: bool, sight: Sight) -> Producer {
     let (mut window, mut list) = (window, List::default());
-    let mut names = KeptNames::default();
+    let (mut names, mut full_at) = (KeptNames::default(), CHUNK_BYTES);
     Box::new(move |log, out| {
         list.open(out);
         if window.from <= window.to {
@@ -348,7 +348,8 @@ fn array_of(name: StreamName, window: Window, backward: bool, sight: Sight) -> P
                     }
                     Err(error) => list.damage(error, range.direction, out)?,
                 }
-                if out.len() >= CHUNK_BYTES {
+                if out.len() >= full_at {
+                    full_at = next_chunk_bytes(full_at);
                     return Ok(Progress::More);
                 }
             }
@@ -375,7 +376,7 @@ fn array_of_several(
         ..ReadRequest::default()
     };
     let mut list = List::default();
-    let mut kept_names = KeptNames::default();
+    let (mut kept_names, mut full_at) = (KeptNames::default(), CHUNK_BYTES);
     Box::new(move |log, out| {
         list.open(out);
         let mut reader = log.read(&request)?;
@@ -390,7 +391,8 @@ fn array_of_several(
                 }
                 Err(error) => list.damage(error, Direction::Forward, out)?,
             }
-            if out.len() >= CHUNK_BYTES {
+            if out.len() >= full_at {
+                full_at = next_chunk_bytes(full_at);
                 return Ok(Progress::More);
             }
         }
