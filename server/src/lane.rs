@@ -3,7 +3,7 @@
 //! What a depot's server does all day is to append one event, and for that a router is most of the work: it looks the path
 //! up, boxes a future for each layer, fills a map of headers, and its runtime wakes a thread for every answer. In a lane a
 //! connection stays on one thread. The request is read where it lies, and the log's writer puts the answers of a whole
-//! group into one [`mailbox`], for which it wakes the thread once.
+//! group into one [`mailbox`], for which it wakes the thread once. The answer to a lone write it sends itself ([`direct`]).
 //!
 //! A lane can only say yes. Whatever it is not sure of (another route, a head that did not come in one piece, a token or a
 //! body that is not right) leaves it: the connection goes to the router with every byte that was read of it, and does not
@@ -11,6 +11,7 @@
 //! log answered, and that time ran out.
 
 mod answer;
+mod direct;
 mod head;
 mod mailbox;
 #[cfg(test)]
@@ -89,7 +90,7 @@ impl Lanes {
         };
         let desk = lane.desk.clone();
         lane.runtime.spawn(async move {
-            match writes::serve(socket, &desk).await {
+            match writes::serve(socket, desk).await {
                 Ok(Left::Ended) => {}
                 Ok(Left::ToRouter(socket, received)) => leave(socket, received),
                 Err(error) => tracing::debug!(%error, "a writer's connection ended early"),

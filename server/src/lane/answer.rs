@@ -55,14 +55,27 @@ impl Answer {
     pub(super) async fn set(
         &mut self,
         asked: Asked,
-        (transaction, result): Answered,
+        answered: Answered,
         about: About<'_>,
     ) -> StatusCode {
+        match self.set_written(asked, answered, about) {
+            Ok(status) => status,
+            Err(problem) => self.set_problem(&problem, about).await,
+        }
+    }
+
+    /// The same, where the log took the write.
+    ///
+    /// # Errors
+    /// What the log said otherwise; the answer is not to be sent then.
+    pub(super) fn set_written(
+        &mut self,
+        asked: Asked,
+        (transaction, result): Answered,
+        about: About<'_>,
+    ) -> Result<StatusCode, Problem> {
         self.body.clear();
-        let written = match asked.write_answer(&transaction, result, &mut self.body) {
-            Ok(written) => written,
-            Err(problem) => return self.set_problem(&problem, about).await,
-        };
+        let written = asked.write_answer(&transaction, result, &mut self.body)?;
         let (line, status) = if written.duplicate {
             (&b"HTTP/1.1 200 OK"[..], StatusCode::OK)
         } else {
@@ -75,7 +88,7 @@ impl Answer {
         put_number(u64::from(written.version.get()), &mut self.bytes);
         self.bytes.push(b'"');
         self.finish(about);
-        status
+        Ok(status)
     }
 
     /// Makes it a problem.

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
 
-use crate::append::Answered;
+use super::direct::Reply;
 
 /// Answers that lie ready for one lane, and the bell that is rung for the first of them.
 ///
@@ -17,15 +17,15 @@ pub(super) struct Mailbox {
 
 #[derive(Debug)]
 struct Letter {
-    to: oneshot::Sender<Answered>,
-    answered: Answered,
+    to: oneshot::Sender<Reply>,
+    reply: Reply,
 }
 
 impl Mailbox {
     /// Puts an answer in; any thread may. Only the first of many wakes the lane, for all.
-    pub(super) fn put(&self, to: oneshot::Sender<Answered>, answered: Answered) {
+    pub(super) fn put(&self, to: oneshot::Sender<Reply>, reply: Reply) {
         let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
-        letters.push(Letter { to, answered });
+        letters.push(Letter { to, reply });
         let first = letters.len() == 1;
         drop(letters);
         if first {
@@ -44,7 +44,7 @@ impl Mailbox {
             );
             for letter in taken.drain(..) {
                 // Nobody listens when the connection is gone; the event is in the log all the same.
-                let _ = letter.to.send(letter.answered);
+                let _ = letter.to.send(letter.reply);
             }
         }
     }

@@ -4,9 +4,9 @@ use std::future::Future as _;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
+use super::direct::Reply;
 use super::head::{Bounds, read};
 use super::*;
-use crate::append::Answered;
 
 const BOUNDS: Bounds = Bounds {
     head_bytes_max: 1_000,
@@ -120,10 +120,11 @@ fn many_answers_wake_a_lane_once() {
     let mut delivery = std::pin::pin!(mailbox.deliver());
     assert!(delivery.as_mut().poll(&mut context).is_pending());
     for round in 1..=2 {
-        let mut receivers: Vec<oneshot::Receiver<Answered>> = Vec::new();
+        let mut receivers: Vec<oneshot::Receiver<Reply>> = Vec::new();
         for number in 0..50 {
             let (to, receiver) = oneshot::channel();
-            mailbox.put(to, (Default::default(), Err(storage::AppendError::Busy)));
+            let refused = (Default::default(), Err(storage::AppendError::Busy));
+            mailbox.put(to, Reply::Answered(refused));
             // Every other connection is gone when its answer comes.
             if number % 2 == 0 {
                 receivers.push(receiver);
@@ -132,9 +133,10 @@ fn many_answers_wake_a_lane_once() {
         assert_eq!(wakes.0.load(Ordering::Relaxed), round);
         assert!(delivery.as_mut().poll(&mut context).is_pending());
         for mut receiver in receivers {
-            assert_eq!(
-                receiver.try_recv().unwrap().1,
-                Err(storage::AppendError::Busy)
+            let reply = receiver.try_recv().unwrap();
+            assert!(
+                matches!(reply, Reply::Answered((_, Err(storage::AppendError::Busy)))),
+                "{reply:?}"
             );
         }
     }

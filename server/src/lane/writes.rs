@@ -3,8 +3,9 @@
 use std::io;
 use std::net;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
@@ -12,15 +13,17 @@ use fleet::policy::Role;
 use storage::{AppendError, Transaction};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 
 use super::PATH;
 use super::answer::{About, Answer};
+use super::direct::{Direct, Entrusted, Reply, Sent};
 use super::head::{self, Bounds, Head};
 use super::mailbox::Mailbox;
 use crate::app::AppState;
-use crate::append::{Answered, submit};
+use crate::append::submit;
 use crate::command::touches_stock;
 use crate::config::HttpConfig;
 use crate::http::body::body_timeout;
@@ -44,6 +47,8 @@ pub(super) struct Desk {
     metrics: RouteMetrics,
     ids: Ids,
     mailbox: Arc<Mailbox>,
+    /// Writes that the log has not answered.
+    under_way: AtomicUsize,
 }
 
 /// Why a connection left its lane.
@@ -68,6 +73,7 @@ impl Desk {
             metrics: state.metrics.route(&Method::POST, PATH),
             ids: ids.clone(),
             mailbox,
+            under_way: AtomicUsize::new(0),
         }
     }
 
@@ -93,13 +99,66 @@ impl Desk {
         }
     }
 
-    fn submit(&self, transaction: Transaction) -> oneshot::Receiver<Answered> {
+    /// Hands a transaction to the log. What is `entrusted` goes with it.
+    fn submit(
+        self: &Arc<Self>,
+        transaction: Transaction,
+        entrusted: Entrusted,
+    ) -> oneshot::Receiver<Reply> {
         let (answer, answered) = oneshot::channel();
-        let mailbox = self.mailbox.clone();
+        let desk = self.clone();
         submit(&self.state.log, transaction, move |transaction, result| {
-            mailbox.put(answer, (transaction, result));
+            let answered = (transaction, result);
+            let reply = match entrusted.take() {
+                Some(direct) => direct.send(answered, &desk.state),
+                None => Reply::Answered(answered),
+            };
+            desk.mailbox.put(answer, reply);
         });
         answered
+    }
+}
+
+/// Counts a write as under way while it lives.
+struct UnderWay<'a>(&'a Desk);
+
+impl<'a> UnderWay<'a> {
+    /// The write, and whether it is the only one.
+    fn begin(desk: &'a Desk) -> (Self, bool) {
+        let others = desk.under_way.fetch_add(1, Ordering::Relaxed);
+        (UnderWay(desk), others == 0)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection's writing half, and the buffers of its answers: with the lane, or with the log's thread.
+struct Outward {
+    write: OwnedWriteHalf,
+    answer: Answer,
+}
+
+/// How a write was answered.
+struct Done {
+    outward: Outward,
+    status: StatusCode,
+    /// How many of the answer's bytes are sent.
+    sent: usize,
+    closes: bool,
+}
+
+impl Done {
+    fn set(outward: Outward, status: StatusCode, closes: bool) -> Self {
+        Done {
+            outward,
+            status,
+            sent: 0,
+            closes,
+        }
     }
 }
 
@@ -107,8 +166,8 @@ impl Desk {
 ///
 /// # Errors
 /// When the connection breaks, or its client takes no answers.
-pub(super) async fn serve(socket: net::TcpStream, desk: &Desk) -> io::Result<Left> {
-    let mut socket = TcpStream::from_std(socket)?;
+pub(super) async fn serve(socket: net::TcpStream, desk: Arc<Desk>) -> io::Result<Left> {
+    let (mut read, write) = TcpStream::from_std(socket)?.into_split();
     let (state, http) = (&desk.state, &desk.state.config.http);
     let mut stopping = state.stopping.subscribe();
     let mut stopped = pin!(stopping.wait_for(|stopping| *stopping));
@@ -116,19 +175,22 @@ pub(super) async fn serve(socket: net::TcpStream, desk: &Desk) -> io::Result<Lef
     let mut idle = pin!(sleep(http.header_read_timeout));
     let mut limit = pin!(sleep(http.request_timeout));
     let mut received = Vec::new();
-    let mut answer = Answer::default();
+    let mut outward = Outward {
+        write,
+        answer: Answer::default(),
+    };
     loop {
         if received.is_empty() {
             received.reserve(READ_BYTES);
             idle.as_mut()
                 .reset(Instant::now() + http.header_read_timeout);
-            let read = tokio::select! {
+            let count = tokio::select! {
                 biased;
-                read = socket.read_buf(&mut received) => read?,
+                count = read.read_buf(&mut received) => count?,
                 _ = stopped.as_mut() => 0,
                 () = idle.as_mut() => 0,
             };
-            if read == 0 {
+            if count == 0 {
                 return Ok(Left::Ended);
             }
         }
@@ -136,55 +198,130 @@ pub(super) async fn serve(socket: net::TcpStream, desk: &Desk) -> io::Result<Lef
         let head = match head::read(&received, desk.bounds) {
             Some(head) if head.end <= received.len() => Some(head),
             Some(Head { end, .. }) => {
-                if let Err(late) = fill(&mut socket, &mut received, end, began, http).await? {
+                if let Err(late) = fill(&mut read, &mut received, end, began, http).await? {
                     let id = desk.ids.next();
                     let about = About::new(state, &id, true);
-                    let status = answer.set_problem(&late, about).await;
+                    let status = outward.answer.set_problem(&late, about).await;
                     desk.note(status, began, &id);
-                    send(&mut socket, answer.bytes(), http.body_read_timeout).await?;
-                    return end_politely(socket).await;
+                    let Outward { mut write, answer } = outward;
+                    send(&mut write, answer.bytes(), http.body_read_timeout).await?;
+                    return end_politely(write).await;
                 }
                 head::read(&received, desk.bounds)
             }
             None => None,
         };
         // A panic is the router's to answer as well.
-        let read = catch_unwind(AssertUnwindSafe(|| desk.read(head.as_ref()?, &received)));
-        let (Some(head), Ok(Some((transaction, asked)))) = (head, read) else {
+        let asks = catch_unwind(AssertUnwindSafe(|| desk.read(head.as_ref()?, &received)));
+        let (Some(head), Ok(Some((transaction, asked)))) = (head, asks) else {
+            let socket = read.reunite(outward.write).map_err(io::Error::other)?;
             return Ok(Left::ToRouter(socket.into_std()?, received));
         };
-        let mut answered = desk.submit(transaction);
         limit.as_mut().reset(began + http.request_timeout);
-        let answered = tokio::select! {
-            biased;
-            answered = &mut answered => Some(answered),
-            () = limit.as_mut() => None,
-        };
         let own_id = desk.ids.next();
         let id = head.request_id.unwrap_or(&own_id);
-        let about = About::new(state, id, *state.stopping.borrow());
-        let status = match answered {
-            Some(Ok(answered)) => answer.set(asked, answered, about).await,
-            Some(Err(_)) => answer.set_problem(&AppendError::Closed.into(), about).await,
-            None => answer.set_problem(&request_timeout(), about).await,
-        };
-        desk.note(status, began, id);
-        send(&mut socket, answer.bytes(), http.body_read_timeout).await?;
-        if about.closes {
-            return end_politely(socket).await;
+        let done = write_one(&desk, outward, (transaction, asked), id, limit.as_mut()).await?;
+        desk.note(done.status, began, id);
+        outward = done.outward;
+        let rest = outward.answer.bytes().get(done.sent..).unwrap_or_default();
+        send(&mut outward.write, rest, http.body_read_timeout).await?;
+        if done.closes {
+            return end_politely(outward.write).await;
         }
         let end = head.end;
         received.drain(..end);
         if received.is_empty() {
             received.shrink_to(PIECE_BYTES_MAX);
-            answer.forget();
+            outward.answer.forget();
+        }
+    }
+}
+
+/// Has the log take a write, and its answer made: by the log's thread and sent, where the write is the only one.
+async fn write_one(
+    desk: &Arc<Desk>,
+    outward: Outward,
+    (transaction, asked): (Transaction, Asked),
+    id: &[u8],
+    limit: Pin<&mut Sleep>,
+) -> io::Result<Done> {
+    let state = &desk.state;
+    let (_under_way, is_lone) = UnderWay::begin(desk);
+    let (mut kept, entrusted) = if is_lone {
+        let direct = Direct {
+            write: outward.write,
+            answer: outward.answer,
+            asked,
+            request_id: id.to_vec(),
+        };
+        (None, Entrusted::new(direct))
+    } else {
+        (Some(outward), Entrusted::default())
+    };
+    let mut reply = desk.submit(transaction, entrusted.clone());
+    let in_time = tokio::select! {
+        biased;
+        reply = &mut reply => Some(reply),
+        () = limit => None,
+    };
+    if in_time.is_none() {
+        kept = kept.or_else(|| entrusted.take().map(Outward::from));
+        if let Some(mut outward) = kept {
+            let about = About::new(state, id, *state.stopping.borrow());
+            let status = outward.answer.set_problem(&request_timeout(), about).await;
+            return Ok(Done::set(outward, status, about.closes));
+        }
+    }
+    // The log's thread never waits with what it was given: where it has it, the answer comes at once.
+    let reply = match in_time {
+        Some(reply) => reply,
+        None => reply.await,
+    };
+    let about = About::new(state, id, *state.stopping.borrow());
+    let (mut outward, problem) = match (reply, kept) {
+        (Ok(Reply::Sent(sent)), _) => return Ok(sent.into()),
+        (Ok(Reply::Refused(direct, problem)), _) => (direct.into(), problem),
+        (Ok(Reply::Answered(answered)), Some(mut outward)) => {
+            let status = outward.answer.set(asked, answered, about).await;
+            return Ok(Done::set(outward, status, about.closes));
+        }
+        (Err(_), Some(outward)) => (outward, AppendError::Closed.into()),
+        (Err(_), None) => match entrusted.take() {
+            Some(direct) => (direct.into(), AppendError::Closed.into()),
+            None => return Err(io::ErrorKind::BrokenPipe.into()),
+        },
+        (Ok(Reply::Answered(_)), None) => return Err(io::ErrorKind::BrokenPipe.into()),
+    };
+    let status = outward.answer.set_problem(&problem, about).await;
+    Ok(Done::set(outward, status, about.closes))
+}
+
+impl From<Direct> for Outward {
+    fn from(direct: Direct) -> Self {
+        Outward {
+            write: direct.write,
+            answer: direct.answer,
+        }
+    }
+}
+
+impl From<Sent> for Done {
+    fn from(sent: Sent) -> Self {
+        Done {
+            outward: Outward {
+                write: sent.write,
+                answer: sent.answer,
+            },
+            status: sent.status,
+            sent: sent.taken,
+            closes: sent.closes,
         }
     }
 }
 
 /// Reads until `end` bytes are there, or says that they took too long.
 async fn fill(
-    socket: &mut TcpStream,
+    socket: &mut OwnedReadHalf,
     received: &mut Vec<u8>,
     end: usize,
     began: Instant,
@@ -208,7 +345,7 @@ async fn fill(
 }
 
 /// Sends all of `bytes`; gives up on a client that takes nothing for `patience`.
-async fn send(socket: &mut TcpStream, mut bytes: &[u8], patience: Duration) -> io::Result<()> {
+async fn send(socket: &mut OwnedWriteHalf, mut bytes: &[u8], patience: Duration) -> io::Result<()> {
     while !bytes.is_empty() {
         match socket.try_write(bytes) {
             Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
@@ -222,7 +359,7 @@ async fn send(socket: &mut TcpStream, mut bytes: &[u8], patience: Duration) -> i
 }
 
 /// Says that nothing more comes, so that the last answer is not lost with the connection.
-async fn end_politely(mut socket: TcpStream) -> io::Result<Left> {
+async fn end_politely(mut socket: OwnedWriteHalf) -> io::Result<Left> {
     socket.shutdown().await?;
     Ok(Left::Ended)
 }

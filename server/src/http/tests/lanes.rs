@@ -271,6 +271,34 @@ async fn an_answer_that_takes_too_long_is_given_up() {
     assert_eq!((next.status, &next.body["version"]), (201, &json!(2)));
 }
 
+/// The log's thread answers a write that is alone, the lane those that are not: each gets its own answer, once.
+#[tokio::test]
+async fn writes_at_once_and_alone_get_their_own_answers() {
+    let socket = Socket::open(|_| {}).await;
+    let token = socket.server.token(Role::Technician).await;
+    socket.server.state.log.on_durable(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+    });
+    let mut streams = Vec::new();
+    for _ in 0..8 {
+        streams.push(socket.connect().await);
+    }
+    let mut versions = [0; 8];
+    for at_once in [8, 1, 3, 1] {
+        for (number, stream) in streams.iter_mut().enumerate().take(at_once) {
+            let text = post(&token, &[], &event(&number.to_string(), 7));
+            stream.write_all(text.as_bytes()).await.unwrap();
+        }
+        for (number, stream) in streams.iter_mut().enumerate().take(at_once) {
+            let answer = read_answer(stream).await;
+            assert_eq!(answer.status, 201, "{}", answer.body);
+            assert_eq!(answer.body["aggregate_id"], number.to_string());
+            versions[number] += 1;
+            assert_eq!(answer.body["version"], versions[number]);
+        }
+    }
+}
+
 #[tokio::test]
 async fn stopping_answers_what_is_asked_and_ends_what_is_idle() {
     let socket = Socket::open(|_| {}).await;
