@@ -47,6 +47,7 @@ pub mod purchase_order;
 pub mod refusal;
 pub mod registry;
 pub mod schema;
+pub mod security;
 pub mod span;
 pub mod staff;
 pub mod staff_assignment;

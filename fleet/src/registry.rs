@@ -12,9 +12,9 @@ use crate::alias;
 use crate::schema::{AggregateSchema, EventSchema, FieldError, check};
 use crate::{
     budget, cost_center, device, document, import, imported_log, invoice, maintenance_task, model,
-    part, policy_bundle, prediction, purchase_order, staff, staff_assignment, stock_location,
-    stock_move, supplier, sync_conflict, team, track, transfer_assignment, transfer_plan, user,
-    vehicle, work_order, workshop,
+    part, policy_bundle, prediction, purchase_order, security, staff, staff_assignment,
+    stock_location, stock_move, supplier, sync_conflict, team, track, transfer_assignment,
+    transfer_plan, user, vehicle, work_order, workshop,
 };
 
 #[cfg(test)]
@@ -51,6 +51,7 @@ pub const AGGREGATES: &[&AggregateSchema] = &[
     &imported_log::schema::SCHEMA,
     &prediction::schema::SCHEMA,
     &policy_bundle::schema::SCHEMA,
+    &security::schema::SCHEMA,
 ];
 
 /// The tables, findable by name.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use storage::{Clock, Limits, Log, LogOptions, OpenError, Position, SystemClock};
 use tokio::sync::{Mutex, Semaphore, watch};
 
-use crate::audit::{CheckpointError, Checkpoints};
+use crate::audit::{CheckpointError, Checkpoints, SecurityLog};
 use crate::auth::keys::{self, KeyError};
 use crate::auth::{AccountError, Accounts};
 use crate::command::Numbers;
@@ -74,6 +74,8 @@ pub struct Shared {
     pub figures: Figures,
     /// Signed roots of the log's tree.
     pub checkpoints: Checkpoints,
+    /// What was refused.
+    pub security: Arc<SecurityLog>,
     /// Predictors and what they learned.
     pub learning: Arc<Learning>,
     /// What Prometheus is told.
@@ -148,6 +150,7 @@ impl AppState {
             overtaken: Mutex::const_new(()),
             past: Past::new(log.clone()),
             checkpoints,
+            security: Arc::new(SecurityLog::new(log.clone(), clock.clone())),
             learning: Arc::new(Learning::new(
                 log.clone(),
                 clock.clone(),
@@ -165,6 +168,7 @@ impl AppState {
     /// Ends what runs beside requests: read models save where they are. Requests should be over by now.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
+        self.security.flush(true);
         self.projections.stop();
     }
 }

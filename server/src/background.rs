@@ -20,12 +20,15 @@ const TREE_PAUSE: Duration = Duration::from_millis(500);
 const TREE_TILES: usize = 16;
 /// While the log grows, hashing takes one part in this many of a core, so that it costs the writers next to nothing.
 const TREE_SHARE: u32 = 8;
+/// How often what was refused is told to the log.
+const SECURITY_PAUSE: Duration = Duration::from_secs(1);
 const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
 
 /// Begins all of it.
 pub fn start(state: &AppState) {
     tokio::spawn(follow_accounts(state.clone()));
     tokio::spawn(hash_tree(state.clone()));
+    tokio::spawn(tell_refusals(state.clone()));
     if !state.config.events.checkpoint_interval.is_zero() {
         tokio::spawn(sign_checkpoints(state.clone()));
     }
@@ -56,6 +59,14 @@ async fn follow_accounts(state: AppState) {
             Ok(Err(error)) => tracing::error!(%error, "the accounts cannot be read"),
             Err(error) => tracing::error!(%error, "reading the accounts was cut short"),
         }
+    }
+}
+
+/// Has what was refused kept in the log.
+async fn tell_refusals(state: AppState) {
+    let mut stopping = state.stopping.subscribe();
+    while pause(&mut stopping, SECURITY_PAUSE).await {
+        state.security.flush(false);
     }
 }
 

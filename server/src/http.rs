@@ -114,7 +114,12 @@ pub fn service(state: AppState) -> App {
     let text = description
         .to_json()
         .unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
-    let guard = GuardLayer::new(state.accounts.clone(), &state.metrics, &description);
+    let guard = GuardLayer::new(
+        state.accounts.clone(),
+        state.security.clone(),
+        &state.metrics,
+        &description,
+    );
     let http = &state.config.http;
     let settings = EdgeSettings {
         request_timeout: http.request_timeout,

@@ -33,6 +33,7 @@ fn our_own_bookkeeping_is_closed_to_public_writers() {
         "Model",
         "Policy",
         "Prediction",
+        "Security",
         "SyncConflict",
         "User",
     ];

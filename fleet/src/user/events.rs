@@ -16,9 +16,9 @@ pub const USER_ROLE_CHANGED: &str = "UserRoleChanged";
 pub const USER_DEACTIVATED: &str = "UserDeactivated";
 /// `{}`: the account may log in again.
 pub const USER_REACTIVATED: &str = "UserReactivated";
-/// `{}`: the right password was given.
+/// `{ip_address?}`: the right password was given.
 pub const USER_LOGGED_IN: &str = "UserLoggedIn";
-/// `{reason}`: a login was refused.
+/// `{reason, ip_address?}`: a login was refused.
 pub const USER_LOGIN_REFUSED: &str = "UserLoginRefused";
 /// `{family, token_id, expires_at}`: a login opened a family of refresh tokens.
 pub const REFRESH_TOKEN_ISSUED: &str = "RefreshTokenIssued";
@@ -61,14 +61,15 @@ pub fn reactivated() -> EventDraft {
     EventDraft::new(USER_REACTIVATED, json!({}))
 }
 
-/// A login succeeded.
-pub fn logged_in() -> EventDraft {
-    EventDraft::new(USER_LOGGED_IN, json!({}))
+/// A login succeeded, from this address.
+pub fn logged_in(ip_address: &str) -> EventDraft {
+    EventDraft::new(USER_LOGGED_IN, json!({ "ip_address": ip_address }))
 }
 
-/// A login was refused; `reason` is a stable word, `wrong_password` or `inactive`.
-pub fn login_refused(reason: &str) -> EventDraft {
-    EventDraft::new(USER_LOGIN_REFUSED, json!({ "reason": reason }))
+/// A login from this address was refused; `reason` is a stable word, `wrong_password` or `inactive`.
+pub fn login_refused(reason: &str, ip_address: &str) -> EventDraft {
+    let data = json!({ "reason": reason, "ip_address": ip_address });
+    EventDraft::new(USER_LOGIN_REFUSED, data)
 }
 
 /// The first refresh token of a family. `expires_at` in microseconds.

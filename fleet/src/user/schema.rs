@@ -16,6 +16,10 @@ const TOKEN_NAME: Kind = Kind::name(100);
 const REASON: Kind = Kind::text(500);
 const PASSWORD_HASH: Field = Field::required("password_hash", Kind::name(500)).secret();
 const FAMILY: Field = Field::required("family", TOKEN_NAME).setting_nothing();
+/// Where the request came from.
+const ADDRESS: Field = Field::optional("ip_address", Kind::text(100))
+    .personal()
+    .setting_nothing();
 const EXPIRES_AT: Field = Field::required(
     "expires_at",
     Kind::Integer {
@@ -76,11 +80,15 @@ const EVENTS: &[EventSchema] = &[
         "The account may log in again.",
         &[],
     ),
-    EventSchema::new(events::USER_LOGGED_IN, "The right password was given.", &[]),
+    EventSchema::new(
+        events::USER_LOGGED_IN,
+        "The right password was given.",
+        &[ADDRESS],
+    ),
     EventSchema::new(
         events::USER_LOGIN_REFUSED,
         "A login was refused.",
-        &[Field::required("reason", REASON).setting_nothing()],
+        &[Field::required("reason", REASON).setting_nothing(), ADDRESS],
     ),
     EventSchema::new(
         events::REFRESH_TOKEN_ISSUED,

@@ -201,13 +201,13 @@ fn an_expired_or_closed_session_is_not_refreshed() {
 
 #[test]
 fn refused_logins_are_counted_until_one_succeeds() {
-    let refused = events::login_refused("wrong_password");
+    let refused = events::login_refused("wrong_password", "192.0.2.1");
     let user = fold_drafts(Some(register(Role::Viewer)), &[refused.clone(), refused]).unwrap();
     assert_eq!(
         (user.refused_logins, user.last_refused_at, user.updated_at),
         (2, Some(3_000_000), 1_000_000)
     );
-    let user = fold_drafts(Some(user), &[events::logged_in()]).unwrap();
+    let user = fold_drafts(Some(user), &[events::logged_in("192.0.2.1")]).unwrap();
     assert_eq!((user.refused_logins, user.last_login), (0, Some(4_000_000)));
 }
 

@@ -101,6 +101,7 @@ impl Accounts {
         let who = account
             .as_ref()
             .map_or_else(|| key(name), |account| account.id_text.to_string());
+        let from = address.to_string();
         let attempt = self.begin_attempt(who, Some(address))?;
         let stored = account
             .as_ref()
@@ -108,26 +109,27 @@ impl Accounts {
         let verdict = self.check(password.clone(), stored).await?;
         let Some(account) = account.filter(|_| verdict != Verdict::Wrong) else {
             if let Some(account) = self.directory().find(name) {
-                self.note(account.id, events::login_refused("wrong_password"));
+                self.note(account.id, events::login_refused("wrong_password", &from));
             }
             return Err(AccountError::WrongPassword);
         };
         self.end_attempt(&attempt);
         if !account.state.is_active {
-            self.note(account.id, events::login_refused("inactive"));
+            self.note(account.id, events::login_refused("inactive", &from));
             return Err(AccountError::Inactive);
         }
         let new_hash = match verdict {
             Verdict::RightButOld => Some(self.hash(password).await?),
             _ => None,
         };
-        self.open_session(account.id, new_hash).await
+        self.open_session(account.id, new_hash, &from).await
     }
 
     async fn open_session(
         &self,
         id: Uuid,
         new_hash: Option<String>,
+        from: &str,
     ) -> Result<TokenPair, AccountError> {
         let (family, token_id) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
         let now = self.now();
@@ -135,7 +137,7 @@ impl Accounts {
         let account = self
             .command(id, None, |_| {
                 let mut drafts = vec![
-                    events::logged_in(),
+                    events::logged_in(from),
                     events::refresh_issued(&family, &token_id, expires_at.micros()),
                 ];
                 drafts.extend(new_hash.as_deref().map(events::password_changed));

@@ -354,6 +354,41 @@ pub const ROUTES: &[RouteAccess] = &[
         VIEWER,
     ),
     get("/api/v1/audit/user/{user_id}/actions", VIEWER),
+    get("/api/v1/audit/user/{user_id}/activity", VIEWER),
+    get("/api/v1/audit/state/{aggregate_id}", VIEWER),
+    get("/api/v1/audit/diff/{aggregate_id}", VIEWER),
+    get("/api/v1/audit/changes", VIEWER),
+    get("/api/v1/audit/anomalies", VIEWER),
+    post("/api/v1/audit/report", VIEWER),
+    get(
+        "/api/v1/audit/{aggregate_type}/{aggregate_id}/timeline",
+        VIEWER,
+    ),
+    get(
+        "/api/v1/audit/{aggregate_type}/{aggregate_id}/anomalies",
+        VIEWER,
+    ),
+    get("/api/v1/audit/security", SUPER_ADMIN),
+    get(
+        "/api/v1/changes/{aggregate_type}/{aggregate_id}/history",
+        VIEWER,
+    ),
+    get(
+        "/api/v1/changes/{aggregate_type}/{aggregate_id}/recent",
+        VIEWER,
+    ),
+    get(
+        "/api/v1/changes/{aggregate_type}/{aggregate_id}/field/{field_name}",
+        VIEWER,
+    ),
+    get(
+        "/api/v1/changes/{aggregate_type}/{aggregate_id}/compare-versions",
+        VIEWER,
+    ),
+    get(
+        "/api/v1/changes/{aggregate_type}/{aggregate_id}/who-changed-what",
+        VIEWER,
+    ),
     get("/api/v1/audit/checkpoint", VIEWER),
     get("/api/v1/audit/checkpoints", VIEWER),
     get("/api/v1/audit/proof/{position}", VIEWER),

@@ -1,6 +1,8 @@
 //! Every older spelling of a path, in one place. Each is a thin step to the one implementation, marked deprecated in the
 //! description.
 
+mod audit;
+
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::Response;
@@ -40,6 +42,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(state_history))
         .routes(routes!(stream_events_between))
         .routes(routes!(replay_aggregate))
+        .routes(routes!(audit::timeline))
+        .routes(routes!(audit::stream_anomalies))
+        .routes(routes!(audit::user_activity))
         .routes(routes!(create_invoice_directly))
         .routes(routes!(post_invoice))
 }

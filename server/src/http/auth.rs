@@ -225,12 +225,28 @@ pub(crate) async fn login(
             ));
         }
     };
-    token_response(
-        state
-            .accounts
-            .login(&credentials.username, credentials.password, address)
-            .await?,
-    )
+    let name = credentials.username;
+    let pair = state
+        .accounts
+        .login(&name, credentials.password, address)
+        .await
+        .inspect_err(|error| note_refused_login(&state, &name, address, error))?;
+    token_response(pair)
+}
+
+/// Keeps a refused login that the account's own stream does not tell of.
+fn note_refused_login(state: &AppState, name: &str, address: IpAddr, error: &AccountError) {
+    let account = state.accounts.directory().find(name).cloned();
+    let user = account.as_ref().map(|account| &*account.id_text);
+    match error {
+        AccountError::Throttled { .. } => state.security.refused_login("throttled", user, address),
+        AccountError::WrongPassword if account.is_none() => {
+            state
+                .security
+                .refused_login("unknown_account", None, address);
+        }
+        _ => {}
+    }
 }
 
 async fn form(state: &AppState, request: Request) -> Result<Credentials, Problem> {

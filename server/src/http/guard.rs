@@ -20,10 +20,16 @@ use tower::{Layer, Service};
 use utoipa::openapi::OpenApi;
 
 use super::access::{Access, ROUTES};
+use super::auth::PeerAddress;
 use super::problem::{Kind, Problem};
 use super::{openapi, query};
+use crate::audit::SecurityLog;
+use crate::audit::security::RefusedWrite;
 use crate::auth::{Accounts, Caller};
 use crate::metrics::{Metrics, RouteMetrics};
+
+/// The route of logins.
+const LOGIN: &str = "/api/v1/auth/login";
 
 /// What the guard knows of a route.
 #[derive(Clone, Debug)]
@@ -39,12 +45,18 @@ struct Entry {
 #[derive(Clone, Debug)]
 pub struct GuardLayer {
     accounts: Arc<Accounts>,
+    security: Arc<SecurityLog>,
     routes: Arc<HashMap<&'static str, Vec<Entry>>>,
 }
 
 impl GuardLayer {
     /// A guard for the table's routes, as they are described.
-    pub fn new(accounts: Arc<Accounts>, metrics: &Metrics, description: &OpenApi) -> Self {
+    pub fn new(
+        accounts: Arc<Accounts>,
+        security: Arc<SecurityLog>,
+        metrics: &Metrics,
+        description: &OpenApi,
+    ) -> Self {
         let mut routes: HashMap<&'static str, Vec<Entry>> = HashMap::new();
         for line in ROUTES {
             routes.entry(line.path).or_default().push(Entry {
@@ -57,6 +69,7 @@ impl GuardLayer {
         }
         GuardLayer {
             accounts,
+            security,
             routes: Arc::new(routes),
         }
     }
@@ -102,47 +115,56 @@ impl<S> Guard<S> {
         let Some(entry) = entries.iter().find(|entry| entry.method == *method) else {
             return Ok(None);
         };
-        let known = |caller| match (&entry.parameters, request.uri().query()) {
-            (Some(parameters), Some(asked)) => query::only(parameters, asked).map(|()| caller),
-            _ => Ok(caller),
+        let asked = || match (&entry.parameters, request.uri().query()) {
+            (Some(parameters), Some(asked)) => query::only(parameters, asked),
+            _ => Ok(()),
         };
-        match self.admit(entry.access, request.headers()).and_then(known) {
-            Ok(caller) => {
-                if let Some(caller) = caller {
-                    request.extensions_mut().insert(caller);
-                }
-                Ok(Some(entry.metrics.clone()))
-            }
+        let caller = match self.know(entry.access, request.headers()) {
+            Ok(caller) => caller,
+            Err(problem) => return Err((problem, Some(entry.metrics.clone()))),
+        };
+        // Also of who may not come in it is known who they are.
+        let admitted = admit(entry.access, caller.as_ref()).and_then(|()| asked());
+        if let Some(caller) = caller {
+            request.extensions_mut().insert(caller);
+        }
+        match admitted {
+            Ok(()) => Ok(Some(entry.metrics.clone())),
             Err(problem) => Err((problem, Some(entry.metrics.clone()))),
         }
     }
 
-    fn admit(&self, access: Access, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
-        let required = match access {
+    /// Who calls; `None` where nobody has to say so.
+    fn know(&self, access: Access, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
+        match access {
             Access::Open => return Ok(None),
             Access::OpenOrKnown if !headers.contains_key(header::AUTHORIZATION) => return Ok(None),
-            Access::OpenOrKnown => fleet::policy::Role::Viewer,
-            Access::AtLeast(role) => role,
-        };
-        let token = bearer(headers)?;
-        let caller = self
-            .layer
-            .accounts
-            .authenticate(token)
-            .map_err(|_| refused("Could not validate credentials"))?;
-        if caller.role().reaches(required) {
-            return Ok(Some(caller));
+            Access::OpenOrKnown | Access::AtLeast(_) => {}
         }
-        let detail = if required == fleet::policy::Role::FleetManager {
-            "Admin access required".to_owned()
-        } else {
-            format!(
-                "this needs the role {required}, the account has {}",
-                caller.role()
-            )
-        };
-        Err(Problem::new(Kind::Forbidden, detail))
+        let caller = self.layer.accounts.authenticate(bearer(headers)?);
+        caller
+            .map(Some)
+            .map_err(|_| refused("Could not validate credentials"))
     }
+}
+
+/// Whether the caller's role reaches.
+fn admit(access: Access, caller: Option<&Caller>) -> Result<(), Problem> {
+    let (Access::AtLeast(required), Some(caller)) = (access, caller) else {
+        return Ok(());
+    };
+    if caller.role().reaches(required) {
+        return Ok(());
+    }
+    let detail = if required == fleet::policy::Role::FleetManager {
+        "Admin access required".to_owned()
+    } else {
+        format!(
+            "this needs the role {required}, the account has {}",
+            caller.role()
+        )
+    };
+    Err(Problem::new(Kind::Forbidden, detail))
 }
 
 fn refused(detail: &'static str) -> Problem {
@@ -183,12 +205,15 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        match self.check(&mut request) {
+        let checked = self.check(&mut request);
+        let writing = Writing::of(&request, &self.layer.security);
+        match checked {
             Ok(metrics) => GuardFuture {
                 state: Passage::Open {
                     inner: self.inner.call(request),
                 },
                 metrics,
+                writing,
                 began: Instant::now(),
             },
             Err((problem, metrics)) => GuardFuture {
@@ -196,6 +221,7 @@ where
                     response: Some(problem.into_response()),
                 },
                 metrics,
+                writing,
                 began: Instant::now(),
             },
         }
@@ -218,7 +244,55 @@ pin_project! {
         #[pin]
         state: Passage<F>,
         metrics: Option<RouteMetrics>,
+        writing: Option<Writing>,
         began: Instant,
+    }
+}
+
+/// A request to change something, of which is told if it is refused.
+#[derive(Debug)]
+struct Writing {
+    security: Arc<SecurityLog>,
+    method: Method,
+    path: MatchedPath,
+    caller: Option<Caller>,
+    address: Option<std::net::IpAddr>,
+}
+
+impl Writing {
+    /// `None` for what only reads, and for logins, which are told of by themselves.
+    fn of(request: &Request<Body>, security: &Arc<SecurityLog>) -> Option<Self> {
+        if [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
+            return None;
+        }
+        let extensions = request.extensions();
+        let path = extensions.get::<MatchedPath>()?.clone();
+        if path.as_str() == LOGIN {
+            return None;
+        }
+        Some(Writing {
+            security: security.clone(),
+            method: request.method().clone(),
+            path,
+            caller: extensions.get::<Caller>().cloned(),
+            address: extensions.get::<PeerAddress>().map(|peer| peer.0),
+        })
+    }
+
+    fn answered(&self, response: &Response<Body>) {
+        let status = response.status();
+        if !status.is_client_error() {
+            return;
+        }
+        let problem = response.extensions().get::<Problem>();
+        self.security.refused_write(RefusedWrite {
+            method: self.method.as_str(),
+            path: self.path.as_str(),
+            status: status.as_u16(),
+            problem: problem.map_or("", |problem| problem.kind().name()),
+            user: self.caller.as_ref().map(Caller::id_text),
+            address: self.address,
+        });
     }
 }
 
@@ -237,6 +311,9 @@ impl<F: Future<Output = Result<Response<Body>, Infallible>>> Future for GuardFut
         };
         if let Some(metrics) = this.metrics {
             metrics.observe(response.status(), this.began.elapsed());
+        }
+        if let Some(writing) = this.writing {
+            writing.answered(&response);
         }
         Poll::Ready(Ok(response))
     }

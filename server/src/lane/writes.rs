@@ -24,6 +24,7 @@ use super::head::{self, Bounds, Head};
 use super::mailbox::Mailbox;
 use crate::app::AppState;
 use crate::append::submit;
+use crate::audit::security::RefusedWrite;
 use crate::command::touches_stock;
 use crate::config::HttpConfig;
 use crate::http::body::body_timeout;
@@ -93,6 +94,17 @@ impl Desk {
     fn note(&self, status: StatusCode, began: Instant, request_id: &[u8]) {
         let took = began.elapsed();
         self.metrics.observe(status, took);
+        if status.is_client_error() {
+            // Only the log itself refuses here: whatever else is wrong goes to the router.
+            self.state.security.refused_write(RefusedWrite {
+                method: "POST",
+                path: PATH,
+                status: status.as_u16(),
+                problem: "",
+                user: None,
+                address: None,
+            });
+        }
         if self.state.config.http.access_log {
             let id = str::from_utf8(request_id).unwrap_or_default();
             note_access(&Method::POST, PATH, status, took, id);

@@ -124,4 +124,193 @@ pub(in crate::http) struct Trail {
     next_cursor: Option<String>,
     /// Events of the aggregate, where nothing narrows.
     total: Option<u64>,
+    /// With `related=true`: how many aggregates of each type belong to it.
+    #[schema(value_type = Option<Object>)]
+    related: Option<Value>,
+    /// With `related=true`: whether there are more than were followed.
+    related_truncated: Option<bool>,
+}
+
+/// An event that a finding rests upon.
+#[derive(ToSchema)]
+struct EvidenceEvent {
+    position: u64,
+    event_id: String,
+    /// `Vehicle/5110`.
+    stream: String,
+    version: u32,
+    event_type: String,
+    #[schema(format = DateTime)]
+    occurred_at: String,
+    #[schema(format = DateTime)]
+    recorded_at: String,
+    user_id: Option<String>,
+    device_id: Option<String>,
+}
+
+/// Something that looks odd.
+#[derive(ToSchema)]
+struct Oddity {
+    /// `rapid_changes`, `missing_versions`, `out_of_hours`, `clock_jump`, `mass_change` or `backdated`.
+    r#type: String,
+    /// `low`, `medium`, `high` or `critical`.
+    severity: String,
+    description: String,
+    /// When the last of it happened.
+    #[schema(format = DateTime)]
+    timestamp: String,
+    /// How many events it is about.
+    count: u64,
+    /// The first of them: `{event_id, event_type, version}`.
+    #[schema(value_type = Object)]
+    event_1: Value,
+    /// The last of them.
+    #[schema(value_type = Object)]
+    event_2: Value,
+    /// At most ten of them.
+    evidence: Vec<EvidenceEvent>,
+    /// Of `missing_versions`: those that were expected, at most 100.
+    expected_versions: Option<Vec<u32>>,
+}
+
+/// What looks odd.
+#[derive(ToSchema)]
+pub(in crate::http) struct Anomalies {
+    aggregate_type: Option<String>,
+    aggregate_id: Option<String>,
+    start_time: Option<String>,
+    end_time: Option<String>,
+    events_looked_at: u64,
+    count: usize,
+    /// Findings that were left out.
+    more_findings: u64,
+    anomalies: Vec<Oddity>,
+    /// The `cursor` with which the look goes on; null: all was looked at.
+    next_cursor: Option<String>,
+}
+
+/// A field that changed.
+#[derive(ToSchema)]
+struct ChangedField {
+    field_name: String,
+    /// `created`, `updated` or `deleted`.
+    change_type: String,
+    old_value: Value,
+    new_value: Value,
+    timestamp: Option<String>,
+    user_id: Option<String>,
+    event_id: Option<String>,
+    version: Option<u32>,
+}
+
+/// An event with the fields that it changed.
+#[derive(ToSchema)]
+struct ChangeSet {
+    #[schema(format = DateTime)]
+    timestamp: String,
+    #[schema(format = DateTime)]
+    recorded_at: String,
+    event_id: String,
+    position: u64,
+    event_type: String,
+    version: u32,
+    user_id: Option<String>,
+    change_count: usize,
+    field_changes: Vec<ChangedField>,
+}
+
+/// The changes of an aggregate.
+#[derive(ToSchema)]
+pub(in crate::http) struct ChangeHistory {
+    aggregate_type: String,
+    aggregate_id: String,
+    changesets: Vec<ChangeSet>,
+    /// `{total_changesets, total_field_changes, unique_fields_changed, unique_users, first_change, last_change}`; the last two
+    /// are missing where nothing changed.
+    #[schema(value_type = Object)]
+    summary: Value,
+    /// Whether there are more than 10,000.
+    truncated: bool,
+}
+
+/// The changes of one field.
+#[derive(ToSchema)]
+pub(in crate::http) struct FieldHistory {
+    aggregate_type: String,
+    aggregate_id: String,
+    field_name: String,
+    count: usize,
+    changes: Vec<ChangedField>,
+    truncated: bool,
+}
+
+/// What differs between two versions.
+#[derive(ToSchema)]
+pub(in crate::http) struct VersionComparison {
+    aggregate_type: String,
+    aggregate_id: String,
+    version_1: u32,
+    version_2: u32,
+    count: usize,
+    changes: Vec<ChangedField>,
+}
+
+/// Who changed which fields.
+#[derive(ToSchema)]
+pub(in crate::http) struct WhoChangedWhat {
+    aggregate_type: String,
+    aggregate_id: String,
+    /// Fields by account.
+    #[schema(value_type = Object)]
+    user_changes: Value,
+    /// `{user_id, field, changes, last_changed_at, last_event}`.
+    #[schema(value_type = Vec<Object>)]
+    details: Vec<Value>,
+    truncated: bool,
+}
+
+/// An audit report.
+#[derive(ToSchema)]
+pub(in crate::http) struct Report {
+    aggregate_type: String,
+    aggregate_id: String,
+    start_time: String,
+    end_time: String,
+    entries: Vec<TrailEntry>,
+    /// `{total_events, unique_users, event_types, time_span_hours, events_by_user, events_by_day, …}`.
+    #[schema(value_type = Object)]
+    statistics: Value,
+    /// What an auditor would ask about, in sentences.
+    findings: Vec<String>,
+    anomalies: Vec<Oddity>,
+    /// How many aggregates of each type belong to it, where that was asked.
+    #[schema(value_type = Option<Object>)]
+    related: Option<Value>,
+    /// Whether something was left out.
+    truncated: bool,
+}
+
+/// Something that was refused, or a login.
+#[derive(ToSchema)]
+struct SecurityEntry {
+    position: u64,
+    /// When it was recorded.
+    #[schema(format = DateTime)]
+    recorded_at: String,
+    /// `login`, `login_refused`, `write_refused`, `session_ended`.
+    kind: String,
+    event_type: String,
+    user_id: Option<String>,
+    /// How many times; what repeats itself is counted rather than repeated.
+    count: u64,
+    #[schema(value_type = Object)]
+    details: Value,
+}
+
+/// Security events.
+#[derive(ToSchema)]
+pub(in crate::http) struct SecurityEvents {
+    events: Vec<SecurityEntry>,
+    count: usize,
+    next_cursor: Option<String>,
 }

@@ -401,7 +401,7 @@ impl Writer {
 }
 
 /// Appends an entry as a JSON object without its closing brace.
-fn write_entry(sight: Sight, event: &EventRef<'_>, out: &mut Vec<u8>) {
+pub(in crate::http) fn write_entry(sight: Sight, event: &EventRef<'_>, out: &mut Vec<u8>) {
     let stream = event.stream();
     let user = envelope::user_id(event.tags());
     out.extend_from_slice(b"{\"timestamp\":\"");

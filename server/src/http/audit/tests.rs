@@ -1,2 +1,3 @@
+mod changes;
 mod proofs;
 mod trails;

@@ -9,6 +9,7 @@ use storage::{Query as LogQuery, QueryItem, ReadRequest, StreamName, TimeRange, 
 
 use super::docs;
 use super::entries::{Entries, Wanted, answer};
+use super::related::related;
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::envelope::{USER_PREFIX, tag};
@@ -103,6 +104,7 @@ impl Narrowed {
         ("event_type" = Option<String>, Query, description = "Only events of this type"),
         ("user_id" = Option<String>, Query, description = "Only what this account caused"),
         ("changes" = Option<bool>, Query, description = "Also the fields that each event changed, with what they were"),
+        ("related" = Option<bool>, Query, description = "Of an aggregate: also of those that belong to it, a vehicle's work orders, transfers, documents and what belongs to these"),
         ("order" = Option<String>, Query, description = "`asc` (default) or `desc`, as recorded"),
         ("limit" = Option<u64>, Query, description = "At most this many, default 100, at most 10,000; all in the other formats"),
         ("cursor" = Option<u64>, Query, description = "Where the page before ended: its `next_cursor`"),
@@ -144,6 +146,7 @@ pub(crate) async fn trail(
         ("event_type" = Option<String>, Query, description = "Only events of this type"),
         ("user_id" = Option<String>, Query, description = "Only what this account caused"),
         ("changes" = Option<bool>, Query, description = "Also the fields that each event changed, with what they were"),
+        ("related" = Option<bool>, Query, description = "Of an aggregate: also of those that belong to it, a vehicle's work orders, transfers, documents and what belongs to these"),
         ("order" = Option<String>, Query, description = "`asc` (default) or `desc`, as recorded"),
         ("limit" = Option<u64>, Query, description = "At most this many, default 100, at most 10,000; all in the other formats"),
         ("cursor" = Option<u64>, Query, description = "Where the page before ended: its `next_cursor`"),
@@ -178,6 +181,10 @@ async fn trail_of(
 ) -> Result<Response<Body>, Problem> {
     let mut narrowed = Narrowed::read(&mut query);
     let wanted = Wanted::read(&mut query, false);
+    let with_related = query.flag("related").unwrap_or(false);
+    if with_related && aggregate_id.is_none() {
+        query.fault("related", "value_error", "needs `aggregate_id`");
+    }
     let at = ReadAt::read(&mut query, state);
     query.finish()?;
     at.reach_log(state).await?;
@@ -201,18 +208,24 @@ async fn trail_of(
         )
         .await;
     };
-    let target = reads::run(state, move |state| {
-        Target::find_by_id(state, sight, aggregate_type, &aggregate_id)
+    let (target, belonging) = reads::run(state, move |state| {
+        let target = Target::find_by_id(state, sight, aggregate_type, &aggregate_id)?;
+        let belonging = with_related.then(|| related(state, &target.name));
+        Ok((target, belonging))
     })
     .await?;
-    let streams = vec![target.name.clone()];
+    let mut streams = vec![target.name.clone()];
     let mut head = Map::new();
     head.insert(
         "aggregate_type".to_owned(),
         json!(&*target.name.aggregate_type),
     );
     head.insert("aggregate_id".to_owned(), json!(&*target.name.aggregate_id));
-    if narrowed.is_open() {
+    if let Some(belonging) = belonging {
+        head.insert("related".to_owned(), json!(belonging.counts));
+        head.insert("related_truncated".to_owned(), json!(belonging.truncated));
+        streams.extend(belonging.streams);
+    } else if narrowed.is_open() {
         head.insert("total".to_owned(), json!(target.version.get()));
     }
     let title = format!("Audit trail of {}", target.name);
@@ -294,7 +307,7 @@ pub(crate) async fn user_actions(
 }
 
 /// The id of an account that was named by id, username or e-mail address; a name that no account has stays.
-fn account_id(state: &AppState, name: String) -> String {
+pub(in crate::http) fn account_id(state: &AppState, name: String) -> String {
     match state.accounts.directory().find(&name) {
         Some(account) => account.id_text.to_string(),
         None => name,
@@ -305,7 +318,7 @@ fn account_id(state: &AppState, name: String) -> String {
 ///
 /// # Errors
 /// `forbidden`.
-fn may_look(caller: &Caller, user_id: &str) -> Result<(), Problem> {
+pub(in crate::http) fn may_look(caller: &Caller, user_id: &str) -> Result<(), Problem> {
     if caller.is(user_id) || caller.role().reaches(Role::FleetManager) {
         return Ok(());
     }

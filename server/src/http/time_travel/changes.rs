@@ -58,13 +58,22 @@ pub(crate) async fn changes(
     caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
-    let mut query = Query::parse(query.as_deref());
-    let between = EventsBetween::read(&mut query);
-    let at = ReadAt::read(&mut query, &state);
+    changes_in_span(&state, &caller, Query::parse(query.as_deref()), true).await
+}
+
+/// What changed in the span that a query names; whether it has to say where it begins.
+pub(in crate::http) async fn changes_in_span(
+    state: &AppState,
+    caller: &Caller,
+    mut query: Query<'_>,
+    needs_from: bool,
+) -> Result<Response<Body>, Problem> {
+    let between = EventsBetween::read(&mut query, needs_from);
+    let at = ReadAt::read(&mut query, state);
     query.finish()?;
-    at.reach_log(&state).await?;
-    let sight = Sight::of(&caller);
-    let body = reads::run(&state, move |state| {
+    at.reach_log(state).await?;
+    let sight = Sight::of(caller);
+    let body = reads::run(state, move |state| {
         let mut damaged = Vec::new();
         let (events, next) = events_between(state, sight, &between, &mut damaged)?;
         let mut body = json!({
@@ -98,12 +107,12 @@ pub(super) struct EventsBetween {
 }
 
 impl EventsBetween {
-    fn read(query: &mut Query<'_>) -> Self {
+    fn read(query: &mut Query<'_>, needs_from: bool) -> Self {
         let (mut from, mut to) = read_span(query, ("from", "to"));
         if from.is_none() && to.is_none() {
             (from, to) = read_span(query, ("start_time", "end_time"));
         }
-        if from.is_none() {
+        if needs_from && from.is_none() {
             query.fault("from", "missing", "is required");
         }
         let cursor = query.text("cursor");
