@@ -28,6 +28,7 @@ pub mod cost_center;
 pub mod described;
 pub mod device;
 pub mod document;
+pub mod erasure;
 pub mod event;
 pub mod fold;
 pub mod folded;

@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 use crate::alias;
 use crate::schema::{AggregateSchema, EventSchema, FieldError, check};
 use crate::{
-    budget, cost_center, device, document, import, imported_log, invoice, maintenance_task, model,
-    part, policy_bundle, prediction, purchase_order, security, staff, staff_assignment,
-    stock_location, stock_move, supplier, sync_conflict, team, track, transfer_assignment,
-    transfer_plan, user, vehicle, work_order, workshop,
+    budget, cost_center, device, document, erasure, import, imported_log, invoice,
+    maintenance_task, model, part, policy_bundle, prediction, purchase_order, security, staff,
+    staff_assignment, stock_location, stock_move, supplier, sync_conflict, team, track,
+    transfer_assignment, transfer_plan, user, vehicle, work_order, workshop,
 };
 
 #[cfg(test)]
@@ -52,6 +52,7 @@ pub const AGGREGATES: &[&AggregateSchema] = &[
     &prediction::schema::SCHEMA,
     &policy_bundle::schema::SCHEMA,
     &security::schema::SCHEMA,
+    &erasure::schema::SCHEMA,
 ];
 
 /// The tables, findable by name.

@@ -21,6 +21,7 @@ use crate::http::{self, App};
 use crate::learn::Learning;
 use crate::metrics::Metrics;
 use crate::past::Past;
+use crate::privacy::{self, KeyStore, Privacy};
 use crate::projection::{ProjectionSettings, Projections};
 
 /// Why the server did not start.
@@ -45,6 +46,12 @@ pub enum StartError {
     /// There is no key to sign tokens with.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The keys of people cannot be used.
+    #[error(transparent)]
+    People(#[from] privacy::StoreError),
+    /// Who was erased could not be made sure of.
+    #[error("cannot make sure of who was erased")]
+    Erased(#[from] privacy::erase::EraseError),
     /// Checkpoints cannot be signed.
     #[error(transparent)]
     Checkpoints(#[from] CheckpointError),
@@ -64,6 +71,8 @@ pub struct Shared {
     pub config: Config,
     /// The log: the only truth.
     pub log: Arc<Log>,
+    /// What seals and opens personal fields.
+    pub privacy: Arc<Privacy>,
     /// Who may come in.
     pub accounts: Arc<Accounts>,
     /// The read models.
@@ -122,7 +131,9 @@ impl AppState {
         clock: Arc<dyn Clock>,
         projections: ProjectionSettings,
     ) -> Result<Self, StartError> {
-        let log = Arc::new(open_log(&config, clock.clone())?);
+        let (log, privacy) = open_log_and_keys(&config, clock.clone())?;
+        privacy::erase::reconcile(&log, privacy.store(), &config.projections_folder())?;
+        let log = Arc::new(log);
         let key = match &config.auth.signing_key {
             Some(key) => key.clone().into_bytes(),
             None => keys::load_or_create(&config.keys_folder())?,
@@ -158,6 +169,7 @@ impl AppState {
             )),
             config,
             log,
+            privacy,
             accounts,
             projections,
             clock,
@@ -178,8 +190,26 @@ impl AppState {
 /// # Errors
 /// `Folder` and `Log`; the latter names the process that holds it.
 pub fn open_log(config: &Config, clock: Arc<dyn Clock>) -> Result<Log, StartError> {
+    Ok(open_log_and_keys(config, clock)?.0)
+}
+
+/// The log in the data folder of `config`, and the keys of people that it is sealed by.
+///
+/// # Errors
+/// `Folder`, `Log`, `Key`, `People`.
+pub fn open_log_and_keys(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+) -> Result<(Log, Arc<Privacy>), StartError> {
     create_folder(&config.data)?;
     let folder = config.log_folder();
+    let keys_folder = config.keys_folder();
+    let master = match &config.privacy.master_key {
+        Some(key) => key.clone().into_bytes(),
+        None => keys::load_or_create_named(&keys_folder, privacy::MASTER_FILE_NAME)?,
+    };
+    let store = KeyStore::open(&keys_folder, &master)?;
+    let privacy = Arc::new(Privacy::new(store, clock.clone()));
     let options = LogOptions {
         limits: Limits {
             data_bytes_max: config.events.data_bytes_max,
@@ -191,12 +221,14 @@ pub fn open_log(config: &Config, clock: Arc<dyn Clock>) -> Result<Log, StartErro
         },
         segment_bytes_max: config.events.segment_bytes_max,
         clock,
+        veil: Some(privacy.clone()),
         ..LogOptions::default()
     };
-    Log::open(&folder, options).map_err(|source| StartError::Log {
+    let log = Log::open(&folder, options).map_err(|source| StartError::Log {
         path: folder.display().to_string(),
         source,
-    })
+    })?;
+    Ok((log, privacy))
 }
 
 fn create_folder(path: &Path) -> Result<(), StartError> {

@@ -32,6 +32,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Accounts and tokens.
     pub auth: AuthConfig,
+    /// How personal data is kept.
+    pub privacy: PrivacyConfig,
     /// What is written to standard error.
     pub logs: LogsConfig,
     /// The event log.
@@ -103,6 +105,23 @@ impl std::fmt::Debug for AuthConfig {
             .field("issuer", &self.issuer)
             .field("signing_key", &self.signing_key.as_ref().map(|_| "set"))
             .finish_non_exhaustive()
+    }
+}
+
+/// How personal data is kept.
+#[derive(Clone, Default)]
+pub struct PrivacyConfig {
+    /// The secret that wraps the keys of people; `None`: one is made in the folder of keys.
+    pub master_key: Option<String>,
+}
+
+/// The key stays out of whatever prints a configuration.
+impl std::fmt::Debug for PrivacyConfig {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("PrivacyConfig")
+            .field("master_key", &self.master_key.as_ref().map(|_| "set"))
+            .finish()
     }
 }
 
@@ -254,6 +273,7 @@ impl Config {
                 login_attempts_free: 0,
                 policy_keys: Vec::new(),
             },
+            privacy: PrivacyConfig::default(),
             logs: LogsConfig {
                 level: String::new(),
                 format: LogFormat::Text,

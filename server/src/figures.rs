@@ -73,6 +73,11 @@ impl Known {
 pub struct Figures(RwLock<Known>);
 
 impl Figures {
+    /// Lets go of all facts; the next question takes them from the log again.
+    pub(crate) fn forget(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Known::default();
+    }
+
     /// Answers from the facts as of the log's durable end, or as of an earlier position. Touches the disk: for blocking
     /// threads.
     ///

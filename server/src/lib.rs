@@ -41,6 +41,7 @@ pub mod listener;
 pub mod metrics;
 pub mod past;
 pub mod policy;
+pub mod privacy;
 pub mod projection;
 pub mod reads;
 pub mod rfc3339;

@@ -21,6 +21,7 @@ use crate::time::Timestamp;
 use crate::transaction::{
     Condition, EventReceipt, ExpectedVersion, Receipt, StreamTip, Transaction,
 };
+use crate::veil::{COVERED_PREFIX, Payload};
 
 /// Where a group begins: the log as the writer knows it.
 #[derive(Clone, Copy, Debug)]
@@ -224,7 +225,33 @@ impl<'a> Group<'a> {
             && self.type_of(TypeNameOf::Event, &event.event_type) == Some(found.event_type)
             && event.schema == found.schema
             && event.occurred_at == occurred_at
-            && event.data == found.data
+            && (event.data == found.data || self.says_the_same_uncovered(found, stream, event))
+    }
+
+    /// Whether the two say the same once what is covered in them is uncovered: one may have been appended before anything
+    /// was covered, or its key may be gone.
+    fn says_the_same_uncovered(
+        &self,
+        found: &EventRecord<'_>,
+        stream: &StreamName,
+        event: &NewEvent,
+    ) -> bool {
+        let mut tags = event.tags.iter();
+        let Some(veil) = &self.shared.options.veil else {
+            return false;
+        };
+        if !found.is_covered() && !tags.any(|tag| tag.starts_with(COVERED_PREFIX)) {
+            return false;
+        }
+        let stored = Payload {
+            data: found.data,
+            tags: found.tags().collect(),
+        };
+        let given = Payload {
+            data: &event.data,
+            tags: event.tags.iter().map(|tag| &**tag).collect(),
+        };
+        veil.says_the_same(stream, &stored, &given)
     }
 
     fn check_versions(&self, transaction: &Transaction) -> Result<(), AppendError> {

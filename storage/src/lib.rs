@@ -15,6 +15,7 @@
 //!   and disposable.
 //! - [`Log::read`] and [`Log::read_stream`] give events borrowed from the page cache, each checked.
 //! - [`Log::inclusion_proof`] and its neighbours (`merkle`) prove what the log holds to whoever keeps a root of it.
+//! - A [`Veil`] may hide parts of events from whoever reads the files: it covers what enters and uncovers what leaves.
 //! - `maintenance` is the thread that prepares, seals, and writes the watermark.
 //!
 //! Not this crate's business: what the bytes of an event mean (no JSON here), HTTP, accounts, async runtimes. It reads
@@ -73,6 +74,7 @@ mod snapshot;
 mod state;
 mod time;
 mod transaction;
+mod veil;
 mod verify;
 mod watermark;
 
@@ -95,6 +97,7 @@ pub use transaction::{
     Condition, EventReceipt, ExpectedVersion, Receipt, StreamTip, StreamWrite, Transaction,
 };
 
+pub use veil::{COVERED_PREFIX, Payload, Uncovered, Veil};
 pub use verify::{Problem, VerifyError, VerifyOptions, VerifyReport, verify};
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use crate::shared::{DamagedRange, LogState, Shared};
 use crate::snapshot::SnapshotStore;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::transaction::{Receipt, StreamTip, Transaction};
+use crate::veil::Veil;
 
 /// The folder of aggregates' snapshots within the log's folder.
 pub(crate) const SNAPSHOT_FOLDER: &str = "snapshots";
@@ -47,6 +48,8 @@ pub struct LogOptions {
     pub clock: Arc<dyn Clock>,
     /// Where archived segments lie. Default: the folder `archive` in the log's folder.
     pub archive: Option<std::path::PathBuf>,
+    /// What hides parts of events from whoever reads the files. Default: nothing is hidden, and what was hidden stays so.
+    pub veil: Option<Arc<dyn Veil>>,
 }
 
 impl Default for LogOptions {
@@ -58,6 +61,7 @@ impl Default for LogOptions {
             watermark_idle: Duration::from_millis(50),
             clock: Arc::new(SystemClock),
             archive: None,
+            veil: None,
         }
     }
 }
@@ -228,6 +232,7 @@ impl Log {
     /// # Errors
     /// See [`AppendError`]; nothing of the transaction is in the log then.
     pub fn append(&self, transaction: Transaction) -> Result<Receipt, AppendError> {
+        let transaction = self.covered(&transaction)?.unwrap_or(transaction);
         let bytes_max = append::check(&transaction, &self.shared.options.limits)?;
         let slot = Arc::new(Slot::default());
         let request = Request::for_slot(transaction, bytes_max, slot.clone());
@@ -237,10 +242,33 @@ impl Log {
         slot.take()
     }
 
+    /// The transaction as it is to lie in the log; `None`: just as it is.
+    fn covered(&self, transaction: &Transaction) -> Result<Option<Transaction>, AppendError> {
+        match &self.shared.options.veil {
+            Some(veil) => veil.cover(transaction),
+            None => Ok(None),
+        }
+    }
+
     /// Appends a transaction without blocking: `done` is called with it and the answer once it is durable or refused.
     ///
     /// `done` runs on the writer's thread, before the next group is begun: it should only hand the answer on.
     pub fn submit(
+        &self,
+        transaction: Transaction,
+        done: impl FnOnce(Transaction, Result<Receipt, AppendError>) + Send + 'static,
+    ) {
+        match self.covered(&transaction) {
+            Ok(None) => self.submit_as_is(transaction, done),
+            // Whoever waits gets back what it handed in.
+            Ok(Some(covered)) => {
+                self.submit_as_is(covered, move |_, result| done(transaction, result));
+            }
+            Err(error) => done(transaction, Err(error)),
+        }
+    }
+
+    fn submit_as_is(
         &self,
         transaction: Transaction,
         done: impl FnOnce(Transaction, Result<Receipt, AppendError>) + Send + 'static,

@@ -21,6 +21,7 @@ use crate::query::Query;
 use crate::segment::{Segment, SegmentUnreadable};
 use crate::shared::{DamagedRange, Shared};
 use crate::time::Timestamp;
+use crate::veil::Uncovered;
 
 use by_time::ByTime;
 use find::position_before;
@@ -189,6 +190,8 @@ pub struct Reader<'a> {
     ahead: std::ops::Range<usize>,
     current: Option<Items>,
     by_time: Option<ByTime>,
+    /// What the event given last holds, where the log holds it covered.
+    uncovered: Uncovered,
 }
 
 impl<'a> Reader<'a> {
@@ -227,6 +230,7 @@ impl<'a> Reader<'a> {
             ahead,
             current: None,
             by_time,
+            uncovered: Uncovered::default(),
             segments,
         })
     }
@@ -253,6 +257,7 @@ impl<'a> Reader<'a> {
             ahead,
             current: None,
             by_time: None,
+            uncovered: Uncovered::default(),
             segments,
         }
     }
@@ -280,11 +285,20 @@ impl<'a> Reader<'a> {
         match items.event(&step) {
             Some(record) => {
                 self.remaining -= 1;
-                Some(Ok(EventRef {
+                let mut event = EventRef {
                     names: &self.shared.names,
                     position: items.segment.position(step.ordinal),
                     record,
-                }))
+                };
+                if let Some(veil) = &self.shared.options.veil
+                    && event.record.is_covered()
+                    && let Some(uncovered) = veil.uncover(&event)
+                {
+                    self.uncovered = uncovered;
+                    event.record.data = &self.uncovered.data;
+                    event.record.metadata = &self.uncovered.metadata;
+                }
+                Some(Ok(event))
             }
             None => {
                 let (first, last) = (

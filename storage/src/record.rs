@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::position::{Position, SegmentId, Version};
 use crate::time::Timestamp;
+use crate::veil::COVERED_PREFIX;
 
 #[cfg(test)]
 mod tests;
@@ -110,6 +111,11 @@ impl<'a> EventRecord<'a> {
             Some(tag)
         })
         .filter_map(|tag| std::str::from_utf8(tag).ok())
+    }
+
+    /// Whether a tag says that something of the event is covered.
+    pub(crate) fn is_covered(&self) -> bool {
+        self.tags().any(|tag| tag.starts_with(COVERED_PREFIX))
     }
 }
 

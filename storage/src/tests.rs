@@ -18,3 +18,4 @@ mod reading;
 mod scrub;
 pub(crate) mod support;
 mod unreadable;
+mod veiled;

@@ -28,6 +28,7 @@ fn our_own_bookkeeping_is_closed_to_public_writers() {
         .collect();
     let expected = [
         "Device",
+        "Erasure",
         "Import",
         "ImportedLog",
         "Model",

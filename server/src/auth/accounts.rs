@@ -186,6 +186,23 @@ impl Accounts {
             .catch_up(&self.log)
     }
 
+    /// Folds all accounts anew: none holds what its events held until now. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn refold(&self) -> Result<(), ReadError> {
+        let mut anew = Directory::default();
+        anew.catch_up(&self.log)?;
+        // What was appended meanwhile is caught up with under the lock.
+        let mut directory = self
+            .directory
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        anew.catch_up(&self.log)?;
+        *directory = anew;
+        Ok(())
+    }
+
     /// Registers an account. `by` asks for it; nobody in particular may, for a VIEWER, if registration is open.
     ///
     /// # Errors

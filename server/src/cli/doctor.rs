@@ -91,7 +91,7 @@ fn settings(data: &DataArgs) -> Result<Vec<Finding>, CliError> {
         findings.push(Finding::Fine("every setting has its default".to_owned()));
     }
     for (option, text, origin) in made {
-        let shown = if option.key == "auth.signing_key" {
+        let shown = if ["auth.signing_key", "privacy.master_key"].contains(&option.key) {
             "(a secret)"
         } else {
             text.as_str()

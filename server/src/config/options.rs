@@ -207,6 +207,12 @@ pub const OPTIONS: &[OptionSpec] = &[
         |config, text| config.auth.signing_key = signing_key(text)?
     ),
     option!(
+        "privacy.master_key",
+        "",
+        "The secret that wraps the keys of people, at least 32 bytes. Empty: one is made at first start and kept in `keys/master.key`.",
+        |config, text| config.privacy.master_key = signing_key(text)?
+    ),
+    option!(
         "auth.password_chars_min",
         "8",
         "Fewest characters of a new password. 8 to 64.",

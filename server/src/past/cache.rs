@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use storage::frame;
 use storage::{Log, Position, ReadError, StreamName, Version};
@@ -31,6 +31,8 @@ pub struct Past {
     clock: AtomicU64,
     answers: AtomicU64,
     made: AtomicU64,
+    /// Rises when everything is forgotten: what was begun before is not saved.
+    generation: RwLock<u64>,
 }
 
 /// One stream's timeline.
@@ -72,6 +74,7 @@ impl Past {
             clock: AtomicU64::new(0),
             answers: AtomicU64::new(0),
             made: AtomicU64::new(0),
+            generation: RwLock::new(0),
         }
     }
 
@@ -122,6 +125,7 @@ impl Past {
         wanted: u32,
     ) -> Result<Found, ReadError> {
         let mut course = None;
+        let generation = *self.generation();
         loop {
             {
                 let held = slot.timeline.read().unwrap_or_else(PoisonError::into_inner);
@@ -149,11 +153,37 @@ impl Past {
                 held.timeline.make_course(&self.log, chunks)?;
             }
             self.made.fetch_add(1, Ordering::Relaxed);
-            held.save(&self.log, name, made_course.is_some());
+            let now = self.generation();
+            if *now == generation {
+                held.save(&self.log, name, made_course.is_some());
+            }
+            drop(now);
             slot.bytes.store(held.timeline.bytes(), Ordering::Relaxed);
             drop(held);
             self.make_room(name);
         }
+    }
+
+    /// Lets go of every timeline, also of what was saved: none holds what events held until now.
+    ///
+    /// # Errors
+    /// When saved ones cannot be removed.
+    pub fn forget(&self) -> std::io::Result<()> {
+        let mut generation = self
+            .generation
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *generation += 1;
+        let cleared = self.log.snapshots().clear();
+        // Behind the files: a timeline that was loaded from one of them goes, too.
+        self.slots().clear();
+        cleared
+    }
+
+    fn generation(&self) -> RwLockReadGuard<'_, u64> {
+        self.generation
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What there is, and what was done.

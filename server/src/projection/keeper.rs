@@ -56,6 +56,8 @@ enum Request {
         base: Option<Generation>,
         reply: Sender<SaveOutcome>,
     },
+    /// The answer says whether everything saved so far is removed.
+    Forget { done: Sender<bool> },
     /// The sender is dropped once everything before it is done and the store is closed.
     Stop { done: Sender<()> },
 }
@@ -132,6 +134,17 @@ impl Keeper {
         outcome
     }
 
+    /// Removes everything that was saved, also what was set aside. False when that failed or takes longer than `limit`.
+    pub(super) fn forget(&self, limit: Duration) -> bool {
+        let (done, removed) = channel();
+        let _ = self
+            .requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .send(Request::Forget { done });
+        removed.recv_timeout(limit).unwrap_or(false)
+    }
+
     /// Waits until everything handed over is saved and durable and the store is closed, but not longer than `limit`.
     pub(super) fn stop(&self, limit: Duration) {
         let (done, closed) = channel();
@@ -187,6 +200,12 @@ impl Owner {
                         base,
                         reply,
                     } => (projection, batch, base, reply),
+                    Request::Forget { done } => {
+                        let _ = done.send(self.forget());
+                        saved = false;
+                        next = requests.try_recv().ok();
+                        continue;
+                    }
                     Request::Stop { done } => {
                         self.sync(saved);
                         self.close();
@@ -222,6 +241,16 @@ impl Owner {
                 SaveOutcome::Lost
             }
         }
+    }
+
+    /// Removes the store's folder, and the one that was set aside. The next save opens a new one, and must be whole.
+    fn forget(&mut self) -> bool {
+        self.close();
+        let removed = forget_saved(&self.options.folder);
+        if let Err(error) = &removed {
+            tracing::error!(%error, folder = %self.options.folder.display(), "checkpoints cannot be removed");
+        }
+        removed.is_ok()
     }
 
     fn sync(&mut self, needed: bool) {
@@ -331,14 +360,33 @@ pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     format!("panicked: {}", text.as_deref().unwrap_or("without a text"))
 }
 
+/// Where a folder is set aside.
+fn aside_of(folder: &Path) -> PathBuf {
+    let mut aside = folder.as_os_str().to_owned();
+    aside.push(".aside");
+    PathBuf::from(aside)
+}
+
+/// Removes the checkpoints in `folder`, which nobody has open, and those that were set aside.
+///
+/// # Errors
+/// Those of the file system.
+pub(super) fn forget_saved(folder: &Path) -> std::io::Result<()> {
+    for folder in [folder.to_owned(), aside_of(folder)] {
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Renames the folder, in place of one that was set aside before. Nothing to do when there is none.
 fn set_aside(folder: &Path) -> std::io::Result<()> {
     if !fs::exists(folder)? {
         return Ok(());
     }
-    let mut aside = folder.as_os_str().to_owned();
-    aside.push(".aside");
-    let aside = PathBuf::from(aside);
+    let aside = aside_of(folder);
     if fs::symlink_metadata(&aside).is_ok_and(|found| found.is_dir()) {
         fs::remove_dir_all(&aside)?;
     } else if fs::symlink_metadata(&aside).is_ok() {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use storage::{Clock, Log, Position, ReadRequest, SystemClock};
 use tokio::sync::watch;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::catalog::Catalog;
 use super::checkpoint::{Anchor, History};
 use super::event_counts::EventCounts;
-use super::keeper::{Keeper, KeeperOptions, Opener};
+use super::keeper::{Keeper, KeeperOptions, Opener, forget_saved};
 use super::read_model::{Published, ReadModel};
 use super::status::{Board, Order, ProjectionStatus, RebuildError};
 use super::store::{CheckpointStore, SledStore};
@@ -21,6 +21,9 @@ use super::worker::{self, Surroundings};
 
 /// How long the end may wait for the checkpoint store.
 const STORE_CLOSE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How often is looked whether a rebuild is done.
+const FORGET_PAUSE: Duration = Duration::from_millis(5);
 
 /// How projections run.
 #[derive(Clone)]
@@ -158,6 +161,46 @@ impl Projections {
             // One that is being rebuilt already needs no second order.
             let _ = board.ask_rebuild();
         }
+    }
+
+    /// Folds every projection anew and removes what was saved of them before: nothing of what events held until now is left
+    /// in answers or files. False when that fails or takes longer than `limit`. Blocks.
+    pub fn forget(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        // What is being rebuilt already may have read events as they were.
+        let settled = |board: &Board| loop {
+            match board.rebuilds() {
+                Some(rebuilds) => return Some(rebuilds),
+                None if Instant::now() >= deadline => return None,
+                None => std::thread::sleep(FORGET_PAUSE),
+            }
+        };
+        let mut before = Vec::new();
+        for board in &self.boards {
+            let Some(rebuilds) = settled(board) else {
+                return false;
+            };
+            before.push(rebuilds);
+            if board.ask_rebuild().is_err() {
+                return false;
+            }
+        }
+        let rebuilt = self.boards.iter().zip(before);
+        for (board, before) in rebuilt {
+            if settled(board).is_none_or(|rebuilds| rebuilds == before) {
+                return false;
+            }
+        }
+        self.keeper
+            .forget(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Removes what was saved of the projections in `folder`, before they are started.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn forget_saved(folder: &Path) -> std::io::Result<()> {
+        forget_saved(folder)
     }
 
     /// Blocks until the projection's answers reflect `position`. False when they do not in time, when it has failed,

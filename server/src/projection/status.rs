@@ -137,6 +137,8 @@ struct Notice {
     failed: Option<String>,
     rebuilding: Option<(Position, Position)>,
     rebuild_wanted: bool,
+    /// How often what was rebuilt took the place of what was there.
+    rebuilds: u64,
     end: Option<Order>,
     /// The highest position that somebody waits for.
     wanted: Position,
@@ -157,6 +159,7 @@ impl Board {
             failed: None,
             rebuilding: None,
             rebuild_wanted: false,
+            rebuilds: 0,
             end: None,
             wanted: Position::START,
         };
@@ -206,6 +209,11 @@ impl Board {
     /// How far a rebuild is; `None` when there is none.
     pub(super) fn rebuilding(&self, progress: Option<(Position, Position)>) {
         self.notice().rebuilding = progress;
+    }
+
+    /// What was rebuilt took the place of what was there.
+    pub(super) fn rebuilt(&self) {
+        self.notice().rebuilds += 1;
     }
 
     /// What to do next. A rebuild is ordered once.
@@ -300,6 +308,12 @@ impl Board {
         drop(notice);
         self.changed.notify_all();
         Ok(())
+    }
+
+    /// How often what was rebuilt took the place of what was there; `None` while something is being rebuilt.
+    pub(super) fn rebuilds(&self) -> Option<u64> {
+        let notice = self.notice();
+        (!notice.rebuild_wanted && notice.rebuilding.is_none()).then_some(notice.rebuilds)
     }
 
     /// Asks the worker to end. The first such order counts.

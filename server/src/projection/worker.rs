@@ -240,6 +240,7 @@ impl<'a, M: ReadModel> Worker<'a, M> {
             self.saves.base = None;
             self.saves.position = Position::START;
             board.publish(self.live.position(), self.live.tally(), true);
+            board.rebuilt();
             tracing::info!(
                 projection = M::NAME,
                 position = self.live.position().get(),

@@ -1,0 +1,217 @@
+//! Erasing somebody: the key goes, and with it everything that was derived while there was one.
+//!
+//! The order matters, so that a crash at any line leaves nobody half erased: first the log says so ([`SUBJECT_ERASED`], under
+//! an id that follows from the subject), then the key is destroyed, with a mark beside it that purging is due, then caches,
+//! snapshots and checkpoints go, then the mark. [`reconcile`] does at a start what is left of that, and repeats the erasures
+//! that the log or the key store knows and the other does not: whichever of the two was restored from an old copy.
+
+use std::time::Duration;
+
+use fleet::erasure::AGGREGATE_TYPE;
+use fleet::erasure::event::{ERASURE_REQUESTED, SUBJECT_ERASED};
+use serde_json::{Map, Value, json};
+use storage::{
+    AppendError, ExpectedVersion, Log, NewEvent, Query, ReadError, ReadRequest, Receipt,
+    StreamName, Timestamp, Transaction,
+};
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::store::{Erased, KeyStore, StoreError, SubjectStatus};
+use super::subject::Subject;
+use crate::app::AppState;
+use crate::envelope::{USER_PREFIX, tag};
+use crate::projection::Projections;
+use crate::rfc3339;
+
+/// The namespace of the ids of erasures.
+const NAMESPACE: Uuid = Uuid::from_u128(0x5f3c_6b0e_94a7_5d5e_9d0b_6f1f_77b4_2c11);
+/// How long an erasure waits for the read models to be folded anew.
+const REFOLD_LIMIT: Duration = Duration::from_secs(50);
+
+/// Why somebody was not erased, or not wholly.
+#[derive(Debug, Error)]
+pub enum EraseError {
+    /// The log did not take it.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The key store could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// What was derived could not be removed. The key is gone; a start tries again.
+    #[error("the key is destroyed, but what was derived from the person's data cannot be removed")]
+    Purge(#[from] std::io::Error),
+}
+
+/// That somebody is to be erased.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Who.
+    pub subject: Subject,
+    /// Who has it done, the account's id.
+    pub by: Option<String>,
+    /// Why, for the trail.
+    pub reason: Option<String>,
+    /// When they asked for it.
+    pub requested_at: Option<Timestamp>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// When and by whom; of the first time, where it was done before.
+    pub erased: Erased,
+    /// Whether nothing derived is left in answers and files. Otherwise read models are still being folded anew.
+    pub purged: bool,
+}
+
+/// Notes that somebody asked to be erased, to be done later. On return it is in the log.
+///
+/// # Errors
+/// Those of the log.
+pub fn request(log: &Log, request: &Request) -> Result<Receipt, AppendError> {
+    let data = json!({
+        "subject": request.subject.to_string(),
+        "requested_at": request.requested_at.map(rfc3339::to_string),
+    });
+    log.append(transaction(ERASURE_REQUESTED, request, data))
+}
+
+/// Erases somebody. Blocks, up to a minute while read models are folded anew.
+///
+/// # Errors
+/// See [`EraseError`].
+pub fn erase(state: &AppState, request: &Request) -> Result<Done, EraseError> {
+    let store = state.privacy.store();
+    let erased = match store.status(&request.subject) {
+        Some(SubjectStatus::Erased(earlier)) => earlier,
+        _ => {
+            let now = rfc3339::to_string(state.clock.now());
+            let erased = Erased {
+                erased_at: now.clone(),
+                by: request.by.clone(),
+                reason: request.reason.clone(),
+            };
+            let data = json!({
+                "subject": request.subject.to_string(),
+                "requested_at": request.requested_at.map(rfc3339::to_string),
+                "erased_at": now,
+            });
+            match state.log.append(transaction(SUBJECT_ERASED, request, data)) {
+                // Said before, and the key came back with an old copy of the store.
+                Ok(_) | Err(AppendError::IdReused { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            store.erase(&request.subject, erased)?
+        }
+    };
+    Ok(Done {
+        erased,
+        purged: purge(state)?,
+    })
+}
+
+/// Removes what was derived while there was a key. False: read models are still being folded anew.
+fn purge(state: &AppState) -> Result<bool, EraseError> {
+    let store = state.privacy.store();
+    if !store.needs_purge() {
+        return Ok(true);
+    }
+    state.past.forget()?;
+    state.figures.forget();
+    state.accounts.refold()?;
+    if !state.projections.forget(REFOLD_LIMIT) {
+        return Ok(false);
+    }
+    store.purged()?;
+    Ok(true)
+}
+
+fn transaction(event_type: &str, request: &Request, mut data: Value) -> Transaction {
+    if let Some(reason) = &request.reason {
+        data["reason"] = json!(reason);
+    }
+    let subject = request.subject.to_string();
+    let mut event = NewEvent::new(event_type, data.to_string());
+    if event_type == SUBJECT_ERASED {
+        event.id = Some(id_of(&subject));
+    }
+    event
+        .tags
+        .extend(request.by.as_deref().map(|by| tag(USER_PREFIX, by)));
+    let stream = StreamName::new(AGGREGATE_TYPE, subject);
+    Transaction::single(stream, ExpectedVersion::Any, event)
+}
+
+/// The id of the event that says that this subject was erased.
+fn id_of(subject: &str) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, subject.as_bytes())
+}
+
+/// Brings log, key store and what is derived together, before anything is served.
+///
+/// # Errors
+/// See [`EraseError`].
+pub fn reconcile(
+    log: &Log,
+    store: &KeyStore,
+    projections_folder: &std::path::Path,
+) -> Result<(), EraseError> {
+    for (subject, erased) in erasures(log)? {
+        if !matches!(store.status(&subject), Some(SubjectStatus::Erased(_))) {
+            tracing::warn!(%subject, "was erased, and came back with an old copy of the keys: is erased again");
+            store.erase(&subject, erased)?;
+        }
+    }
+    for (subject, erased) in store.erased() {
+        let text = subject.to_string();
+        if log.position_of(id_of(&text))?.is_none() {
+            tracing::warn!(%subject, "was erased after the backup that this log was restored from: the log is told again");
+            let request = Request {
+                subject,
+                by: erased.by,
+                reason: erased.reason,
+                requested_at: None,
+            };
+            let data = json!({ "subject": text, "erased_at": erased.erased_at });
+            log.append(transaction(SUBJECT_ERASED, &request, data))?;
+        }
+    }
+    if store.needs_purge() {
+        Projections::forget_saved(projections_folder)?;
+        log.snapshots().clear()?;
+        store.purged()?;
+    }
+    Ok(())
+}
+
+/// Everybody whose erasure the log tells of.
+fn erasures(log: &Log) -> Result<Vec<(Subject, Erased)>, ReadError> {
+    let mut found = Vec::new();
+    let mut reader = log.read(&ReadRequest {
+        query: Query::aggregate_types([AGGREGATE_TYPE]),
+        ..ReadRequest::default()
+    })?;
+    while let Some(event) = reader.next() {
+        let event = match event {
+            Ok(event) if event.event_type() == SUBJECT_ERASED => event,
+            Ok(_) | Err(ReadError::Damaged { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        let Some(subject) = Subject::parse(&event.stream().aggregate_id) else {
+            continue;
+        };
+        let data: Map<String, Value> = serde_json::from_slice(event.data()).unwrap_or_default();
+        let text = |name: &str| data.get(name).and_then(Value::as_str).map(str::to_owned);
+        let erased = Erased {
+            erased_at: text("erased_at").unwrap_or_else(|| rfc3339::to_string(event.recorded_at())),
+            by: crate::envelope::user_id(event.tags()).map(str::to_owned),
+            reason: text("reason"),
+        };
+        found.push((subject, erased));
+    }
+    Ok(found)
+}

@@ -1,0 +1,560 @@
+//! The keys of people: a small file beside the log, wrapped by a master key, which erasing somebody really shortens.
+//!
+//! One JSON record a line. A `key` is appended, and on the disk, before the first event that is sealed by it. An `erased`
+//! takes the place of somebody's keys: the file is written anew without them, and the old one is overwritten before it goes.
+//! Whoever is erased stays so: no key is made for them again.
+//!
+//! The file is not part of a backup of the log, on purpose: a backup that held the keys would bring erased people back. Copy
+//! it by itself, to where old copies are destroyed. A store that is lost, or whose master key is, is begun anew; what was
+//! sealed under the lost keys shows as such, and all else goes on.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
+use aes_gcm::{Aes256Gcm, Key, Nonce};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use storage::Timestamp;
+use thiserror::Error;
+
+use super::field::{KEY_BYTES, PersonKey, keyed_hash, random};
+use super::subject::Subject;
+use crate::auth::keys;
+use crate::rfc3339;
+
+/// The file's name in the folder of keys.
+pub const FILE_NAME: &str = "people.keys";
+/// The file that says that what was derived from an erased person's data may still lie about.
+const PURGE_NAME: &str = "people.purge";
+/// The number of the file's layout.
+const FORMAT: u16 = 1;
+/// Bytes of the file; a person is about 250.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+/// Persons with a lost key that are remembered.
+const LOST_MAX: usize = 10_000;
+const NONCE_BYTES: usize = 12;
+
+/// Why the store cannot be used.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The file system refuses.
+    #[error("cannot {doing} the keys of people, {path}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is of a later version of the program.
+    #[error("{path} is of format {format}, this program reads up to {FORMAT}")]
+    Format {
+        /// The file.
+        path: String,
+        /// Its format.
+        format: u16,
+    },
+    /// The machine has no randomness to give.
+    #[error("no random bytes for a key: {0}")]
+    Random(getrandom::Error),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+enum Line {
+    /// The first one. `index` is the key of hashes in tags, wrapped; that it unwraps shows that the master key is the right one.
+    Store { format: u16, index: String },
+    Key {
+        subject: String,
+        key: String,
+        made_at: String,
+    },
+    Erased {
+        subject: String,
+        #[serde(flatten)]
+        erased: Erased,
+    },
+}
+
+/// That somebody was erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    /// When, RFC 3339.
+    pub erased_at: String,
+    /// Who had it done, the account's id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug)]
+enum Person {
+    /// Oldest first; the last one seals. More than one only where a lost store was found again.
+    Keys(Vec<(Arc<PersonKey>, String)>),
+    Erased(Erased),
+}
+
+/// What can be said of somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubjectStatus {
+    /// There is a key, made at this time.
+    Known(String),
+    /// They were erased.
+    Erased(Erased),
+    /// Events are sealed by a key that is not here.
+    Lost,
+}
+
+/// By what a value of somebody is sealed or opened.
+#[derive(Clone, Debug)]
+pub(super) enum KeyOf {
+    Key(Arc<PersonKey>),
+    Erased,
+    Lost,
+}
+
+/// The keys of people. Shared by all threads.
+#[derive(Debug)]
+pub struct KeyStore {
+    path: PathBuf,
+    master: Master,
+    index: [u8; 32],
+    people: RwLock<HashMap<Subject, Person>>,
+    file: Mutex<File>,
+    lost: Mutex<BTreeMap<Subject, u64>>,
+    /// Whether the store was begun though the log was there already.
+    pub begun_anew: bool,
+}
+
+struct Master(Aes256Gcm);
+
+impl std::fmt::Debug for Master {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Master")
+    }
+}
+
+impl Master {
+    fn new(secret: &[u8]) -> Self {
+        let key = keyed_hash(b"railfleet master key", &[secret]);
+        Master(Aes256Gcm::new(&Key::<Aes256Gcm>::from(key)))
+    }
+
+    fn wrap(&self, name: &str, key: &[u8]) -> Result<String, StoreError> {
+        let nonce: [u8; NONCE_BYTES] = random().map_err(StoreError::Random)?;
+        let payload = Payload {
+            msg: key,
+            aad: name.as_bytes(),
+        };
+        let wrapped = self
+            .0
+            .encrypt(&Nonce::from(nonce), payload)
+            .expect("AES-GCM takes up to 64 GiB, a key is smaller");
+        Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &wrapped].concat()))
+    }
+
+    fn unwrap<const COUNT: usize>(&self, name: &str, text: &str) -> Option<[u8; COUNT]> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (nonce, msg) = bytes.split_first_chunk::<NONCE_BYTES>()?;
+        let aad = name.as_bytes();
+        let key = self.0.decrypt(&Nonce::from(*nonce), Payload { msg, aad });
+        key.ok()?.try_into().ok()
+    }
+}
+
+/// What a file held.
+#[derive(Default)]
+struct Read {
+    index: Option<[u8; 32]>,
+    people: HashMap<Subject, Person>,
+    /// Bytes of whole lines.
+    whole: u64,
+    /// Lines that could not be understood, or whose key does not unwrap.
+    bad: u64,
+}
+
+impl KeyStore {
+    /// The store in `folder`, under this master secret; begun there if there is none.
+    ///
+    /// A file that the master secret does not open is set aside, and a store is begun with who is erased in it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn open(folder: &Path, secret: &[u8]) -> Result<Self, StoreError> {
+        let path = folder.join(FILE_NAME);
+        let master = Master::new(secret);
+        keys::create_private_folder(folder).map_err(failed("make a folder for", &path))?;
+        let read = match File::open(&path) {
+            Ok(file) => {
+                let mut bytes = Vec::new();
+                file.take(FILE_BYTES_MAX)
+                    .read_to_end(&mut bytes)
+                    .map_err(failed("read", &path))?;
+                Some(read_lines(&bytes, &master, &path)?)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed("open", &path)(error)),
+        };
+        let begun_anew = read.is_none();
+        let (index, people, keeps) = match read {
+            Some(Read {
+                index: Some(index),
+                people,
+                whole,
+                bad,
+            }) => {
+                if bad > 0 {
+                    tracing::error!(lines = bad, path = %path.display(), "keys of people are damaged: restore the file from its backup");
+                }
+                (index, people, Some(whole))
+            }
+            Some(unreadable) => {
+                tracing::error!(path = %path.display(), "the master key does not open the keys of people: they are set aside as lost");
+                let aside = path.with_extension("keys.unopened");
+                fs::rename(&path, &aside).map_err(failed("set aside", &path))?;
+                let mut people = unreadable.people;
+                people.retain(|_, person| matches!(person, Person::Erased(_)));
+                (random().map_err(StoreError::Random)?, people, None)
+            }
+            None => (random().map_err(StoreError::Random)?, HashMap::new(), None),
+        };
+        let file = match keeps {
+            Some(whole) => {
+                let file = OpenOptions::new()
+                    .read(true)
+                    .write(true)
+                    .open(&path)
+                    .map_err(failed("open", &path))?;
+                // A line that a crash tore was of no key that an event is sealed by.
+                file.set_len(whole).map_err(failed("shorten", &path))?;
+                file
+            }
+            None => write_new(&path, &lines_of(&master, &index, &people)?)
+                .map_err(failed("write", &path))?,
+        };
+        Ok(KeyStore {
+            path,
+            master,
+            index,
+            people: RwLock::new(people),
+            file: Mutex::new(file),
+            lost: Mutex::default(),
+            begun_anew,
+        })
+    }
+
+    /// The hash of a text that only this store can make, 32 hexadecimal digits: for tags that must not hold plain text.
+    pub fn hash(&self, kind: &str, text: &str) -> String {
+        let hash = keyed_hash(&self.index, &[kind.as_bytes(), text.as_bytes()]);
+        hash[..16]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    /// The key that seals somebody's fields, made and on the disk if there was none.
+    pub(super) fn key_to_seal(
+        &self,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<KeyOf, StoreError> {
+        if let Some(key) = newest(&self.people(), subject) {
+            return Ok(key);
+        }
+        let mut people = self.people_mut();
+        if let Some(key) = newest(&people, subject) {
+            return Ok(key);
+        }
+        let key = Arc::new(PersonKey::new(
+            random::<KEY_BYTES>().map_err(StoreError::Random)?,
+        ));
+        let made_at = rfc3339::to_string(now);
+        let name = subject.to_string();
+        let line = text_of(&Line::Key {
+            key: self.master.wrap(&name, key.bytes())?,
+            subject: name,
+            made_at: made_at.clone(),
+        });
+        {
+            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.seek(SeekFrom::End(0))
+                .and_then(|_| file.write_all(line.as_bytes()))
+                .and_then(|()| file.sync_data())
+                .map_err(failed("write", &self.path))?;
+        }
+        match people.get_mut(subject) {
+            Some(Person::Keys(keys)) => keys.push((key.clone(), made_at)),
+            _ => {
+                people.insert(subject.clone(), Person::Keys(vec![(key.clone(), made_at)]));
+            }
+        }
+        Ok(KeyOf::Key(key))
+    }
+
+    /// The key of this name that opens somebody's fields.
+    pub(super) fn key_to_open(&self, subject: &Subject, key_id: &str) -> KeyOf {
+        let found = match self.people().get(subject) {
+            Some(Person::Erased(_)) => return KeyOf::Erased,
+            Some(Person::Keys(keys)) => keys
+                .iter()
+                .find(|(key, _)| key.id == key_id)
+                .map(|(key, _)| key.clone()),
+            None => None,
+        };
+        found.map_or_else(
+            || {
+                self.note_lost(subject);
+                KeyOf::Lost
+            },
+            KeyOf::Key,
+        )
+    }
+
+    fn note_lost(&self, subject: &Subject) {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        if lost.len() >= LOST_MAX && !lost.contains_key(subject) {
+            return;
+        }
+        let times = lost.entry(subject.clone()).or_default();
+        if *times == 0 {
+            tracing::error!(%subject, "the key of this person is lost: their fields cannot be read");
+        }
+        *times += 1;
+    }
+
+    /// Destroys somebody's keys, for ever. On return they are gone from the disk as far as the file system lets that be
+    /// known, and [`KeyStore::needs_purge`] until [`KeyStore::purged`]. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then nothing was destroyed.
+    pub fn erase(&self, subject: &Subject, erased: Erased) -> Result<Erased, StoreError> {
+        let mut people = self.people_mut();
+        if let Some(Person::Erased(earlier)) = people.get(subject) {
+            return Ok(earlier.clone());
+        }
+        let marker = self.path.with_file_name(PURGE_NAME);
+        write_new(&marker, subject.to_string().as_bytes()).map_err(failed("mark", &marker))?;
+        let before = people.insert(subject.clone(), Person::Erased(erased.clone()));
+        let written = lines_of(&self.master, &self.index, &people)
+            .and_then(|text| write_new(&self.path, &text).map_err(failed("write", &self.path)));
+        match written {
+            Ok(file) => {
+                let mut held = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+                let old = std::mem::replace(&mut *held, file);
+                if let Err(error) = overwrite(old) {
+                    tracing::warn!(%error, "the old file of keys could not be overwritten");
+                }
+                Ok(erased)
+            }
+            Err(error) => {
+                match before {
+                    Some(person) => people.insert(subject.clone(), person),
+                    None => people.remove(subject),
+                };
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether somebody was erased and what was derived from their data has not been removed since.
+    pub fn needs_purge(&self) -> bool {
+        self.path.with_file_name(PURGE_NAME).exists()
+    }
+
+    /// What was derived from erased people's data is gone.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn purged(&self) -> io::Result<()> {
+        match fs::remove_file(self.path.with_file_name(PURGE_NAME)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is known of somebody; `None`: nothing of them was ever sealed here.
+    pub fn status(&self, subject: &Subject) -> Option<SubjectStatus> {
+        match self.people().get(subject) {
+            Some(Person::Erased(erased)) => Some(SubjectStatus::Erased(erased.clone())),
+            Some(Person::Keys(keys)) => Some(SubjectStatus::Known(
+                keys.last().map_or_else(String::new, |(_, at)| at.clone()),
+            )),
+            None => {
+                let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+                lost.contains_key(subject).then_some(SubjectStatus::Lost)
+            }
+        }
+    }
+
+    /// Everybody who was erased.
+    pub fn erased(&self) -> Vec<(Subject, Erased)> {
+        let people = self.people();
+        let mut erased: Vec<_> = people
+            .iter()
+            .filter_map(|(subject, person)| match person {
+                Person::Erased(erased) => Some((subject.clone(), erased.clone())),
+                Person::Keys(_) => None,
+            })
+            .collect();
+        erased.sort_by(|left, right| left.0.cmp(&right.0));
+        erased
+    }
+
+    /// How many people have a key.
+    pub fn people_count(&self) -> usize {
+        let people = self.people();
+        people
+            .values()
+            .filter(|person| matches!(person, Person::Keys(_)))
+            .count()
+    }
+
+    /// Those whose fields were read and could not be opened, and how often; the first 10,000.
+    pub fn lost(&self) -> Vec<(Subject, u64)> {
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.iter()
+            .map(|(subject, times)| (subject.clone(), *times))
+            .collect()
+    }
+
+    fn people(&self) -> RwLockReadGuard<'_, HashMap<Subject, Person>> {
+        self.people.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn people_mut(&self) -> RwLockWriteGuard<'_, HashMap<Subject, Person>> {
+        self.people.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn newest(people: &HashMap<Subject, Person>, subject: &Subject) -> Option<KeyOf> {
+    match people.get(subject)? {
+        Person::Erased(_) => Some(KeyOf::Erased),
+        Person::Keys(keys) => keys.last().map(|(key, _)| KeyOf::Key(key.clone())),
+    }
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError + use<> {
+    let path = path.display().to_string();
+    move |source| StoreError::Io {
+        doing,
+        path,
+        source,
+    }
+}
+
+fn text_of(line: &Line) -> String {
+    let mut text = serde_json::to_string(line).expect("a record of texts always encodes");
+    text.push('\n');
+    text
+}
+
+/// The whole file.
+fn lines_of(
+    master: &Master,
+    index: &[u8; 32],
+    people: &HashMap<Subject, Person>,
+) -> Result<Vec<u8>, StoreError> {
+    let mut text = text_of(&Line::Store {
+        format: FORMAT,
+        index: master.wrap("index", index)?,
+    });
+    let mut ordered: Vec<_> = people.iter().collect();
+    ordered.sort_by(|left, right| left.0.cmp(right.0));
+    for (subject, person) in ordered {
+        let subject = subject.to_string();
+        match person {
+            Person::Erased(erased) => text.push_str(&text_of(&Line::Erased {
+                subject,
+                erased: erased.clone(),
+            })),
+            Person::Keys(keys) => {
+                for (key, made_at) in keys {
+                    text.push_str(&text_of(&Line::Key {
+                        key: master.wrap(&subject, key.bytes())?,
+                        subject: subject.clone(),
+                        made_at: made_at.clone(),
+                    }));
+                }
+            }
+        }
+    }
+    Ok(text.into_bytes())
+}
+
+fn read_lines(bytes: &[u8], master: &Master, path: &Path) -> Result<Read, StoreError> {
+    let mut read = Read::default();
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        if line.last() != Some(&b'\n') {
+            break;
+        }
+        read.whole += line.len() as u64;
+        match serde_json::from_slice(line) {
+            Ok(Line::Store { format, .. }) if format > FORMAT => {
+                let path = path.display().to_string();
+                return Err(StoreError::Format { path, format });
+            }
+            Ok(Line::Store { index, .. }) => read.index = master.unwrap("index", &index),
+            Ok(Line::Key {
+                subject,
+                key,
+                made_at,
+            }) => match (Subject::parse(&subject), master.unwrap(&subject, &key)) {
+                (Some(of), Some(key)) => {
+                    let key = (Arc::new(PersonKey::new(key)), made_at);
+                    match read
+                        .people
+                        .entry(of)
+                        .or_insert_with(|| Person::Keys(Vec::new()))
+                    {
+                        Person::Keys(keys) => keys.push(key),
+                        Person::Erased(_) => {}
+                    }
+                }
+                _ => read.bad += 1,
+            },
+            Ok(Line::Erased { subject, erased }) => match Subject::parse(&subject) {
+                Some(of) => {
+                    read.people.insert(of, Person::Erased(erased));
+                }
+                None => read.bad += 1,
+            },
+            Err(_) => read.bad += 1,
+        }
+    }
+    Ok(read)
+}
+
+/// Writes a file under another name, for its owner alone, and puts it in the place of the one that was there.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    let draft = PathBuf::from(draft);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(file)
+}
+
+/// Overwrites a file that has no name any more. What the disk itself keeps of it is out of our hands.
+fn overwrite(mut file: File) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(0))?;
+    io::copy(&mut io::repeat(0).take(length), &mut file)?;
+    file.sync_all()
+}
