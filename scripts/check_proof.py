@@ -3,6 +3,7 @@
 
     check_proof.py PROOF.json --key NAME+ID+KEY                   an answer of GET /audit/proof/POSITION
     check_proof.py PROOF.json --key NAME+ID+KEY --earlier NOTE    of GET /audit/consistency, and the checkpoint you kept
+    check_proof.py RECORD.json --key NAME+ID+KEY                  of GET /compliance/maintenance-record/VEHICLE, entry by entry
 
 Prints what is proved and ends with 0; ends with 1 and says what is wrong. docs/AUDIT.md tells how to read it."""
 import argparse, base64, hashlib, json, struct, sys, uuid
@@ -125,6 +126,8 @@ def check_event(proof, size, root):
 
 def check(proof, vkey, earlier=None):
     size, root = signed_checkpoint(proof["checkpoint"], vkey)
+    if "entries" in proof:
+        return [check_event(entry["proof"], size, root) for entry in proof["entries"]]
     if "old_size" not in proof:
         return check_event(proof, size, root)
     require(earlier is not None, "the earlier checkpoint is needed: --earlier")

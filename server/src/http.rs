@@ -11,6 +11,7 @@ mod audit;
 pub mod auth;
 pub mod body;
 mod budgets;
+mod compliance;
 mod cost_centers;
 mod damage;
 mod dashboard;
@@ -88,6 +89,7 @@ fn described_routes() -> (Router<AppState>, OpenApi) {
         .merge(policies::routes())
         .merge(analytics::routes())
         .merge(audit::routes())
+        .merge(compliance::routes())
         .merge(parts::routes())
         .merge(stock_locations::routes())
         .merge(stock_moves::routes())

@@ -27,6 +27,7 @@ pub mod auth;
 pub mod background;
 pub mod cli;
 pub mod command;
+pub mod compliance;
 pub mod config;
 pub mod demo;
 pub mod envelope;

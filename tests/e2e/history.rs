@@ -92,6 +92,7 @@ fn eleven_years_of_a_metro_answer_five_questions() {
         .expect("some unit has a long history");
     let recorded = one_units_history_page_by_page(&mut taken, unit, rows);
     its_state_then_in_both_times(&mut taken, unit, rows, &recorded);
+    its_state_and_failures_on_fifty_days(&mut taken, unit, rows);
     incidents_per_day(&mut taken);
     a_live_stream_shows_what_curl_appends(&mut taken, unit);
     taken.server.stop();
@@ -192,6 +193,54 @@ fn its_state_then_in_both_times(taken: &mut Taken, unit: &str, rows: &[Row], rec
     assert_eq!(both["event_count"], known.min(happened + 1), "{both}");
     let now = taken.ask(&question);
     assert_eq!(now["event_count"], rows.len() + 1, "{now}");
+}
+
+/// Days at chance, at noon: no local hour that comes twice is near.
+fn its_state_and_failures_on_fifty_days(taken: &mut Taken, unit: &str, rows: &[Row]) {
+    const SEED: u64 = 20_190_701;
+    let first = rows[0].utc_minutes;
+    let last = rows
+        .iter()
+        .map(|row| row.utc_minutes)
+        .max()
+        .unwrap_or(first);
+    let span = u64::try_from(last - first).expect("the rows are in order");
+    let mut chance = SEED;
+    for _ in 0..50 {
+        chance = chance
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let minutes = first + i64::try_from((chance >> 33) % span).expect("a span of years");
+        let noon = format!("{}T12:00:00Z", rows::day_of(minutes));
+        let until = rows::minutes_of(&noon);
+        let happened: Vec<&Row> = rows.iter().filter(|row| row.utc_minutes <= until).collect();
+        if happened.is_empty() {
+            continue;
+        }
+        let state = taken.ask(&format!(
+            "time-travel/state-at?aggregate_type=Vehicle&aggregate_id={unit}&at={noon}"
+        ));
+        assert_eq!(
+            state["event_count"],
+            happened.len() + 1,
+            "seed {SEED}, {noon}: {state}"
+        );
+        assert_eq!(
+            state["state"]["model"], rows[0].fleet,
+            "seed {SEED}, {noon}"
+        );
+        let until_then = taken.ask(&format!(
+            "time-travel/Vehicle/{unit}/events-between?start_time=2000-01-01T00:00:00Z&end_time={noon}"
+        ));
+        let events = until_then["events"].as_array().expect("a list of events");
+        assert_eq!(until_then["truncated"], false);
+        let failures = events
+            .iter()
+            .filter(|event| event["data"]["is_failure"] == true)
+            .count();
+        let counted = happened.iter().filter(|row| row.failed).count();
+        assert_eq!(failures, counted, "seed {SEED}, {noon}");
+    }
 }
 
 fn incidents_per_day(taken: &mut Taken) {

@@ -6,3 +6,5 @@ pub const LOGIN_REFUSED: &str = "LoginRefused";
 pub const WRITE_REFUSED: &str = "WriteRefused";
 /// More was refused than is told one by one.
 pub const REFUSALS_SUMMED_UP: &str = "RefusalsSummedUp";
+/// Somebody went through the accounts and what they may do.
+pub const ACCESS_REVIEWED: &str = "AccessReviewed";

@@ -47,4 +47,10 @@ const EVENTS: &[EventSchema] = &[
         &[COUNT, FIRST_AT, LAST_AT],
     )
     .reporting(),
+    EventSchema::new(
+        event::ACCESS_REVIEWED,
+        "Somebody went through the accounts and what they may do.",
+        &[row::json("accounts"), row::long("note")],
+    )
+    .reporting(),
 ];

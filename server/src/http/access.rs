@@ -393,6 +393,19 @@ pub const ROUTES: &[RouteAccess] = &[
     get("/api/v1/audit/checkpoints", VIEWER),
     get("/api/v1/audit/proof/{position}", VIEWER),
     get("/api/v1/audit/consistency", VIEWER),
+    // Compliance.
+    post("/api/v1/compliance/erase/{subject}", SUPER_ADMIN),
+    get("/api/v1/compliance/erasures", FLEET_MANAGER),
+    get("/api/v1/compliance/keys", SUPER_ADMIN),
+    get("/api/v1/compliance/user-data/{user_id}", VIEWER),
+    get("/api/v1/compliance/maintenance-record/{vehicle_id}", VIEWER),
+    get("/api/v1/compliance/reports/gdpr", FLEET_MANAGER),
+    get("/api/v1/compliance/reports/sox", FLEET_MANAGER),
+    get("/api/v1/compliance/reports/soc2", FLEET_MANAGER),
+    post("/api/v1/compliance/gdpr-report", FLEET_MANAGER),
+    post("/api/v1/compliance/sox-report", FLEET_MANAGER),
+    get("/api/v1/compliance/activity-summary", FLEET_MANAGER),
+    post("/api/v1/compliance/access-reviews", SUPER_ADMIN),
 ];
 
 /// The line for a route; `None`: nobody may.

@@ -45,6 +45,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(audit::timeline))
         .routes(routes!(audit::stream_anomalies))
         .routes(routes!(audit::user_activity))
+        .routes(routes!(audit::gdpr_report))
+        .routes(routes!(audit::sox_report))
         .routes(routes!(create_invoice_directly))
         .routes(routes!(post_invoice))
 }

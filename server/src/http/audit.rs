@@ -5,11 +5,11 @@ mod changes;
 mod docs;
 pub(super) mod entries;
 mod moments;
-mod proof;
+pub(super) mod proof;
 pub(super) mod related;
 mod report;
 mod security;
-mod table;
+pub(super) mod table;
 #[cfg(test)]
 mod tests;
 pub(super) mod trail;

@@ -38,6 +38,7 @@ const BEARER: &str = "bearer";
         (name = "projections", description = "Read models: how far they are and what they hold"),
         (name = "analytics", description = "Key figures, and the events that make them"),
         (name = "time-travel", description = "An aggregate, or the whole fleet, as it was, in either time"),
+        (name = "compliance", description = "What is held on a person, its erasure, reports for auditors"),
         (name = "audit", description = "Who did what: trails, anomalies, proofs"),
         (name = "ml", description = "Predictions with their reasons, models and their training"),
         (name = "auth", description = "Come in and go out"),

@@ -27,6 +27,11 @@ impl Sight {
         }
     }
 
+    /// What a person may see of what is held on them: all of it, less secrets.
+    pub fn everything() -> Self {
+        Sight { internal: true }
+    }
+
     /// Whether streams of this type are shown.
     pub fn covers(self, aggregate_type: &str) -> bool {
         self.internal || !fleet::registry().is_internal(aggregate_type)

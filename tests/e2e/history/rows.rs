@@ -22,6 +22,8 @@ pub(super) struct Row {
     pub(super) delay_min: i64,
     pub(super) unit: String,
     pub(super) fleet: String,
+    /// Whether the unit failed.
+    pub(super) failed: bool,
 }
 
 /// Reads the file, in its order.
@@ -50,7 +52,7 @@ fn row(line: &str) -> Row {
         unit,
         fleet,
         _group,
-        _fail,
+        fail,
     ] = fields[..]
     else {
         panic!("not twelve fields: {line}");
@@ -72,6 +74,7 @@ fn row(line: &str) -> Row {
         delay_min: number(delay),
         unit: unit.to_owned(),
         fleet: fleet.to_owned(),
+        failed: fail == "1",
     }
 }
 

@@ -1,16 +1,18 @@
 //! The old system's spellings of the audit.
 
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::Response;
 use serde_json::{Value, json};
 use storage::{Direction, ReadError, ReadRequest, StreamName};
 
 use crate::app::AppState;
 use crate::auth::Caller;
+use crate::compliance::Standard;
 use crate::http::audit::anomalies::{anomalies_of, recorded};
 use crate::http::audit::entries::write_entry;
 use crate::http::audit::trail::{account_id, may_look};
+use crate::http::compliance::reports::{OldReportAsked, old_report};
 use crate::http::extract::PathParts;
 use crate::http::json_response;
 use crate::http::problem::Problem;
@@ -179,4 +181,26 @@ pub(crate) async fn user_activity(
     })
     .await?;
     Ok(json_response(body.to_string()))
+}
+
+/// `GET /compliance/reports/gdpr`.
+#[utoipa::path(post, path = "/api/v1/compliance/gdpr-report", tag = "compliance", operation_id = "old_gdpr_report",
+    request_body = OldReportAsked, responses((status = 200, description = "The report", body = Object)))]
+#[deprecated]
+pub(crate) async fn gdpr_report(
+    State(state): State<AppState>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    old_report(&state, Standard::Gdpr, request).await
+}
+
+/// `GET /compliance/reports/sox`.
+#[utoipa::path(post, path = "/api/v1/compliance/sox-report", tag = "compliance", operation_id = "old_sox_report",
+    request_body = OldReportAsked, responses((status = 200, description = "The report", body = Object)))]
+#[deprecated]
+pub(crate) async fn sox_report(
+    State(state): State<AppState>,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    old_report(&state, Standard::Sox, request).await
 }

@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use storage::{
-    EventRef, InclusionProof, Log, Position, Query as LogQuery, ReadError, ReadRequest, TreeError,
-    TreeHash,
+    EventRef, InclusionProof, Log, Position, Query as LogQuery, ReadError, ReadRequest, StreamName,
+    TreeError, TreeHash,
 };
 
 use super::docs;
@@ -235,23 +235,10 @@ fn prove(
         )));
     }
     let is_internal = fleet::registry().is_internal(&stream.aggregate_type);
-    let mut names = Vec::new();
-    if !is_internal {
-        for query in [
-            LogQuery::stream(stream.clone()),
-            LogQuery::aggregate_types([stream.aggregate_type.clone()]),
-            LogQuery::event_types([event_type]),
-        ] {
-            names.extend(first_of(log, query)?);
-        }
-    }
-    names.sort_unstable();
-    names.dedup();
-    names.retain(|naming| *naming != position && *naming <= size);
-    let names: Vec<Value> = names
-        .into_iter()
-        .map(|naming| Ok(proof_json(&log.inclusion_proof(naming, size)?, true)))
-        .collect::<Result<_, TreeError>>()?;
+    let names = match is_internal {
+        true => Vec::new(),
+        false => naming_leaves(log, &stream, event_type, (position, size))?,
+    };
     let signed = state.checkpoints.sign(log, size)?;
     let mut body = proof_json(&proof, !is_internal);
     body["tree_size"] = json!(size.get());
@@ -261,6 +248,47 @@ fn prove(
     body["checkpoint"] = json!(signed.note);
     body["public_key"] = json!(state.checkpoints.verifier().to_string());
     Ok(body)
+}
+
+/// Proof that the event at a position is in the tree of `size` events, with the leaves that brought its names; the tree's root
+/// and its note are the caller's to add.
+pub(in crate::http) fn bare_proof(
+    log: &Log,
+    event: &EventRef<'_>,
+    size: Position,
+) -> Result<Value, Problem> {
+    let position = event.position();
+    let mut body = proof_json(&log.inclusion_proof(position, size)?, true);
+    let event_type = event.event_type().to_owned();
+    let names = naming_leaves(log, event.stream(), event_type, (position, size))?;
+    body["names"] = json!(names);
+    Ok(body)
+}
+
+/// The leaves that brought the names of an event's stream and types, proved in the tree of `size` events. The event's own leaf is
+/// not among them.
+fn naming_leaves(
+    log: &Log,
+    stream: &StreamName,
+    event_type: String,
+    (position, size): (Position, Position),
+) -> Result<Vec<Value>, Problem> {
+    let mut names = Vec::new();
+    for query in [
+        LogQuery::stream(stream.clone()),
+        LogQuery::aggregate_types([stream.aggregate_type.clone()]),
+        LogQuery::event_types([event_type]),
+    ] {
+        names.extend(first_of(log, query)?);
+    }
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|naming| *naming != position && *naming <= size);
+    let proved = names
+        .into_iter()
+        .map(|naming| Ok(proof_json(&log.inclusion_proof(naming, size)?, true)))
+        .collect::<Result<_, TreeError>>()?;
+    Ok(proved)
 }
 
 /// The position of the first event that matches: the one that brought the names.

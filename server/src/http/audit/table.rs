@@ -2,14 +2,14 @@
 
 /// A kind of table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Table {
+pub(in crate::http) enum Table {
     Csv,
     Html,
 }
 
 impl Table {
     /// Appends a row.
-    pub(super) fn row<'a>(self, cells: impl Iterator<Item = &'a str>, out: &mut Vec<u8>) {
+    pub(in crate::http) fn row<'a>(self, cells: impl Iterator<Item = &'a str>, out: &mut Vec<u8>) {
         match self {
             Table::Csv => csv_row(cells, out),
             Table::Html => html_row(cells, out),
@@ -18,7 +18,7 @@ impl Table {
 }
 
 /// Appends a line of CSV. A cell that a spreadsheet would take for a formula is marked as text.
-pub(super) fn csv_row<'a>(cells: impl Iterator<Item = &'a str>, out: &mut Vec<u8>) {
+pub(in crate::http) fn csv_row<'a>(cells: impl Iterator<Item = &'a str>, out: &mut Vec<u8>) {
     for (number, cell) in cells.enumerate() {
         if number > 0 {
             out.push(b',');
@@ -39,7 +39,7 @@ pub(super) fn csv_row<'a>(cells: impl Iterator<Item = &'a str>, out: &mut Vec<u8
 }
 
 /// Appends everything in front of a page's rows.
-pub(super) fn html_head(title: &str, columns: &[&str], out: &mut Vec<u8>) {
+pub(in crate::http) fn html_head(title: &str, columns: &[&str], out: &mut Vec<u8>) {
     out.extend_from_slice(
         b"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>",
     );
@@ -72,7 +72,7 @@ fn html_row<'a>(cells: impl Iterator<Item = &'a str>, out: &mut Vec<u8>) {
 }
 
 /// Appends everything behind a page's rows.
-pub(super) fn html_foot(note: &str, out: &mut Vec<u8>) {
+pub(in crate::http) fn html_foot(note: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"</tbody></table><pre>");
     html_text(note, out);
     out.extend_from_slice(b"</pre></body></html>\n");

@@ -1,0 +1,4 @@
+//! Persons are erased, reports say what is so.
+
+mod erasure;
+mod reports;
