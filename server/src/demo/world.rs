@@ -13,7 +13,7 @@ use super::workshop::Workshops;
 use super::{DemoEvent, Options};
 
 /// Cents planned for parts a vehicle and month: an assumption.
-const BUDGET_CENTS: i64 = 210_000;
+const BUDGET_CENTS: i64 = 90_000;
 
 /// The depot.
 #[derive(Debug)]
