@@ -13,6 +13,8 @@ use super::access::{self, Access};
 use super::problem::MEDIA_TYPE;
 use super::query;
 
+mod bodies;
+
 /// The name of the one way to authenticate.
 const BEARER: &str = "bearer";
 
@@ -67,6 +69,7 @@ pub(crate) fn base() -> Description {
 
 /// Adds to every operation who may call it and how it may fail.
 pub(crate) fn complete(description: &mut Description) {
+    let components = description.components.get_or_insert_default();
     for (path, item) in &mut description.paths.paths {
         let operations = [
             (HttpMethod::Get, &mut item.get),
@@ -77,6 +80,7 @@ pub(crate) fn complete(description: &mut Description) {
         ];
         for (method, operation) in operations {
             if let Some(operation) = operation {
+                bodies::describe(operation, components);
                 complete_operation(operation, access_of(&method, path));
             }
         }

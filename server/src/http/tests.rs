@@ -4,6 +4,7 @@ mod accounts;
 mod analytics;
 mod appending;
 mod bad_input;
+mod contract;
 mod damaged;
 mod described;
 mod documents;
