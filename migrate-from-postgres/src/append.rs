@@ -107,14 +107,7 @@ impl<'a> Appender<'a> {
             let last = self.depot.log().durable_position();
             return settle(portion, held, last, &mut self.comparer, &mut self.findings);
         }
-        let is_there =
-            |event: &&NewEvent| event.id.is_some_and(|id| held.imported.contains_key(&id));
-        portion
-            .events
-            .iter()
-            .filter(|event| !is_there(event))
-            .cloned()
-            .collect()
+        lacking_rows(portion, &held)
     }
 
     fn append(&mut self, open: &mut Open) -> Result<(), StoreError> {
@@ -143,6 +136,27 @@ impl<'a> Appender<'a> {
         self.last = self.last.max(receipt.last_position());
         Ok(())
     }
+}
+
+/// The rows of an imported log that are not in the log as they are: new ones, and those that say something else now.
+fn lacking_rows(portion: &Portion, held: &Held) -> Vec<NewEvent> {
+    let mut lacking = Vec::new();
+    for (place, event) in portion.events.iter().enumerate() {
+        let there = event.id.and_then(|id| held.imported.get(&id));
+        match (there, portion.expected.get(place)) {
+            (None, _) => lacking.push(event.clone()),
+            (Some(data), Some(expected)) if *data != event.data => {
+                let id = expected.restated_id();
+                if !held.imported.contains_key(&id) {
+                    let mut restated = event.clone();
+                    restated.id = Some(id);
+                    lacking.push(restated);
+                }
+            }
+            (Some(_), _) => {}
+        }
+    }
+    lacking
 }
 
 /// Whether it must be looked what the log has of a portion.

@@ -121,6 +121,25 @@ impl<'a> Chronicle<'a> {
         }
     }
 
+    /// The database is followed no more.
+    pub(crate) fn cut_over(&self) -> Result<(), ImportError> {
+        match self.is_cut_over()? {
+            true => Ok(()),
+            false => self.append(event::IMPORT_CUT_OVER, json!({})),
+        }
+    }
+
+    /// Whether nothing came behind a cut-over.
+    pub(crate) fn is_cut_over(&self) -> Result<bool, ImportError> {
+        let range = StreamRange {
+            direction: Direction::Backward,
+            ..StreamRange::default()
+        };
+        let mut reader = self.depot.log().read_stream(&self.stream, &range);
+        let last = reader.next().transpose().map_err(ImportError::Read)?;
+        Ok(last.is_some_and(|event| event.event_type() == event::IMPORT_CUT_OVER))
+    }
+
     /// Up to where the log counts, as the last run that ended said.
     pub(crate) fn finished_at(&self) -> Result<Option<Position>, ImportError> {
         let last = self.last(event::IMPORT_FINISHED)?;

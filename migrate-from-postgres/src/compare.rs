@@ -81,7 +81,7 @@ impl Comparer {
         let names = names.iter().copied();
         match expected.seen {
             Seen::State => {
-                put_columns(table, names, |name| held.state.get(name), out);
+                put_columns(table, names, |name| held.value(name), out);
                 held.state.exists()
             }
             Seen::Item(list, _) => {
@@ -106,7 +106,7 @@ impl Comparer {
                 found
             }
             Seen::Account => {
-                let account = account(expected, held);
+                let account = account(held);
                 let found = account.is_some();
                 let account = account.unwrap_or_default();
                 put_columns(table, names, |name| account.get(name).cloned(), out);
@@ -178,14 +178,26 @@ fn line(held: &Held, list: &str, key: &str) -> Option<Map<String, Value>> {
 }
 
 fn event_data(expected: &Expected, held: &Held) -> Option<Map<String, Value>> {
-    let data = held.imported.get(&expected.event_id())?;
+    if let Some(report) = held.reports.get(&expected.key) {
+        return Some(report.clone());
+    }
+    let restated = held.imported.get(&expected.restated_id());
+    let data = restated.or_else(|| held.imported.get(&expected.event_id()))?;
     serde_json::from_slice(data).ok()
 }
 
-/// An account's fields: those that its state has, and those that only its registration tells.
-fn account(expected: &Expected, held: &Held) -> Option<Map<String, Value>> {
+/// An account's fields: those that its state has, and those that its events only tell.
+pub(crate) fn account(held: &Held) -> Option<Map<String, Value>> {
     let state = held.account.as_ref()?;
-    let mut fields = event_data(expected, held).unwrap_or_default();
+    let mut fields = held.told.clone();
+    if held.imported.is_empty() {
+        for (name, time) in [
+            ("created_at", state.created_at),
+            ("updated_at", state.updated_at),
+        ] {
+            fields.insert(name.to_owned(), calendar::format_time(time).into());
+        }
+    }
     let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     set("username", state.username.as_str().into());
     set("email", state.email.as_str().into());

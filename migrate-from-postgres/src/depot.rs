@@ -3,6 +3,8 @@
 //! The server may seal what is personal before it is stored. So it is its way of appending that is used here, and its way of
 //! opening what was stored; a plain [`Log`] does neither.
 
+use std::collections::BTreeMap;
+
 use fleet::user;
 use serde_json::{Map, Value};
 use storage::{AppendError, EventRef, Log, Query, ReadError, ReadRequest, Receipt, Transaction};
@@ -50,9 +52,9 @@ impl Depot for Log {
 /// # Errors
 /// When the log cannot be read.
 pub(crate) fn known_accounts(depot: &dyn Depot) -> Result<Vec<KnownAccount>, ReadError> {
-    let mut accounts = Vec::new();
+    let mut accounts: BTreeMap<String, (String, String)> = BTreeMap::new();
     let mut reader = depot.log().read(&ReadRequest {
-        query: Query::event_types([user::events::USER_REGISTERED]),
+        query: Query::event_types([user::events::USER_REGISTERED, user::events::USER_UPDATED]),
         ..ReadRequest::default()
     })?;
     while let Some(event) = reader.next() {
@@ -61,17 +63,17 @@ pub(crate) fn known_accounts(depot: &dyn Depot) -> Result<Vec<KnownAccount>, Rea
             continue;
         };
         let data = depot.opened(&event, data);
-        let text = |name: &str| {
-            data.get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        accounts.push((
-            event.stream().aggregate_id.to_string(),
-            text("username"),
-            text("email"),
-        ));
+        let names = accounts
+            .entry(event.stream().aggregate_id.to_string())
+            .or_default();
+        for (name, place) in [("username", &mut names.0), ("email", &mut names.1)] {
+            if let Some(text) = data.get(name).and_then(Value::as_str) {
+                text.clone_into(place);
+            }
+        }
     }
-    Ok(accounts)
+    let known = accounts.into_iter();
+    Ok(known
+        .map(|(id, (username, email))| (id, username, email))
+        .collect())
 }

@@ -53,6 +53,16 @@ pub enum ImportError {
         /// A value that several have.
         sample: String,
     },
+    /// An export goes into an empty schema alone.
+    #[error(
+        "{table} in {place} holds rows already; an export goes into an empty schema: name another database, or --skip {table}"
+    )]
+    NotEmpty {
+        /// The table.
+        table: &'static str,
+        /// The database.
+        place: String,
+    },
     /// A thread could not be started.
     #[error("a thread cannot be started")]
     Thread(#[source] io::Error),

@@ -44,6 +44,12 @@ pub enum Treatment {
     TableMissing,
     TimeZoneNotUtc,
     FleetOneTable,
+    ValueAltered,
+    ValueMadeUp,
+    ColumnAbsent,
+    ReferenceCut,
+    RowRefused,
+    HashTooNew,
 }
 
 impl Treatment {
@@ -90,6 +96,12 @@ impl Treatment {
             Treatment::TableMissing => "a table that is not there",
             Treatment::TimeZoneNotUtc => "sessions whose time zone is not UTC",
             Treatment::FleetOneTable => "a table of FLEET-ONE",
+            Treatment::ValueAltered => "a value that its column there cannot hold",
+            Treatment::ValueMadeUp => "nothing, where the old schema demands something",
+            Treatment::ColumnAbsent => "a value for which the table there has no column",
+            Treatment::ReferenceCut => "a reference to nothing, which a foreign key there forbids",
+            Treatment::RowRefused => "a row that breaks a constraint of the table there",
+            Treatment::HashTooNew => "a password's hash that the old system cannot check",
         }
     }
 
@@ -131,6 +143,14 @@ impl Treatment {
             Treatment::TableMissing => "there was nothing to take",
             Treatment::TimeZoneNotUtc => "times were understood as the assumption says",
             Treatment::FleetOneTable => "it was left alone",
+            Treatment::ValueAltered => "as much of it was written as fits; the log keeps the whole",
+            Treatment::ValueMadeUp => {
+                "the plainest value was written: 0, false, an empty text, the time of the last change"
+            }
+            Treatment::ColumnAbsent => "it was not written; the log keeps it",
+            Treatment::ReferenceCut => "it was written as null; the log keeps it",
+            Treatment::RowRefused => "it was left out; the log keeps it",
+            Treatment::HashTooNew => "it was written as it is; the password must be set anew there",
         }
     }
 }

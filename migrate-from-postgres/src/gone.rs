@@ -149,6 +149,9 @@ async fn find(
                 keys.push(key.to_owned());
             }
         })?;
+        // A row that was told anew is one row.
+        keys.sort_unstable();
+        keys.dedup();
         for some in keys.chunks(KEYS_AT_ONCE) {
             for key in absent(source, shape, table, some).await? {
                 let (count, named) = gone.entry(table).or_default();

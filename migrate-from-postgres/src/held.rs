@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use fleet::user::{self, UserState};
+use fleet::listing::row_uuid;
+use fleet::user::{self, UserState, events};
 use fleet::{EventView, Folded};
 use serde_json::{Map, Value};
 use storage::{EventRef, Position, ReadError, ReadRequest, StreamName, StreamRange};
@@ -28,8 +29,14 @@ pub(crate) struct Held {
     pub(crate) account: Option<UserState>,
     /// The events of imports, and their payloads where those are asked for.
     pub(crate) imported: HashMap<Uuid, Vec<u8>>,
+    /// The row as clients see it, where no import wrote any of it.
+    pub(crate) row: Map<String, Value>,
+    /// Reports that no import made, by the keys of their rows.
+    pub(crate) reports: HashMap<String, Map<String, Value>>,
     /// Events that no import made.
     pub(crate) native: u32,
+    /// What events told of an account beside what it is: its row's own times.
+    pub(crate) told: Map<String, Value>,
     /// How many events were read.
     count: u32,
     /// The version of its last event.
@@ -96,9 +103,59 @@ pub(crate) fn held(
         let none_imported = counting == Counting::Imported && held[place].imported.is_empty();
         if none_imported && held[place].native > 0 {
             held[place] = read_stream(depot, portion, Counting::UpTo(Position::MAX))?;
+        } else if matches!(counting, Counting::UpTo(_)) {
+            held[place].see_native(&portion.stream);
         }
     }
     Ok(held)
+}
+
+/// Is told of an event: the row that an import made it of, its type, and its payload.
+pub(crate) type Each<'a> = &'a mut dyn FnMut(Option<RowName>, &str, &Map<String, Value>);
+
+/// A table and the key of a row in it.
+pub(crate) type RowName = (String, String);
+
+/// What the log holds of a stream up to a position. `each` is told of every event.
+///
+/// # Errors
+/// As [`held`].
+pub(crate) fn of_stream(
+    depot: &dyn Depot,
+    stream: &StreamName,
+    position: Position,
+    each: Each<'_>,
+) -> Result<Held, ReadError> {
+    let mut held = Held::default();
+    let mut reader = depot.log().read_stream(stream, &StreamRange::default());
+    while let Some(event) = reader.next() {
+        let event = event?;
+        if event.position() > position {
+            break;
+        }
+        held.count(&event);
+        if let Some(data) = payload(depot, &event) {
+            each(source_of(event.metadata()), event.event_type(), &data);
+            held.fold_event(&event, &data);
+        }
+    }
+    held.see_native(stream);
+    Ok(held)
+}
+
+/// The table and the key of the row that an import made an event of.
+fn source_of(metadata: &[u8]) -> Option<RowName> {
+    if !metadata.starts_with(SOURCE.as_bytes()) {
+        return None;
+    }
+    let metadata: Value = serde_json::from_slice(metadata).ok()?;
+    let text = |name: &str| Some(metadata["source"][name].as_str()?.to_owned());
+    Some((text("table")?, text("key")?))
+}
+
+fn payload(depot: &dyn Depot, event: &EventRef<'_>) -> Option<Map<String, Value>> {
+    let data = serde_json::from_slice(event.data()).ok()?;
+    Some(depot.opened(event, data))
 }
 
 fn read_stream(
@@ -121,7 +178,7 @@ fn read_stream(
 
 /// Whether payloads are asked for: to be compared with those that were made, or because a row is seen in one.
 fn keeps(portion: &Portion) -> bool {
-    let seen_in_event = |seen: Seen| matches!(seen, Seen::Event(_) | Seen::LogRow | Seen::Account);
+    let seen_in_event = |seen: Seen| matches!(seen, Seen::Event(_) | Seen::LogRow);
     !portion.events.is_empty()
         || portion
             .expected
@@ -132,7 +189,10 @@ fn keeps(portion: &Portion) -> bool {
 /// The events that are asked for of a stream that is too long to be read whole.
 fn take_log_rows(depot: &dyn Depot, portion: &Portion, held: &mut Held) -> Result<(), ReadError> {
     let log = depot.log();
-    let rows = portion.expected.iter().map(|expected| expected.event_id());
+    let rows = portion
+        .expected
+        .iter()
+        .flat_map(|expected| [expected.event_id(), expected.restated_id()]);
     let made = portion.events.iter().filter_map(|event| event.id);
     for id in rows.chain(made) {
         let Some(position) = log.position_of(id)? else {
@@ -166,29 +226,41 @@ pub(crate) fn is_imported(event: &EventRef<'_>) -> bool {
 
 impl Held {
     fn take(&mut self, depot: &dyn Depot, event: &EventRef<'_>, counting: Counting, keep: bool) {
+        let imported = self.count(event);
+        if imported && keep {
+            self.imported.insert(event.id(), event.data().to_vec());
+        }
+        if !imported && counting == Counting::Imported {
+            return;
+        }
+        let Some(data) = payload(depot, event) else {
+            return;
+        };
+        self.fold_event(event, &data);
+        if !imported
+            && keep
+            && let Some(key) = data.get("access_id").and_then(Value::as_str)
+        {
+            self.reports.insert(key.to_owned(), data);
+        }
+    }
+
+    /// Counts an event; whether an import made it.
+    fn count(&mut self, event: &EventRef<'_>) -> bool {
         self.count += 1;
         self.version = event.version().get();
         self.latest = self.latest.max(Some(event.occurred_at().micros()));
-        match is_imported(event) {
+        let imported = is_imported(event);
+        match imported {
             true => {
-                let data = if keep {
-                    event.data().to_vec()
-                } else {
-                    Vec::new()
-                };
-                self.imported.insert(event.id(), data);
+                self.imported.insert(event.id(), Vec::new());
             }
-            false => {
-                self.native += 1;
-                if counting == Counting::Imported {
-                    return;
-                }
-            }
+            false => self.native += 1,
         }
-        let Ok(data) = serde_json::from_slice::<Map<String, Value>>(event.data()) else {
-            return;
-        };
-        let data = depot.opened(event, data);
+        imported
+    }
+
+    fn fold_event(&mut self, event: &EventRef<'_>, data: &Map<String, Value>) {
         let stream = event.stream();
         self.fold(&EventView {
             aggregate_type: &stream.aggregate_type,
@@ -199,13 +271,43 @@ impl Held {
             position: event.position().get(),
             occurred_at: event.occurred_at().micros(),
             recorded_at: event.recorded_at().micros(),
-            data: &data,
+            data,
         });
+    }
+
+    /// Takes the row of an aggregate that no import wrote: what no event told of it stands there too.
+    fn see_native(&mut self, stream: &StreamName) {
+        if !self.imported.is_empty() || self.native == 0 {
+            return;
+        }
+        let aggregate = fleet::registry().aggregate(&stream.aggregate_type);
+        let row = aggregate.and_then(|aggregate| {
+            let row = aggregate.listing.row;
+            row(&stream.aggregate_id, &self.state)
+        });
+        self.row = row.unwrap_or_default();
+    }
+
+    /// The value of a field.
+    pub(crate) fn value(&self, name: &str) -> Option<Value> {
+        let value = self.state.get(name).filter(|value| !value.is_null());
+        value.or_else(|| self.row.get(name).cloned())
+    }
+
+    /// The UUID by which rows refer to it.
+    pub(crate) fn uuid(&self, stream: &StreamName) -> Uuid {
+        row_uuid(&stream.aggregate_type, &stream.aggregate_id, &self.state)
     }
 
     /// Folds an event that is in the log, or will be.
     pub(crate) fn fold(&mut self, event: &EventView<'_>) {
         if event.aggregate_type == user::AGGREGATE_TYPE {
+            if matches!(
+                event.event_type,
+                events::USER_REGISTERED | events::USER_UPDATED
+            ) {
+                self.told.extend(event.data.clone());
+            }
             self.account = user::fold(self.account.take(), event);
         } else {
             self.state.fold(event);

@@ -27,6 +27,13 @@ pub(crate) fn change_id(table: &str, key: &str, version: u32, changes: &[u8]) ->
     )
 }
 
+/// The id of an event that tells anew what happened once, because its row says it otherwise now: the same for the same
+/// saying, so that a verification finds it.
+pub(crate) fn restated_id(table: &str, key: &str, kind: &str, row: &[u8]) -> Uuid {
+    let digest = blake3::hash(row);
+    event_id(table, key, &format!("{kind} as {}", digest.to_hex()))
+}
+
 /// The id of the import of a database.
 pub(crate) fn import_id(place: &str, database: &str) -> Uuid {
     event_id("", &format!("{place}/{database}"), "import")

@@ -11,6 +11,7 @@
 //! - `mapping` turns rows into events, family by family; `made` sorts them and cuts batches;
 //! - `append` takes batches into the log, `settle` brings what is there up to date, `compare` and `verify` hold every
 //!   row against what the log folds to, `gone` finds what was deleted;
+//! - `export` is the way back: states become rows of an empty Phase 2 schema;
 //! - [`report`] is what a run came to, [`finding`] what was noticed on the way and what was done about it.
 //!
 //! What is read is never written to: every session is read-only. What is written goes through the depot's own append
@@ -26,7 +27,9 @@ mod chronicle;
 mod compare;
 mod depot;
 mod error;
+mod export;
 pub mod finding;
+pub mod follow;
 mod gone;
 mod held;
 mod ids;
@@ -49,6 +52,7 @@ pub use append::StoreError;
 pub use compare::Difference;
 pub use depot::Depot;
 pub use error::ImportError;
+pub use export::export;
 pub use import::{Progress, Step, Watch, dry_run, import};
 pub use run::Wanted;
 pub use verify::verify;

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use storage::{NewEvent, StreamName};
 use uuid::Uuid;
 
-pub(crate) use event::{Making, SOURCE, UNREADABLE, metadata};
+pub(crate) use event::{IMPORTER, Making, SOURCE, UNREADABLE, metadata};
 
 use crate::accounts::Accounts;
 use crate::finding::{Findings, Sample, Treatment};
@@ -85,12 +85,20 @@ pub(crate) struct Expected {
 impl Expected {
     /// The id of the event that the row is seen in.
     pub(crate) fn event_id(&self) -> Uuid {
-        let kind = match self.seen {
+        ids::event_id(self.table.name, &self.key, self.kind())
+    }
+
+    /// The id of the event that the row is seen in once it has changed to what it says here.
+    pub(crate) fn restated_id(&self) -> Uuid {
+        ids::restated_id(self.table.name, &self.key, self.kind(), &self.row)
+    }
+
+    fn kind(&self) -> &'static str {
+        match self.seen {
             Seen::Event(kind) | Seen::Item(_, kind) => kind,
             Seen::LogRow => "kept",
             Seen::State | Seen::Line(_) | Seen::Account => "created",
-        };
-        ids::event_id(self.table.name, &self.key, kind)
+        }
     }
 }
 
@@ -223,11 +231,9 @@ impl<'a> Made<'a> {
     /// Keeps a row as it is, in the imported log of its table.
     pub(crate) fn keep(&mut self, mapping: &Mapping, row: &Row<'_>, at: Option<i64>) {
         let outer = self.begin_kept(mapping, row);
-        if self.wants_rows() {
-            let mut said = Vec::with_capacity(512);
-            row.put_seen(true, &mut said);
-            self.expect_as(Seen::LogRow, row, said);
-        }
+        let mut said = Vec::with_capacity(512);
+        row.put_seen(true, &mut said);
+        self.expect_as(Seen::LogRow, row, said);
         if self.wants_events() {
             event::log_row(self, row, at, None).done();
         }

@@ -23,7 +23,7 @@ pub const MISMATCHES_NAMED_MAX: usize = 50;
 pub struct Report {
     /// [`REPORT_FORMAT`].
     pub format: u32,
-    /// `import`, `dry run`, `verify` or `export`.
+    /// `import`, `dry run`, `verify`, `cut over` or `export`.
     pub kind: &'static str,
     /// The database, without its password.
     pub source: String,

@@ -12,7 +12,7 @@ use crate::compare::{Comparer, Difference};
 use crate::finding::{Findings, Sample, Treatment};
 use crate::held::Held;
 use crate::ids;
-use crate::made::{Expected, Portion, metadata};
+use crate::made::{Expected, IMPORTER, Portion, metadata};
 use crate::mapping::Seen;
 use fleet::EventView;
 
@@ -28,8 +28,9 @@ pub(crate) fn settle(
         let held = event.id.and_then(|id| held.imported.get(&id));
         held.is_some_and(|data| *data == event.data)
     };
-    // A part's level is what its events come to, and stands in none of them.
-    let tells_all = &*portion.stream.aggregate_type != fleet::part::AGGREGATE_TYPE;
+    // A part's level is what its events come to, and stands in none of them; nor does the time of a login.
+    let tells_all = ![fleet::part::AGGREGATE_TYPE, fleet::user::AGGREGATE_TYPE]
+        .contains(&&*portion.stream.aggregate_type);
     if tells_all && portion.events.iter().all(is_held) {
         return Vec::new();
     }
@@ -45,6 +46,11 @@ pub(crate) fn settle(
     for event in &added {
         fold(portion, event, last, &mut held);
     }
+    let restated = restated(portion, &held, comparer);
+    for event in &restated {
+        fold(portion, event, last, &mut held);
+    }
+    added.extend(restated);
     let changes = changes(portion, &held, comparer);
     if native > 0 && !is_first {
         if let (Some(expected), false) = (
@@ -89,15 +95,49 @@ fn fold(portion: &Portion, event: &NewEvent, last: Position, held: &mut Held) {
     });
 }
 
+/// Events that happened once, told anew where their rows say them otherwise now.
+fn restated(portion: &Portion, held: &Held, comparer: &mut Comparer) -> Vec<NewEvent> {
+    let mut restated = Vec::new();
+    for expected in &portion.expected {
+        let is_told_once = matches!(expected.seen, Seen::Event(_));
+        if !is_told_once || comparer.compare(expected, held).differences.is_empty() {
+            continue;
+        }
+        let id = Some(expected.event_id());
+        if let Some(told) = portion.events.iter().find(|event| event.id == id) {
+            restated.push(NewEvent {
+                id: Some(expected.restated_id()),
+                ..told.clone()
+            });
+        }
+    }
+    restated
+}
+
 /// An event that brings what a row says now.
 struct Change<'a> {
     expected: &'a Expected,
     event_type: String,
     schema: u16,
     data: Value,
+    /// When it happened, where the row tells that.
+    at: Option<i64>,
+    /// Tags beside that of who did it.
+    tags: Vec<Box<str>>,
 }
 
-impl Change<'_> {
+impl<'a> Change<'a> {
+    fn of(expected: &'a Expected, event_type: impl Into<String>, data: Value) -> Self {
+        Change {
+            expected,
+            event_type: event_type.into(),
+            schema: 1,
+            data,
+            at: None,
+            tags: Vec::new(),
+        }
+    }
+
     fn event(&self, held: &Held, at: i64) -> NewEvent {
         let data = self.data.to_string().into_bytes();
         let (table, key) = (self.expected.table.name, self.expected.key.as_str());
@@ -105,10 +145,13 @@ impl Change<'_> {
             id: Some(ids::change_id(table, key, held.version, &data)),
             event_type: self.event_type.as_str().into(),
             schema: self.schema,
-            occurred_at: Some(Timestamp::from_micros(at)),
+            occurred_at: Some(Timestamp::from_micros(self.at.unwrap_or(at))),
             data,
             metadata: metadata(table, key),
-            tags: vec!["user:importer".into()],
+            tags: [IMPORTER.into()]
+                .into_iter()
+                .chain(self.tags.iter().cloned())
+                .collect(),
         }
     }
 }
@@ -127,8 +170,10 @@ fn changes<'a>(portion: &'a Portion, held: &Held, comparer: &mut Comparer) -> Ve
             }
             Seen::Item(..) => changes.extend(item_change(portion, expected, &compared.differences)),
             Seen::Line(_) => lines_differ = true,
-            Seen::Account => account_changes(expected, &compared.differences, &mut changes),
-            // What happened once does not change.
+            Seen::Account => {
+                account_changes(portion, expected, &compared.differences, &mut changes)
+            }
+            // What happened once was told anew already.
             Seen::Event(_) | Seen::LogRow => {}
         }
     }
@@ -155,20 +200,18 @@ fn state_changes<'a>(
             ("Part", "current_stock") => {
                 let level = held.state.integer("current_stock").unwrap_or(0);
                 let delta = there.as_i64().unwrap_or(0).saturating_sub(level);
+                let data =
+                    json!({ "delta": delta, "reason": "the level that the old system stated" });
                 changes.push(Change {
-                    expected,
-                    event_type: "StockLevelChanged".to_owned(),
                     schema: 2,
-                    data: json!({ "delta": delta, "reason": "the level that the old system stated" }),
+                    ..Change::of(expected, "StockLevelChanged", data)
                 });
             }
             // The odometer only rises, unless a reading is said to have been wrong.
-            ("Vehicle", "current_mileage_km") if lower => changes.push(Change {
-                expected,
-                event_type: "VehicleMileageCorrected".to_owned(),
-                schema: 1,
-                data: json!({ "new_mileage": there, "reason": "the reading that the old system stated" }),
-            }),
+            ("Vehicle", "current_mileage_km") if lower => {
+                let data = json!({ "new_mileage": there, "reason": "the reading that the old system stated" });
+                changes.push(Change::of(expected, "VehicleMileageCorrected", data));
+            }
             (_, column) => {
                 fields.insert(column.to_owned(), there);
             }
@@ -176,10 +219,12 @@ fn state_changes<'a>(
     }
     if !fields.is_empty() {
         changes.push(Change {
-            expected,
-            event_type: format!("{aggregate}Updated"),
             schema: if aggregate == "Vehicle" { 2 } else { 1 },
-            data: Value::Object(fields),
+            ..Change::of(
+                expected,
+                format!("{aggregate}Updated"),
+                Value::Object(fields),
+            )
         });
     }
 }
@@ -200,10 +245,8 @@ fn item_change<'a>(
         fields.insert(difference.column.clone(), difference.there.clone());
     }
     Some(Change {
-        expected,
-        event_type: told.event_type.to_string(),
         schema: told.schema,
-        data: Value::Object(fields),
+        ..Change::of(expected, &*told.event_type, Value::Object(fields))
     })
 }
 
@@ -212,19 +255,17 @@ fn lines_change(portion: &Portion) -> Option<Change<'_>> {
     let expected = portion.expected.first()?;
     let created: Map<String, Value> = serde_json::from_slice(&portion.events.first()?.data).ok()?;
     let lines = created.get("lines").cloned().unwrap_or_else(|| json!([]));
-    Some(Change {
-        expected,
-        event_type: format!("{}Updated", portion.stream.aggregate_type),
-        schema: 1,
-        data: json!({ "lines": lines }),
-    })
+    let event_type = format!("{}Updated", portion.stream.aggregate_type);
+    Some(Change::of(expected, event_type, json!({ "lines": lines })))
 }
 
 fn account_changes<'a>(
+    portion: &Portion,
     expected: &'a Expected,
     differences: &[Difference],
     changes: &mut Vec<Change<'a>>,
 ) {
+    let mut told = Map::new();
     for Difference { column, there, .. } in differences {
         let (event_type, data) = match (column.as_str(), there) {
             ("password_hash", hash) => (
@@ -237,16 +278,33 @@ fn account_changes<'a>(
                 user_events::USER_DEACTIVATED,
                 json!({ "reason": "imported" }),
             ),
-            ("last_login", Value::String(_)) => (user_events::USER_LOGGED_IN, json!({})),
-            _ => continue,
+            ("last_login", Value::String(time)) => {
+                changes.push(Change {
+                    at: calendar::parse_time(time),
+                    ..Change::of(expected, user_events::USER_LOGGED_IN, json!({}))
+                });
+                continue;
+            }
+            // Nobody forgets that somebody has logged in.
+            ("last_login", _) => continue,
+            _ => {
+                told.insert(column.clone(), there.clone());
+                continue;
+            }
         };
-        changes.push(Change {
-            expected,
-            event_type: event_type.to_owned(),
-            schema: 1,
-            data,
-        });
+        changes.push(Change::of(expected, event_type, data));
     }
+    if told.is_empty() {
+        return;
+    }
+    // The registration that would be made of the row today claims the names that it may have.
+    let registered = portion.events.first();
+    let tags = registered.map_or(&[][..], |event| &event.tags);
+    let claims = tags.iter().filter(|tag| &***tag != IMPORTER);
+    changes.push(Change {
+        tags: claims.cloned().collect(),
+        ..Change::of(expected, user_events::USER_UPDATED, Value::Object(told))
+    });
 }
 
 /// A change counts from when the row was last changed, but not before anything that it changes.

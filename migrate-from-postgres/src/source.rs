@@ -253,6 +253,22 @@ async fn prepare(client: &Client, beginning: &str) -> Result<(), SourceError> {
     Ok(())
 }
 
+/// Runs something with connections to its end, on this thread.
+pub(crate) fn blocking<T>(
+    work: impl Future<Output = Result<T, SourceError>>,
+) -> Result<T, SourceError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => Err(SourceError::Lost {
+            doing: "beginning to connect".to_owned(),
+            why: error.to_string(),
+        }),
+    }
+}
+
 async fn one_row(
     client: &Client,
     statement: &str,

@@ -60,6 +60,18 @@ impl Zone {
         }
     }
 
+    /// What a clock of this zone shows at a moment: microseconds since 1970-01-01T00:00:00 of that clock.
+    pub fn clock_at(self, moment: i64) -> i64 {
+        let Zone::Named(zone) = self else {
+            return moment;
+        };
+        let time = DateTime::from_timestamp_micros(moment);
+        time.map_or(moment, |time| {
+            let local = time.with_timezone(&zone).naive_local();
+            local.and_utc().timestamp_micros()
+        })
+    }
+
     /// The moment when a clock of this zone shows `clock`: microseconds since 1970-01-01T00:00:00 of that clock.
     pub fn understand(self, clock: i64) -> Understood {
         let Zone::Named(zone) = self else {

@@ -210,7 +210,11 @@ fn rows_that_change_are_brought_up_to_date_and_gone_ones_are_found() {
          UPDATE part_inventory SET current_stock = current_stock + 7;
          UPDATE purchase_order_lines SET quantity_received = quantity_received + 1 WHERE line_number < 4;
          UPDATE document_versions SET version_label = NULL WHERE version_number < 9;
-         UPDATE users SET role = 'VIEWER', is_active = false WHERE username = 'user1';
+         UPDATE users SET role = 'VIEWER', is_active = false, updated_at = now() WHERE username = 'user1';
+         UPDATE users SET username = 'umbenannt', email = 'neu@example.org', updated_at = now(), last_login = now()
+           WHERE username = 'user2';
+         UPDATE document_access_log SET ip_address = '192.0.2.1' WHERE access_type = 'view';
+         UPDATE event_log SET device_id = 'tablet-9';
          UPDATE stock_moves SET notes = 'nachgetragen' WHERE move_type = 'USAGE';
          INSERT INTO cost_centers SELECT gen_random_uuid(), 'NEW', 'neu', NULL, true, NULL, now(), now();",
     );
@@ -224,6 +228,8 @@ fn rows_that_change_are_brought_up_to_date_and_gone_ones_are_found() {
         "users",
         "stock_moves",
         "cost_centers",
+        "document_access_log",
+        "event_log",
     ] {
         assert!(
             unlike.table(table).expect("a table").totals.mismatches > 0,

@@ -1,8 +1,12 @@
 //! The importer against real PostgreSQL servers: every shape of a Phase 2 database, every fault on the way.
 
+mod exporting;
+mod following;
+mod hand;
 mod importing;
 mod interruptions;
 mod program;
+mod properties;
 mod reading;
 mod refusals;
 mod served;

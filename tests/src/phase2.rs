@@ -78,6 +78,19 @@ pub fn create(cluster: &Cluster, shape: Shape, contents: &Contents) -> String {
     database
 }
 
+/// Makes a database of this shape without a row in it; its name.
+///
+/// # Panics
+/// When PostgreSQL refuses any of it.
+pub fn create_empty(cluster: &Cluster, shape: Shape) -> String {
+    let database = cluster.create_database();
+    cluster.psql(
+        &database,
+        &[&shape.schema(), shape.patches_behind()].concat(),
+    );
+    database
+}
+
 fn write_script(shape: Shape, contents: &Contents, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(shape.schema().as_bytes())?;
     // Rows are copied as they are, and no trigger takes from a stock that the row itself states.

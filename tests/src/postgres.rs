@@ -152,6 +152,17 @@ impl Cluster {
         name
     }
 
+    /// Removes a database that nobody is connected to.
+    ///
+    /// # Panics
+    /// When it cannot be removed.
+    pub fn drop_database(&self, database: &str) {
+        self.psql(
+            "postgres",
+            &format!("DROP DATABASE {database} WITH (FORCE);"),
+        );
+    }
+
     /// Has a script run in a database; what it answers, unaligned.
     ///
     /// # Panics

@@ -8,6 +8,8 @@ use crate::policy::Role;
 
 /// `{username, email, role, password_hash}`: the account exists from here on.
 pub const USER_REGISTERED: &str = "UserRegistered";
+/// `{username?, email?}`: other names to log in with, as the old database says them now; the row's own times with them.
+pub const USER_UPDATED: &str = "UserUpdated";
 /// `{password_hash}`: a new password, or an old one hashed anew.
 pub const USER_PASSWORD_CHANGED: &str = "UserPasswordChanged";
 /// `{old_role, new_role}`.

@@ -73,6 +73,10 @@ pub fn fold(state: Option<UserState>, event: &EventView<'_>) -> Option<UserState
     };
     user.version = event.version;
     let changed = match event.canonical_type() {
+        events::USER_UPDATED => {
+            let renamed = set(&mut user.username, text(event.data, "username"));
+            set(&mut user.email, text(event.data, "email")) || renamed
+        }
         events::USER_PASSWORD_CHANGED => {
             set(&mut user.password_hash, text(event.data, "password_hash"))
         }

@@ -2,6 +2,7 @@
 
 use super::decide::{EMAIL_BYTES_MAX, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN};
 use super::{AGGREGATE_TYPE, events};
+use crate::schema::row;
 use crate::schema::{AggregateSchema, EventSchema, Field, Kind};
 
 const ROLES: Kind = Kind::OneOf(&[
@@ -55,6 +56,17 @@ const EVENTS: &[EventSchema] = &[
             .personal(),
             Field::required("role", ROLES),
             PASSWORD_HASH,
+        ],
+    ),
+    EventSchema::new(
+        events::USER_UPDATED,
+        "The old database says other names to log in with.",
+        &[
+            Field::optional("username", row::SHORT).personal(),
+            Field::optional("email", row::SHORT).personal(),
+            row::CREATED_AT,
+            row::UPDATED_AT,
+            row::EXTRA,
         ],
     ),
     EventSchema::new(

@@ -17,7 +17,7 @@ use crate::row::Row;
 /// What metadata of an imported event begins with.
 pub(crate) const SOURCE: &str = "{\"source\":{\"system\":\"postgres\",\"table\":\"";
 /// Who did what no row says who did.
-const IMPORTER: &str = "user:importer";
+pub(crate) const IMPORTER: &str = "user:importer";
 
 /// An event being made. Nothing comes of it until [`Making::done`].
 pub(crate) struct Making<'m, 'a> {

@@ -133,6 +133,11 @@ impl Directory {
         let Some(state) = user::fold(before, &view) else {
             return;
         };
+        if let Some(account) = self.accounts.get(&id) {
+            let before = &account.state;
+            leave(&mut self.by_username, &before.username, &state.username, id);
+            leave(&mut self.by_email, &before.email, &state.email, id);
+        }
         self.by_username.entry(key(&state.username)).or_insert(id);
         self.by_email.entry(key(&state.email)).or_insert(id);
         self.accounts.insert(
@@ -144,5 +149,13 @@ impl Directory {
                 state,
             }),
         );
+    }
+}
+
+/// Gives up a name that the account has no more.
+fn leave(names: &mut HashMap<String, Uuid>, before: &str, now: &str, id: Uuid) {
+    let before = key(before);
+    if before != key(now) && names.get(&before) == Some(&id) {
+        names.remove(&before);
     }
 }

@@ -3,8 +3,12 @@
 //! It may be ended at any moment and begun again: what is in the log is passed over. Afterwards every row is read once more
 //! and held against what the log says of it; the report lies beside the log and in it.
 //!
+//! `--follow` keeps up with a database that goes on changing, until it is cut over ([`following`]).
+//!
 //! Ends with 0 when every row is in the log as the database says it; 10 when some are not; 1 when it could not; 130 when it
 //! was interrupted.
+
+mod following;
 
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -15,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use migrate_from_postgres::follow::cut_over;
 use migrate_from_postgres::report::Report;
 use migrate_from_postgres::shape::Selection;
 use migrate_from_postgres::source::Address;
@@ -32,11 +37,11 @@ const MISMATCHES: u8 = 10;
 /// It was interrupted.
 const INTERRUPTED: u8 = 130;
 /// The folder of reports in the data folder.
-const REPORTS_FOLDER: &str = "import";
+pub(super) const REPORTS_FOLDER: &str = "import";
 /// How often a line is written where nothing can be drawn.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// Where the password comes from when the address names none.
-const PASSWORD_VARIABLE: &str = "PGPASSWORD";
+pub(super) const PASSWORD_VARIABLE: &str = "PGPASSWORD";
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
@@ -49,11 +54,21 @@ pub(super) struct ImportArgs {
     )]
     from: String,
     /// Read everything, say what would come of it, and write nothing.
-    #[arg(long, conflicts_with = "verify_only")]
+    #[arg(long, group = "way")]
     dry_run: bool,
     /// Hold every row against the log as it was when the last import ended; import nothing.
-    #[arg(long)]
+    #[arg(long, group = "way")]
     verify_only: bool,
+    /// Keep up with what changes there, until SIGUSR1 or `--cut-over` ends it with a last look at everything.
+    #[arg(long, group = "way")]
+    follow: bool,
+    /// How many seconds lie between two looks of `--follow`.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    every: u64,
+    /// Look at everything a last time and note in the log that the old database is followed no more. Where `--follow` has
+    /// the data folder, that is asked to do so, and waited for.
+    #[arg(long, group = "way")]
+    cut_over: bool,
     /// The time zone that the old server's sessions had: clients' times without a zone are understood in it.
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     assume_timezone: Zone,
@@ -89,33 +104,77 @@ pub(super) fn run(args: ImportArgs) -> Result<ExitCode, CliError> {
     if args.dry_run {
         let outcome = dry_run(&wanted, &mut watch, &stop);
         meter.clear();
-        return tell(outcome, None);
+        return tell(Direction::In, outcome, None);
     }
     let config = args.data.load()?;
-    let log = open_log(&config, Arc::new(SystemClock))?;
-    let outcome = match args.verify_only {
-        true => verify(&log, &wanted, &mut watch, &stop),
-        false => import(&log, &wanted, &mut watch, &stop),
+    let reports = config.data.join(REPORTS_FOLDER);
+    let log = match open_log(&config, Arc::new(SystemClock)) {
+        Ok(log) => log,
+        Err(_) if args.cut_over && following::is_there(&reports) => {
+            return following::cut_over(&config, &wanted, &reports, &stop);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let outcome = match () {
+        () if args.verify_only => verify(&log, &wanted, &mut watch, &stop),
+        () if args.cut_over => cut_over(&log, &wanted, &mut watch, &stop),
+        () if args.follow => {
+            let interval = Duration::from_secs(args.every);
+            following::run(&log, &wanted, &reports, interval, &mut watch, &stop)?
+        }
+        () => import(&log, &wanted, &mut watch, &stop),
     };
     meter.clear();
     log.close();
-    tell(outcome, Some(&config.data.join(REPORTS_FOLDER)))
+    tell(Direction::In, outcome, Some(&reports))
+}
+
+/// Which way rows go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Direction {
+    In,
+    Out,
+}
+
+impl Direction {
+    fn noun(self) -> &'static str {
+        match self {
+            Direction::In => "import",
+            Direction::Out => "export",
+        }
+    }
+
+    fn what_stays(self) -> &'static str {
+        match self {
+            Direction::In => {
+                "nothing that was imported is lost, the same command goes on from there"
+            }
+            Direction::Out => "nothing was written there",
+        }
+    }
 }
 
 /// Says what came of it, and writes the report where there is a place for it.
-fn tell(outcome: Result<Report, ImportError>, folder: Option<&Path>) -> Result<ExitCode, CliError> {
+pub(super) fn tell(
+    direction: Direction,
+    outcome: Result<Report, ImportError>,
+    folder: Option<&Path>,
+) -> Result<ExitCode, CliError> {
     let report = match outcome {
         Ok(report) => report,
         Err(ImportError::Stopped) => {
-            say(
-                "railfleet: interrupted; what was imported stays, the same command goes on from there",
-            );
+            say(&format!(
+                "railfleet: interrupted; {}",
+                direction.what_stays()
+            ));
             return Ok(ExitCode::from(INTERRUPTED));
         }
         Err(error) => {
             return Err(CliError::Other(format!(
-                "the import did not come to its end: {}; nothing that was imported is lost, the same command goes on from there",
-                chain(&error)
+                "the {} did not come to its end: {}; {}",
+                direction.noun(),
+                chain(&error),
+                direction.what_stays()
             )));
         }
     };
@@ -172,10 +231,22 @@ fn summarize(report: &Report) -> Vec<String> {
         "{} rows, {} events, {} of them new in the log, {} warnings, {} mismatches",
         totals.rows, totals.events, totals.appended, totals.warnings, totals.mismatches
     ));
-    lines.push(match report.agrees() {
-        true => "every row is in the log as the database says it".to_owned(),
-        false => "some rows are not in the log as the database says them".to_owned(),
-    });
+    let said = match (report.kind, report.agrees()) {
+        ("export", true) => "every row is in the database as the log says it",
+        ("export", false) => "some rows are not in the database as the log says them",
+        (_, true) => "every row is in the log as the database says it",
+        (_, false) => "some rows are not in the log as the database says them",
+    };
+    lines.push(said.to_owned());
+    match (report.kind, report.agrees()) {
+        ("cut over", true) => {
+            lines.push("cut over: the old database is followed no more".to_owned())
+        }
+        ("cut over", false) => {
+            lines.push("not cut over: see to what differs, and ask again".to_owned())
+        }
+        _ => {}
+    }
     if report.kind == "dry run" {
         lines.push("this was a dry run: nothing was written".to_owned());
     }
@@ -183,7 +254,7 @@ fn summarize(report: &Report) -> Vec<String> {
 }
 
 /// A flag that turns true when the process is asked to end. Asked twice, it ends at once, which loses nothing either.
-fn stop_on_signals() -> Result<Arc<AtomicBool>, CliError> {
+pub(super) fn stop_on_signals() -> Result<Arc<AtomicBool>, CliError> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
     let runtime = super::small_runtime()?;
@@ -215,13 +286,13 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>, CliError> {
 }
 
 /// Shows how far it is: a bar for the table and one over all on a terminal, now and then a line elsewhere.
-struct Meter {
+pub(super) struct Meter {
     bars: Option<(MultiProgress, ProgressBar, ProgressBar)>,
     line_at: Instant,
 }
 
 impl Meter {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bars = io::stderr().is_terminal().then(|| {
             let bars = MultiProgress::new();
             let bar = |template| {
@@ -241,7 +312,7 @@ impl Meter {
         }
     }
 
-    fn show(&mut self, progress: Progress) {
+    pub(super) fn show(&mut self, progress: Progress) {
         let step = match progress.step {
             Step::Import => "importing",
             Step::Verify => "verifying",
@@ -264,7 +335,7 @@ impl Meter {
         }
     }
 
-    fn clear(&self) {
+    pub(super) fn clear(&self) {
         if let Some((bars, ..)) = &self.bars {
             let _ = bars.clear();
         }

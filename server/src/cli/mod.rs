@@ -8,6 +8,7 @@ mod checkpoint;
 mod completions;
 mod demo;
 mod doctor;
+mod export;
 mod import;
 mod ingest;
 mod learn;
@@ -54,6 +55,8 @@ enum Command {
     Ingest(ingest::IngestArgs),
     /// Bring a Phase 2 PostgreSQL database over into the log, and hold every row against it.
     Import(import::ImportArgs),
+    /// Write what the log holds now into an empty Phase 2 schema: the way back.
+    Export(export::ExportArgs),
     /// Learn from the log, backtest it, and deploy the model where it is better.
     Train(learn::TrainArgs),
     /// Predict with the deployed model: one vehicle, or the whole fleet ranked.
@@ -209,6 +212,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Ingest(args) => ingest::run(args),
         Command::Import(args) => import::run(args),
+        Command::Export(args) => export::run(args),
         Command::Train(args) => learn::train(args),
         Command::Predict(args) => learn::predict(args),
         Command::Backtest(args) => learn::backtest(args),

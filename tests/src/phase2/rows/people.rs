@@ -6,7 +6,7 @@ use super::{DAY, Filler, HOUR};
 use crate::phase2::traps;
 
 /// The hash of the password that every account has: `Fleet-Pass7`.
-pub(super) const HASH: &str = "$2b$04$4JpGSxzkzHzRLmREVVYrZOAgOqzFZoEx9YjSLvqpS3vCk7iBXPXUe";
+pub(super) const HASH: &str = "$2b$04$4JpGSxzkzHzRLmREVVYrZOL5aSrMHNwE6PRNMiHoq3jVJHRmT2l66";
 
 pub(super) fn write(filler: &mut Filler<'_>) -> io::Result<()> {
     staff(filler)?;
