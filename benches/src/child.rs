@@ -5,8 +5,13 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use migrate_from_postgres::shape::Selection;
+use migrate_from_postgres::source::Address;
+use migrate_from_postgres::zone::Zone;
+use migrate_from_postgres::{Progress, Wanted, import as import_into};
 use serde_json::{Value, json};
 use storage::{ExpectedVersion, Log, LogOptions, Transaction};
 
@@ -64,6 +69,65 @@ pub fn open(program: &Path, folder: &Path) -> Result<Opened, BenchError> {
     })
 }
 
+/// How a fresh process brought a database over.
+#[derive(Clone, Copy, Debug)]
+pub struct Imported {
+    /// Milliseconds until every row was in the log, durably.
+    pub import_ms: f64,
+    /// Milliseconds until every row had been held against it.
+    pub verify_ms: f64,
+    /// Rows read.
+    pub rows: u64,
+    /// Events appended.
+    pub events: u64,
+    /// Rows that did not agree.
+    pub mismatches: u64,
+    /// The most memory, mapped files included.
+    pub resident_peak_mb: f64,
+    /// The most memory that is no file.
+    pub anonymous_peak_mb: f64,
+}
+
+impl Imported {
+    /// Rows a second, where all of them took so long.
+    #[expect(clippy::cast_precision_loss, reason = "a rate")]
+    pub fn rate(&self, took_ms: f64) -> f64 {
+        self.rows as f64 * 1_000.0 / took_ms.max(0.001)
+    }
+}
+
+/// Has a fresh process bring the Phase 2 database at `url` over into a log in `folder`.
+///
+/// # Errors
+/// [`BenchError::Peer`] when the process fails.
+pub fn import(program: &Path, folder: &Path, url: &str) -> Result<Imported, BenchError> {
+    let output = Command::new(program)
+        .args([ARGUMENT, "import"])
+        .arg(folder)
+        .arg(url)
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(doing(format!("starting {}", program.display())))?;
+    if !output.status.success() {
+        return Err(BenchError::Peer(format!(
+            "the process that should import ended with {}",
+            output.status
+        )));
+    }
+    let said: Value = serde_json::from_slice(&output.stdout)?;
+    let number = |name: &str| said[name].as_f64().unwrap_or(f64::NAN);
+    let count = |name: &str| said[name].as_u64().unwrap_or(0);
+    Ok(Imported {
+        import_ms: number("import_ms"),
+        verify_ms: number("verify_ms"),
+        rows: count("rows"),
+        events: count("events"),
+        mismatches: count("mismatches"),
+        resident_peak_mb: number("resident_peak_mb"),
+        anonymous_peak_mb: number("anonymous_peak_mb"),
+    })
+}
+
 /// Has another process append to the log in `folder` until `events` are acknowledged, and kills it while it goes on.
 /// Returns the events acknowledged in all.
 ///
@@ -101,7 +165,7 @@ fn read_until(child: &mut Child, events: u64) -> Result<u64, BenchError> {
     ))
 }
 
-/// What the child does: `open FOLDER` or `append FOLDER`.
+/// What the child does: `open FOLDER`, `append FOLDER` or `import FOLDER URL`.
 ///
 /// # Errors
 /// [`BenchError`] when it cannot.
@@ -109,10 +173,43 @@ pub fn run(arguments: &[String]) -> Result<(), BenchError> {
     match arguments {
         [what, folder] if what == "open" => run_open(Path::new(folder)),
         [what, folder] if what == "append" => run_append(Path::new(folder)),
+        [what, folder, url] if what == "import" => run_import(Path::new(folder), url),
         _ => Err(BenchError::Peer(
-            "a child is asked to open or to append, in a folder".to_owned(),
+            "a child is asked to open, to append or to import, in a folder".to_owned(),
         )),
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "memory in megabytes")]
+fn run_import(folder: &Path, url: &str) -> Result<(), BenchError> {
+    let peer = |error: &dyn std::error::Error| BenchError::Peer(error.to_string());
+    let log = Log::open(folder, LogOptions::default())?;
+    let wanted = Wanted {
+        address: Address::parse(url, None).map_err(|error| peer(&error))?,
+        selection: Selection::default(),
+        zone: Zone::Utc,
+        strict: false,
+        events: false,
+    };
+    let mut anonymous_peak_kb = 0;
+    let mut watch = |_: Progress| {
+        let memory = process::memory("self").unwrap_or_default();
+        anonymous_peak_kb = memory.anonymous_kb.max(anonymous_peak_kb);
+    };
+    let outcome = import_into(&log, &wanted, &mut watch, &AtomicBool::new(false));
+    let report = outcome.map_err(|error| peer(&error))?;
+    let peak = process::memory("self").map_err(doing("reading /proc/self/status"))?;
+    log.close();
+    let said = json!({
+        "import_ms": report.import_ms,
+        "verify_ms": report.verify_ms,
+        "rows": report.totals.rows,
+        "events": report.totals.events,
+        "mismatches": report.totals.mismatches,
+        "resident_peak_mb": peak.resident_peak_kb as f64 / 1_024.0,
+        "anonymous_peak_mb": anonymous_peak_kb as f64 / 1_024.0,
+    });
+    writeln!(std::io::stdout(), "{said}").map_err(doing("answering"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "memory in megabytes")]

@@ -8,6 +8,7 @@ mod http_lists;
 mod http_many_writers;
 mod http_one_writer;
 mod http_stream;
+mod import;
 mod limits;
 mod many_writers;
 mod one_writer;
@@ -107,5 +108,10 @@ pub const ALL: &[Question] = &[
         name: "rebuild",
         asks: "how many events a second is a read model rebuilt from?",
         ask: rebuild::ask,
+    },
+    Question {
+        name: "import",
+        asks: "how fast does a Phase 2 database of a million rows come over, and in how much memory?",
+        ask: import::ask,
     },
 ];

@@ -75,4 +75,5 @@ tiny! {
     http_stream: "http-stream",
     http_lists: "http-lists",
     rebuild: "rebuild",
+    import: "import",
 }

@@ -50,6 +50,8 @@ pub enum Treatment {
     ReferenceCut,
     RowRefused,
     HashTooNew,
+    EventNotOurs,
+    MetadataTooLong,
 }
 
 impl Treatment {
@@ -102,6 +104,10 @@ impl Treatment {
             Treatment::ReferenceCut => "a reference to nothing, which a foreign key there forbids",
             Treatment::RowRefused => "a row that breaks a constraint of the table there",
             Treatment::HashTooNew => "a password's hash that the old system cannot check",
+            Treatment::EventNotOurs => {
+                "an event without a usable name, or of an aggregate that only this server itself writes"
+            }
+            Treatment::MetadataTooLong => "metadata longer than the log holds",
         }
     }
 
@@ -150,6 +156,8 @@ impl Treatment {
             Treatment::ColumnAbsent => "it was not written; the log keeps it",
             Treatment::ReferenceCut => "it was written as null; the log keeps it",
             Treatment::RowRefused => "it was left out; the log keeps it",
+            Treatment::EventNotOurs => "it is kept as it was, in the imported log of events",
+            Treatment::MetadataTooLong => "the event was taken without it",
             Treatment::HashTooNew => "it was written as it is; the password must be set anew there",
         }
     }

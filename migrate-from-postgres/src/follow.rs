@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::chronicle::Chronicle;
 use crate::depot::Depot;
 use crate::error::ImportError;
+use crate::events;
 use crate::import::{Watch, import, take_rows};
 use crate::mapping::Family;
 use crate::report::Report;
@@ -68,6 +69,9 @@ pub fn follow(
     stop: &AtomicBool,
 ) -> Result<Report, ImportError> {
     let mut seen = probe(&wanted.address)?;
+    if wanted.events {
+        events::take(depot, wanted, watch, stop)?;
+    }
     let first = take_rows(depot, wanted, None, watch, stop)?.report;
     (following.told)(Look::First(&first));
     let mut since = first.server.snapshot_xmin;

@@ -33,6 +33,8 @@ pub(crate) struct Held {
     pub(crate) row: Map<String, Value>,
     /// Reports that no import made, by the keys of their rows.
     pub(crate) reports: HashMap<String, Map<String, Value>>,
+    /// Whether any of the events was made of a row, and not of an event that the old system had stored itself.
+    has_rows: bool,
     /// Events that no import made.
     pub(crate) native: u32,
     /// What events told of an account beside what it is: its row's own times.
@@ -253,6 +255,8 @@ impl Held {
         let imported = is_imported(event);
         match imported {
             true => {
+                let table = &event.metadata()[SOURCE.len()..];
+                self.has_rows |= !table.starts_with(b"events\"");
                 self.imported.insert(event.id(), Vec::new());
             }
             false => self.native += 1,
@@ -277,7 +281,7 @@ impl Held {
 
     /// Takes the row of an aggregate that no import wrote: what no event told of it stands there too.
     fn see_native(&mut self, stream: &StreamName) {
-        if !self.imported.is_empty() || self.native == 0 {
+        if self.has_rows || self.count == 0 {
             return;
         }
         let aggregate = fleet::registry().aggregate(&stream.aggregate_type);

@@ -7,6 +7,7 @@ use crate::append::Appender;
 use crate::chronicle::Chronicle;
 use crate::depot::Depot;
 use crate::error::ImportError;
+use crate::events;
 use crate::finding::Findings;
 use crate::made::Purpose;
 use crate::mapping::Family;
@@ -56,9 +57,18 @@ pub fn import(
     watch: Watch<'_>,
     stop: &AtomicBool,
 ) -> Result<Report, ImportError> {
+    let stored = match wanted.events {
+        true => Some(events::take(depot, wanted, watch, stop)?),
+        false => None,
+    };
     let taken = take_rows(depot, wanted, None, watch, stop)?;
     let mut report = taken.report;
     verify::verify_into(&mut report, depot, wanted, taken.findings, watch, stop)?;
+    if let Some(stored) = stored {
+        let mut events = events::verify(depot, wanted, watch, stop)?;
+        events.totals.appended = stored.totals.appended;
+        report.add(events);
+    }
     taken.chronicle.reconciled(&report)?;
     Ok(report)
 }
@@ -144,7 +154,7 @@ pub fn dry_run(
     stop: &AtomicBool,
 ) -> Result<Report, ImportError> {
     let began = Instant::now();
-    let mut verifier = Verifier::trying(watch);
+    let mut verifier = Verifier::trying(&mut *watch);
     let findings = run(None, wanted, Purpose::Try, None, &mut verifier, stop)?;
     let mut report = Report {
         format: REPORT_FORMAT,
@@ -156,6 +166,9 @@ pub fn dry_run(
         ..Report::default()
     };
     verifier.fill(&mut report, &findings)?;
+    if wanted.events {
+        report.add(events::look(wanted, watch, stop)?);
+    }
     Ok(report)
 }
 

@@ -11,6 +11,7 @@
 //! - `mapping` turns rows into events, family by family; `made` sorts them and cuts batches;
 //! - `append` takes batches into the log, `settle` brings what is there up to date, `compare` and `verify` hold every
 //!   row against what the log folds to, `gone` finds what was deleted;
+//! - `events` takes the old system's own event store over as it is, where that is asked for;
 //! - `export` is the way back: states become rows of an empty Phase 2 schema;
 //! - [`report`] is what a run came to, [`finding`] what was noticed on the way and what was done about it.
 //!
@@ -27,6 +28,7 @@ mod chronicle;
 mod compare;
 mod depot;
 mod error;
+mod events;
 mod export;
 pub mod finding;
 pub mod follow;

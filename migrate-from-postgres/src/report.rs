@@ -151,6 +151,12 @@ impl Report {
         html::page(self)
     }
 
+    /// Puts the report of a table that is none of Phase 2's behind the others.
+    pub(crate) fn add(&mut self, table: TableReport) {
+        self.totals.add(&table.totals);
+        self.tables.push(table);
+    }
+
     /// Takes in what was counted and noticed.
     pub(crate) fn fill(&mut self, shape: &Shape, tallies: &Tallies, findings: &Findings) {
         let names = TABLES.iter().map(|table| table.name).chain([DATABASE]);
@@ -170,42 +176,54 @@ fn table_report(
     tallies: &Tallies,
     findings: &Findings,
 ) -> TableReport {
-    let tally = tallies.get(name).cloned().unwrap_or_default();
     let standing = match () {
         () if name == DATABASE || shape.get(name).is_some() => "imported",
         () if shape.left_out.contains(&name) => "left out",
         () => "missing",
     };
-    let findings_of: Vec<_> = findings
-        .of(name)
-        .map(|(treatment, finding)| FindingReport {
-            treatment,
-            met: treatment.met(),
-            done: treatment.done(),
-            count: finding.count,
-            samples: finding.samples.clone(),
-        })
-        .collect();
-    let mut totals = tally.totals;
-    totals.warnings = findings.count_of(name);
-    totals.skipped = findings
-        .of(name)
-        .filter(|(treatment, _)| *treatment == Treatment::AccountExists)
-        .map(|(_, finding)| finding.count)
-        .sum();
-    let checksum = |hasher: &blake3::Hasher| match tally.compared {
-        true => hasher.finalize().to_hex().to_string(),
-        false => String::new(),
-    };
-    TableReport {
-        table: name,
-        standing,
-        totals,
-        checksum_there: checksum(&tally.there),
-        checksum_here: checksum(&tally.here),
-        findings: findings_of,
-        mismatched: tally.mismatched,
-        deleted: tally.deleted,
+    TableReport::of(name, standing, tallies.get(name).cloned(), findings)
+}
+
+impl TableReport {
+    /// What was counted and noticed of a table.
+    pub(crate) fn of(
+        name: &'static str,
+        standing: &'static str,
+        tally: Option<Tally>,
+        findings: &Findings,
+    ) -> Self {
+        let tally = tally.unwrap_or_default();
+        let findings_of: Vec<_> = findings
+            .of(name)
+            .map(|(treatment, finding)| FindingReport {
+                treatment,
+                met: treatment.met(),
+                done: treatment.done(),
+                count: finding.count,
+                samples: finding.samples.clone(),
+            })
+            .collect();
+        let mut totals = tally.totals;
+        totals.warnings = findings.count_of(name);
+        totals.skipped = findings
+            .of(name)
+            .filter(|(treatment, _)| *treatment == Treatment::AccountExists)
+            .map(|(_, finding)| finding.count)
+            .sum();
+        let checksum = |hasher: &blake3::Hasher| match tally.compared {
+            true => hasher.finalize().to_hex().to_string(),
+            false => String::new(),
+        };
+        TableReport {
+            table: name,
+            standing,
+            totals,
+            checksum_there: checksum(&tally.there),
+            checksum_here: checksum(&tally.here),
+            findings: findings_of,
+            mismatched: tally.mismatched,
+            deleted: tally.deleted,
+        }
     }
 }
 

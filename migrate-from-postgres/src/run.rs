@@ -32,6 +32,8 @@ pub struct Wanted {
     pub zone: Zone,
     /// Whether anything that a report would have to mention ends the run.
     pub strict: bool,
+    /// Whether the old system's own event store is taken over too.
+    pub events: bool,
 }
 
 /// What comes from the thread that reads.

@@ -98,6 +98,8 @@ pub enum ShapeError {
     UnknownTable(String),
     #[error("the database has no table {0}, which --only asks for")]
     MissingTable(String),
+    #[error("the database has no table events, which --with-events asks for")]
+    MissingEvents,
     #[error("the database lacks {0}, which --strict does not pass over")]
     Incomplete(String),
     #[error(

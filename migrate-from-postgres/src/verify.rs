@@ -11,6 +11,7 @@ use crate::chronicle::Chronicle;
 use crate::compare::{Compared, Comparer, Difference};
 use crate::depot::Depot;
 use crate::error::ImportError;
+use crate::events;
 use crate::finding::Findings;
 use crate::gone;
 use crate::held::{Counting, Held, held};
@@ -41,7 +42,17 @@ pub fn verify(
         position: position.get(),
         ..Report::default()
     };
-    verify_into(&mut report, depot, wanted, Findings::default(), watch, stop)?;
+    verify_into(
+        &mut report,
+        depot,
+        wanted,
+        Findings::default(),
+        &mut *watch,
+        stop,
+    )?;
+    if wanted.events {
+        report.add(events::verify(depot, wanted, watch, stop)?);
+    }
     chronicle.reconciled(&report)?;
     Ok(report)
 }

@@ -21,6 +21,7 @@ pub(crate) fn wanted(cluster: &Cluster, database: &str) -> Wanted {
         selection: Selection::default(),
         zone: Zone::Utc,
         strict: false,
+        events: false,
     }
 }
 
@@ -251,6 +252,105 @@ fn rows_that_change_are_brought_up_to_date_and_gone_ones_are_found() {
     assert!(
         deleted("stock_moves") > 0 && deleted("budgets") > 0,
         "what is gone is said"
+    );
+}
+
+/// The old system's event store, with what its migrations and its models call things.
+const EVENT_STORE: &str = "CREATE TABLE events (event_id varchar(100) PRIMARY KEY, event_type varchar(100) NOT NULL, \
+     event_version integer NOT NULL DEFAULT 1, aggregate_id varchar(100) NOT NULL, aggregate_type varchar(50) NOT NULL, \
+     aggregate_version integer NOT NULL, occurred_at timestamp NOT NULL, created_at timestamp NOT NULL, data jsonb NOT NULL, \
+     metadata jsonb, UNIQUE (aggregate_id, aggregate_version));
+     INSERT INTO events SELECT md5(v.asset_id || n)::uuid::text, CASE n WHEN 1 THEN 'VehicleCreatedEvent' ELSE 'VehicleStatusChangedEvent' END, \
+       1, v.asset_id, 'Vehicle', n, timestamp '2022-01-01' + n * interval '1 day', timestamp '2023-01-01' - n * interval '1 second', \
+       CASE n WHEN 1 THEN jsonb_build_object('asset_id', v.asset_id, 'model', v.model) \
+         ELSE jsonb_build_object('old_status', 'available', 'new_status', 'in_service', 'n', 1.50) END, \
+       jsonb_build_object('user_id', 'u-7', 'correlation_id', 'c-1', 'source', 'tablet', 'n', n) \
+       FROM vehicles v, generate_series(1, 4) n;
+     INSERT INTO events VALUES ('no-uuid', 'CraneLifted', 3, 'crane/1', 'Crane', 1, '2022-02-02', '2022-02-02', '{\"tons\": 12.0}', NULL), \
+       ('evil', 'UserRegistered', 1, '00000000-0000-4000-8000-000000000001', 'User', 1, '2022-02-02', '2022-02-02', \
+       '{\"username\": \"root\", \"email\": \"r@x.org\", \"role\": \"SUPER_ADMIN\", \"password_hash\": \"x\"}', NULL), \
+       ('list', 'Odd', 1, 'o', 'Odd', 1, '2022-02-02', '2022-02-02', '[1, 2]', '\"text\"');";
+
+#[test]
+fn an_old_event_store_is_taken_over_as_it_is() {
+    let Some(cluster) = Cluster::shared("an old event store") else {
+        return;
+    };
+    let contents = Contents::new(6, 600).without_traps();
+    let database = phase2::create(cluster, Shape::Models, &contents);
+    let mut wanted = wanted(cluster, &database);
+    wanted.events = true;
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = open(folder.path());
+    let missing = take(&log, &wanted).expect_err("no such table").to_string();
+    assert!(
+        missing.contains("no table events, which --with-events"),
+        "{missing}"
+    );
+    cluster.psql(&database, EVENT_STORE);
+    let report = take(&log, &wanted).expect("an import");
+    assert_agrees(&report);
+    let events = report.table("events").expect("a table");
+    let stored: u64 = cluster
+        .psql(&database, "SELECT count(*) FROM events;")
+        .parse()
+        .expect("a number");
+    assert_eq!(
+        (events.totals.rows, events.totals.appended),
+        (stored, stored)
+    );
+    assert_eq!(events.checksum_there, events.checksum_here);
+    // In the order of their streams, though the clock went back.
+    let asset = cluster.psql(&database, "SELECT min(asset_id) FROM vehicles;");
+    let stream = storage::StreamName::new("Vehicle", asset.as_str());
+    let mut reader = log.read_stream(&stream, &storage::StreamRange::default());
+    for number in 1..=4 {
+        let event = reader.next().expect("an event").expect("readable");
+        let kind = if number == 1 {
+            "VehicleCreatedEvent"
+        } else {
+            "VehicleStatusChangedEvent"
+        };
+        assert_eq!(event.event_type(), kind);
+        let metadata = String::from_utf8_lossy(event.metadata()).into_owned();
+        assert!(
+            metadata.contains(&format!("\"aggregate_version\":{number}}},\"n\":{number}")),
+            "{metadata}"
+        );
+        assert!(
+            metadata.contains("\"original_source\":\"tablet\""),
+            "{metadata}"
+        );
+        assert!(event.tags().any(|tag| tag == "user:u-7"));
+        assert!(event.tags().any(|tag| tag == "correlation:c-1"));
+    }
+    let crane = storage::StreamName::new("Crane", "crane/1");
+    assert!(log.stream(&crane).is_some(), "what nobody knows comes too");
+    // Nobody becomes an administrator by an event of the old store.
+    let evil = storage::StreamName::new("User", "00000000-0000-4000-8000-000000000001");
+    assert!(log.stream(&evil).is_none());
+    let kept = events.findings.iter();
+    let kept: Vec<_> = kept
+        .map(|finding| (finding.treatment, finding.count))
+        .collect();
+    assert!(kept.contains(&(Treatment::EventNotOurs, 1)), "{kept:?}");
+    let position = log.durable_position();
+    let again = take(&log, &wanted).expect("an import again");
+    assert_agrees(&again);
+    assert_eq!(
+        log.durable_position(),
+        position,
+        "a second run writes nothing"
+    );
+    cluster.psql(
+        &database,
+        "UPDATE events SET data = '{}' WHERE event_id = 'no-uuid';",
+    );
+    let unlike =
+        verify(&log, &wanted, &mut |_| {}, &AtomicBool::new(false)).expect("a verification");
+    assert_eq!(
+        unlike.table("events").expect("a table").totals.mismatches,
+        1
     );
 }
 

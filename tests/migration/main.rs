@@ -2,6 +2,7 @@
 
 mod exporting;
 mod following;
+mod guide;
 mod hand;
 mod importing;
 mod interruptions;

@@ -17,15 +17,22 @@ pub struct Example {
 }
 
 const OPENING: &str = "```sh runnable";
+/// Before the commands of a guide, which are run one block after the other by a test of their own.
+pub const GUIDED: &str = "```sh guided";
 const CLOSING: &str = "```";
 
 /// The runnable blocks of a document, in order.
 pub fn in_document(document: &Path, text: &str) -> Vec<Example> {
+    fenced(document, text, OPENING)
+}
+
+/// The blocks of a document with this fence, in order.
+pub fn fenced(document: &Path, text: &str, opening: &str) -> Vec<Example> {
     let mut examples = Vec::new();
     let mut open: Option<Example> = None;
     for (line, number) in text.lines().zip(1..) {
         match &mut open {
-            None if line.trim_end() == OPENING => {
+            None if line.trim_end() == opening => {
                 open = Some(Example {
                     document: document.to_owned(),
                     line: number + 1,

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -150,6 +150,33 @@ impl Cluster {
             &format!("CREATE DATABASE {name} TEMPLATE {template};"),
         );
         name
+    }
+
+    /// Bytes that `COPY table TO STDOUT | wc -c` counts of these tables, one after the other.
+    ///
+    /// # Panics
+    /// When a table cannot be read.
+    pub fn copy_out(&self, database: &str, tables: &[&str]) -> u64 {
+        let mut bytes = 0;
+        for table in tables {
+            let mut command = Command::new("sh");
+            command.args([
+                "-c",
+                r#""$1" -X -q -d "$2" -c "COPY $3 TO STDOUT" | wc -c"#,
+                "sh",
+            ]);
+            command.arg(self.programs.join("psql"));
+            command.arg(self.url(database)).arg(table);
+            let output = command.output().expect("sh starts");
+            let text = String::from_utf8_lossy(&output.stdout);
+            bytes += text.trim().parse::<u64>().expect("a number");
+        }
+        bytes
+    }
+
+    /// Where its programs are.
+    pub fn programs(&self) -> &Path {
+        &self.programs
     }
 
     /// Removes a database that nobody is connected to.

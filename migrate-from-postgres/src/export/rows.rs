@@ -147,13 +147,10 @@ impl<'a> Rows<'a> {
         }
         match self.mapping.seen {
             Seen::State => {
-                // Moves come from two tables.
-                let other = origin.as_deref().is_some_and(|table| {
-                    table != self.table.name
-                        && self.mapping.aggregate == fleet::stock_move::AGGREGATE_TYPE
-                });
-                let native = origin.is_none() && self.table.name == "used_parts";
-                if !other && !native {
+                // Moves came from two tables, and go back to theirs.
+                let is_move = self.mapping.aggregate == fleet::stock_move::AGGREGATE_TYPE;
+                let was_used = origin.as_deref() == Some("used_parts");
+                if !is_move || was_used == (self.table.name == "used_parts") {
                     rows.push(self.row(stream, &held, |name| held.value(name)));
                 }
             }

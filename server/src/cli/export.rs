@@ -56,6 +56,7 @@ pub(super) fn run(args: ExportArgs) -> Result<ExitCode, CliError> {
         },
         zone: args.assume_timezone,
         strict: args.strict,
+        events: false,
     };
     let config = args.data.load()?;
     require_log(&config)?;

@@ -78,6 +78,9 @@ pub(super) struct ImportArgs {
     /// Not these tables.
     #[arg(long, value_name = "TABLE", value_delimiter = ',')]
     skip: Vec<String>,
+    /// Take the old system's own event store, the table `events`, over as it is, before all rows.
+    #[arg(long)]
+    with_events: bool,
     /// End at the first thing that a report would have to mention, and at missing tables.
     #[arg(long)]
     strict: bool,
@@ -97,6 +100,7 @@ pub(super) fn run(args: ImportArgs) -> Result<ExitCode, CliError> {
         },
         zone: args.assume_timezone,
         strict: args.strict,
+        events: args.with_events,
     };
     let stop = stop_on_signals()?;
     let mut meter = Meter::new();
