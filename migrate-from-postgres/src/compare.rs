@@ -198,12 +198,22 @@ pub(crate) fn account(held: &Held) -> Option<Map<String, Value>> {
             fields.insert(name.to_owned(), calendar::format_time(time).into());
         }
     }
+    // What an account has without having been told is not what a row says.
+    let was_told = |name: &str| fields.get(name).is_some_and(|value| !value.is_null());
+    let (has_role, has_hash) = (was_told("role"), was_told("password_hash"));
+    let is_open_by_default = fields.get("is_active") == Some(&Value::Null);
     let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     set("username", state.username.as_str().into());
     set("email", state.email.as_str().into());
-    set("role", state.role.name().into());
-    set("password_hash", state.password_hash.as_str().into());
-    set("is_active", state.is_active.into());
+    if has_role || state.role != fleet::policy::Role::default() {
+        set("role", state.role.name().into());
+    }
+    if has_hash || !state.password_hash.is_empty() {
+        set("password_hash", state.password_hash.as_str().into());
+    }
+    if !is_open_by_default || state.is_active {
+        set("is_active", state.is_active.into());
+    }
     set(
         "last_login",
         state.last_login.map(calendar::format_time).into(),

@@ -52,6 +52,7 @@ pub enum Treatment {
     HashTooNew,
     EventNotOurs,
     MetadataTooLong,
+    AccountNameless,
 }
 
 impl Treatment {
@@ -108,6 +109,7 @@ impl Treatment {
                 "an event without a usable name, or of an aggregate that only this server itself writes"
             }
             Treatment::MetadataTooLong => "metadata longer than the log holds",
+            Treatment::AccountNameless => "an account without a username or an e-mail address",
         }
     }
 
@@ -140,7 +142,7 @@ impl Treatment {
             Treatment::StatusWithoutTime => "its event is dated when the row was last changed",
             Treatment::LoginByEmail => "the account was taken; it logs in by its e-mail address",
             Treatment::LoginByUsername => "the account was taken; it logs in by its username",
-            Treatment::AccountExists => {
+            Treatment::AccountExists | Treatment::AccountNameless => {
                 "the row is kept in the imported log of its table, without the hash; nobody logs in by it"
             }
             Treatment::HashUnknown => "the account was taken; its password must be set anew",

@@ -207,7 +207,12 @@ impl TableReport {
         totals.warnings = findings.count_of(name);
         totals.skipped = findings
             .of(name)
-            .filter(|(treatment, _)| *treatment == Treatment::AccountExists)
+            .filter(|(treatment, _)| {
+                matches!(
+                    treatment,
+                    Treatment::AccountExists | Treatment::AccountNameless
+                )
+            })
             .map(|(_, finding)| finding.count)
             .sum();
         let checksum = |hasher: &blake3::Hasher| match tally.compared {

@@ -29,6 +29,7 @@ END $$;
 ";
 
 const COLUMNS: &str = "SELECT c.relname || '|' || a.attname || '|' || CASE t.typtype WHEN 'e' THEN 'enum' ELSE t.typname END \
+     || '|' || format_type(a.atttypid, a.atttypmod) \
      FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid \
      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped \
      AND a.attname <> 'id' ORDER BY c.relname, a.attnum;";
@@ -37,6 +38,8 @@ struct Column {
     table: String,
     name: String,
     kind: String,
+    /// As SQL spells it, with its width.
+    sql_type: String,
 }
 
 /// Does so many things to a database, and says which.
@@ -58,6 +61,7 @@ pub(crate) fn meddle(cluster: &Cluster, database: &str, seed: u64, times: u64) -
                     table: parts.next()?,
                     name: parts.next()?,
                     kind: parts.next()?,
+                    sql_type: parts.next()?,
                 };
                 tables::table(&column.table).map(|_| column)
             })
@@ -71,7 +75,9 @@ pub(crate) fn meddle(cluster: &Cluster, database: &str, seed: u64, times: u64) -
 }
 
 fn statement(chance: &mut Random, column: &Column, time: u64) -> String {
-    let Column { table, name, kind } = column;
+    let Column {
+        table, name, kind, ..
+    } = column;
     let needed = tables::table(table).is_some_and(|table| {
         let mut needed = table.needed.iter();
         needed.any(|needed| needed == name)
@@ -113,7 +119,12 @@ fn statement(chance: &mut Random, column: &Column, time: u64) -> String {
         5 => format!("UPDATE {table} SET {name} = NULL WHERE {}", some(chance)),
         6 => format!("DELETE FROM {table} WHERE {}", some(chance)),
         _ => match value(chance, kind) {
-            Some(value) => format!("UPDATE {table} SET {name} = {value} WHERE {}", some(chance)),
+            // A cast cuts a text that is too long.
+            Some(value) => format!(
+                "UPDATE {table} SET {name} = CAST({value} AS {}) WHERE {}",
+                column.sql_type,
+                some(chance)
+            ),
             None => format!("UPDATE {table} SET {name} = NULL WHERE {}", some(chance)),
         },
     }
@@ -169,7 +180,7 @@ fn value(chance: &mut Random, kind: &str) -> Option<&'static str> {
             "1e21",
             "1e-7",
         ]),
-        "numeric" => chance.pick(&["'NaN'", "0", "-0.01", "9999999.99", "-9999999.99"]),
+        "numeric" => chance.pick(&["'NaN'", "0", "-0.01", "99999.99", "-99999.99"]),
         "bool" => chance.pick(&["true", "false"]),
         "timestamp" | "timestamptz" => chance.pick(&[
             "'infinity'",

@@ -32,7 +32,7 @@ fn cases() -> impl Strategy<Value = Case> {
     (
         any::<u64>(),
         prop::sample::select(Shape::ALL.to_vec()),
-        20..900_u64,
+        20..400_u64,
         0..40_u64,
         prop::sample::select(ZONES),
     )
@@ -50,11 +50,11 @@ fn whatever_is_in_it_is_brought_over_whole() {
     let Some(cluster) = Cluster::shared("random databases") else {
         return;
     };
-    let cases_max = u32::try_from(skip::how_many("RAILFLEET_IMPORT_CASES", 4)).expect("a number");
+    let cases_max = u32::try_from(skip::how_many("RAILFLEET_IMPORT_CASES", 3)).expect("a number");
     let mut runner = TestRunner::new(Config {
         cases: cases_max,
         // Each try makes a database; what a smaller one would show is in the message already.
-        max_shrink_iters: 12,
+        max_shrink_iters: 4,
         failure_persistence: None,
         ..Config::default()
     });

@@ -37,6 +37,10 @@ fn account(row: &Row<'_>, made: &mut Made<'_>) {
         made.note(row, Treatment::AccountExists, &username);
         return made.keep_without(&USERS.parent, row, "hashed_password", row.time(CREATED));
     }
+    if !row.has(U.place("username")) || !row.has(U.place("email")) {
+        made.note(row, Treatment::AccountNameless, &username);
+        return made.keep_without(&USERS.parent, row, "hashed_password", row.time(CREATED));
+    }
     made.begin(&USERS.parent, row, &key);
     if !made.wants_events() {
         return;
@@ -59,6 +63,10 @@ fn account(row: &Row<'_>, made: &mut Made<'_>) {
     .columns(row, later_told);
     for tag in names.tags {
         creation = creation.tag(tag);
+    }
+    if !row.has(U.place("is_active")) {
+        // Closed, since nobody said that it is open; and the row says neither.
+        creation = creation.raw("is_active", "null");
     }
     creation.done();
     if !row.is_true(U.place("is_active")) {
