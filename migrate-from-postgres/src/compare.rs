@@ -2,6 +2,7 @@
 //!
 //! Both sides are written as JSON in the same order and form; where the bytes are equal all columns are.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use fleet::calendar;
@@ -69,7 +70,7 @@ impl Comparer {
             put_columns(
                 table,
                 table.columns.iter().map(|column| column.name),
-                |name| row.get(name).cloned(),
+                |name| row.get(name).map(Cow::Borrowed),
                 out,
             );
             return found;
@@ -81,35 +82,40 @@ impl Comparer {
         let names = names.iter().copied();
         match expected.seen {
             Seen::State => {
-                put_columns(table, names, |name| held.value(name), out);
+                put_columns(table, names, |name| held.seen(name), out);
                 held.state.exists()
             }
             Seen::Item(list, _) => {
                 let item = held.state.record.item(list, &expected.key);
                 let found = item.is_some();
                 let item = item.unwrap_or_default();
-                put_columns(table, names, |name| item.get(name).cloned(), out);
+                put_columns(table, names, |name| item.get(name).map(Cow::Borrowed), out);
                 found
             }
             Seen::Line(list) => {
-                let line = line(held, list, &expected.key);
-                let found = line.is_some();
-                let line = line.unwrap_or_default();
-                put_columns(table, names, |name| line.get(name).cloned(), out);
-                found
+                let lines = held.state.record.seen(list);
+                let line = line(lines.as_deref(), &expected.key);
+                let value = |name: &str| line?.get(name).map(Cow::Borrowed);
+                put_columns(table, names, value, out);
+                line.is_some()
             }
             Seen::Event(_) => {
                 let data = event_data(expected, held);
                 let found = data.is_some();
                 let data = data.unwrap_or_default();
-                put_columns(table, names, |name| data.get(name).cloned(), out);
+                put_columns(table, names, |name| data.get(name).map(Cow::Borrowed), out);
                 found
             }
             Seen::Account => {
                 let account = account(held);
                 let found = account.is_some();
                 let account = account.unwrap_or_default();
-                put_columns(table, names, |name| account.get(name).cloned(), out);
+                put_columns(
+                    table,
+                    names,
+                    |name| account.get(name).map(Cow::Borrowed),
+                    out,
+                );
                 found
             }
             Seen::LogRow => unreachable!("answered above"),
@@ -128,10 +134,10 @@ fn field_names(table: &'static Table) -> Vec<&'static str> {
 }
 
 /// Writes the columns in their order, then `extra`.
-fn put_columns(
+fn put_columns<'v>(
     table: &Table,
     names: impl Iterator<Item = &'static str>,
-    value: impl Fn(&str) -> Option<Value>,
+    value: impl Fn(&str) -> Option<Cow<'v, Value>>,
     out: &mut Vec<u8>,
 ) {
     out.push(b'{');
@@ -167,14 +173,9 @@ fn put_as(kind: Kind, value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-fn line(held: &Held, list: &str, key: &str) -> Option<Map<String, Value>> {
-    let Some(Value::Array(lines)) = held.state.get(list) else {
-        return None;
-    };
-    lines.into_iter().find_map(|line| match line {
-        Value::Object(line) if line.get("id").and_then(Value::as_str) == Some(key) => Some(line),
-        _ => None,
-    })
+fn line<'v>(lines: Option<&'v Value>, key: &str) -> Option<&'v Map<String, Value>> {
+    let mut lines = lines?.as_array()?.iter().filter_map(Value::as_object);
+    lines.find(|line| line.get("id").and_then(Value::as_str) == Some(key))
 }
 
 fn event_data(expected: &Expected, held: &Held) -> Option<Map<String, Value>> {

@@ -217,9 +217,7 @@ impl Taker<'_> {
     fn hold_against(&mut self, stored: &Stored, depot: &dyn Depot) -> Result<(), ImportError> {
         let there = canonical(&stored.stream, &stored.event);
         let here = stored_here(depot, &stored.event).map_err(ImportError::Read)?;
-        self.tally.compared = true;
-        self.tally.there.update(&there);
-        self.tally.here.update(here.as_deref().unwrap_or_default());
+        self.tally.hold(&there, here.as_deref().unwrap_or_default());
         if here.as_ref() == Some(&there) {
             return Ok(());
         }

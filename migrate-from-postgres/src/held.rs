@@ -3,6 +3,7 @@
 //! An import writes the streams of a batch one behind the other. So what a batch is compared with lies together in the log,
 //! mostly, and is read in one go; streams that were written to later are read by themselves.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use fleet::listing::row_uuid;
@@ -294,8 +295,14 @@ impl Held {
 
     /// The value of a field.
     pub(crate) fn value(&self, name: &str) -> Option<Value> {
-        let value = self.state.get(name).filter(|value| !value.is_null());
-        value.or_else(|| self.row.get(name).cloned())
+        self.seen(name).map(Cow::into_owned)
+    }
+
+    /// The value of a field, borrowed where it can be.
+    pub(crate) fn seen(&self, name: &str) -> Option<Cow<'_, Value>> {
+        let seen = self.state.record.seen(name);
+        let value = seen.filter(|value| !value.is_null());
+        value.or_else(|| self.row.get(name).map(Cow::Borrowed))
     }
 
     /// The UUID by which rows refer to it.

@@ -118,11 +118,26 @@ pub struct MismatchedRow {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) totals: Totals,
-    pub(crate) there: blake3::Hasher,
-    pub(crate) here: blake3::Hasher,
-    pub(crate) compared: bool,
+    there: blake3::Hasher,
+    /// `None` as long as both sides say the same.
+    here: Option<blake3::Hasher>,
+    compared: bool,
     pub(crate) mismatched: Vec<MismatchedRow>,
     pub(crate) deleted: Vec<String>,
+}
+
+impl Tally {
+    /// Takes in what both sides say of a row.
+    pub(crate) fn hold(&mut self, there: &[u8], here: &[u8]) {
+        self.compared = true;
+        if self.here.is_none() && there != here {
+            self.here = Some(self.there.clone());
+        }
+        if let Some(sum) = &mut self.here {
+            sum.update(here);
+        }
+        self.there.update(there);
+    }
 }
 
 /// Tallies by table.
@@ -224,7 +239,7 @@ impl TableReport {
             standing,
             totals,
             checksum_there: checksum(&tally.there),
-            checksum_here: checksum(&tally.here),
+            checksum_here: checksum(tally.here.as_ref().unwrap_or(&tally.there)),
             findings: findings_of,
             mismatched: tally.mismatched,
             deleted: tally.deleted,

@@ -1,11 +1,14 @@
 //! Every row read again and held, column by column, against what the log folds to.
 
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::atomic::AtomicBool;
+use std::thread;
 use std::time::Instant;
 
 use fleet::EventView;
 use serde_json::{Map, Value};
-use storage::{Position, Timestamp};
+use storage::{Position, ReadError, Timestamp};
 
 use crate::chronicle::Chronicle;
 use crate::compare::{Compared, Comparer, Difference};
@@ -19,6 +22,11 @@ use crate::import::{Counter, Step, Watch, millis};
 use crate::made::{Expected, Portion, Purpose};
 use crate::report::{MISMATCHES_NAMED_MAX, MismatchedRow, REPORT_FORMAT, Report};
 use crate::run::{Message, Opened, Taker, Wanted, run};
+
+/// Threads that fold and compare a batch.
+const WORKERS_MAX: usize = 4;
+/// Portions that are worth a thread.
+const PORTIONS_MIN: usize = 200;
 
 /// Holds every row against the log as it was when the last import of this database ended.
 ///
@@ -166,6 +174,38 @@ impl<'a> Verifier<'a> {
         }
     }
 
+    /// Folds and compares the portions of a batch, some on each processor, and notes what came of it in their order.
+    fn hold_batch(
+        &mut self,
+        depot: &dyn Depot,
+        position: Position,
+        portions: &[Portion],
+    ) -> Result<(), ImportError> {
+        let workers = thread::available_parallelism()
+            .map_or(1, NonZero::get)
+            .min(WORKERS_MAX);
+        let at_once = portions.len().div_ceil(workers).max(PORTIONS_MIN);
+        let done: Vec<Result<Vec<Compared>, ReadError>> = thread::scope(|scope| {
+            let parts = portions.chunks(at_once);
+            let working: Vec<_> = parts
+                .map(|part| scope.spawn(move || compare_all(depot, position, part)))
+                .collect();
+            working
+                .into_iter()
+                .map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        });
+        let mut compared = Vec::new();
+        for part in done {
+            compared.extend(part.map_err(ImportError::Read)?);
+        }
+        let expected = portions.iter().flat_map(|portion| &portion.expected);
+        for (expected, compared) in expected.zip(compared) {
+            self.note(expected, compared);
+        }
+        Ok(())
+    }
+
     fn note(&mut self, expected: &Expected, mut compared: Compared) {
         if let Some(tolerates) = self.tolerates
             && !compared.differences.is_empty()
@@ -179,9 +219,7 @@ impl<'a> Verifier<'a> {
             }
         }
         let tally = self.counter.tallies.entry(expected.table.name).or_default();
-        tally.compared = true;
-        tally.there.update(&expected.row);
-        tally.here.update(&compared.here);
+        tally.hold(&expected.row, &compared.here);
         if compared.found && compared.differences.is_empty() {
             return;
         }
@@ -206,12 +244,7 @@ impl Taker for Verifier<'_> {
             Message::Batch(batch) => {
                 match self.against {
                     Some((depot, position)) => {
-                        let portions: Vec<&Portion> = batch.portions.iter().collect();
-                        let held = held(depot, &portions, Counting::UpTo(position))
-                            .map_err(ImportError::Read)?;
-                        for (portion, held) in portions.into_iter().zip(&held) {
-                            self.hold_against(portion, held);
-                        }
+                        self.hold_batch(depot, position, &batch.portions)?;
                     }
                     None => {
                         for portion in &batch.portions {
@@ -225,6 +258,24 @@ impl Taker for Verifier<'_> {
         }
         Ok(())
     }
+}
+
+/// What the log says of every row of these portions, in their order.
+fn compare_all(
+    depot: &dyn Depot,
+    position: Position,
+    portions: &[Portion],
+) -> Result<Vec<Compared>, ReadError> {
+    let portions: Vec<&Portion> = portions.iter().collect();
+    let held = held(depot, &portions, Counting::UpTo(position))?;
+    let mut comparer = Comparer::default();
+    let mut compared = Vec::new();
+    for (portion, held) in portions.into_iter().zip(&held) {
+        for expected in &portion.expected {
+            compared.push(comparer.compare(expected, held));
+        }
+    }
+    Ok(compared)
 }
 
 /// What a stream would be if these were its events.

@@ -100,11 +100,16 @@ enum Cell {
 impl State {
     /// The value of `key`, also under an old name. `None`: never set in this life.
     pub fn get(&self, key: &str) -> Option<Value> {
+        self.seen(key).map(Cow::into_owned)
+    }
+
+    /// As [`State::get`], borrowed where it is held as it is seen.
+    pub fn seen(&self, key: &str) -> Option<Cow<'_, Value>> {
         let cell = self
             .cells
             .get(key)
             .or_else(|| self.cells.get(self.spelled.get(key)?))?;
-        cell.seen_since(self.seen_from()).map(Cow::into_owned)
+        cell.seen_since(self.seen_from())
     }
 
     /// The text under `key`.
