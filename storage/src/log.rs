@@ -282,6 +282,12 @@ impl Log {
         }
     }
 
+    /// Says that a transaction will be [submitted](Log::submit) at once, as soon as it is read: the writer's thread wakes meanwhile,
+    /// and looks for it for some tens of microseconds. For a caller whose transaction is the only one; nothing depends on it.
+    pub fn announce(&self) {
+        self.shared.queue.announce();
+    }
+
     /// Queues a request; one for which there is no place is answered at once.
     fn push(&self, request: Request) -> Option<Pushed> {
         let pending_max = self.shared.options.limits.queue_transactions_max;

@@ -78,6 +78,16 @@ impl Desk {
         }
     }
 
+    /// Waits for the beginning of a request, and reads it.
+    async fn receive(&self, read: &mut OwnedReadHalf, received: &mut Vec<u8>) -> io::Result<usize> {
+        read.readable().await?;
+        if self.under_way.load(Ordering::Relaxed) == 0 {
+            // A write, most likely: the log's thread wakes while it is read.
+            self.state.log.announce();
+        }
+        read.read_buf(received).await
+    }
+
     /// The write that was received under `head`, if the caller may and nothing is wrong with it.
     fn read(&self, head: &Head<'_>, received: &[u8]) -> Option<(Transaction, Asked)> {
         let body = received.get(head.body_at..head.end)?;
@@ -198,7 +208,7 @@ pub(super) async fn serve(socket: net::TcpStream, desk: Arc<Desk>) -> io::Result
                 .reset(Instant::now() + http.header_read_timeout);
             let count = tokio::select! {
                 biased;
-                count = read.read_buf(&mut received) => count?,
+                count = desk.receive(&mut read, &mut received) => count?,
                 _ = stopped.as_mut() => 0,
                 () = idle.as_mut() => 0,
             };

@@ -141,3 +141,33 @@ fn a_request_dropped_unanswered_says_that_the_log_stopped() {
     drop(for_slot(&slot));
     assert!(matches!(slot.take(), Err(AppendError::Stopped { .. })));
 }
+
+/// Announced or not, awake or asleep again: the committer's thread takes every request, and ends when the log is closed.
+#[test]
+fn an_announced_request_is_taken_whenever_it_comes() {
+    let queue = Arc::new(Queue::default());
+    let committing = queue.clone();
+    let committer = std::thread::spawn(move || {
+        let mut taken = VecDeque::new();
+        while committing.wait_for_call() {
+            while committing.take(&mut taken) {
+                taken.clear();
+            }
+        }
+    });
+    for micros in [0, 5, 50, 1_000, 20_000] {
+        queue.announce();
+        queue.announce();
+        std::thread::sleep(std::time::Duration::from_micros(micros));
+        let (sender, answers) = mpsc::channel();
+        let request = request(move |answer| sender.send(answer).unwrap());
+        if queue.push(request, 10).unwrap() == Pushed::Lead {
+            queue.call_committer();
+        }
+        let answer = answers.recv_timeout(std::time::Duration::from_secs(10));
+        assert!(answer.is_ok(), "taken {micros} µs after it was announced");
+    }
+    queue.announce();
+    queue.close();
+    committer.join().unwrap();
+}
