@@ -28,7 +28,7 @@ pub(crate) fn position_at(shared: &Shared, time: Timestamp) -> Result<Position, 
 }
 
 /// The position before the first readable event recorded after `time`: events that cannot be read may have been recorded
-/// by then.
+/// by then. (Not so where the log's last event was lost and the clock set back before the next: its time is known to nobody.)
 pub(super) fn position_before(
     shared: &Shared,
     time: Timestamp,

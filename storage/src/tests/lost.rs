@@ -72,7 +72,12 @@ fn with_rot(samples: &[Sample], rotten: &BTreeSet<u64>, left: Left) -> (Log, Vec
             memory.remove(&name).unwrap();
         }
     }
-    (open(&repo, &options(left)), events)
+    // The clock went on meanwhile. Were it set back, the time of a lost last event would be known to nobody.
+    let later = LogOptions {
+        clock: TestClock::at(1_700_003_600_000_000),
+        ..options(left)
+    };
+    (open(&repo, &later), events)
 }
 
 /// What a reader gives: positions in its order, and the positions that it names as damaged.
