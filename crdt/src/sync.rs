@@ -37,7 +37,7 @@ pub use frame::{FRAME_BYTES_MAX, Frame, OPERATIONS_MAX, Tables};
 pub use host::{Host, Judge, Judgement, Request};
 pub use operation::{EntityRef, Former, Operation, OperationBody};
 pub use page::{Page, Slot};
-pub use pull::PullRequest;
+pub use pull::{PullRequest, Scope};
 pub use record::{Record, RecordBody};
 pub use tablet::{Tablet, TabletError};
 pub use verdict::{Adjustment, Hold, Rejection, Verdict};

@@ -99,8 +99,67 @@ fn merge_known(
         event: table,
     } = known;
     let stamp = event.stamp();
+    effects(known, data, &mut |effect| match effect {
+        Effect::Set(key, value) => merge(state, aggregate.highest, key, value, stamp),
+        Effect::Correct(key, value) => state.correct(key, value, stamp),
+        Effect::Add {
+            total,
+            field,
+            delta,
+        } => add(state, total, table, field, delta, data),
+        Effect::AddEach(totals, items) => add_each(state, totals, items),
+        Effect::Put { list, name, fields } => {
+            state.put_item(list, name, fields.iter().copied(), stamp)
+        }
+        Effect::Remove { list, name } => state.remove_item(list, name, stamp),
+    });
+    let describes = !table.report && table.item.is_none();
+    if describes {
+        spell_old_names(state, known, event.data);
+    }
+}
+
+/// One thing that an event does to a state.
+#[derive(Debug)]
+pub enum Effect<'a> {
+    /// A key has this value.
+    Set(&'a str, &'a Value),
+    /// A key that only rises was wrong, and has this value.
+    Correct(&'a str, &'a Value),
+    /// A total changes by what this field of the event says.
+    Add {
+        /// The total.
+        total: Total,
+        /// The field.
+        field: &'a str,
+        /// Its value.
+        delta: &'a Value,
+    },
+    /// Totals by name change by what the items of this list say.
+    AddEach(ItemTotals, &'a Value),
+    /// An item of a list comes, or some of its fields change.
+    Put {
+        /// The list.
+        list: &'static str,
+        /// The item.
+        name: &'a str,
+        /// Its fields.
+        fields: &'a [(&'a str, &'a Value)],
+    },
+    /// An item of a list goes; an event that names none changes nothing.
+    Remove {
+        /// The list.
+        list: &'static str,
+        /// The item.
+        name: &'a str,
+    },
+}
+
+/// Tells what a known event does, in order. `data` is its payload in the current schema.
+pub fn effects(known: KnownEvent, data: &Map<String, Value>, visit: &mut dyn FnMut(Effect<'_>)) {
+    let table = known.event;
     if let Some(rule) = &table.item {
-        merge_item(state, table, *rule, data, stamp);
+        item_effect(table, *rule, data, visit);
     }
     let describes = !table.report && table.item.is_none();
     for (key, constant) in table.implies {
@@ -110,46 +169,51 @@ fn merge_known(
             Sets::Corrects(_) | Sets::Adds(_) | Sets::AddsEach(_) | Sets::Nothing => false,
         };
         if !data.keys().any(sets_it) {
-            merge(state, aggregate.highest, key, &constant.value(), stamp);
+            visit(Effect::Set(key, &constant.value()));
         }
     }
     for (name, value) in data {
         match table.sets(name) {
             Sets::Itself if !describes => {}
-            Sets::Itself => merge(state, aggregate.highest, name, value, stamp),
-            Sets::Key(key) => merge(state, aggregate.highest, key, value, stamp),
-            Sets::Corrects(key) => state.correct(key, value, stamp),
-            Sets::Adds(total) => add(state, total, table, name, value, data),
-            Sets::AddsEach(totals) => add_each(state, totals, value),
+            Sets::Itself => visit(Effect::Set(name, value)),
+            Sets::Key(key) => visit(Effect::Set(key, value)),
+            Sets::Corrects(key) => visit(Effect::Correct(key, value)),
+            Sets::Adds(total) => visit(Effect::Add {
+                total,
+                field: name,
+                delta: value,
+            }),
+            Sets::AddsEach(totals) => visit(Effect::AddEach(totals, value)),
             Sets::Nothing => {}
         }
     }
-    if describes {
-        spell_old_names(state, known, event.data);
-    }
 }
 
-/// Puts or removes the item that the event is about; an event that names none changes nothing.
-fn merge_item(
-    state: &mut State,
+fn item_effect(
     table: &EventSchema,
     rule: ItemRule,
     data: &Map<String, Value>,
-    stamp: Stamp,
+    visit: &mut dyn FnMut(Effect<'_>),
 ) {
     let name = match data.get(rule.key) {
         Some(Value::String(name)) => Cow::Borrowed(name.as_str()),
         Some(Value::Number(number)) => Cow::Owned(number.to_string()),
         _ => return,
     };
+    let (list, name) = (rule.list, &*name);
     if rule.removes {
-        return state.remove_item(rule.list, &name, stamp);
+        return visit(Effect::Remove { list, name });
     }
-    let fields = data
+    let fields: Vec<_> = data
         .iter()
         .map(|(field, value)| (field.as_str(), value))
-        .filter(|(field, _)| table.sets(field) == Sets::Itself);
-    state.put_item(rule.list, &name, fields, stamp);
+        .filter(|(field, _)| table.sets(field) == Sets::Itself)
+        .collect();
+    visit(Effect::Put {
+        list,
+        name,
+        fields: &fields,
+    });
 }
 
 /// Notes the old names under which fields came, so that who looks for one finds the present value.

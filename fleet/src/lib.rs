@@ -56,7 +56,9 @@ pub mod step;
 pub mod stock_location;
 pub mod stock_move;
 pub mod supplier;
+pub mod sync;
 pub mod sync_conflict;
+pub mod sync_session;
 pub mod team;
 #[cfg(test)]
 mod testing;

@@ -13,8 +13,8 @@ use crate::schema::{AggregateSchema, EventSchema, FieldError, check};
 use crate::{
     budget, cost_center, device, document, erasure, import, imported_log, invoice,
     maintenance_task, model, part, policy_bundle, prediction, purchase_order, security, staff,
-    staff_assignment, stock_location, stock_move, supplier, sync_conflict, team, track,
-    transfer_assignment, transfer_plan, user, vehicle, work_order, workshop,
+    staff_assignment, stock_location, stock_move, supplier, sync_conflict, sync_session, team,
+    track, transfer_assignment, transfer_plan, user, vehicle, work_order, workshop,
 };
 
 #[cfg(test)]
@@ -48,6 +48,7 @@ pub const AGGREGATES: &[&AggregateSchema] = &[
     &model::schema::SCHEMA,
     &import::schema::SCHEMA,
     &sync_conflict::schema::SCHEMA,
+    &sync_session::SCHEMA,
     &imported_log::schema::SCHEMA,
     &prediction::schema::SCHEMA,
     &policy_bundle::schema::SCHEMA,

@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use storage::{Clock, Limits, Log, LogOptions, OpenError, Position, SystemClock};
+use storage::{Clock, Limits, Log, LogOptions, OpenError, Position, ReadError, SystemClock};
 use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::audit::{CheckpointError, Checkpoints, SecurityLog};
@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::past::Past;
 use crate::privacy::{self, KeyStore, Privacy};
 use crate::projection::{ProjectionSettings, Projections};
+use crate::sync::Sync;
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,9 @@ pub enum StartError {
     /// The accounts could not be read.
     #[error("cannot read the accounts")]
     Accounts(#[from] AccountError),
+    /// The devices could not be read.
+    #[error("cannot read the devices")]
+    Devices(#[from] ReadError),
 }
 
 /// What handlers share. Cheap to clone.
@@ -85,6 +89,8 @@ pub struct Shared {
     pub checkpoints: Checkpoints,
     /// What was refused.
     pub security: Arc<SecurityLog>,
+    /// Tablets.
+    pub sync: Sync,
     /// Predictors and what they learned.
     pub learning: Arc<Learning>,
     /// What Prometheus is told.
@@ -144,6 +150,7 @@ impl AppState {
             config.auth.clone(),
             &key,
         )?);
+        let sync = Sync::open(log.clone(), clock.clone(), accounts.clone(), &key)?;
         let projections =
             Projections::start(log.clone(), &config.projections_folder(), projections);
         let checkpoints = Checkpoints::open(&log, &config.data, &config.keys_folder())?;
@@ -162,6 +169,7 @@ impl AppState {
             past: Past::new(log.clone()),
             checkpoints,
             security: Arc::new(SecurityLog::new(log.clone(), clock.clone())),
+            sync,
             learning: Arc::new(Learning::new(
                 log.clone(),
                 clock.clone(),

@@ -12,7 +12,7 @@ mod stock_guard;
 mod write;
 
 pub use crate::envelope::key_tag;
-pub use decision::Decision;
+pub use decision::{Decision, Staged};
 pub use numbers::Numbers;
 pub use reference::{Reference, referred_to_as, resolve};
 pub use stock_guard::{append_minding_stock, touches_stock};

@@ -169,6 +169,8 @@ pub struct EventsConfig {
 pub struct SyncConfig {
     pub enabled: bool,
     pub batch_size: usize,
+    pub device_token_lifetime: Duration,
+    pub offline_max: Duration,
 }
 
 /// Predictors.
@@ -289,6 +291,8 @@ impl Config {
             sync: SyncConfig {
                 enabled: false,
                 batch_size: 0,
+                device_token_lifetime: Duration::ZERO,
+                offline_max: Duration::ZERO,
             },
             ml: MlConfig {
                 models_path: None,

@@ -25,7 +25,7 @@ mod health;
 mod hr;
 mod invoices;
 pub mod listing;
-mod maintenance;
+pub(crate) mod maintenance;
 mod ml;
 pub mod openapi;
 mod operations;
@@ -40,6 +40,7 @@ pub mod root;
 mod stock_locations;
 mod stock_moves;
 mod suppliers;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod time_travel;
@@ -99,6 +100,7 @@ fn described_routes() -> (Router<AppState>, OpenApi) {
         .merge(budgets::routes())
         .merge(cost_centers::routes())
         .merge(reports::routes())
+        .merge(sync::routes())
         .merge(aliases::routes());
     let (routes, mut description) = routes.split_for_parts();
     openapi::complete(&mut description);
@@ -116,12 +118,7 @@ pub fn service(state: AppState) -> App {
     let text = description
         .to_json()
         .unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
-    let guard = GuardLayer::new(
-        state.accounts.clone(),
-        state.security.clone(),
-        &state.metrics,
-        &description,
-    );
+    let guard = GuardLayer::new(state.clone(), &description);
     let http = &state.config.http;
     let settings = EdgeSettings {
         request_timeout: http.request_timeout,

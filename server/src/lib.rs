@@ -15,6 +15,7 @@
 //! - A read: [`reads`] runs it on a blocking thread and makes long answers chunk by chunk; [`projection`] has the read models.
 //! - [`past`] folds any stream to any moment; [`audit`] signs what the log's tree is.
 //! - [`auth`] knows who calls; [`http::access`] who may; [`http::problem`] how to say no.
+//! - [`sync`] knows the tablets.
 //! - [`ingest`] and [`demo`] bring events in bulk. [`cli`] is the command line, [`config`] what can be set, [`listener`] the
 //!   socket, `lane` its short way for writes, [`background`] what runs beside requests, [`metrics`] and [`telemetry`] what is told to operators.
 //!
@@ -46,4 +47,5 @@ pub mod privacy;
 pub mod projection;
 pub mod reads;
 pub mod rfc3339;
+pub mod sync;
 pub mod telemetry;

@@ -57,6 +57,22 @@ pub struct Metrics {
     pub connections_refused: Counter,
     /// Event streams that are open.
     pub subscribers: Gauge,
+    /// Operations of tablets, by what became of them.
+    sync_operations: Family<VerdictLabels, Counter>,
+    /// What was refused that no honest tablet sends, by its code.
+    sync_refusals: Family<CodeLabels, Counter>,
+}
+
+/// What became of an operation.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct VerdictLabels {
+    verdict: &'static str,
+}
+
+/// Why something was refused.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CodeLabels {
+    code: &'static str,
 }
 
 /// One route's figures, looked up once.
@@ -108,6 +124,17 @@ impl Metrics {
             "Open event streams",
             subscribers.clone(),
         );
+        let (sync_operations, sync_refusals) = (Family::default(), Family::default());
+        registry.register(
+            "sync_operations",
+            "Operations of tablets by what became of them",
+            Family::clone(&sync_operations),
+        );
+        registry.register(
+            "sync_refusals",
+            "What was refused that no honest tablet sends",
+            Family::clone(&sync_refusals),
+        );
         registry.register_collector(Box::new(LogCollector(Arc::downgrade(log))));
         registry.register_collector(Box::new(ProjectionCollector(Arc::downgrade(projections))));
         Metrics {
@@ -117,7 +144,22 @@ impl Metrics {
             connections,
             connections_refused,
             subscribers,
+            sync_operations,
+            sync_refusals,
         }
+    }
+
+    /// Counts operations of tablets.
+    pub fn count_operations(&self, verdict: &'static str, count: u64) {
+        if count > 0 {
+            let labels = VerdictLabels { verdict };
+            self.sync_operations.get_or_create(&labels).inc_by(count);
+        }
+    }
+
+    /// Counts something that was refused.
+    pub fn count_refusal(&self, code: &'static str) {
+        self.sync_refusals.get_or_create(&CodeLabels { code }).inc();
     }
 
     /// The figures of one route.

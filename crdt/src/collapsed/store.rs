@@ -81,6 +81,17 @@ pub struct EntityStore {
     markers: BTreeMap<LogPosition, Handle>,
     decoded: usize,
     decoded_max: usize,
+    /// What a trial has changed so far; `None` outside one.
+    trial: Option<Trial>,
+}
+
+/// How to take back what was changed since a trial began.
+#[derive(Debug, Default)]
+struct Trial {
+    handles: u32,
+    /// Changed entities as they were.
+    before: BTreeMap<Handle, (LogPosition, Box<[u8]>)>,
+    markers: Vec<LogPosition>,
 }
 
 impl EntityStore {
@@ -96,6 +107,7 @@ impl EntityStore {
             markers: BTreeMap::new(),
             decoded: 0,
             decoded_max,
+            trial: None,
         }
     }
 
@@ -237,12 +249,76 @@ impl EntityStore {
         number: u16,
         change: &Change,
     ) -> Result<bool, StoreError> {
+        self.note_before(handle);
         let Folded { wins, marked } = self.edit(handle)?.fold(origin, stamp, rank, number, change);
         self.touch(handle, origin.position);
         if marked {
             self.markers.insert(origin.position, handle);
+            if let Some(trial) = &mut self.trial {
+                trial.markers.push(origin.position);
+            }
         }
         Ok(wins)
+    }
+
+    /// From here on changes can be taken back. Deletions and purges are no part of a trial.
+    pub(crate) fn begin_trial(&mut self) {
+        self.trial = Some(Trial {
+            handles: self.handles(),
+            ..Trial::default()
+        });
+    }
+
+    /// Takes back everything since [`EntityStore::begin_trial`]: creations and changes at positions behind all others.
+    pub(crate) fn end_trial(&mut self) {
+        let Some(trial) = self.trial.take() else {
+            return;
+        };
+        for position in trial.markers {
+            self.markers.remove(&position);
+        }
+        for (handle, (changed, packed)) in trial.before {
+            let Some(slot) = self.slots.get_mut(handle.0 as usize) else {
+                continue;
+            };
+            self.by_change.remove(&slot.changed);
+            slot.changed = changed;
+            self.by_change.insert(changed, handle);
+            if matches!(slot.held, Held::Decoded(_)) {
+                self.decoded -= 1;
+            }
+            slot.held = Held::Packed(packed);
+        }
+        while self.handles() > trial.handles
+            && let Some(slot) = self.slots.pop()
+        {
+            let handle = self.handles();
+            let id = id_of(&slot.held).unwrap_or_default();
+            let hash = self.hasher.hash_one((slot.table, id));
+            if let Ok(entry) = self.by_id.find_entry(hash, |held| *held == handle) {
+                entry.remove();
+            }
+            self.by_change.remove(&slot.changed);
+            if matches!(slot.held, Held::Decoded(_)) {
+                self.decoded -= 1;
+            }
+        }
+    }
+
+    fn note_before(&mut self, handle: Handle) {
+        let Some(trial) = &mut self.trial else { return };
+        if handle.0 >= trial.handles || trial.before.contains_key(&handle) {
+            return;
+        }
+        let Some(slot) = self.slots.get(handle.0 as usize) else {
+            return;
+        };
+        let packed = match &slot.held {
+            Held::Packed(bytes) => bytes.clone(),
+            Held::Decoded(decoded) => pack(&decoded.id, &decoded.entity),
+            Held::Deleted(_) => return,
+        };
+        trial.before.insert(handle, (slot.changed, packed));
     }
 
     /// Deletes an entity for good: its handle and id stay known, its content goes.

@@ -208,7 +208,7 @@ impl Depot {
             return Verdict::Rejected(position, Rejection::InvalidValue);
         };
         match host.judge_creation(request.device, operation, table) {
-            Judgement::Allow { .. } => Verdict::Applied(position),
+            Judgement::Allow { .. } | Judgement::Decided => Verdict::Applied(position),
             Judgement::Hold(code) => Verdict::Held(position, code),
             Judgement::Reject(code) => Verdict::Rejected(position, code),
         }
@@ -255,14 +255,16 @@ impl Depot {
             row,
             change,
         };
-        let rank = match host.judge(&asked) {
-            Judgement::Allow { rank } => rank,
+        let (rank, decided) = match host.judge(&asked) {
+            Judgement::Allow { rank } => (rank, false),
+            Judgement::Decided => (0, true),
             Judgement::Hold(code) => return Err(Verdict::Held(position, code)),
             Judgement::Reject(code) => return Err(reject(code)),
         };
+        let base = if decided { self.head } else { operation.base };
         let origin = Origin {
             device: request.device,
-            base: operation.base,
+            base,
             position,
         };
         let bracketed = self.bracketed(operation, request, host);

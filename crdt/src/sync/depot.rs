@@ -72,7 +72,23 @@ impl Depot {
             acknowledged: device.acknowledged,
             verdicts_waiting: device.verdicts.len(),
             expired: device.expired,
+            chain: device.chain,
         })
+    }
+
+    /// What became of a device's operation; `Duplicate` once the device has said that it knows.
+    pub fn verdict(&self, device: DeviceId, seq: u64) -> Verdict {
+        self.known_verdict(device, seq)
+    }
+
+    /// The handle of the entity that an operation of this device means.
+    pub fn resolve(&self, device: DeviceId, entity: EntityRef) -> Option<Handle> {
+        self.handle_of(device, entity)
+    }
+
+    /// The number that the next registered device gets.
+    pub fn next_device(&self) -> DeviceId {
+        self.devices.next()
     }
 
     /// Registers the next device number.
@@ -116,9 +132,20 @@ impl Depot {
                 let mut record = self.judge(operation, chain, frame.acknowledged, request, host);
                 // Whether a write shows is known once it is folded; the record says it, for the audit.
                 let folded = self.fold(&record)?.unwrap_or(Verdict::Duplicate);
-                if let RecordBody::Operation { verdict, .. } = &mut record.body {
+                let mut entity = None;
+                if let RecordBody::Operation {
+                    verdict, handle, ..
+                } = &mut record.body
+                {
                     *verdict = folded;
+                    entity = handle.or_else(|| self.created_by(request.device, seq));
                 }
+                let entity = entity.and_then(|handle| {
+                    let (_, id) = self.store.name(handle)?;
+                    Some((id, self.store.get(handle).ok()?))
+                });
+                let entity = entity.as_ref().map(|(id, entity)| (*id, &**entity));
+                host.admitted(&record.body, entity);
                 records.push(record);
                 folded
             };
@@ -131,6 +158,32 @@ impl Depot {
             device.acknowledge_verdicts(frame.acknowledged);
         }
         Ok((records, answer))
+    }
+
+    /// What [`Depot::push`] would admit and answer, changing nothing: for a caller that appends the records first and
+    /// folds them as the log has them, at the positions that the log gave them. The positions in verdicts are a guess
+    /// until then.
+    ///
+    /// # Errors
+    /// As [`Depot::push`].
+    pub fn judge_push(
+        &mut self,
+        bytes: &[u8],
+        request: &PushRequest,
+        host: &dyn Host,
+    ) -> Result<(Vec<Record>, PushAnswer), PushError> {
+        let device = self.devices.get(&request.device).cloned();
+        let (head, last_time_ms) = (self.head, self.last_time_ms);
+        let renumbered = self.renumbered.clone();
+        self.store.begin_trial();
+        let judged = self.push(bytes, request, host);
+        self.store.end_trial();
+        (self.head, self.last_time_ms) = (head, last_time_ms);
+        self.renumbered = renumbered;
+        if let (Some(held), Some(before)) = (self.devices.get_mut(&request.device), device) {
+            *held = before;
+        }
+        judged
     }
 
     /// A write of the server itself. `base` is the head for an HTTP request, the operation's base for an approval.
@@ -232,6 +285,25 @@ impl Depot {
         self.fold(record).map(|_| ())
     }
 
+    /// Folds one record at the position that a shared log gave it. Positions may leave gaps, where the log holds what is
+    /// not of this protocol, and may repeat, where one entry of the log changes several fields of one entity.
+    ///
+    /// # Errors
+    /// As [`Depot::replay`]. A position behind the head is a fault of the caller: it is taken for the head.
+    pub fn replay_at(
+        &mut self,
+        position: LogPosition,
+        record: &Record,
+    ) -> Result<Verdict, StoreError> {
+        let folded = self.fold_at(position.max(self.head), record)?;
+        Ok(folded.unwrap_or(Verdict::Duplicate))
+    }
+
+    /// Raises the head over entries of a shared log that are not of this protocol.
+    pub fn advance_to(&mut self, position: LogPosition) {
+        self.head = self.head.max(position);
+    }
+
     fn record(&mut self, now_ms: u64, body: RecordBody) -> Result<Record, StoreError> {
         let record = Record {
             time_ms: now_ms.max(self.last_time_ms),
@@ -242,7 +314,14 @@ impl Depot {
     }
 
     fn fold(&mut self, record: &Record) -> Result<Option<Verdict>, StoreError> {
-        let position = self.head.next();
+        self.fold_at(self.head.next(), record)
+    }
+
+    fn fold_at(
+        &mut self,
+        position: LogPosition,
+        record: &Record,
+    ) -> Result<Option<Verdict>, StoreError> {
         let mut verdict = None;
         match &record.body {
             RecordBody::Registered { device } => {
@@ -313,7 +392,7 @@ impl Depot {
         else {
             unreachable!("the caller matched the kind of record")
         };
-        let mut verdict = *verdict;
+        let mut verdict = verdict.at(position);
         let mut created = None;
         self.renumbered.extend(operation.former);
         match &operation.body {

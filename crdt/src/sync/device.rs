@@ -99,4 +99,6 @@ pub struct DeviceStatus {
     pub verdicts_waiting: usize,
     /// Whether it stopped counting for compaction.
     pub expired: bool,
+    /// The chain after its last operation.
+    pub chain: Chain,
 }

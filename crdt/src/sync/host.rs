@@ -2,6 +2,7 @@
 
 use super::chain::Chain;
 use super::operation::Operation;
+use super::record::RecordBody;
 use super::verdict::{Hold, Rejection};
 use crate::clock::LogPosition;
 use crate::collapsed::CollapsedEntity;
@@ -33,6 +34,9 @@ pub enum Judgement {
         /// Higher wins between concurrent writes.
         rank: u8,
     },
+    /// Apply it: somebody who decides alone has held it against the present state, so it replaces what is there even
+    /// where its writer had not seen that.
+    Decided,
     /// Keep it for a person.
     Hold(Hold),
     /// Refuse it.
@@ -62,4 +66,10 @@ pub trait Host: Judge {
     /// The chain that the log has after the device's operation `seq`; `None` when there is none. Asked only when a
     /// device's chain does not fit.
     fn chain_at(&self, device: DeviceId, seq: u64) -> Option<Chain>;
+
+    /// Hears of each operation that was admitted, in order, with its entity's id and state as they are then. The default
+    /// does nothing.
+    fn admitted(&self, operation: &RecordBody, entity: Option<(&[u8], &CollapsedEntity)>) {
+        let _ = (operation, entity);
+    }
 }

@@ -5,7 +5,7 @@ use super::depot::Depot;
 use super::digest::{Digest, digest_of_view};
 use super::page::{Page, Slot};
 use crate::clock::LogPosition;
-use crate::collapsed::{EntityView, Handle, StoreError, updates_since};
+use crate::collapsed::{CollapsedEntity, EntityView, Handle, StoreError, updates_since};
 use crate::replica::DeviceId;
 use crate::rule::{Rule, holds};
 
@@ -22,6 +22,31 @@ pub struct PullRequest {
     pub with_digest: bool,
 }
 
+/// What a device may see, where that depends on what entities say.
+///
+/// An entity that leaves the scope is told to be dropped, one that enters is sent whole.
+pub trait Scope {
+    /// Whether the device may see the entity.
+    fn sees(&self, handle: Handle, entity: &CollapsedEntity) -> bool;
+
+    /// Where what decides this last changed. An entity that has been in the scope all along since a cursor is sent from
+    /// there, any other whole.
+    fn decided_at(&self, entity: &CollapsedEntity) -> LogPosition;
+}
+
+/// The scope that a test of handles makes: nothing ever enters or leaves it.
+struct Fixed<'a>(&'a dyn Fn(Handle) -> bool);
+
+impl Scope for Fixed<'_> {
+    fn sees(&self, handle: Handle, _: &CollapsedEntity) -> bool {
+        (self.0)(handle)
+    }
+
+    fn decided_at(&self, _: &CollapsedEntity) -> LogPosition {
+        LogPosition::START
+    }
+}
+
 impl Depot {
     /// One page from the cursor. Asking acknowledges everything at or below `cursor.complete`.
     ///
@@ -34,6 +59,18 @@ impl Depot {
         &mut self,
         request: &PullRequest,
         in_scope: &dyn Fn(Handle) -> bool,
+    ) -> Result<Page, StoreError> {
+        self.pull_within(request, &Fixed(in_scope))
+    }
+
+    /// As [`Depot::pull`], within a scope that entities enter and leave.
+    ///
+    /// # Errors
+    /// As [`Depot::pull`].
+    pub fn pull_within(
+        &mut self,
+        request: &PullRequest,
+        scope: &dyn Scope,
     ) -> Result<Page, StoreError> {
         if let Some(device) = self.devices.get_mut(&request.device) {
             device.acknowledged = device
@@ -57,13 +94,11 @@ impl Depot {
             digest: None,
         };
         let mut taken = 0;
-        let mut changed = self
-            .store
-            .changed_since(from.reached)
-            .filter(|(_, handle)| in_scope(*handle))
-            .peekable();
+        let mut changed = self.store.changed_since(from.reached).peekable();
         while let Some((position, handle)) = changed.next() {
-            self.add_entity(handle, slots_from, &mut page)?;
+            if !self.add_entity(handle, slots_from, scope, &mut page)? {
+                continue;
+            }
             taken += 1;
             if taken >= request.entities_max.max(1) && changed.peek().is_some() {
                 page.upto = position;
@@ -75,21 +110,34 @@ impl Depot {
         page.entities.sort_unstable_by_key(|(handle, _)| *handle);
         page.deleted.sort_unstable();
         if page.is_last() {
-            self.complete(request, in_scope, &mut page)?;
+            self.complete(request, scope, &mut page)?;
         }
         Ok(page)
     }
 
+    /// Adds what changed of an entity. Answers whether the page says anything of it.
     fn add_entity(
         &self,
         handle: Handle,
-        from: LogPosition,
+        complete: LogPosition,
+        scope: &dyn Scope,
         page: &mut Page,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         if !self.store.is_live(handle) {
             page.deleted.push(handle);
-            return Ok(());
+            return Ok(true);
         }
+        let entity = self.store.get(handle)?;
+        let moved = scope.decided_at(&entity) > complete;
+        if !scope.sees(handle, &entity) {
+            // Only who may have had it is told that it went.
+            let known = moved && self.store.created(handle) <= Some(complete);
+            if known {
+                page.deleted.push(handle);
+            }
+            return Ok(known);
+        }
+        let from = if moved { LogPosition::START } else { complete };
         if self
             .store
             .created(handle)
@@ -98,7 +146,6 @@ impl Depot {
         {
             page.created.push((handle, table.number, id.into()));
         }
-        let entity = self.store.get(handle)?;
         let mut slots = Vec::new();
         for (number, field) in entity.fields() {
             updates_since(field, from, &mut |update| {
@@ -111,32 +158,40 @@ impl Depot {
         if !slots.is_empty() {
             page.entities.push((handle, slots));
         }
-        Ok(())
+        Ok(true)
     }
 
     /// What only the last page carries: the list of what lives for a device behind the floor, and the digest.
     fn complete(
         &self,
         request: &PullRequest,
-        in_scope: &dyn Fn(Handle) -> bool,
+        scope: &dyn Scope,
         page: &mut Page,
     ) -> Result<(), StoreError> {
-        let live = || self.store.live().filter(|handle| in_scope(*handle));
-        if request.cursor.complete < self.floor && holds(Rule::ManifestBelowFloor) {
-            page.manifest = Some(live().collect());
+        let behind = request.cursor.complete < self.floor && holds(Rule::ManifestBelowFloor);
+        let mut manifest = Vec::new();
+        let mut digest = Digest::default();
+        if !behind && !request.with_digest {
+            return Ok(());
         }
-        if request.with_digest {
-            let mut digest = Digest::default();
-            for handle in live() {
-                let entity = self.store.get(handle)?;
+        for handle in self.store.live() {
+            let entity = self.store.get(handle)?;
+            if !scope.sees(handle, &entity) {
+                continue;
+            }
+            if behind {
+                manifest.push(handle);
+            }
+            if request.with_digest {
                 digest = digest.with(digest_of_view(
                     entity.table(),
                     handle,
                     &EntityView::of(&entity),
                 ));
             }
-            page.digest = Some(digest);
         }
+        page.manifest = behind.then_some(manifest);
+        page.digest = request.with_digest.then_some(digest);
         Ok(())
     }
 }

@@ -134,6 +134,46 @@ proptest! {
         }
     }
 
+    /// Judging first and folding what the log then holds is the same as pushing, also where the log has other things between.
+    #[test]
+    fn a_push_that_is_judged_changes_nothing_until_it_is_folded(seed in any::<u64>(), gap in 0u64..5) {
+        let (mut depot, tablet, bytes) = random_frame(seed);
+        let request = PushRequest {
+            device: tablet.device(),
+            served: tablet.cursor().complete,
+            now_ms: NOW_MS + 9_000,
+        };
+        let whole = |depot: &Depot| {
+            let store = depot.store();
+            let entities: Vec<_> = store.live().map(|handle| (store.packed_fields(handle), store.changed(handle))).collect();
+            let changed: Vec<_> = store.changed_since(LogPosition::START).collect();
+            (entities, changed, depot.head(), depot.device(tablet.device()), store.handles())
+        };
+        let before = whole(&depot);
+        let (records, answer) = depot.judge_push(&bytes, &request, &Open).expect("an honest frame");
+        prop_assert_eq!(whole(&depot), before.clone());
+        prop_assert_eq!(depot.store().find(&STOCK_MOVE, b"M-1"), None);
+        let again = depot.judge_push(&bytes, &request, &Open).expect("an honest frame");
+        prop_assert_eq!(&again, &(records.clone(), answer.clone()));
+
+        let (mut pushed, _, _) = random_frame(seed);
+        prop_assert_eq!(&push(&mut pushed, &tablet, &bytes).expect("an honest frame"), &(records.clone(), answer));
+        let first = depot.head();
+        for (index, record) in records.iter().enumerate() {
+            let position = LogPosition::new(first.get() + 1 + gap + index as u64);
+            depot.replay_at(position, record).expect("sound memory");
+        }
+        let (entities, _, head, device, handles) = whole(&depot);
+        let (same, _, before_gap, device_there, handles_there) = whole(&pushed);
+        prop_assert_eq!(head.get(), before_gap.get() + gap);
+        prop_assert_eq!((device, handles), (device_there, handles_there));
+        if gap == 0 {
+            prop_assert_eq!(entities, same);
+        }
+        let repeated = depot.judge_push(&bytes, &request, &Open).expect("an honest frame");
+        prop_assert!(repeated.0.is_empty());
+    }
+
     #[test]
     fn a_page_and_a_packed_entity_have_one_form(seed in any::<u64>(), at in any::<usize>(), byte in any::<u8>()) {
         let (mut depot, mut tablet, bytes) = random_frame(seed);

@@ -84,6 +84,19 @@ impl Verdict {
         }
     }
 
+    /// The same verdict at another position: the one that the log gave.
+    #[must_use]
+    pub fn at(self, position: LogPosition) -> Self {
+        match self {
+            Verdict::Applied(_) => Verdict::Applied(position),
+            Verdict::Superseded(_) => Verdict::Superseded(position),
+            Verdict::Adjusted(_, code) => Verdict::Adjusted(position, code),
+            Verdict::Rejected(_, code) => Verdict::Rejected(position, code),
+            Verdict::Held(_, code) => Verdict::Held(position, code),
+            Verdict::Duplicate => Verdict::Duplicate,
+        }
+    }
+
     /// Whether the operation is part of the state.
     pub fn is_folded(&self) -> bool {
         matches!(
@@ -116,6 +129,11 @@ const HOLDS: [Hold; 4] = [
 const ADJUSTMENTS: [Adjustment; 2] = [Adjustment::Clock, Adjustment::Authority];
 
 impl Rejection {
+    /// The code of this name.
+    pub fn of(code: &str) -> Option<Self> {
+        REJECTIONS.into_iter().find(|known| known.code() == code)
+    }
+
     /// The stable name in JSON.
     pub const fn code(self) -> &'static str {
         match self {
@@ -136,6 +154,11 @@ impl Rejection {
 }
 
 impl Hold {
+    /// The code of this name.
+    pub fn of(code: &str) -> Option<Self> {
+        HOLDS.into_iter().find(|known| known.code() == code)
+    }
+
     /// The stable name in JSON.
     pub const fn code(self) -> &'static str {
         match self {
@@ -148,6 +171,11 @@ impl Hold {
 }
 
 impl Adjustment {
+    /// The code of this name.
+    pub fn of(code: &str) -> Option<Self> {
+        ADJUSTMENTS.into_iter().find(|known| known.code() == code)
+    }
+
     /// The stable name in JSON.
     pub const fn code(self) -> &'static str {
         match self {

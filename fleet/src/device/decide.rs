@@ -7,6 +7,7 @@ use super::schema::SCHEMA;
 use crate::command::Asked;
 use crate::event::EventDraft;
 use crate::folded::Folded;
+use crate::policy::Role;
 use crate::refusal::Refusal;
 use crate::schema::draft::members;
 use crate::schema::{Field, FieldError, Kind, body};
@@ -25,11 +26,30 @@ pub enum DeviceCommand {
         /// Whether it pulled.
         pulled: bool,
     },
+    /// Have a token.
+    IssueToken(TokenGrant),
     /// Sync no more.
     Deactivate {
         /// Why, for the trail.
         reason: Option<String>,
     },
+}
+
+/// What a device's token lets it do, and until when.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TokenGrant {
+    /// SHA-256 of the token, 64 hexadecimal digits. The token itself is nowhere.
+    pub token_hash: String,
+    /// For whom the device acts.
+    pub user_id: String,
+    /// The most that it may do, whatever its user may.
+    pub role: Role,
+    /// What it is shown.
+    pub scope: Value,
+    /// When it ends, RFC 3339.
+    pub expires_at: String,
+    /// Whether the device goes on with the store it has.
+    pub renews: bool,
 }
 
 /// Checks the body of a request that registers a device.
@@ -56,7 +76,7 @@ const REGISTRATION: &[Field] = &[
 /// The events that `command` causes on a device, none if it asks for what is already so.
 ///
 /// # Errors
-/// `Missing` for a device that is not known, `Conflict` for a sync of one that may not.
+/// `Missing` for a device that is not known, `Conflict` for a sync or a token of one that may not.
 pub fn decide(
     state: &Folded,
     command: &DeviceCommand,
@@ -76,8 +96,7 @@ pub fn decide(
         }
         DeviceCommand::Sync { pushed, pulled } => {
             if !is_active(state) {
-                let message = "This device was deactivated; register it again";
-                return Err(Refusal::conflict("device_id", "device_inactive", message));
+                return Err(inactive());
             }
             let now = asked.time();
             let mut data = members(json!({ "last_sync_at": now }));
@@ -89,6 +108,18 @@ pub fn decide(
             }
             vec![SCHEMA.draft(event::DEVICE_SYNCED, data)]
         }
+        DeviceCommand::IssueToken(_) if !is_active(state) => return Err(inactive()),
+        DeviceCommand::IssueToken(grant) => {
+            let data = members(json!({
+                "token_hash": grant.token_hash,
+                "user_id": grant.user_id,
+                "role": grant.role.name(),
+                "scope": grant.scope,
+                "token_expires_at": grant.expires_at,
+                "renews": grant.renews,
+            }));
+            vec![SCHEMA.draft(event::DEVICE_TOKEN_ISSUED, data)]
+        }
         DeviceCommand::Deactivate { .. } if !is_active(state) => Vec::new(),
         DeviceCommand::Deactivate { reason } => {
             let data = members(json!({ "reason": reason }));
@@ -96,6 +127,11 @@ pub fn decide(
         }
     };
     SCHEMA.admit(drafts)
+}
+
+fn inactive() -> Refusal {
+    let message = "This device was deactivated; register it again";
+    Refusal::conflict("device_id", "device_inactive", message)
 }
 
 /// Whether it may sync.

@@ -10,3 +10,5 @@ pub const DEVICE_STATUS_CHANGED: &str = "DeviceStatusChanged";
 pub const DEVICE_SYNCED: &str = "DeviceSynced";
 /// It may sync no more.
 pub const DEVICE_DEACTIVATED: &str = "DeviceDeactivated";
+/// It got a token; the one it had before is void.
+pub const DEVICE_TOKEN_ISSUED: &str = "DeviceTokenIssued";

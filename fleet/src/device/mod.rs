@@ -10,7 +10,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{DeviceCommand, decide, is_active, registration};
+pub use decide::{DeviceCommand, TokenGrant, decide, is_active, registration};
 pub use view::row;
 
 /// The aggregate type of devices.

@@ -3,7 +3,7 @@
 use super::{AGGREGATE_TYPE, event, view};
 use crate::listing::Listing;
 use crate::schema::row::{self, CREATED_AT, EXTRA, UPDATED_AT};
-use crate::schema::{AggregateSchema, Constant, EventSchema};
+use crate::schema::{AggregateSchema, Constant, EventSchema, Field, Kind};
 
 /// The Device aggregate.
 pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
@@ -64,6 +64,19 @@ const EVENTS: &[EventSchema] = &[
             row::time("last_push_at"),
             row::time("last_pull_at"),
             row::short("cursor"),
+        ],
+    ),
+    EventSchema::new(
+        event::DEVICE_TOKEN_ISSUED,
+        "It got a token; the one it had before is void.",
+        &[
+            Field::required("token_hash", Kind::Hex { digits: 64 }).secret(),
+            row::reference("user_id"),
+            row::short("role"),
+            row::json("scope"),
+            Field::required("token_expires_at", Kind::Time),
+            // A renewal keeps the device's number; without one its store begins anew.
+            row::flag("renews").setting_nothing(),
         ],
     ),
     EventSchema::new(

@@ -73,3 +73,32 @@ fn going_offline_is_told_once() {
     let unknown = run(&Folded::default(), &DeviceCommand::SetOffline(true)).unwrap_err();
     assert_eq!(unknown.kind, RefusalKind::Missing);
 }
+
+#[test]
+fn a_token_is_for_active_devices_and_its_hash_is_a_secret() {
+    let grant = TokenGrant {
+        token_hash: "ab".repeat(32),
+        user_id: "u1".to_owned(),
+        role: crate::policy::Role::Technician,
+        scope: json!({ "workshop": "WS-1" }),
+        expires_at: "2030-01-01T00:00:00Z".to_owned(),
+        renews: false,
+    };
+    let issue = DeviceCommand::IssueToken(grant);
+    let state = applied(
+        AGGREGATE_TYPE,
+        Folded::default(),
+        &run(&Folded::default(), &register()).unwrap(),
+    );
+    let state = applied(AGGREGATE_TYPE, state.clone(), &run(&state, &issue).unwrap());
+    let row = row("t1", &state).unwrap();
+    assert_eq!(
+        (&row["role"], &row["scope"]["workshop"]),
+        (&json!("TECHNICIAN"), &json!("WS-1"))
+    );
+    assert!(!row.contains_key("token_hash"));
+
+    let off = DeviceCommand::Deactivate { reason: None };
+    let state = applied(AGGREGATE_TYPE, state.clone(), &run(&state, &off).unwrap());
+    assert_eq!(run(&state, &issue).unwrap_err().code, "device_inactive");
+}

@@ -18,6 +18,9 @@ const FIELDS: &[&str] = &[
     "last_sync_at",
     "last_push_at",
     "last_pull_at",
+    "role",
+    "scope",
+    "token_expires_at",
 ];
 
 /// The row; `None` when there is none.

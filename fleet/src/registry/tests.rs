@@ -36,6 +36,7 @@ fn our_own_bookkeeping_is_closed_to_public_writers() {
         "Prediction",
         "Security",
         "SyncConflict",
+        "SyncSession",
         "User",
     ];
     assert_eq!(internal, expected);

@@ -14,6 +14,7 @@ const FIELDS: &[&str] = &[
     "client_value",
     "conflict_type",
     "is_resolved",
+    "resolution",
     "resolved_value",
     "resolved_at",
     "resolved_by",

@@ -290,6 +290,19 @@ impl Accounts {
         Ok(known)
     }
 
+    /// This account as somebody who asks, if it is open: a device acts for it.
+    ///
+    /// # Errors
+    /// `Unauthenticated`.
+    pub fn open_account(&self, id: Uuid) -> Result<Caller, AccountError> {
+        let account = self.directory().get(id).cloned();
+        let account = account.filter(|account| account.state.is_active);
+        Ok(Caller {
+            account: account.ok_or(AccountError::Unauthenticated)?,
+            family: None,
+        })
+    }
+
     /// An access token for an account without a login, for whoever sits at the machine itself.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use fleet::listing::row_uuid;
 use fleet::{EventDraft, EventView, Folded, Refusal, registry};
+use hashbrown::HashMap;
 use serde_json::{Map, Value};
 use storage::{
     ExpectedVersion, NewEvent, Position, Query, QueryItem, StreamName, StreamRange, StreamWrite,
@@ -38,12 +39,43 @@ pub struct Decision<'a> {
     id_seed: Option<Uuid>,
     ids_made: u64,
     streams: Vec<Loaded>,
+    /// Where each stream stands in `streams`.
+    places: HashMap<StreamName, usize>,
     conditions: Vec<QueryItem>,
     claims: BTreeSet<Box<str>>,
+    /// How to take the present step back.
+    step: Option<Step>,
+}
+
+/// What was before a step.
+#[derive(Debug)]
+struct Step {
+    streams: usize,
+    conditions: usize,
+    claims: BTreeSet<Box<str>>,
+    /// Streams that the step appended to, as they were.
+    changed: Vec<(usize, Loaded)>,
+}
+
+/// Where a step put its events: a stream's place, and the first of them there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Staged {
+    stream: usize,
+    from: usize,
+}
+
+impl Staged {
+    /// So many events further on in the same stream.
+    pub(crate) fn behind(self, events: usize) -> Self {
+        Staged {
+            from: self.from + events,
+            ..self
+        }
+    }
 }
 
 /// An aggregate that was loaded, and its staged events.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Loaded {
     name: StreamName,
     folded: Folded,
@@ -66,9 +98,81 @@ impl<'a> Decision<'a> {
             id_seed,
             ids_made: 0,
             streams: Vec::new(),
+            places: HashMap::new(),
             conditions: Vec::new(),
             claims: BTreeSet::new(),
+            step: None,
         }
+    }
+
+    /// A decision made of many, for somebody who is not a request.
+    pub(crate) fn of_many(state: &'a AppState) -> Self {
+        Decision::new(state, None, None)
+    }
+
+    /// What follows is a step, which may be taken back as a whole.
+    pub(crate) fn begin_step(&mut self) {
+        self.step = Some(Step {
+            streams: self.streams.len(),
+            conditions: self.conditions.len(),
+            claims: self.claims.clone(),
+            changed: Vec::new(),
+        });
+    }
+
+    /// Takes back what was done since [`begin_step`](Decision::begin_step).
+    pub(crate) fn undo_step(&mut self) {
+        let Some(step) = self.step.take() else {
+            return;
+        };
+        for loaded in self.streams.drain(step.streams..) {
+            self.places.remove(&loaded.name);
+        }
+        for (index, before) in step.changed {
+            if let Some(loaded) = self.streams.get_mut(index) {
+                *loaded = before;
+            }
+        }
+        self.conditions.truncate(step.conditions);
+        self.claims = step.claims;
+    }
+
+    /// Keeps what was done since [`begin_step`](Decision::begin_step), and says where its events are.
+    pub(crate) fn end_step(&mut self) -> Vec<Staged> {
+        let Some(step) = self.step.take() else {
+            return Vec::new();
+        };
+        let changed = step.changed.iter().map(|(stream, before)| Staged {
+            stream: *stream,
+            from: before.staged.len(),
+        });
+        let new = (step.streams..self.streams.len()).map(|stream| Staged { stream, from: 0 });
+        changed.chain(new).collect()
+    }
+
+    /// The events of a step, with their streams, to be signed and dated.
+    pub(crate) fn staged_mut(&mut self, staged: Staged) -> Option<(&StreamName, &mut [NewEvent])> {
+        let loaded = self.streams.get_mut(staged.stream)?;
+        let events = loaded.staged.get_mut(staged.from..)?;
+        Some((&loaded.name, events))
+    }
+
+    /// Every staged event, to be signed.
+    pub(crate) fn sign_all(&mut self, mut sign: impl FnMut(&mut NewEvent)) {
+        let events = self
+            .streams
+            .iter_mut()
+            .flat_map(|loaded| &mut loaded.staged);
+        events.for_each(&mut sign);
+    }
+
+    /// The streams that get events.
+    pub(crate) fn written(&self) -> impl Iterator<Item = &StreamName> {
+        let written = self
+            .streams
+            .iter()
+            .filter(|loaded| !loaded.staged.is_empty());
+        written.map(|loaded| &loaded.name)
     }
 
     /// The time at which the decision is made.
@@ -215,6 +319,7 @@ impl<'a> Decision<'a> {
                 continue;
             };
             let tags = self.hold_keys(index, &data)?;
+            self.note_before(index);
             let loaded = &mut self.streams[index];
             let happens = staged_at(self.now, &loaded.folded);
             let version =
@@ -237,6 +342,14 @@ impl<'a> Decision<'a> {
             loaded.staged.push(event);
         }
         Ok(())
+    }
+
+    fn note_before(&mut self, index: usize) {
+        let Some(step) = &mut self.step else { return };
+        let is_new = index >= step.streams;
+        if !is_new && step.changed.iter().all(|(changed, _)| *changed != index) {
+            step.changed.push((index, self.streams[index].clone()));
+        }
     }
 
     /// The UUID of the row of an aggregate that was loaded.
@@ -279,18 +392,15 @@ impl<'a> Decision<'a> {
     }
 
     fn place(&mut self, aggregate_type: &str, aggregate_id: &str) -> Result<usize, Problem> {
-        let is_it = |loaded: &Loaded| {
-            *loaded.name.aggregate_type == *aggregate_type
-                && *loaded.name.aggregate_id == *aggregate_id
-        };
-        if let Some(index) = self.streams.iter().position(is_it) {
-            return Ok(index);
-        }
         let name = StreamName::new(aggregate_type, aggregate_id);
+        if let Some(index) = self.places.get(&name) {
+            return Ok(*index);
+        }
         let (folded, version) = present(self.state, &name)?;
         if let Some(wanted) = self.wanted.take() {
             check_wanted(&name, wanted, version)?;
         }
+        self.places.insert(name.clone(), self.streams.len());
         self.streams.push(Loaded {
             name,
             folded,
@@ -306,7 +416,7 @@ impl<'a> Decision<'a> {
     }
 
     /// What is to be appended; `None` when the decision was that nothing is.
-    pub(super) fn into_transaction(self) -> Option<Transaction> {
+    pub(crate) fn into_transaction(self) -> Option<Transaction> {
         let claims: Vec<Box<str>> = self.claims.into_iter().collect();
         let mut writes = Vec::new();
         for loaded in self.streams {

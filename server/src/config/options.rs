@@ -309,15 +309,27 @@ pub const OPTIONS: &[OptionSpec] = &[
         "sync.enabled",
         old["SYNC_ENABLED"],
         "true",
-        "Whether tablets may sync. Read and checked; without effect so far.",
+        "Whether tablets may register and sync.",
         |config, text| config.sync.enabled = boolean(text)?
     ),
     option!(
         "sync.batch_size",
         old["SYNC_BATCH_SIZE"],
         "100",
-        "Operations that a tablet is given at a time. 1 to 10,000. Read and checked; without effect so far.",
+        "Entities in a page that a tablet pulls, where it asks for no number. 1 to 10,000.",
         |config, text| config.sync.batch_size = number(text, 1..=10_000)?
+    ),
+    option!(
+        "sync.device_token_days",
+        "90",
+        "Days that a device's token lasts; it can be renewed before. 1 to 3,650.",
+        |config, text| config.sync.device_token_lifetime = seconds(text, 1..=3_650)? * 86_400
+    ),
+    option!(
+        "sync.offline_days_max",
+        "45",
+        "Days after which a tablet that was not heard of holds up compaction no longer. It may come back. 1 to 3,650.",
+        |config, text| config.sync.offline_max = seconds(text, 1..=3_650)? * 86_400
     ),
     option!(
         "ml.models_path",

@@ -13,6 +13,8 @@ pub enum Access {
     OpenOrKnown,
     /// Accounts of this role and above.
     AtLeast(Role),
+    /// Devices by their tokens, and accounts of this role and above.
+    Device(Role),
 }
 
 /// One line of the table.
@@ -46,6 +48,10 @@ const fn patch(path: &'static str, access: Access) -> RouteAccess {
     line(Method::PATCH, path, access)
 }
 
+const fn put(path: &'static str, access: Access) -> RouteAccess {
+    line(Method::PUT, path, access)
+}
+
 const fn delete(path: &'static str, access: Access) -> RouteAccess {
     line(Method::DELETE, path, access)
 }
@@ -56,6 +62,7 @@ const DISPATCHER: Access = Access::AtLeast(Role::Dispatcher);
 const WORKSHOP_MANAGER: Access = Access::AtLeast(Role::WorkshopManager);
 const FLEET_MANAGER: Access = Access::AtLeast(Role::FleetManager);
 const SUPER_ADMIN: Access = Access::AtLeast(Role::SuperAdmin);
+const TABLET: Access = Access::Device(Role::Technician);
 
 /// The whole table.
 pub const ROUTES: &[RouteAccess] = &[
@@ -347,6 +354,37 @@ pub const ROUTES: &[RouteAccess] = &[
         "/api/v1/audit/{aggregate_type}/{aggregate_id}/replay",
         VIEWER,
     ),
+    // Tablets: who works registers one; it comes by its own token from then on.
+    post("/api/v1/sync/devices/register", TECHNICIAN),
+    get("/api/v1/sync/devices", VIEWER),
+    get("/api/v1/sync/devices/{device_id}", VIEWER),
+    get("/api/v1/sync/devices/{device_id}/status", VIEWER),
+    put("/api/v1/sync/devices/{device_id}/status", TABLET),
+    post("/api/v1/sync/devices/{device_id}/renew", TABLET),
+    delete("/api/v1/sync/devices/{device_id}", TECHNICIAN),
+    post("/api/v1/sync/crdt/push", TABLET),
+    get("/api/v1/sync/crdt/pull", TABLET),
+    post("/api/v1/sync/crdt/sync", TABLET),
+    post("/api/v1/sync/push", TABLET),
+    get("/api/v1/sync/pull", TABLET),
+    get("/api/v1/sync/pull/{device_id}", TABLET),
+    get("/api/v1/sync/stream", TABLET),
+    get("/api/v1/sync/crdt/status", VIEWER),
+    get("/api/v1/sync/sessions/{device_id}", VIEWER),
+    get("/api/v1/sync/devices/{device_id}/refused", TECHNICIAN),
+    post("/api/v1/sync/crdt/compact", FLEET_MANAGER),
+    get("/api/v1/sync/leases", VIEWER),
+    post("/api/v1/sync/leases", TECHNICIAN),
+    post("/api/v1/sync/leases/return", TECHNICIAN),
+    get("/api/v1/sync/conflicts", VIEWER),
+    post("/api/v1/sync/conflicts/{conflict_id}/resolve", DISPATCHER),
+    get("/api/v1/crdt/sessions/{device_id}", VIEWER),
+    post("/api/v1/crdt/sync/bidirectional", TABLET),
+    post("/api/v1/crdt/sync/push", TABLET),
+    post("/api/v1/crdt/sync/pull", TABLET),
+    post("/api/v1/crdt/devices/register", TECHNICIAN),
+    get("/api/v1/crdt/devices/{device_id}", VIEWER),
+    put("/api/v1/crdt/devices/{device_id}/status", TABLET),
     // Audit and proof.
     get("/api/v1/audit/trail", VIEWER),
     get(

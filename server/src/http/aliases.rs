@@ -5,7 +5,7 @@ mod audit;
 
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::Response;
+use axum::http::{Response, StatusCode};
 use serde_json::json;
 use storage::StreamName;
 use utoipa_axum::router::OpenApiRouter;
@@ -20,6 +20,7 @@ use super::invoices::docs::{Invoice, InvoiceCreate, Notes};
 use super::json_response;
 use super::problem::Problem;
 use super::query::Query;
+use super::sync;
 use super::time_travel::{
     Snapshot, Target, Walk, events_in_span, read_span, replay, snapshot_at, walk,
 };
@@ -49,6 +50,108 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(audit::sox_report))
         .routes(routes!(create_invoice_directly))
         .routes(routes!(post_invoice))
+        .routes(routes!(crdt_register))
+        .routes(routes!(crdt_device))
+        .routes(routes!(crdt_device_status))
+        .routes(routes!(crdt_push))
+        .routes(routes!(crdt_pull))
+        .routes(routes!(crdt_both))
+        .routes(routes!(crdt_sessions))
+}
+
+/// `POST /sync/crdt/sync`.
+#[utoipa::path(post, path = "/api/v1/crdt/sync/bidirectional", tag = "sync", operation_id = "crdt_sync_both",
+    request_body = serde_json::Value, responses((status = 200, description = "What became of the states, and a page")))]
+#[deprecated]
+pub(crate) async fn crdt_both(
+    State(state): State<AppState>,
+    asker: sync::Asker,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    sync::bidirectional(state, asker, request).await
+}
+
+/// `GET /sync/sessions/{device_id}`.
+#[utoipa::path(get, path = "/api/v1/crdt/sessions/{device_id}", tag = "sync", operation_id = "crdt_list_sessions",
+    params(("device_id" = String, Path, description = "The device"), ("limit" = Option<u64>, Query, description = "1 to 1,000, default 10")),
+    responses((status = 200, description = "Its sessions, newest first")))]
+#[deprecated]
+pub(crate) async fn crdt_sessions(
+    state: State<AppState>,
+    id: PathParts<1>,
+    query: RawQuery,
+) -> Result<Response<Body>, Problem> {
+    sync::list_sessions(state, id, query).await
+}
+
+/// `POST /sync/crdt/push`.
+#[utoipa::path(post, path = "/api/v1/crdt/sync/push", tag = "sync", operation_id = "crdt_push_states",
+    request_body = serde_json::Value, responses((status = 200, description = "What became of the states")))]
+#[deprecated]
+pub(crate) async fn crdt_push(
+    state: State<AppState>,
+    asker: sync::Asker,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    sync::push(state, asker, request).await
+}
+
+/// `GET /sync/crdt/pull`, asked for in a body. `since` is a cursor of ours; a time is taken for none, since what changed since
+/// a time of the device's clock is not what the device lacks.
+#[utoipa::path(post, path = "/api/v1/crdt/sync/pull", tag = "sync", operation_id = "crdt_pull_states",
+    request_body = serde_json::Value, responses((status = 200, description = "A page of states")))]
+#[deprecated]
+pub(crate) async fn crdt_pull(
+    State(state): State<AppState>,
+    asker: sync::Asker,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    let asked: serde_json::Map<String, serde_json::Value> =
+        super::auth::small_json(&state, request).await?;
+    let text = |name: &str| asked.get(name).and_then(serde_json::Value::as_str);
+    let cursor = text("cursor").or_else(|| text("since").filter(|since| !since.contains(':')));
+    let limit = state.config.sync.batch_size;
+    let page = sync::json_page(&state, &asker, text("device_id"), cursor, limit).await?;
+    Ok(json_response(page.to_string()))
+}
+
+/// `POST /sync/devices/register`, answered with 200.
+#[utoipa::path(post, path = "/api/v1/crdt/devices/register", tag = "sync", operation_id = "crdt_register_device",
+    request_body = serde_json::Value, responses((status = 200, description = "Registered, with the device's token")))]
+#[deprecated]
+pub(crate) async fn crdt_register(
+    State(state): State<AppState>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    sync::register(state, caller, request, StatusCode::OK).await
+}
+
+/// `GET /sync/devices/{device_id}`, with the members it had.
+#[utoipa::path(get, path = "/api/v1/crdt/devices/{device_id}", tag = "sync", operation_id = "crdt_get_device",
+    params(("device_id" = String, Path, description = "The device")),
+    responses((status = 200, description = "The device")))]
+#[deprecated]
+pub(crate) async fn crdt_device(
+    State(state): State<AppState>,
+    PathParts([id]): PathParts<1>,
+) -> Result<Response<Body>, Problem> {
+    sync::device_as_the_old(&state, &id).await
+}
+
+/// `PUT /sync/devices/{device_id}/status`.
+#[utoipa::path(put, path = "/api/v1/crdt/devices/{device_id}/status", tag = "sync", operation_id = "crdt_set_device_status",
+    params(("device_id" = String, Path, description = "The device"), ("is_offline" = bool, Query, description = "Whether it is offline")),
+    responses((status = 200, description = "Noted")))]
+#[deprecated]
+pub(crate) async fn crdt_device_status(
+    State(state): State<AppState>,
+    asker: sync::Asker,
+    PathParts([id]): PathParts<1>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Result<Response<Body>, Problem> {
+    sync::offline(state, asker, id, query.as_deref(), request).await
 }
 
 /// `POST /invoices/inbox`.

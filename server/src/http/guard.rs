@@ -23,10 +23,14 @@ use super::access::{Access, ROUTES};
 use super::auth::PeerAddress;
 use super::problem::{Kind, Problem};
 use super::{openapi, query};
+use crate::app::AppState;
 use crate::audit::SecurityLog;
 use crate::audit::security::RefusedWrite;
-use crate::auth::{Accounts, Caller};
-use crate::metrics::{Metrics, RouteMetrics};
+use crate::auth::Caller;
+use crate::metrics::RouteMetrics;
+use crate::sync::contact;
+use crate::sync::devices::DeviceCaller;
+use crate::sync::token;
 
 /// The route of logins.
 const LOGIN: &str = "/api/v1/auth/login";
@@ -44,32 +48,25 @@ struct Entry {
 /// Makes [`Guard`]s.
 #[derive(Clone, Debug)]
 pub struct GuardLayer {
-    accounts: Arc<Accounts>,
-    security: Arc<SecurityLog>,
+    state: AppState,
     routes: Arc<HashMap<&'static str, Vec<Entry>>>,
 }
 
 impl GuardLayer {
     /// A guard for the table's routes, as they are described.
-    pub fn new(
-        accounts: Arc<Accounts>,
-        security: Arc<SecurityLog>,
-        metrics: &Metrics,
-        description: &OpenApi,
-    ) -> Self {
+    pub fn new(state: AppState, description: &OpenApi) -> Self {
         let mut routes: HashMap<&'static str, Vec<Entry>> = HashMap::new();
         for line in ROUTES {
             routes.entry(line.path).or_default().push(Entry {
                 method: line.method.clone(),
                 access: line.access,
-                metrics: metrics.route(&line.method, line.path),
+                metrics: state.metrics.route(&line.method, line.path),
                 parameters: openapi::operation(description, &line.method, line.path)
                     .map(query::described),
             });
         }
         GuardLayer {
-            accounts,
-            security,
+            state,
             routes: Arc::new(routes),
         }
     }
@@ -119,12 +116,15 @@ impl<S> Guard<S> {
             (Some(parameters), Some(asked)) => query::only(parameters, asked),
             _ => Ok(()),
         };
-        let caller = match self.know(entry.access, request.headers()) {
-            Ok(caller) => caller,
+        let (caller, device) = match self.know(entry.access, request.headers()) {
+            Ok(known) => known,
             Err(problem) => return Err((problem, Some(entry.metrics.clone()))),
         };
         // Also of who may not come in it is known who they are.
-        let admitted = admit(entry.access, caller.as_ref()).and_then(|()| asked());
+        let admitted = admit(entry.access, caller.as_ref(), device.as_ref()).and_then(|()| asked());
+        if let Some(device) = device {
+            request.extensions_mut().insert(device);
+        }
         if let Some(caller) = caller {
             request.extensions_mut().insert(caller);
         }
@@ -134,23 +134,53 @@ impl<S> Guard<S> {
         }
     }
 
-    /// Who calls; `None` where nobody has to say so.
-    fn know(&self, access: Access, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
+    /// Who calls, and by which device; `None` where nobody has to say so.
+    fn know(&self, access: Access, headers: &HeaderMap) -> Result<Known, Problem> {
         match access {
-            Access::Open => return Ok(None),
-            Access::OpenOrKnown if !headers.contains_key(header::AUTHORIZATION) => return Ok(None),
-            Access::OpenOrKnown | Access::AtLeast(_) => {}
+            Access::Open => return Ok((None, None)),
+            Access::OpenOrKnown if !headers.contains_key(header::AUTHORIZATION) => {
+                return Ok((None, None));
+            }
+            Access::OpenOrKnown | Access::AtLeast(_) | Access::Device(_) => {}
         }
-        let caller = self.layer.accounts.authenticate(bearer(headers)?);
+        let token = bearer(headers)?;
+        if token::is_device_token(token) {
+            let device = self.know_device(token)?;
+            return Ok((Some(device.caller.clone()), Some(device)));
+        }
+        let caller = self.layer.state.accounts.authenticate(token);
         caller
-            .map(Some)
+            .map(|caller| (Some(caller), None))
             .map_err(|_| refused("Could not validate credentials"))
+    }
+
+    fn know_device(&self, token: &str) -> Result<DeviceCaller, Problem> {
+        let state = &self.layer.state;
+        state.sync.devices.authenticate(token).map_err(|refusal| {
+            // A token that nobody was ever given is counted; one that was shows which device was copied or stolen.
+            match state.sync.devices.of_token(token) {
+                Some(id) => contact::refused(state, &id, refusal.code(), ""),
+                None => state.metrics.count_refusal(refusal.code()),
+            }
+            Problem::new(Kind::Unauthenticated, refusal.to_string()).with("code", refusal.code())
+        })
     }
 }
 
+/// Who calls, and by which device.
+type Known = (Option<Caller>, Option<DeviceCaller>);
+
 /// Whether the caller's role reaches.
-fn admit(access: Access, caller: Option<&Caller>) -> Result<(), Problem> {
-    let (Access::AtLeast(required), Some(caller)) = (access, caller) else {
+fn admit(
+    access: Access,
+    caller: Option<&Caller>,
+    device: Option<&DeviceCaller>,
+) -> Result<(), Problem> {
+    if let Some(device) = device {
+        return admit_device(access, device);
+    }
+    let (Access::AtLeast(required) | Access::Device(required), Some(caller)) = (access, caller)
+    else {
         return Ok(());
     };
     if caller.role().reaches(required) {
@@ -165,6 +195,21 @@ fn admit(access: Access, caller: Option<&Caller>) -> Result<(), Problem> {
         )
     };
     Err(Problem::new(Kind::Forbidden, detail))
+}
+
+fn admit_device(access: Access, device: &DeviceCaller) -> Result<(), Problem> {
+    match access {
+        Access::Device(role) if device.role().reaches(role) => Ok(()),
+        Access::Device(role) => {
+            let role_now = device.role();
+            let detail = format!("this needs the role {role}, the device has {role_now}");
+            Err(Problem::new(Kind::Forbidden, detail))
+        }
+        _ => {
+            let detail = "a device token opens the routes of sync only; log in for this one";
+            Err(Problem::new(Kind::Forbidden, detail).with("code", "device_token"))
+        }
+    }
 }
 
 fn refused(detail: &'static str) -> Problem {
@@ -206,7 +251,7 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let checked = self.check(&mut request);
-        let writing = Writing::of(&request, &self.layer.security);
+        let writing = Writing::of(&request, &self.layer.state.security);
         match checked {
             Ok(metrics) => GuardFuture {
                 state: Passage::Open {

@@ -408,7 +408,7 @@ pub(crate) async fn release_order(
 }
 
 /// Decides an order's command, holds its plan against what is planned around it, and tells its vehicle and workshop.
-fn step_order(
+pub(crate) fn step_order(
     tx: &mut Decision<'_>,
     id: &str,
     command: &WorkOrderCommand,

@@ -16,7 +16,10 @@ use super::query;
 mod bodies;
 
 /// The name of the one way to authenticate.
+/// How people authenticate.
 const BEARER: &str = "bearer";
+/// How tablets do.
+const DEVICE: &str = "device";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -43,6 +46,7 @@ const BEARER: &str = "bearer";
         (name = "compliance", description = "What is held on a person, its erasure, reports for auditors"),
         (name = "audit", description = "Who did what: trails, anomalies, proofs"),
         (name = "ml", description = "Predictions with their reasons, models and their training"),
+        (name = "sync", description = "Tablets: register, push, pull, conflicts"),
         (name = "auth", description = "Come in and go out"),
         (name = "users", description = "Accounts, for those who administrate them"),
         (name = "operations", description = "Health, readiness, figures"),
@@ -60,10 +64,14 @@ pub(crate) fn base() -> Description {
     let scheme = scheme.description(Some(
         "An access token from /api/v1/auth/login. Roles are listed as scopes.",
     ));
-    description
-        .components
-        .get_or_insert_default()
-        .add_security_scheme(BEARER, SecurityScheme::Http(scheme.build()));
+    let device = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "A device token from /api/v1/sync/devices/register. It opens the routes of sync alone.",
+        ));
+    let components = description.components.get_or_insert_default();
+    components.add_security_scheme(BEARER, SecurityScheme::Http(scheme.build()));
+    components.add_security_scheme(DEVICE, SecurityScheme::Http(device.build()));
     description
 }
 
@@ -143,6 +151,14 @@ fn complete_operation(operation: &mut Operation, access: Option<Access>) {
     match access {
         Some(Access::AtLeast(role)) => {
             operation.security = Some(vec![SecurityRequirement::new(BEARER, [role.name()])]);
+            failures.push(("401", "No token, or one that is not good"));
+            failures.push(("403", "The role does not reach"));
+        }
+        Some(Access::Device(role)) => {
+            operation.security = Some(vec![
+                SecurityRequirement::new(DEVICE, Vec::<String>::new()),
+                SecurityRequirement::new(BEARER, [role.name()]),
+            ]);
             failures.push(("401", "No token, or one that is not good"));
             failures.push(("403", "The role does not reach"));
         }

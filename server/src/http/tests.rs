@@ -24,4 +24,7 @@ mod reading;
 mod reports;
 mod socket;
 mod stock;
+mod sync_devices;
+mod sync_exchange;
+mod sync_upkeep;
 mod vehicles;

@@ -628,11 +628,15 @@ async fn every_route_holds_every_role_to_the_table() {
                 String::from_utf8_lossy(&answer.body)
             );
             match line.access {
-                Access::AtLeast(_) if role.is_none() => assert_eq!(status, 401, "{case}"),
-                Access::AtLeast(required) if !role.unwrap().reaches(required) => {
+                Access::AtLeast(_) | Access::Device(_) if role.is_none() => {
+                    assert_eq!(status, 401, "{case}")
+                }
+                Access::AtLeast(required) | Access::Device(required)
+                    if !role.unwrap().reaches(required) =>
+                {
                     assert_eq!(status, 403, "{case}")
                 }
-                Access::AtLeast(_) => {
+                Access::AtLeast(_) | Access::Device(_) => {
                     assert!(status != 401 && status != 403 && status < 500, "{case}")
                 }
                 Access::Open | Access::OpenOrKnown => {

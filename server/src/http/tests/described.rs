@@ -41,6 +41,14 @@ fn every_route_says_who_may_call_it() {
             Access::AtLeast(role) => {
                 assert_eq!(security[0]["bearer"][0], role.name(), "{method} {path}")
             }
+            Access::Device(role) => {
+                assert_eq!(
+                    security[0]["device"],
+                    serde_json::json!([]),
+                    "{method} {path}"
+                );
+                assert_eq!(security[1]["bearer"][0], role.name(), "{method} {path}")
+            }
             Access::Open => assert_eq!(security, &serde_json::json!([]), "{method} {path}"),
             Access::OpenOrKnown => {
                 assert_eq!(security[0], serde_json::json!({}), "{method} {path}")

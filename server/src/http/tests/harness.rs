@@ -59,6 +59,13 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
+    /// The status being this one, whatever the body.
+    #[track_caller]
+    pub(in crate::http) fn expect_status(&self, status: u16) {
+        let body = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.status.as_u16(), status, "{body}");
+    }
+
     /// The body, the status being this one.
     #[track_caller]
     pub(in crate::http) fn expect(&self, status: u16) -> Value {

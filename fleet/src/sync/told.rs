@@ -1,0 +1,225 @@
+//! What an event of the log changes in what tablets hold.
+//!
+//! The same event always tells the same against the same state, so a replay of the log makes the same entities. An event
+//! that is late (it happened before the write that stands) changes nothing, as in the fold of the read models.
+
+use std::collections::BTreeSet;
+
+use crdt::collapsed::{CollapsedEntity, CollapsedField, CollapsedRegister};
+use crdt::json::value_from_json;
+use crdt::{Change, EntityTable, FieldRow, Kind, Stamp, Value};
+use serde_json::Value as Json;
+
+use super::tables::IS_DELETED;
+use crate::event::EventView;
+use crate::fold::{Effect, effects};
+use crate::registry::registry;
+use crate::schema::canonical_data;
+use crate::schema::check::integer;
+
+/// The changes that an event tells, field numbers with them.
+pub type Told = Vec<(u16, Change)>;
+
+/// A time of the log as a stamp: its microseconds below the millisecond are the counter.
+pub fn stamp_of(micros: i64) -> Stamp {
+    let Ok(micros) = u64::try_from(micros) else {
+        return Stamp::ZERO;
+    };
+    let millis = (micros / 1_000).min(Stamp::MILLIS_MAX);
+    Stamp::new(millis, u16::try_from(micros % 1_000).unwrap_or(0))
+}
+
+/// What `event` tells of the entity, as it is now. Keys that the table lacks and values that do not fit tell nothing.
+pub fn told(table: &'static EntityTable, entity: &CollapsedEntity, event: &EventView<'_>) -> Told {
+    let mut teller = Teller {
+        table,
+        entity,
+        stamp: stamp_of(event.occurred_at),
+        told: Vec::new(),
+    };
+    match registry().event(event.aggregate_type, event.event_type) {
+        Some(known) => {
+            let data = canonical_data(known.aggregate, known.event, event.schema, event.data);
+            effects(known, &data, &mut |effect| teller.tell(&effect));
+            teller.tell_life(event, known.event.begins);
+        }
+        None => {
+            for (key, value) in event.data {
+                teller.set(key, value);
+            }
+            teller.tell_life(event, false);
+        }
+    }
+    teller.told
+}
+
+struct Teller<'a> {
+    table: &'static EntityTable,
+    entity: &'a CollapsedEntity,
+    stamp: Stamp,
+    told: Told,
+}
+
+impl Teller<'_> {
+    fn tell(&mut self, effect: &Effect<'_>) {
+        match effect {
+            Effect::Set(key, value) => self.set(key, value),
+            Effect::Correct(key, value) => {
+                let Some(row) = self.table.field_named(key) else {
+                    return;
+                };
+                let (epoch, _) = self.reading(row);
+                if let Some(value) = integer(value) {
+                    let epoch = epoch.saturating_add(1);
+                    self.told.push((row.number, Change::Raise { epoch, value }));
+                }
+            }
+            Effect::Add { total, delta, .. } => {
+                let row = self.table.field_named(total.key);
+                if let (Some(row), Some(delta)) = (row, integer(delta))
+                    && matches!(row.kind, Kind::Counter)
+                {
+                    self.told.push((row.number, Change::Add(delta)));
+                }
+            }
+            Effect::AddEach(..) => {}
+            Effect::Put { list, name, fields } => self.put(list, name, fields),
+            Effect::Remove { list, name } => {
+                let row = self.table.field_named(list);
+                if let Some(row) = row.filter(|row| matches!(row.kind, Kind::Map { .. })) {
+                    let key = Value::text(name);
+                    self.told.push((row.number, Change::Drop { key }));
+                }
+            }
+        }
+    }
+
+    fn set(&mut self, key: &str, json: &Json) {
+        let Some(row) = self.table.field_named(key) else {
+            return;
+        };
+        match row.kind {
+            Kind::Lww(of) | Kind::MultiValue(of) => {
+                if let Ok(value) = value_from_json(json, &of)
+                    && !self.is_late(self.register(row))
+                {
+                    self.push(row, Change::Set(value));
+                }
+            }
+            Kind::Max => {
+                let (epoch, _) = self.reading(row);
+                if let Some(value) = integer(json) {
+                    self.push(row, Change::Raise { epoch, value });
+                }
+            }
+            Kind::Counter | Kind::GrowCounter => {
+                let held = match self.entity.field(row.number) {
+                    Some(CollapsedField::Counter(sum, _)) => *sum,
+                    _ => 0,
+                };
+                if let Some(amount) = integer(json).and_then(|to| to.checked_sub(held)) {
+                    self.push(row, Change::Add(amount));
+                }
+            }
+            Kind::Flag => match json {
+                Json::Bool(true) => self.push(row, Change::Enable),
+                Json::Bool(false) => self.push(row, Change::Disable),
+                _ => {}
+            },
+            Kind::Set(of) => {
+                let wanted: BTreeSet<Value> = json
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|item| value_from_json(item, &of).ok())
+                    .filter(|value| !value.is_null())
+                    .collect();
+                let held: BTreeSet<Value> = match self.entity.field(row.number) {
+                    Some(CollapsedField::Set(set)) => set.members().cloned().collect(),
+                    _ => BTreeSet::new(),
+                };
+                for gone in held.difference(&wanted) {
+                    self.push(row, Change::Remove(gone.clone()));
+                }
+                for new in wanted.difference(&held) {
+                    self.push(row, Change::Insert(new.clone()));
+                }
+            }
+            Kind::Map { .. } => {}
+        }
+    }
+
+    fn put(&mut self, list: &str, name: &str, fields: &[(&str, &Json)]) {
+        let Some(row) = self.table.field_named(list) else {
+            return;
+        };
+        let Kind::Map { items, .. } = row.kind else {
+            return;
+        };
+        let key = Value::text(name);
+        for (field, json) in fields {
+            let Some(item) = items.iter().find(|item| item.name == *field) else {
+                continue;
+            };
+            let Kind::MultiValue(of) = item.kind else {
+                continue;
+            };
+            let held = match self.entity.field(row.number) {
+                Some(CollapsedField::Map(map)) => map.get(&key),
+                _ => None,
+            };
+            let held = held.and_then(|held| held.field(item.number));
+            if let Ok(value) = value_from_json(json, &of)
+                && !self.is_late(held)
+            {
+                let (key, field) = (key.clone(), item.number);
+                self.push(row, Change::Put { key, field, value });
+            }
+        }
+    }
+
+    fn tell_life(&mut self, event: &EventView<'_>, begins: bool) {
+        let Some(row) = self.table.field_named(IS_DELETED) else {
+            return;
+        };
+        let is_deleted = self
+            .register(row)
+            .and_then(CollapsedRegister::winner)
+            .is_some_and(|write| write.value == Value::Bool(true));
+        let ends = match event.canonical_type().strip_prefix(event.aggregate_type) {
+            Some("Created") => false,
+            Some("Deleted") => true,
+            _ if begins => false,
+            _ => return,
+        };
+        if ends != is_deleted && !self.is_late(self.register(row)) {
+            self.push(row, Change::Set(Value::Bool(ends)));
+        }
+    }
+
+    fn push(&mut self, row: &FieldRow, change: Change) {
+        if change.check(row).is_ok() {
+            self.told.push((row.number, change));
+        }
+    }
+
+    fn register(&self, row: &FieldRow) -> Option<&CollapsedRegister> {
+        match self.entity.field(row.number) {
+            Some(CollapsedField::Register(register)) => Some(register),
+            _ => None,
+        }
+    }
+
+    fn is_late(&self, register: Option<&CollapsedRegister>) -> bool {
+        let winner = register.and_then(CollapsedRegister::winner);
+        winner.is_some_and(|winner| winner.stamp > self.stamp)
+    }
+
+    /// The correction epoch and the reading of a field that only rises.
+    fn reading(&self, row: &FieldRow) -> (u32, Option<i64>) {
+        match self.entity.field(row.number) {
+            Some(CollapsedField::Max(reading, _)) => (reading.epoch(), reading.value()),
+            _ => (0, None),
+        }
+    }
+}

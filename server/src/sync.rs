@@ -1,0 +1,83 @@
+//! Tablets: who they are, what they push, what they are given.
+//!
+//! A person registers a device and gets a *device token* for it ([`devices`]): it opens the routes of sync and nothing
+//! else, acts for that person, within a [`scope`], until it ends or is revoked. Everything here is folded from the log:
+//! a restart forgets nothing.
+
+mod conflict;
+pub mod contact;
+pub mod cursor;
+pub mod devices;
+pub mod engine;
+pub mod items;
+mod judge;
+mod note;
+mod policy;
+pub mod pull;
+pub mod push;
+pub mod scope;
+mod stock;
+pub mod token;
+pub mod upkeep;
+mod visible;
+mod wire;
+
+use std::sync::Arc;
+
+use storage::{Clock, Log, ReadError};
+
+use crate::auth::Accounts;
+use contact::{Contacts, Refusals};
+use cursor::Cursors;
+use devices::Devices;
+use engine::Engine;
+
+/// The service.
+#[derive(Debug)]
+pub struct Sync {
+    /// Who may sync.
+    pub devices: Devices,
+    /// The protocol's state.
+    pub engine: Arc<Engine>,
+    /// Makes and reads cursors.
+    pub cursors: Cursors,
+    /// When devices were last heard of.
+    pub contacts: Contacts,
+    /// What was refused that no honest device sends.
+    pub refusals: Refusals,
+}
+
+impl Sync {
+    /// Opens the service over this log: reads the devices' events.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn open(
+        log: Arc<Log>,
+        clock: Arc<dyn Clock>,
+        accounts: Arc<Accounts>,
+        key: &[u8],
+    ) -> Result<Self, ReadError> {
+        // HMAC takes a key of any length.
+        let cursors = Cursors::new(key).unwrap_or_else(|| unreachable!("any key is a key"));
+        let engine = Arc::new(Engine::new(log.clone()));
+        Engine::warm_up(&engine);
+        Ok(Sync {
+            devices: Devices::open(log, clock, accounts)?,
+            engine,
+            cursors,
+            contacts: Contacts::default(),
+            refusals: Refusals::default(),
+        })
+    }
+}
+
+/// The code of the place where the parts that were given to a device lie.
+pub fn lease_code(device_id: &str) -> String {
+    let plain = format!("DEVICE-{device_id}");
+    if plain.chars().count() <= 50 {
+        return plain;
+    }
+    let hash = token::hash_text(&token::hash_of(device_id));
+    format!("DEVICE-#{}", &hash[..32])
+}

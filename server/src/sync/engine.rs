@@ -1,0 +1,447 @@
+//! The protocol's state beside the log: a [`Depot`] that is folded from the log and from nothing else.
+//!
+//! What a push would come to is judged on the state and taken back; its events are appended under the condition that
+//! nothing they were judged on has changed; then they are folded as the log has them. So the live way and a restart are
+//! the same, an append that fails leaves no trace, and nobody who writes by another way has to know of tablets. Positions
+//! of the protocol are positions of the log.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crdt::collapsed::{CollapsedEntity, Handle, StoreError};
+use crdt::sync::{Depot, Record, RecordBody, Verdict};
+use crdt::{Change, DeviceId, EntityTable, LogPosition};
+use fleet::sync::{IS_DELETED, TABLES, stamp_of, table_of, told};
+use fleet::{device, sync_session};
+use serde_json::{Map, Value};
+use storage::{EventRef, Log, Position, Query, ReadError, ReadRequest, Timestamp};
+use uuid::Uuid;
+
+use super::devices::begins_store;
+use super::note;
+use crate::http::problem::{Kind, Problem};
+
+/// The authority of what was not written on a tablet: that of anybody who may write at all, so that between it and a
+/// tablet's concurrent change the time decides, unless the tablet's user has the last word over the field.
+const WRITTEN_RANK: u8 = 1;
+/// Entities that stay decoded after they were edited.
+const DECODED_MAX: usize = 2_000;
+/// Events folded while the state is held, before somebody else may have it.
+const HELD_EVENTS_MAX: u64 = 20_000;
+/// Events that a request folds itself; with more to go it is answered that it is too early.
+const BEHIND_MAX: u64 = 500_000;
+/// Longest aggregate id that tablets can name, in bytes.
+const ID_BYTES_MAX: usize = crdt::collapsed::ENTITY_ID_BYTES_MAX;
+/// Before the name of an operation that was read out of a counter's state.
+const SUM_PREFIX: &str = "sum:";
+/// What the ids of carrying events are made from.
+const OPERATIONS: Uuid = Uuid::from_u128(0x5d2a_7c1e_90b4_4f6b_8e13_c4f0_2b6d_7a91);
+
+/// See the module.
+#[derive(Debug)]
+pub struct Engine {
+    log: Arc<Log>,
+    fold: Mutex<Fold>,
+}
+
+/// The state, and how far it is.
+#[derive(Debug)]
+pub struct Fold {
+    /// The protocol's state.
+    pub depot: Depot,
+    /// Every event up to here is in it.
+    pub position: Position,
+    /// The present number of each device.
+    numbers: HashMap<Box<str>, u32>,
+    /// What devices that send whole states have counted so far, by the name of the count.
+    sums: HashMap<Box<str>, i64>,
+}
+
+/// The id of the event that carries an operation of a device's own count.
+pub fn event_id(device: DeviceId, seq: u64) -> Uuid {
+    Uuid::new_v5(&OPERATIONS, format!("{device}/{seq}").as_bytes())
+}
+
+/// The id of the event that carries an operation that a client named.
+pub fn named_event_id(device_id: &str, operation_id: &str) -> Uuid {
+    Uuid::new_v5(
+        &OPERATIONS,
+        format!("{device_id}\0{operation_id}").as_bytes(),
+    )
+}
+
+impl Engine {
+    /// The state of an empty log; it is folded when somebody asks.
+    pub fn new(log: Arc<Log>) -> Self {
+        Engine {
+            log,
+            fold: Mutex::new(Fold::new()),
+        }
+    }
+
+    /// The log.
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    /// The state as of everything durable now. Blocks while it is folded and while somebody else has it.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or does not hold what this service wrote.
+    pub fn current(&self) -> Result<MutexGuard<'_, Fold>, Problem> {
+        loop {
+            let mut fold = self.fold.lock().unwrap_or_else(PoisonError::into_inner);
+            let durable = self.log.durable_position();
+            let to = durable.min(fold.position.advanced_by(HELD_EVENTS_MAX));
+            if let Err(error) = fold.catch_up(&self.log, to) {
+                // Half a fold is none: begin again with the next question.
+                *fold = Fold::new();
+                return Err(error);
+            }
+            if fold.position >= durable {
+                return Ok(fold);
+            }
+            let behind = durable.get().saturating_sub(fold.position.get());
+            if behind > BEHIND_MAX {
+                let detail =
+                    format!("the log is still being read for tablets; {behind} events to go");
+                return Err(Problem::new(Kind::Unavailable, detail).retry_after(5));
+            }
+        }
+    }
+
+    /// Folds the log on a thread of its own, so that the first tablet need not wait for all of it. The thread holds nothing
+    /// between stretches, and ends with the service.
+    pub fn warm_up(engine: &Arc<Self>) {
+        let engine = Arc::downgrade(engine);
+        let run = move || {
+            while let Some(engine) = engine.upgrade() {
+                match engine.advance() {
+                    Ok(true) => return,
+                    Ok(false) => {}
+                    Err(problem) => {
+                        tracing::error!(
+                            detail = problem.detail(),
+                            "the log could not be folded for tablets"
+                        );
+                        return;
+                    }
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("sync-warm-up".to_owned());
+        if let Err(error) = thread.spawn(run) {
+            tracing::warn!(%error, "the log is folded for tablets when the first one asks");
+        }
+    }
+
+    /// Folds one stretch. Answers whether the log's end is reached.
+    fn advance(&self) -> Result<bool, Problem> {
+        let mut fold = self.fold.lock().unwrap_or_else(PoisonError::into_inner);
+        let durable = self.log.durable_position();
+        let to = durable.min(fold.position.advanced_by(HELD_EVENTS_MAX));
+        if let Err(error) = fold.catch_up(&self.log, to) {
+            *fold = Fold::new();
+            return Err(error);
+        }
+        Ok(fold.position >= durable)
+    }
+
+    /// How far the state is, without waiting for more.
+    pub fn position(&self) -> Position {
+        self.fold
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .position
+    }
+
+    /// When the log took the entry at `position`, in milliseconds since 1970; 0 where it cannot be read.
+    pub fn time_of(&self, position: LogPosition) -> u64 {
+        self.event_at(Position::new(position.get()), |event| {
+            millis(event.recorded_at())
+        })
+        .unwrap_or(0)
+    }
+
+    /// The event of this id, if the log has it.
+    pub fn event_of<T>(&self, id: Uuid, read: impl FnOnce(&EventRef<'_>) -> T) -> Option<T> {
+        let position = self.log.position_of(id).ok()??;
+        self.event_at(position, read)
+    }
+
+    /// The event at a position.
+    pub fn event_at<T>(
+        &self,
+        position: Position,
+        read: impl FnOnce(&EventRef<'_>) -> T,
+    ) -> Option<T> {
+        let request = ReadRequest {
+            from: position,
+            to: position,
+            ..ReadRequest::default()
+        };
+        let mut reader = self.log.read(&request).ok()?;
+        let event = reader.next()?.ok()?;
+        Some(read(&event))
+    }
+}
+
+fn millis(time: Timestamp) -> u64 {
+    u64::try_from(time.micros() / 1_000).unwrap_or(0)
+}
+
+fn damaged(error: &StoreError) -> Problem {
+    Problem::internal(error)
+}
+
+impl Fold {
+    fn new() -> Self {
+        Fold {
+            depot: Depot::new(&TABLES, DECODED_MAX),
+            position: Position::START,
+            numbers: HashMap::new(),
+            sums: HashMap::new(),
+        }
+    }
+
+    fn catch_up(&mut self, log: &Log, to: Position) -> Result<(), Problem> {
+        if to <= self.position {
+            return Ok(());
+        }
+        let mut types: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
+        types.extend([device::AGGREGATE_TYPE, sync_session::AGGREGATE_TYPE]);
+        let mut reader = log.read(&ReadRequest {
+            query: Query::aggregate_types(types),
+            from: self.position.next(),
+            to,
+            ..ReadRequest::default()
+        })?;
+        while let Some(event) = reader.next() {
+            match event {
+                Ok(event) => self.fold(&event).map_err(|error| damaged(&error))?,
+                Err(ReadError::Damaged { .. }) => {
+                    tracing::error!("an event that tablets should have cannot be read");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.position = to;
+        self.depot.advance_to(LogPosition::new(to.get()));
+        Ok(())
+    }
+
+    fn fold(&mut self, event: &EventRef<'_>) -> Result<(), StoreError> {
+        let aggregate_type = &*event.stream().aggregate_type;
+        if aggregate_type == device::AGGREGATE_TYPE {
+            return self.fold_device(event);
+        }
+        let position = LogPosition::new(event.position().get());
+        let time_ms = millis(event.recorded_at());
+        if aggregate_type == sync_session::AGGREGATE_TYPE {
+            self.fold_session(event)?;
+        }
+        let mut carried = None;
+        if let Some(note) = note::read(event.metadata()) {
+            match note.record(&self.depot, position, time_ms) {
+                Some(record) => {
+                    if let Some((name, total)) = sum_of(&note.operation) {
+                        self.sums.insert(name.into(), total);
+                    }
+                    let verdict = self.depot.replay_at(position, &record)?;
+                    carried = Some((record.body, verdict));
+                }
+                None => {
+                    let position = position.get();
+                    tracing::error!(position, "an operation in the log cannot be read");
+                }
+            }
+        }
+        match table_of_exactly(aggregate_type) {
+            Some(table) => self.fold_written(table, event, carried.as_ref()),
+            None => Ok(()),
+        }
+    }
+
+    fn fold_device(&mut self, event: &EventRef<'_>) -> Result<(), StoreError> {
+        let id = &*event.stream().aggregate_id;
+        let data: Map<String, Value> = serde_json::from_slice(event.data()).unwrap_or_default();
+        let number = self.numbers.get(id).copied();
+        let body = match fleet::alias::canonical(event.event_type()) {
+            event_type if begins_store(event_type, &data, number.is_some()) => {
+                let device = self.depot.next_device();
+                self.numbers.insert(id.into(), device.get());
+                RecordBody::Registered { device }
+            }
+            device::event::DEVICE_DEACTIVATED => match number {
+                Some(number) => RecordBody::Expired {
+                    device: DeviceId::new(number),
+                },
+                None => return Ok(()),
+            },
+            _ => return Ok(()),
+        };
+        // A device that begins anew leaves its older store behind: nobody waits for it any more.
+        if let (RecordBody::Registered { .. }, Some(before)) = (&body, number) {
+            let device = DeviceId::new(before);
+            self.replay(event, RecordBody::Expired { device })?;
+        }
+        self.replay(event, body)
+    }
+
+    fn fold_session(&mut self, event: &EventRef<'_>) -> Result<(), StoreError> {
+        let number = |name: &str| {
+            let data: Map<String, Value> = serde_json::from_slice(event.data()).ok()?;
+            data.get(name)?.as_u64()
+        };
+        let body = match fleet::alias::canonical(event.event_type()) {
+            sync_session::SYNC_COMPACTED => RecordBody::Compacted {
+                horizon: LogPosition::new(number("horizon").unwrap_or(0)),
+            },
+            sync_session::SYNC_DEVICE_EXPIRED => {
+                let device = number("device_number").and_then(|number| u32::try_from(number).ok());
+                RecordBody::Expired {
+                    device: DeviceId::new(device.unwrap_or(0)),
+                }
+            }
+            _ => return Ok(()),
+        };
+        self.replay(event, body)
+    }
+
+    fn replay(&mut self, event: &EventRef<'_>, body: RecordBody) -> Result<(), StoreError> {
+        let position = LogPosition::new(event.position().get());
+        let time_ms = millis(event.recorded_at());
+        let record = Record { time_ms, body };
+        self.depot.replay_at(position, &record).map(|_| ())
+    }
+
+    /// What the event says beside the operation that it carries, if it carries one.
+    fn fold_written(
+        &mut self,
+        table: &'static EntityTable,
+        event: &EventRef<'_>,
+        carried: Option<&(RecordBody, Verdict)>,
+    ) -> Result<(), StoreError> {
+        let id = event.stream().aggregate_id.as_bytes();
+        if id.len() > ID_BYTES_MAX {
+            return Ok(());
+        }
+        let Ok(data) = serde_json::from_slice::<Map<String, Value>>(event.data()) else {
+            return Ok(());
+        };
+        let handle = match self.depot.store().find(table, id) {
+            Some(handle) => handle,
+            None => {
+                let (table_number, id) = (table.number, id.into());
+                let body = RecordBody::Created {
+                    table: table_number,
+                    id,
+                };
+                self.replay(event, body)?;
+                match self.depot.store().find(table, id_of(event)) {
+                    Some(handle) => handle,
+                    None => return Ok(()),
+                }
+            }
+        };
+        let view = crate::projection::view(event, &data);
+        let changes = {
+            let entity = self.depot.store().get(handle)?;
+            told(table, &entity, &view)
+        };
+        let base = LogPosition::new(event.position().previous().get());
+        for (field, change) in changes {
+            if carried.is_some_and(|(body, _)| says(body, field, &change)) {
+                continue;
+            }
+            let body = RecordBody::Written {
+                handle,
+                field,
+                change,
+                base,
+                stamp: stamp_of(event.occurred_at().micros()),
+                rank: WRITTEN_RANK,
+            };
+            self.replay(event, body)?;
+        }
+        Ok(())
+    }
+
+    /// The present number of a device.
+    pub fn number_of(&self, device_id: &str) -> Option<DeviceId> {
+        self.numbers.get(device_id).copied().map(DeviceId::new)
+    }
+
+    /// What a device that sends whole states has counted so far.
+    pub fn sum(&self, name: &str) -> i64 {
+        self.sums.get(name).copied().unwrap_or(0)
+    }
+
+    /// The entity of this type and id, as tablets have it.
+    pub fn entity(
+        &self,
+        table: &'static EntityTable,
+        id: &str,
+    ) -> Option<(Handle, std::borrow::Cow<'_, CollapsedEntity>)> {
+        let handle = self.depot.store().find(table, id.as_bytes())?;
+        Some((handle, self.depot.store().get(handle).ok()?))
+    }
+}
+
+/// The name of an operation that brings a device's count to `total`.
+pub fn sum_name(name: &str, total: i64) -> String {
+    format!("{SUM_PREFIX}{name}={total}")
+}
+
+fn sum_of(operation: &str) -> Option<(&str, i64)> {
+    let (name, total) = operation.strip_prefix(SUM_PREFIX)?.rsplit_once('=')?;
+    Some((name, total.parse().ok()?))
+}
+
+fn id_of<'a>(event: &EventRef<'a>) -> &'a [u8] {
+    event.stream().aggregate_id.as_bytes()
+}
+
+fn table_of_exactly(aggregate_type: &str) -> Option<&'static EntityTable> {
+    table_of(aggregate_type).filter(|table| table.name == aggregate_type)
+}
+
+/// Whether this change is what the carried operation does already.
+fn says(body: &RecordBody, field: u16, change: &Change) -> bool {
+    let RecordBody::Operation { operation, .. } = body else {
+        return false;
+    };
+    let crdt::sync::OperationBody::Change {
+        field: of,
+        change: carried,
+        ..
+    } = &operation.body
+    else {
+        return false;
+    };
+    match (carried, change) {
+        (
+            Change::Put {
+                key, field: item, ..
+            },
+            Change::Put {
+                key: other,
+                field: other_item,
+                ..
+            },
+        ) => *of == field && key == other && item == other_item,
+        _ => *of == field,
+    }
+}
+
+/// Whether an entity was deleted, as its field says.
+pub fn is_deleted(entity: &CollapsedEntity) -> bool {
+    let row = entity.table().field_named(IS_DELETED);
+    let field = row.and_then(|row| entity.field(row.number));
+    match field {
+        Some(crdt::collapsed::CollapsedField::Register(register)) => register
+            .winner()
+            .is_some_and(|write| write.value == crdt::Value::Bool(true)),
+        _ => false,
+    }
+}

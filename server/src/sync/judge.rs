@@ -1,0 +1,452 @@
+//! The domain's word on each operation of a push, and the events that it becomes.
+//!
+//! The protocol asks [`Judging`] about every new operation in turn, with the entity as the operations before it left it.
+//! What is a request is decided by the same `decide` as a write by HTTP; what is a fact is taken in and, where it cannot
+//! be true, told as something for a person to look at. Everything is staged in one [`Decision`] and appended as one
+//! transaction, or not at all.
+
+mod staging;
+
+use std::cell::RefCell;
+
+use crdt::collapsed::{CollapsedEntity, CollapsedField};
+use crdt::sync::{
+    Chain, Depot, Hold, Host, Judge, Judgement, Operation, OperationBody, RecordBody, Rejection,
+    Request, Verdict,
+};
+use crdt::{Change, DeviceId, EntityTable, LogPosition, Stamp};
+use fleet::policy::Role;
+use fleet::sync::{Plan, plan};
+use fleet::sync_session;
+use fleet::work_order::WorkOrderCommand;
+use serde_json::{Value as Json, json};
+use storage::Timestamp;
+use uuid::Uuid;
+
+use super::devices::DeviceCaller;
+use super::engine::{Engine, event_id, is_deleted};
+use super::note::Note;
+use super::policy::Policy;
+use super::stock;
+use super::visible::DeviceScope;
+use crate::app::AppState;
+use crate::command::{Decision, Staged};
+use crate::envelope::{CORRELATION_PREFIX, USER_PREFIX, tag};
+use crate::http::maintenance::step_order;
+use crate::http::problem::Problem;
+use crate::rfc3339;
+
+/// Kilometres that a vehicle may run in a day, as far as readings are believed.
+const KILOMETRES_PER_DAY_MAX: i64 = 2_000;
+/// Rows of conflicts that one push may open; further ones show at their fields alone.
+const CONFLICTS_MAX: usize = 200;
+const DAY_MS: u64 = 86_400_000;
+
+/// What became of one operation, beside its verdict.
+#[derive(Clone, Debug)]
+pub(super) struct Outcome {
+    pub(super) seq: u64,
+    pub(super) verdict: Verdict,
+    /// What a person is told; empty where the verdict's code says it all.
+    pub(super) detail: String,
+    /// The entity it was about.
+    pub(super) entity: Option<(&'static EntityTable, Box<str>)>,
+    /// The event that carries it.
+    carrier: Option<Staged>,
+    id: Uuid,
+    name: String,
+}
+
+/// See the module.
+pub(super) struct Judging<'a> {
+    state: &'a AppState,
+    engine: &'a Engine,
+    device: &'a DeviceCaller,
+    scope: DeviceScope,
+    policy: Policy,
+    now: Timestamp,
+    correlation: &'a str,
+    /// Ids of operations that clients named, in order of their numbers from `first` on.
+    named: &'a [(String, Uuid)],
+    first: u64,
+    staging: RefCell<Staging<'a>>,
+}
+
+struct Staging<'a> {
+    tx: Decision<'a>,
+    pending: Pending,
+    outcomes: Vec<Outcome>,
+    conflicts: usize,
+    failure: Option<Problem>,
+}
+
+impl<'a> Staging<'a> {
+    fn new(state: &'a AppState) -> Self {
+        Staging {
+            tx: Decision::of_many(state),
+            pending: Pending::Nothing,
+            outcomes: Vec::new(),
+            conflicts: 0,
+            failure: None,
+        }
+    }
+}
+
+/// What `judge` found, for `admitted` to carry out.
+enum Pending {
+    Nothing,
+    Refused(String),
+    Planned(Plan),
+    Stepped(Vec<Staged>),
+}
+
+/// What a push came to: its outcomes, and what is to be appended.
+pub(super) struct Judged<'a> {
+    pub(super) tx: Decision<'a>,
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) conflicts: usize,
+}
+
+impl<'a> Judging<'a> {
+    /// The judge of one push.
+    ///
+    /// # Errors
+    /// See [`Policy::now`].
+    pub(super) fn new(
+        state: &'a AppState,
+        engine: &'a Engine,
+        device: &'a DeviceCaller,
+        correlation: &'a str,
+        named: &'a [(String, Uuid)],
+        first: u64,
+    ) -> Result<Self, Problem> {
+        Ok(Judging {
+            state,
+            engine,
+            device,
+            scope: DeviceScope::of(device),
+            policy: Policy::now(state)?,
+            now: state.clock.now(),
+            correlation,
+            named,
+            first,
+            staging: RefCell::new(Staging::new(state)),
+        })
+    }
+
+    /// Ends the judging: every staged event says who caused it, and which operation it carries.
+    ///
+    /// # Errors
+    /// What the server itself could not do.
+    pub(super) fn finish(
+        mut self,
+        records: &[crdt::sync::Record],
+        mut before: Chain,
+        depot: &Depot,
+    ) -> Result<Judged<'a>, Problem> {
+        let empty = Staging::new(self.state);
+        let staging = std::mem::replace(self.staging.get_mut(), empty);
+        if let Some(failure) = staging.failure {
+            return Err(failure);
+        }
+        let mut tx = staging.tx;
+        for (record, outcome) in records.iter().zip(&staging.outcomes) {
+            let note = Note::of(&record.body, before, depot, &outcome.name);
+            if let RecordBody::Operation { chain, .. } = &record.body {
+                before = *chain;
+            }
+            let carrier = outcome
+                .carrier
+                .and_then(|staged| tx.staged_mut(staged))
+                .and_then(|(_, events)| events.first_mut());
+            let (Some(note), Some(event)) = (note, carrier) else {
+                return Err(Problem::internal(
+                    &"an operation has no event that carries it",
+                ));
+            };
+            event.id = Some(outcome.id);
+            event.metadata = json!({
+                "device_id": &*self.device.device.id,
+                "source": "sync",
+                "crdt": note,
+            })
+            .to_string()
+            .into_bytes();
+        }
+        let (user, device) = (self.device.caller.id_text(), &*self.device.device.id);
+        self.stage_session(&mut tx, &staging.outcomes, staging.conflicts)?;
+        tx.sign_all(|event| {
+            event.tags.push(tag(USER_PREFIX, user));
+            event.tags.push(tag("device:", device));
+            if !self.correlation.is_empty() {
+                event.tags.push(tag(CORRELATION_PREFIX, self.correlation));
+            }
+            if event.metadata.is_empty() {
+                event.metadata = json!({ "device_id": device, "source": "sync" })
+                    .to_string()
+                    .into_bytes();
+            }
+        });
+        Ok(Judged {
+            tx,
+            outcomes: staging.outcomes,
+            conflicts: staging.conflicts,
+        })
+    }
+
+    /// Tells of the push itself, in the device's own stream: two pushes of one device at a time cannot both be judged on
+    /// what was before.
+    fn stage_session(
+        &self,
+        tx: &mut Decision<'_>,
+        outcomes: &[Outcome],
+        conflicts: usize,
+    ) -> Result<(), Problem> {
+        let count = |of: fn(&Verdict) -> bool| {
+            outcomes
+                .iter()
+                .filter(|outcome| of(&outcome.verdict))
+                .count()
+        };
+        let entities: std::collections::BTreeSet<_> = outcomes
+            .iter()
+            .filter_map(|outcome| outcome.entity.as_ref())
+            .map(|(table, id)| (table.number, &**id))
+            .collect();
+        let rejected = count(|verdict| matches!(verdict, Verdict::Rejected(..)));
+        let applied = count(is_applied);
+        let now = rfc3339::to_string(self.now);
+        let data = json!({
+            "session_id": Uuid::new_v4().to_string(),
+            "sync_type": "push",
+            "entities_synced": entities.len(),
+            "operations": outcomes.len(),
+            "applied": applied,
+            "merged": outcomes.len() - applied - rejected,
+            "rejected": rejected,
+            "conflicts": conflicts,
+            "status": "completed",
+            "started_at": now,
+            "completed_at": now,
+            "user_id": self.by(),
+        });
+        let draft = sync_session::SCHEMA.draft(
+            sync_session::SYNC_PUSHED,
+            fleet::schema::draft::members(data),
+        );
+        let device = &*self.device.device.id;
+        tx.append(sync_session::AGGREGATE_TYPE, device, vec![draft])
+    }
+
+    fn by(&self) -> &str {
+        self.device.caller.id_text()
+    }
+
+    fn role(&self) -> Role {
+        self.device.role()
+    }
+
+    /// The time that a person's work is dated with: the device's word, as far as it can be true.
+    fn believed(&self, operation: &Operation) -> Timestamp {
+        let earliest = match operation.base {
+            LogPosition::START => 0,
+            base => self.engine.time_of(base),
+        };
+        let now = u64::try_from(self.now.micros() / 1_000).unwrap_or(0);
+        let claimed = operation.stamp.millis().clamp(earliest.min(now), now);
+        Timestamp::from_micros(i64::try_from(claimed).unwrap_or(0) * 1_000)
+    }
+
+    fn id_of(&self, device: DeviceId, seq: u64) -> (String, Uuid) {
+        let named = seq
+            .checked_sub(self.first)
+            .and_then(|index| usize::try_from(index).ok())
+            .and_then(|index| self.named.get(index));
+        match named {
+            Some((name, id)) => (name.clone(), *id),
+            None => (format!("{device}/{seq}"), event_id(device, seq)),
+        }
+    }
+
+    fn plan_for(&self, request: &Request<'_>, id: &str) -> Result<Pending, Problem> {
+        let at = self.believed(request.operation);
+        let text = rfc3339::to_string(at);
+        let entity = request.entity;
+        let planned = plan(entity, request.row, request.change, self.by(), &text)?;
+        let Plan::Order(mut fields) = planned else {
+            return Ok(Pending::Planned(planned));
+        };
+        let begun = super::visible::text(entity, "actual_start").is_some();
+        match fields.get("status").and_then(Json::as_str) {
+            Some("in_progress") if !begun => {
+                fields.insert("actual_start".to_owned(), text.into());
+            }
+            Some("completed") => {
+                fields.insert("actual_end".to_owned(), text.into());
+            }
+            _ => {}
+        }
+        let mut staging = self.staging.borrow_mut();
+        let tx = &mut staging.tx;
+        tx.begin_step();
+        let by = self.by();
+        match step_order(tx, id, &WorkOrderCommand::Change { fields }, by) {
+            Ok(()) => Ok(Pending::Stepped(tx.end_step())),
+            Err(problem) => {
+                tx.undo_step();
+                Err(problem)
+            }
+        }
+    }
+
+    fn refuse(&self, detail: impl Into<String>, code: Rejection) -> Judgement {
+        self.staging.borrow_mut().pending = Pending::Refused(detail.into());
+        Judgement::Reject(code)
+    }
+
+    /// Why a reading cannot be believed as it is.
+    fn implausible(&self, request: &Request<'_>) -> Option<String> {
+        let Change::Raise { epoch, value } = request.change else {
+            return None;
+        };
+        let Some(CollapsedField::Max(held, at)) = request.entity.field(request.row.number) else {
+            return None;
+        };
+        let before = held.value().filter(|_| *epoch == held.epoch())?;
+        let since = self.engine.time_of(*at);
+        let now = u64::try_from(self.now.micros() / 1_000).unwrap_or(0);
+        let days = i64::try_from(now.saturating_sub(since) / DAY_MS).unwrap_or(0) + 1;
+        let most = KILOMETRES_PER_DAY_MAX.saturating_mul(days);
+        let rise = value.saturating_sub(before);
+        (rise > most && before > 0).then(|| {
+            format!("{rise} km in {days} day(s); more than {most} km are looked at by a person")
+        })
+    }
+}
+
+/// What a refusal of the domain is to the protocol.
+fn rejection_of(problem: &Problem) -> Rejection {
+    match problem.kind().status().as_u16() {
+        403 => Rejection::NotAuthorised,
+        404 => Rejection::UnknownEntity,
+        422 => Rejection::InvalidValue,
+        _ => Rejection::IllegalTransition,
+    }
+}
+
+impl Judge for Judging<'_> {
+    fn judge(&self, request: &Request<'_>) -> Judgement {
+        self.staging.borrow_mut().pending = Pending::Nothing;
+        let entity = request.entity;
+        let table = entity.table();
+        let Ok(id) = std::str::from_utf8(request.id) else {
+            return self.refuse("", Rejection::UnknownEntity);
+        };
+        if !self.scope.covers(entity)
+            && crdt::sync::Scope::decided_at(&self.scope, entity) <= request.operation.base
+        {
+            return self.refuse("it is outside the device's scope", Rejection::OutOfScope);
+        }
+        if is_deleted(entity) {
+            return self.refuse("it was deleted", Rejection::DeletedEntity);
+        }
+        let Some(rank) = self.policy.rank(table.name, request.row.name, self.role()) else {
+            let detail = format!("a {} may not change {} here", self.role(), request.row.name);
+            return self.refuse(detail, Rejection::NotAuthorised);
+        };
+        if let Some(detail) = self.implausible(request) {
+            self.staging.borrow_mut().pending = Pending::Refused(detail);
+            return Judgement::Hold(Hold::Implausible);
+        }
+        if let Some(detail) = stock::settled(self.state, entity, id, request.row, request.change) {
+            return self.refuse(detail, Rejection::IllegalTransition);
+        }
+        match self.plan_for(request, id) {
+            Ok(pending) => {
+                let decided = matches!(pending, Pending::Stepped(_));
+                self.staging.borrow_mut().pending = pending;
+                if decided {
+                    Judgement::Decided
+                } else {
+                    Judgement::Allow { rank }
+                }
+            }
+            Err(problem) => {
+                let detail = problem.detail().to_owned();
+                let code = rejection_of(&problem);
+                if problem.kind().status().is_server_error() {
+                    self.staging.borrow_mut().failure = Some(problem);
+                }
+                self.refuse(detail, code)
+            }
+        }
+    }
+
+    fn judge_creation(
+        &self,
+        _: DeviceId,
+        operation: &Operation,
+        table: &'static EntityTable,
+    ) -> Judgement {
+        self.staging.borrow_mut().pending = Pending::Nothing;
+        let OperationBody::Create { id, .. } = &operation.body else {
+            return self.refuse("", Rejection::InvalidValue);
+        };
+        let id = std::str::from_utf8(id).unwrap_or_default();
+        if id.is_empty() || id.chars().any(char::is_control) {
+            return self.refuse(
+                "an id is text without control characters",
+                Rejection::InvalidValue,
+            );
+        }
+        let known = self.state.projections.catalog().find(table.name, id);
+        let is_known = known.value.is_some();
+        match table.name {
+            _ if is_known => Judgement::Allow { rank: 0 },
+            "WorkOrder" | "StockMove" if Uuid::try_parse(id).is_err() => {
+                self.refuse("its id must be a UUID", Rejection::InvalidValue)
+            }
+            "WorkOrder" | "StockMove" if self.role().reaches(Role::Technician) => {
+                Judgement::Allow { rank: 0 }
+            }
+            name => {
+                let detail = format!("there is no {name} {id}, and tablets do not create one");
+                self.refuse(detail, Rejection::UnknownEntity)
+            }
+        }
+    }
+}
+
+impl Host for Judging<'_> {
+    fn time_of(&self, position: LogPosition) -> u64 {
+        self.engine.time_of(position)
+    }
+
+    fn chain_at(&self, device: DeviceId, seq: u64) -> Option<Chain> {
+        let read = |event: &storage::EventRef<'_>| super::note::read(event.metadata());
+        self.engine.event_of(event_id(device, seq), read)??.chain()
+    }
+
+    fn admitted(&self, record: &RecordBody, entity: Option<(&[u8], &CollapsedEntity)>) {
+        let mut staging = self.staging.borrow_mut();
+        let pending = std::mem::replace(&mut staging.pending, Pending::Nothing);
+        if let Err(problem) = self.stage(&mut staging, record, entity, pending) {
+            staging.failure.get_or_insert(problem);
+        }
+    }
+}
+
+/// A stamp as a time of the log: its counter is microseconds, as far as they go.
+pub(super) fn micros_of(stamp: Stamp) -> Timestamp {
+    let millis = i64::try_from(stamp.millis()).unwrap_or(i64::MAX / 1_000);
+    let below = i64::from(stamp.counter().min(999));
+    Timestamp::from_micros(millis.saturating_mul(1_000).saturating_add(below))
+}
+
+/// Whether the operation stands as it was sent and shows.
+pub(super) fn is_applied(verdict: &Verdict) -> bool {
+    matches!(
+        verdict,
+        Verdict::Applied(_) | Verdict::Adjusted(_, crdt::sync::Adjustment::Clock)
+    )
+}
