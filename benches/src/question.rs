@@ -4,6 +4,7 @@ mod batches;
 mod disk;
 mod flushes;
 mod http_batches;
+mod http_history;
 mod http_lists;
 mod http_many_writers;
 mod http_one_writer;
@@ -13,6 +14,7 @@ mod limits;
 mod many_writers;
 mod one_writer;
 mod open;
+mod proofs;
 mod rebuild;
 mod scan;
 mod stream;
@@ -113,5 +115,15 @@ pub const ALL: &[Question] = &[
         name: "import",
         asks: "how fast does a Phase 2 database of a million rows come over, and in how much memory?",
         ask: import::ask,
+    },
+    Question {
+        name: "http-history",
+        asks: "how long do states of the past, trails and the fleet at a time take, at 10 million events?",
+        ask: http_history::ask,
+    },
+    Question {
+        name: "proofs",
+        asks: "what do an inclusion proof, a full verify, and the tree beside appends cost?",
+        ask: proofs::ask,
     },
 ];

@@ -76,4 +76,6 @@ tiny! {
     http_lists: "http-lists",
     rebuild: "rebuild",
     import: "import",
+    http_history: "http-history",
+    proofs: "proofs",
 }

@@ -151,6 +151,7 @@ fn a_script_with_the_public_key_takes_true_proofs_and_refuses_mutated_ones() {
         "{said}"
     );
 
+    a_maintenance_record_is_checked_entry_by_entry(&folder, &mut client, vkey.trim());
     let mutate = folder.beside("mutate.py");
     must("writing", std::fs::write(&mutate, MUTATE));
     let count = MUTATIONS.to_string();
@@ -170,6 +171,52 @@ fn a_script_with_the_public_key_takes_true_proofs_and_refuses_mutated_ones() {
             "{said}"
         );
     }
+}
+
+/// The record of a vehicle whose events hold somebody's address, sealed: true as it is, refused with one entry changed.
+fn a_maintenance_record_is_checked_entry_by_entry(
+    folder: &DataFolder,
+    client: &mut Client,
+    vkey: &str,
+) {
+    let created = r#"{"aggregate_type":"Vehicle","aggregate_id":"185 123-4","event_type":"VehicleCreated","data":{"asset_id":"185 123-4"},"metadata":{"user_email":"ada@depot.example"}}"#;
+    let reported = r#"{"aggregate_type":"Vehicle","aggregate_id":"185 123-4","event_type":"VehicleIncidentReported","data":{"fault_code":"EUDO"}}"#;
+    for body in [created, reported] {
+        must("appending", client.post("/api/v1/events", body)).expect(201);
+    }
+    let path = "/api/v1/compliance/maintenance-record/185%20123-4";
+    let record = saved(folder, "record", client, path);
+    let checker = scripts().join("check_proof.py");
+    let check = |record: &std::path::Path| {
+        python(&[
+            checker.as_os_str(),
+            record.as_os_str(),
+            "--key".as_ref(),
+            vkey.as_ref(),
+        ])
+    };
+    let (proved, said) = check(&record);
+    assert!(proved && said.contains("EUDO"), "{said}");
+    assert!(
+        said.contains("sealed:1:") && !said.contains("ada@depot"),
+        "what is proved names nobody: {said}"
+    );
+    let text = must("reading", std::fs::read_to_string(&record));
+    let mut changed: serde_json::Value = serde_json::from_str(&text).expect("a record is JSON");
+    let leaf = changed["entries"][1]["proof"]["leaf"]
+        .as_str()
+        .expect("an entry has a leaf");
+    let middle = leaf.len() / 2;
+    let other = if &leaf[middle..=middle] == "A" {
+        "B"
+    } else {
+        "A"
+    };
+    let forged = format!("{}{other}{}", &leaf[..middle], &leaf[middle + 1..]);
+    changed["entries"][1]["proof"]["leaf"] = forged.into();
+    must("writing", std::fs::write(&record, changed.to_string()));
+    let (proved, said) = check(&record);
+    assert!(!proved && said.contains("NOT PROVED"), "{said}");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! snapshots and checkpoints go, then the mark. [`reconcile`] does at a start what is left of that, and repeats the erasures
 //! that the log or the key store knows and the other does not: whichever of the two was restored from an old copy.
 
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use fleet::erasure::AGGREGATE_TYPE;
@@ -26,8 +28,10 @@ use crate::rfc3339;
 
 /// The namespace of the ids of erasures.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5f3c_6b0e_94a7_5d5e_9d0b_6f1f_77b4_2c11);
-/// How long an erasure waits for the read models to be folded anew.
-const REFOLD_LIMIT: Duration = Duration::from_secs(50);
+/// How long an erasure waits for the read models to be folded anew. They are, also when nobody waits any more.
+const WAIT_MAX: Duration = Duration::from_secs(50);
+/// How long folding them anew may take before it is given up until the next start.
+const REFOLD_LIMIT: Duration = Duration::from_secs(6 * 3_600);
 
 /// Why somebody was not erased, or not wholly.
 #[derive(Debug, Error)]
@@ -80,7 +84,7 @@ pub fn request(log: &Log, request: &Request) -> Result<Receipt, AppendError> {
     log.append(transaction(ERASURE_REQUESTED, request, data))
 }
 
-/// Erases somebody. Blocks, up to a minute while read models are folded anew.
+/// Erases somebody. Blocks, up to a minute while read models are folded anew; after that they are folded all the same.
 ///
 /// # Errors
 /// See [`EraseError`].
@@ -114,19 +118,44 @@ pub fn erase(state: &AppState, request: &Request) -> Result<Done, EraseError> {
     })
 }
 
-/// Removes what was derived while there was a key. False: read models are still being folded anew.
+/// Has what was derived while there was a key removed, one such task at a time. False: it goes on, and takes longer than is
+/// waited for.
 fn purge(state: &AppState) -> Result<bool, EraseError> {
-    let store = state.privacy.store();
-    if !store.needs_purge() {
+    if !state.privacy.store().needs_purge() {
         return Ok(true);
     }
+    let (done, purged) = mpsc::channel();
+    let task = state.clone();
+    thread::Builder::new()
+        .name("purge".to_owned())
+        .spawn(move || {
+            let _turn = task.privacy.purging();
+            let outcome = purge_now(&task);
+            if let Err(error) = &outcome {
+                tracing::error!(%error, "what was derived from erased data is not removed yet");
+            }
+            // Nobody listens when it took too long.
+            let _ = done.send(outcome);
+        })?;
+    match purged.recv_timeout(WAIT_MAX) {
+        Ok(outcome) => outcome,
+        Err(_) => Ok(false),
+    }
+}
+
+fn purge_now(state: &AppState) -> Result<bool, EraseError> {
+    let store = state.privacy.store();
+    // Whoever had the turn before may have done it.
+    let Some(due) = store.purge_due() else {
+        return Ok(true);
+    };
     state.past.forget()?;
     state.figures.forget();
     state.accounts.refold()?;
     if !state.projections.forget(REFOLD_LIMIT) {
         return Ok(false);
     }
-    store.purged()?;
+    store.purged(&due)?;
     Ok(true)
 }
 
@@ -180,10 +209,10 @@ pub fn reconcile(
             log.append(transaction(SUBJECT_ERASED, &request, data))?;
         }
     }
-    if store.needs_purge() {
+    if let Some(due) = store.purge_due() {
         Projections::forget_saved(projections_folder)?;
         log.snapshots().clear()?;
-        store.purged()?;
+        store.purged(&due)?;
     }
     Ok(())
 }

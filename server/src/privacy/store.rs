@@ -366,18 +366,26 @@ impl KeyStore {
 
     /// Whether somebody was erased and what was derived from their data has not been removed since.
     pub fn needs_purge(&self) -> bool {
-        self.path.with_file_name(PURGE_NAME).exists()
+        self.purge_due().is_some()
     }
 
-    /// What was derived from erased people's data is gone.
+    /// What [`KeyStore::purged`] is to be called with once everything that was derived until now is gone; `None`: nothing is due.
+    pub fn purge_due(&self) -> Option<Vec<u8>> {
+        fs::read(self.path.with_file_name(PURGE_NAME)).ok()
+    }
+
+    /// What was derived from erased people's data until `due` was asked for is gone. If somebody else was erased since, a purge
+    /// stays due.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn purged(&self) -> io::Result<()> {
-        match fs::remove_file(self.path.with_file_name(PURGE_NAME)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+    pub fn purged(&self, due: &[u8]) -> io::Result<()> {
+        // Under the lock of erasures, so that none begins between the look and the removal.
+        let _people = self.people();
+        if self.purge_due().is_none_or(|now| now != due) {
+            return Ok(());
         }
+        fs::remove_file(self.path.with_file_name(PURGE_NAME))
     }
 
     /// What is known of somebody; `None`: nothing of them was ever sealed here.

@@ -180,7 +180,15 @@ fn an_erased_person_is_gone_for_good_and_nobody_else_is() {
     let again = Depot::open(folder.path(), SECRET);
     assert_eq!(again.all()[0]["data"]["first_name"], "[erased]");
     assert!(again.privacy.store().needs_purge());
-    again.privacy.store().purged().unwrap();
+    let due = again.privacy.store().purge_due().unwrap();
+    again.erase("Staff:s2");
+    again.privacy.store().purged(&due).unwrap();
+    assert!(
+        again.privacy.store().needs_purge(),
+        "somebody else was erased since"
+    );
+    let due = again.privacy.store().purge_due().unwrap();
+    again.privacy.store().purged(&due).unwrap();
     assert!(!again.privacy.store().needs_purge());
 }
 

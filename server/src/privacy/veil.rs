@@ -1,6 +1,6 @@
 //! The log's veil: personal fields are sealed where events enter, and opened where they leave.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use storage::{
     AppendError, Clock, EventRef, NewEvent, Payload, QueryItem, StreamName, Transaction, Uncovered,
@@ -24,6 +24,8 @@ const HASHED: &str = "#";
 pub struct Privacy {
     store: KeyStore,
     clock: Arc<dyn Clock>,
+    /// Held by the one task that removes what was derived from erased data.
+    purging: Mutex<()>,
 }
 
 /// An event whose personal fields are being sealed.
@@ -37,7 +39,16 @@ struct Sealing<'a> {
 impl Privacy {
     /// Seals by the keys in `store`.
     pub fn new(store: KeyStore, clock: Arc<dyn Clock>) -> Self {
-        Privacy { store, clock }
+        Privacy {
+            store,
+            clock,
+            purging: Mutex::default(),
+        }
+    }
+
+    /// The turn of removing what was derived from erased data.
+    pub(super) fn purging(&self) -> MutexGuard<'_, ()> {
+        self.purging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The keys.

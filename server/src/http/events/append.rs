@@ -18,7 +18,8 @@ use crate::app::AppState;
 use crate::auth::Caller;
 use crate::command::append_minding_stock;
 use crate::envelope::{
-    self, EventHead, attribute, parse_batch, parse_event, write_head, write_tail, write_times,
+    self, EventHead, USER_PREFIX, attribute, parse_batch, parse_event, write_head, write_tail,
+    write_times,
 };
 use crate::http::body::{self, BodyLimits};
 use crate::http::problem::{Kind, Problem};
@@ -330,6 +331,11 @@ fn attribute_to(caller: &Caller, event: &mut NewEvent) -> Result<(), Problem> {
     let named = envelope::user_id(event.tags.iter().map(|tag| &**tag));
     match named {
         None => attribute(event, caller.id_text()),
+        // By their id: an e-mail address or a name must not lie open in a tag.
+        Some(name) if caller.is(name) && name != caller.id_text() => {
+            event.tags.retain(|tag| !tag.starts_with(USER_PREFIX));
+            attribute(event, caller.id_text());
+        }
         Some(name) if caller.is(name) || caller.role().reaches(Role::FleetManager) => {}
         Some(_) => {
             let detail = "metadata.user_id names another account; only a FLEET_MANAGER or SUPER_ADMIN may record for others";

@@ -304,7 +304,15 @@ async fn who_did_it_cannot_be_forged() {
         .post("/api/v1/events", &technician, as_user("technician"))
         .await
         .expect(201);
-    assert_eq!(own["metadata"]["user_id"], "technician");
+    let id = server
+        .state
+        .accounts
+        .directory()
+        .find("technician")
+        .unwrap()
+        .id_text
+        .clone();
+    assert_eq!(own["metadata"]["user_id"], *id, "by id, not by name");
     let imported = server
         .post("/api/v1/events", &manager, as_user("u-old-7"))
         .await
