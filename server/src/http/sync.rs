@@ -17,6 +17,7 @@ mod devices;
 mod docs;
 mod exchange;
 mod leases;
+mod phase2;
 mod status;
 
 pub(super) use devices::{device_as_the_old, offline, register};

@@ -26,5 +26,6 @@ mod socket;
 mod stock;
 mod sync_devices;
 mod sync_exchange;
+mod sync_phase2;
 mod sync_upkeep;
 mod vehicles;

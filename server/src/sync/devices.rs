@@ -68,6 +68,17 @@ impl DeviceCaller {
     pub fn role(&self) -> Role {
         self.grant.role.min(self.caller.role())
     }
+
+    /// The same device, which may do no more than this for now.
+    #[must_use]
+    pub fn limited_to(&self, role: Role) -> Self {
+        let mut grant = (*self.grant).clone();
+        grant.role = grant.role.min(role);
+        DeviceCaller {
+            grant: Arc::new(grant),
+            ..self.clone()
+        }
+    }
 }
 
 /// Why a device's token does not open.

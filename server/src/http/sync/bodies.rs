@@ -38,6 +38,8 @@ pub(super) struct Body {
     pub(super) items: Vec<Item>,
     /// For each item, the place in the client's own list and its id there.
     pub(super) sources: Vec<(usize, String)>,
+    /// Of events, for each item: the part that its sender claims to play.
+    pub(super) claims: Vec<String>,
     /// How many states were marked as deleted.
     pub(super) tombstones: usize,
 }
@@ -68,6 +70,7 @@ pub(super) fn read(body: &Map<String, Value>) -> Result<Body, Problem> {
             cursor: text("cursor"),
             items: Vec::new(),
             sources: Vec::new(),
+            claims: Vec::new(),
             tombstones: 0,
         },
         faults: Vec::new(),
@@ -200,6 +203,7 @@ impl Reader {
         let id = self.required(list, index, given, &["id"]);
         let entity_type = self.required(list, index, given, &["entity_type"]);
         let entity_id = self.required(list, index, given, &["entity_id"]);
+        let claim = self.required(list, index, given, &["source_role"]);
         let stamp = self.time(list, index, given.get("timestamp"));
         let Some(Value::Object(fields)) = given.get("field_changes") else {
             return self.fault(list, index, Some("field_changes"), "is required: an object");
@@ -213,6 +217,7 @@ impl Reader {
                 stamp,
             };
             self.push(index, &id, item);
+            self.body.claims.push(claim.clone());
         }
     }
 

@@ -155,6 +155,44 @@ pub(in crate::http) async fn register(
     issued(&state, &id, &issue, &done, status).await
 }
 
+/// Registers a device of a client that registers none, or goes on with one whose time was over. Its token is told to
+/// nobody: it comes with its user's.
+pub(super) async fn enlist(
+    state: &AppState,
+    caller: &Caller,
+    id: &str,
+    renews: bool,
+) -> Result<(), Problem> {
+    let body = json!({ "device_id": id, "device_name": id, "device_type": "mobile" });
+    let fields = device::registration(body.as_object().unwrap_or(&Map::new()))?;
+    let (by, own_role) = (caller.id_text().to_owned(), caller.role());
+    let issue = Issue::new(state, own_role, Scope::default())?;
+    let grant = issue.grant(&by, renews);
+    let write = Write::without_body(state, caller.clone(), Request::new(Body::empty()))?;
+    let id = id.to_owned();
+    write
+        .run(move |tx| {
+            let held = tx.load(AGGREGATE_TYPE, &id)?;
+            refuse_foreign(&held, &by, own_role)?;
+            if held.exists() && !renews {
+                // Its first two calls came at once.
+                return Ok(());
+            }
+            let now = tx.now().micros();
+            let asked = Asked { now, by: &by };
+            if !held.exists() {
+                let command = DeviceCommand::Register(fields.clone());
+                let drafts = device::decide(&held, &command, asked)?;
+                tx.append(AGGREGATE_TYPE, &id, drafts)?;
+            }
+            let held = tx.load(AGGREGATE_TYPE, &id)?;
+            let drafts = device::decide(&held, &DeviceCommand::IssueToken(grant.clone()), asked)?;
+            tx.append(AGGREGATE_TYPE, &id, drafts)
+        })
+        .await?;
+    reads::run(state, |state| Ok(state.sync.devices.catch_up()?)).await
+}
+
 /// Only its own user and those who run a workshop may register a known device anew: whoever finds a tablet may not.
 fn refuse_foreign(held: &Folded, by: &str, role: Role) -> Result<(), Problem> {
     let foreign = held.text("user_id").is_some_and(|user| user != by);

@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 
 use super::bodies::{self, Shape};
 use super::docs;
+use super::phase2;
 use super::{Asker, require_enabled};
 use crate::app::AppState;
 use crate::http::body::{self as http_body, BodyLimits};
@@ -75,11 +76,11 @@ fn is_binary(headers: &HeaderMap, name: HeaderName) -> bool {
 }
 
 /// What a push in JSON asked for and came to.
-struct Answered {
-    device: DeviceCaller,
-    body: bodies::Body,
-    pushed: Pushed,
-    cursor: Cursor,
+pub(super) struct Answered {
+    pub(super) device: DeviceCaller,
+    pub(super) body: bodies::Body,
+    pub(super) pushed: Pushed,
+    pub(super) cursor: Cursor,
 }
 
 async fn push_json(state: &AppState, asker: &Asker, told: &Told) -> Result<Answered, Problem> {
@@ -91,6 +92,9 @@ async fn push_json(state: &AppState, asker: &Asker, told: &Told) -> Result<Answe
         && !device.is_empty()
     {
         body.device_id = Some(device.to_owned());
+    }
+    if body.shape == Shape::Events {
+        return phase2::push_events(state, asker, body, &told.correlation).await;
     }
     let device = asker.device(state, body.device_id.as_deref())?;
     let cursor = read_cursor(state, &device, body.cursor.as_deref())?;
@@ -198,6 +202,8 @@ fn events_answer(answered: &Answered) -> Value {
     let mut worst: Vec<(usize, String, u8)> = Vec::new();
     for ((index, id), result) in answered.body.sources.iter().zip(&answered.pushed.results) {
         let badness = match (result.status, result.reason.as_deref()) {
+            // It won over another value by its authority, as Phase 2 has it.
+            ("merged", Some("adjusted_authority")) => 0,
             ("rejected", Some("not_authorised")) | ("merged", _) => 1,
             ("rejected", _) => 2,
             _ => 0,
@@ -211,11 +217,13 @@ fn events_answer(answered: &Answered) -> Value {
         let found = worst.iter().filter(|(_, _, worst)| *worst == badness);
         found.map(|(_, id, _)| id.as_str()).collect()
     };
+    let applied = of(0);
+    let cursor = answered.body.cursor.clone().map(Value::from);
     json!({
-        "applied": of(0),
+        "next_cursor": cursor.unwrap_or_else(|| phase2::old_cursor(applied.len())),
+        "applied": applied,
         "conflicts": of(1),
         "rejected": of(2),
-        "next_cursor": answered.body.cursor,
     })
 }
 
@@ -495,7 +503,11 @@ pub(crate) async fn pull_events(
     let cursor = query.text("cursor");
     let (limit, _) = page_ask(&state, &mut query);
     query.finish()?;
-    let page = json_page(&state, &asker, named.as_deref(), cursor.as_deref(), limit).await?;
+    require_enabled(&state)?;
+    let device = phase2::device(&state, &asker, named.as_deref()).await?;
+    let named = Some(&*device.device.id);
+    let cursor = phase2::cursor(cursor.as_deref());
+    let page = json_page(&state, &asker, named, cursor, limit).await?;
     let body = json!({
         "events": page["states"],
         "next_cursor": page["next_cursor"],
