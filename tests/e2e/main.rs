@@ -19,6 +19,7 @@ mod power_cut;
 mod proof;
 mod rot;
 mod scarce;
+mod sync;
 mod system_calls;
 
 /// The load client, as cargo built it for these tests.
