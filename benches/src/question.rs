@@ -18,6 +18,7 @@ mod proofs;
 mod rebuild;
 mod scan;
 mod stream;
+mod sync;
 
 use crate::BenchError;
 use crate::row::Row;
@@ -125,5 +126,20 @@ pub const ALL: &[Question] = &[
         name: "proofs",
         asks: "what do an inclusion proof, a full verify, and the tree beside appends cost?",
         ask: proofs::ask,
+    },
+    Question {
+        name: "sync-push",
+        asks: "how long does a tablet's push of 1,000 operations take until it is durable?",
+        ask: sync::ask_push,
+    },
+    Question {
+        name: "sync-pull",
+        asks: "how long does a pull of 1,000 changed entities take?",
+        ask: sync::ask_pull,
+    },
+    Question {
+        name: "sync-many",
+        asks: "how long does each of 1,000 tablets wait for a sync?",
+        ask: sync::ask_many,
     },
 ];

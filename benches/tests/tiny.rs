@@ -78,4 +78,7 @@ tiny! {
     import: "import",
     http_history: "http-history",
     proofs: "proofs",
+    sync_push: "sync-push",
+    sync_pull: "sync-pull",
+    sync_many: "sync-many",
 }
