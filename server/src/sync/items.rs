@@ -196,7 +196,9 @@ impl Builder<'_> {
             }
             Act::Change { .. } => changes_of(table, entity, &item.act)?,
         };
-        if self.operations.len() + changes.len() + 1 > ITEMS_MAX {
+        let creates = item.act == Act::Create
+            || (held.is_none() && !self.created.contains_key(&(table.number, id.clone())));
+        if self.operations.len() + changes.len() + usize::from(creates) > ITEMS_MAX {
             return Err(unusable(
                 "rate",
                 "more than 1,000 operations; send the rest apart",

@@ -461,3 +461,22 @@ async fn what_was_given_to_a_tablet_is_its_own_and_comes_back() {
         .await
         .expect(404);
 }
+
+#[tokio::test]
+async fn a_push_holds_a_thousand_operations_and_says_what_is_beyond() {
+    let depot = Depot::start().await;
+    let tablet = depot.device("t1").await;
+    let operation = |number: usize| json!({"id": format!("op-{number}"), "entity_type": "Vehicle", "entity_id": "185123", "field": "notes", "value": number.to_string()});
+    let push = async |count: usize, first: usize| {
+        let operations: Vec<Value> = (first..first + count).map(operation).collect();
+        let body = json!({ "operations": operations });
+        depot
+            .server
+            .post("/api/v1/sync/crdt/push", &tablet, body)
+            .await
+    };
+    let answer = push(1_000, 0).await.expect(200);
+    assert_eq!(answer["applied_count"], 1_000, "{}", answer["results"][999]);
+    let refused = push(1_001, 1_000).await.expect(413);
+    assert_eq!(refused["limit"], 1_000);
+}
