@@ -218,7 +218,7 @@ impl KeyStore {
             }
             Some(unreadable) => {
                 tracing::error!(path = %path.display(), "the master key does not open the keys of people: they are set aside as lost");
-                let aside = path.with_extension("keys.unopened");
+                let aside = free_name_beside(&path);
                 fs::rename(&path, &aside).map_err(failed("set aside", &path))?;
                 let mut people = unreadable.people;
                 people.retain(|_, person| matches!(person, Person::Erased(_)));
@@ -285,10 +285,7 @@ impl KeyStore {
         });
         {
             let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-            file.seek(SeekFrom::End(0))
-                .and_then(|_| file.write_all(line.as_bytes()))
-                .and_then(|()| file.sync_data())
-                .map_err(failed("write", &self.path))?;
+            append_line(&mut file, &line).map_err(failed("write", &self.path))?;
         }
         match people.get_mut(subject) {
             Some(Person::Keys(keys)) => keys.push((key.clone(), made_at)),
@@ -538,6 +535,30 @@ fn read_lines(bytes: &[u8], master: &Master, path: &Path) -> Result<Read, StoreE
         }
     }
     Ok(read)
+}
+
+/// Where a file that no key opens is set aside. One set aside before stays: it may hold the keys after all, once the right
+/// master key is given again.
+fn free_name_beside(path: &Path) -> PathBuf {
+    let mut aside = path.with_extension("keys.unopened");
+    let mut number = 2;
+    while aside.exists() {
+        aside = path.with_extension(format!("keys.unopened-{number}"));
+        number += 1;
+    }
+    aside
+}
+
+/// Adds a line and syncs it. Where that fails nothing of it is left, so that a full disk does not spoil the next line.
+fn append_line(file: &mut File, line: &str) -> io::Result<()> {
+    let end = file.seek(SeekFrom::End(0))?;
+    let written = file
+        .write_all(line.as_bytes())
+        .and_then(|()| file.sync_data());
+    if written.is_err() {
+        file.set_len(end)?;
+    }
+    written
 }
 
 /// Writes a file under another name, for its owner alone, and puts it in the place of the one that was there.

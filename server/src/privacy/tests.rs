@@ -415,3 +415,26 @@ fn every_personal_field_of_every_schema_is_sealed() {
         Vec::<String>::new()
     );
 }
+
+/// A wrong master key and then the right one again: what was set aside first holds the keys, and is still there.
+#[test]
+fn what_was_set_aside_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let depot = Depot::open(folder.path(), SECRET);
+    let body = json!({"staff_id": "S1", "name": "Anna Berg"}).to_string();
+    depot.log.append(staff(1, &body)).unwrap();
+    drop(depot);
+    let keys = folder.path().join("keys");
+    let real = std::fs::read(keys.join("people.keys")).unwrap();
+    for secret in [
+        b"another master key of thirty-two bytes and more",
+        SECRET as &[u8],
+    ] {
+        KeyStore::open(&keys, secret).unwrap();
+    }
+    assert_eq!(
+        std::fs::read(keys.join("people.keys.unopened")).unwrap(),
+        real
+    );
+    assert!(keys.join("people.keys.unopened-2").exists());
+}
