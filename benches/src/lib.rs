@@ -18,6 +18,7 @@ pub mod event;
 pub mod fill;
 pub mod http;
 pub mod machine;
+pub mod past;
 pub mod peer;
 pub mod process;
 pub mod question;

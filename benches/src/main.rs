@@ -10,8 +10,12 @@ use benches::row::{Row, Verdict};
 use benches::setting::{Setting, Size};
 use benches::{BenchError, child, report};
 
+/// Bounds of `--events`.
+const EVENTS_MIN: u64 = 1_000;
+const EVENTS_MAX: u64 = 100_000_000;
+
 const USAGE: &str = "\
-bench [--tiny] [--list] [--json FILE] [NAME…]
+bench [--tiny] [--list] [--json FILE] [--events N] [NAME…]
 
 Asks every question, or those named, and prints one table: what was measured, against its limit or a peer measured in
 the same run, and whether the bar is held.
@@ -19,11 +23,16 @@ the same run, and whether the bar is held.
   --list        names the questions
   --tiny        asks at sizes of seconds; the numbers mean nothing
   --json FILE   where the JSON goes (default out/bench.json)
+  --events N    events of the log that http-history and proofs ask (default 10,000,000)
+
+A question that fails is a row of the table, too; the others are asked all the same. Ends with 0, 1 when a question
+failed, 2 when it was not called rightly.
 ";
 
 struct Arguments {
     size: Size,
     json: PathBuf,
+    events: Option<u64>,
     questions: Vec<&'static Question>,
 }
 
@@ -40,7 +49,11 @@ fn main() -> ExitCode {
         return finish(child::run(rest));
     }
     match parse(&arguments) {
-        Ok(Asked::Run(arguments)) => finish(run(&arguments)),
+        Ok(Asked::Run(arguments)) => match run(&arguments) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => finish(Err(error)),
+        },
         Ok(Asked::Print(text)) => finish(say(&text)),
         Err(problem) => {
             let _ = writeln!(io::stderr(), "{problem}\n\n{USAGE}");
@@ -53,6 +66,7 @@ fn parse(arguments: &[String]) -> Result<Asked, String> {
     let mut parsed = Arguments {
         size: Size::Real,
         json: PathBuf::from("out/bench.json"),
+        events: None,
         questions: Vec::new(),
     };
     let mut arguments = arguments.iter();
@@ -66,6 +80,12 @@ fn parse(arguments: &[String]) -> Result<Asked, String> {
                     .next()
                     .map(PathBuf::from)
                     .ok_or("--json wants a file")?;
+            }
+            "--events" => {
+                let count = arguments.next().and_then(|text| text.parse().ok());
+                let count = count.filter(|count| (EVENTS_MIN..=EVENTS_MAX).contains(count));
+                let wanted = || format!("--events wants a number, {EVENTS_MIN} to {EVENTS_MAX}");
+                parsed.events = Some(count.ok_or_else(wanted)?);
             }
             name => {
                 let found = question::ALL.iter().find(|question| question.name == name);
@@ -88,16 +108,13 @@ fn list() -> String {
         .collect()
 }
 
-fn run(arguments: &Arguments) -> Result<(), BenchError> {
+/// Asks, and says whether every question had an answer.
+fn run(arguments: &Arguments) -> Result<bool, BenchError> {
     let program = std::env::current_exe().map_err(reading("the program's path"))?;
     let folder = build_folder(&program).join("bench-data");
     std::fs::create_dir_all(&folder).map_err(reading("the folder for bench data"))?;
     let machine = Machine::here(&folder);
-    let setting = Setting {
-        size: arguments.size,
-        folder,
-        program,
-    };
+    let setting = Setting::new(arguments.size, folder, program).with_events(arguments.events);
     say(&format!("machine: {}\n", machine.line()))?;
     let mut rows: Vec<Row> = Vec::new();
     for question in &arguments.questions {
@@ -108,7 +125,10 @@ fn run(arguments: &Arguments) -> Result<(), BenchError> {
                 let _ = writeln!(io::stderr(), "SKIPPED {}: {error}", question.name);
                 rows.push(Row::skipped(question.name, error.to_string()));
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "FAILED {}: {}", question.name, chain(&error));
+                rows.push(Row::failed(question.name, chain(&error)));
+            }
         }
     }
     say(&format!(
@@ -117,17 +137,23 @@ fn run(arguments: &Arguments) -> Result<(), BenchError> {
         report::notes(&rows)
     ))?;
     say(&format!("{}\n", count(&rows)))?;
-    write_json(&arguments.json, &machine, &rows)
+    write_json(&arguments.json, &machine, &rows)?;
+    Ok(!rows.iter().any(has_failed))
+}
+
+fn has_failed(row: &Row) -> bool {
+    matches!(row.verdict(), Verdict::Failed(_))
 }
 
 fn count(rows: &[Row]) -> String {
     let of =
         |wanted: fn(&Verdict) -> bool| rows.iter().filter(|row| wanted(&row.verdict())).count();
     format!(
-        "{} bars held, {} missed, {} questions skipped",
+        "{} bars held, {} missed, {} questions skipped, {} failed",
         of(|verdict| *verdict == Verdict::Held),
         of(|verdict| *verdict == Verdict::Missed),
-        of(|verdict| matches!(verdict, Verdict::Skipped(_)))
+        of(|verdict| matches!(verdict, Verdict::Skipped(_))),
+        of(|verdict| matches!(verdict, Verdict::Failed(_)))
     )
 }
 
@@ -164,14 +190,19 @@ fn finish(result: Result<(), BenchError>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let mut text = error.to_string();
-            let mut source = std::error::Error::source(&error);
-            while let Some(cause) = source {
-                text = format!("{text}: {cause}");
-                source = cause.source();
-            }
-            let _ = writeln!(io::stderr(), "bench: {text}");
+            let _ = writeln!(io::stderr(), "bench: {}", chain(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and its causes, on one line.
+fn chain(error: &BenchError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text.replace('\n', " ")
 }

@@ -44,6 +44,7 @@ fn cells(row: &Row) -> [String; 6] {
         Verdict::Missed => (quantity(row.measured, row.unit), "MISSED".to_owned()),
         Verdict::NoBar => (quantity(row.measured, row.unit), String::new()),
         Verdict::Skipped(why) => ("-".to_owned(), format!("SKIPPED: {why}")),
+        Verdict::Failed(how) => ("-".to_owned(), format!("FAILED: {how}")),
     };
     let reference = row.reference.as_ref().map_or(String::new(), |reference| {
         format!("{} {}", reference.name, quantity(reference.value, row.unit))
@@ -119,16 +120,18 @@ pub fn json(machine: &Machine, rows: &[Row]) -> Value {
 }
 
 fn row_json(row: &Row) -> Value {
-    let (held, skipped) = match row.verdict() {
-        Verdict::Held => (Some(true), None),
-        Verdict::Missed => (Some(false), None),
-        Verdict::NoBar => (None, None),
-        Verdict::Skipped(why) => (None, Some(why)),
+    let (held, skipped, failed) = match row.verdict() {
+        Verdict::Held => (Some(true), None, None),
+        Verdict::Missed => (Some(false), None, None),
+        Verdict::NoBar => (None, None, None),
+        Verdict::Skipped(why) => (None, Some(why), None),
+        Verdict::Failed(how) => (None, None, Some(how)),
     };
+    let measured = (skipped.is_none() && failed.is_none()).then_some(row.measured);
     json!({
         "question": row.what,
         "unit": row.unit,
-        "measured": if skipped.is_some() { None } else { Some(row.measured) },
+        "measured": measured,
         "rounds": row.rounds,
         "reference": row.reference.as_ref().map(|reference| {
             json!({ "name": reference.name, "value": reference.value })
@@ -137,6 +140,7 @@ fn row_json(row: &Row) -> Value {
         "bars": row.bars.iter().map(|bar| bar_text(bar, row.unit)).collect::<Vec<_>>(),
         "held": held,
         "skipped": skipped,
+        "failed": failed,
         "note": row.note,
     })
 }

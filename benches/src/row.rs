@@ -49,6 +49,8 @@ pub enum Verdict {
     NoBar,
     /// It was not measured.
     Skipped(String),
+    /// Measuring it failed.
+    Failed(String),
 }
 
 /// One line of the table.
@@ -70,7 +72,8 @@ pub struct Row {
     pub bars: Vec<Bar>,
     /// What a reader must know to trust the number.
     pub note: String,
-    skipped: Option<String>,
+    /// Why there is no number.
+    unmeasured: Option<Verdict>,
 }
 
 impl Row {
@@ -85,14 +88,21 @@ impl Row {
             ratio: None,
             bars: Vec::new(),
             note: String::new(),
-            skipped: None,
+            unmeasured: None,
         }
     }
 
     /// A row that could not be measured, and why.
     pub fn skipped(what: impl Into<String>, why: impl Into<String>) -> Self {
         let mut row = Row::new(what, "", Vec::new());
-        row.skipped = Some(why.into());
+        row.unmeasured = Some(Verdict::Skipped(why.into()));
+        row
+    }
+
+    /// A row whose measuring failed, and how.
+    pub fn failed(what: impl Into<String>, how: impl Into<String>) -> Self {
+        let mut row = Row::new(what, "", Vec::new());
+        row.unmeasured = Some(Verdict::Failed(how.into()));
         row
     }
 
@@ -137,8 +147,8 @@ impl Row {
 
     /// Whether the bar is held.
     pub fn verdict(&self) -> Verdict {
-        if let Some(why) = &self.skipped {
-            return Verdict::Skipped(why.clone());
+        if let Some(verdict) = &self.unmeasured {
+            return verdict.clone();
         }
         if self.bars.is_empty() {
             return Verdict::NoBar;

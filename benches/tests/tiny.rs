@@ -8,11 +8,8 @@ use benches::setting::{Setting, Size};
 
 fn setting() -> Setting {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_bench"));
-    Setting {
-        size: Size::Tiny,
-        folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-data"),
-        program,
-    }
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-data");
+    Setting::new(Size::Tiny, folder, program)
 }
 
 #[track_caller]

@@ -63,12 +63,26 @@ impl RailFleet {
         let data = scratch.join("data");
         add_user(&program, &data)?;
         fill(&data.join("log"))?;
+        RailFleet::serve(&program, scratch, &data)
+    }
+
+    /// Makes an account in a data folder that holds a log already, and starts the server on it.
+    ///
+    /// # Errors
+    /// As [`start`](RailFleet::start).
+    pub fn start_at(setting: &Setting, data: &Path) -> Result<Self, BenchError> {
+        let program = program(setting)?;
+        add_user(&program, data)?;
+        RailFleet::serve(&program, setting.scratch()?, data)
+    }
+
+    fn serve(program: &Path, scratch: Scratch, data: &Path) -> Result<Self, BenchError> {
         let address = free_address().map_err(doing("looking for a free port"))?;
-        let mut command = Command::new(&program);
+        let mut command = Command::new(program);
         command
             .arg("serve")
             .arg("--data")
-            .arg(&data)
+            .arg(data)
             .args(["--listen", &address.to_string()]);
         let output = scratch.join("railfleet.output");
         let mut service = Service::start("the server", &mut command, Signal::TERM, output)?;

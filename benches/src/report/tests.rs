@@ -10,6 +10,7 @@ fn rows() -> Vec<Row> {
             .bar(Bar::AtLeast(35_000.0))
             .bar(Bar::RatioAtLeast(7.0)),
         Row::skipped("PostgreSQL", "not installed"),
+        Row::failed("proofs", "disk gone"),
     ]
 }
 
@@ -21,6 +22,7 @@ fn the_table_says_what_is_held() {
 | one writer, p50 | raw 200 µs | 230 µs   | 1.15× | ≤ 1.15×            | held                   |
 | 64 writers      |            | 12,346/s |       | ≥ 35,000/s or ≥ 7× | MISSED                 |
 | PostgreSQL      |            | -        |       |                    | SKIPPED: not installed |
+| proofs          |            | -        |       |                    | FAILED: disk gone      |
 ";
     assert_eq!(table(&rows()), expected);
     assert_eq!(notes(&rows()), "- one writer, p50: five rounds\n");
@@ -36,6 +38,8 @@ fn the_json_holds_every_round_and_no_number_for_what_was_skipped() {
     assert_eq!(found["rows"][1]["rounds"][0], 12_345.6);
     assert_eq!(found["rows"][2]["measured"], Value::Null);
     assert_eq!(found["rows"][2]["skipped"], "not installed");
+    assert_eq!(found["rows"][3]["measured"], Value::Null);
+    assert_eq!(found["rows"][3]["failed"], "disk gone");
 }
 
 #[test]

@@ -48,4 +48,9 @@ fn what_was_not_measured_is_not_held() {
         row.verdict(),
         Verdict::Skipped("PostgreSQL is missing".to_owned())
     );
+    let row = Row::failed("question", "the server ended").bar(Bar::AtMost(1.0));
+    assert_eq!(
+        row.verdict(),
+        Verdict::Failed("the server ended".to_owned())
+    );
 }
