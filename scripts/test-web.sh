@@ -20,4 +20,5 @@ if [ -n "$untracked" ]; then
   echo "web/dist holds files that are not committed: $untracked"
   exit 1
 fi
-node --test test/
+# One after the other: each file starts a server and a browser of its own.
+node --test --test-concurrency=1 test/

@@ -5,7 +5,10 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
+/** What a page has to fetch before it can be used. */
 const JS_GZIP_BYTES_MAX = 60 * 1024;
+/** That, and what only some pages fetch: the library of the line charts. */
+const ALL_JS_GZIP_BYTES_MAX = 72 * 1024;
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist", { recursive: true });
@@ -15,7 +18,12 @@ await build({
   ...shared,
   entryPoints: { app: "src/main.tsx", style: "src/style.css" },
   outdir: "dist",
+  format: "esm",
+  splitting: true,
   entryNames: "[name]-[hash]",
+  chunkNames: "chunk-[hash]",
+  assetNames: "texts-[name]-[hash]",
+  loader: { ".json": "file" },
   jsx: "automatic",
   jsxImportSource: "preact",
 });
@@ -28,18 +36,30 @@ writeFileSync("dist/icon.svg", readFileSync("src/icon.svg"));
 writeFileSync("dist/manifest.webmanifest", readFileSync("src/manifest.webmanifest"));
 
 // The service worker's cache is named by what it holds: another build is another cache.
-const contents = ["index.html", assets.script, assets.style, "icon.svg"].map((name) => readFileSync(`dist/${name}`));
+const more = readdirSync("dist").filter((name) => name.startsWith("chunk-") || name.startsWith("texts-")).sort();
+const shell = [assets.script, assets.style, ...more, "icon.svg"];
+const contents = ["index.html", ...shell].map((name) => readFileSync(`dist/${name}`));
 const build_id = createHash("sha256").update(Buffer.concat(contents)).digest("hex").slice(0, 16);
 await build({
   ...shared,
   entryPoints: ["src/sw.ts"],
   outfile: "dist/sw.js",
-  define: { BUILD: JSON.stringify(build_id), SHELL: JSON.stringify(["./", assets.script, assets.style, "icon.svg"]) },
+  define: { BUILD: JSON.stringify(build_id), SHELL: JSON.stringify(["./", ...shell]) },
 });
 
-const bytes = gzipSync(readFileSync(`dist/${assets.script}`), { level: 9 }).length;
-console.log(`${assets.script}: ${bytes} bytes gzipped, of at most ${JS_GZIP_BYTES_MAX}`);
-if (bytes > JS_GZIP_BYTES_MAX) {
+const gzipped = (name) => gzipSync(readFileSync(`dist/${name}`), { level: 9 }).length;
+/** A script and all that it imports without being asked to. */
+function needed(name, found = new Set()) {
+  if (found.has(name)) return found;
+  found.add(name);
+  for (const [, other] of readFileSync(`dist/${name}`, "utf8").matchAll(/(?:from|import)\s*"\.\/([^"]+\.js)"/g)) needed(other, found);
+  return found;
+}
+const sum = (names) => [...names].reduce((total, name) => total + gzipped(name), 0);
+const first = sum(needed(assets.script));
+const all = sum(readdirSync("dist").filter((name) => name.endsWith(".js")));
+console.log(`to begin with: ${first} bytes of script gzipped, of at most ${JS_GZIP_BYTES_MAX}; all: ${all}, of at most ${ALL_JS_GZIP_BYTES_MAX}`);
+if (first > JS_GZIP_BYTES_MAX || all > ALL_JS_GZIP_BYTES_MAX) {
   console.error("the script is too large for a three-year-old tablet on weak Wi-Fi");
   process.exit(1);
 }

@@ -2,18 +2,27 @@
 import { render } from "preact";
 import { useState } from "preact/hooks";
 import { followForEver } from "./core/live";
-import { keepFlushing, refused, waiting } from "./core/queue";
 import { href, interceptLinks, path } from "./core/route";
 import { may, type Role, signOut, user } from "./core/session";
+import { keepExchanging, refused, waiting } from "./core/tablet";
 import { THEMES, theme, wear, type Theme } from "./core/theme";
-import { type Key, language, type Language, speak, t } from "./i18n";
-import { Costs, Drill, Parts, Predictions, Workshops } from "./pages/figures";
+import { type Key, language, type Language, loadTexts, speak, t } from "./i18n";
+import { Audit } from "./pages/audit";
+import { Costs } from "./pages/costs";
+import { Dispatcher } from "./pages/dispatcher";
+import { Drill } from "./pages/drill";
 import { Fleet } from "./pages/fleet";
-import { Dispatcher, Planner } from "./pages/planning";
+import { OrderPage } from "./pages/order";
+import { PartPage, Parts } from "./pages/parts";
+import { Planner } from "./pages/planning";
+import { ModelPage, Predictions } from "./pages/predictions";
+import { RecordPage } from "./pages/record";
 import { SignIn } from "./pages/sign-in";
-import { OrderPage, Technician } from "./pages/technician";
-import { Audit, Sync, System } from "./pages/trust";
+import { Sync } from "./pages/sync";
+import { System } from "./pages/system";
+import { Technician } from "./pages/technician";
 import { VehiclePage } from "./pages/vehicle";
+import { Workshops } from "./pages/workshops";
 import { Empty } from "./parts/ui";
 
 interface Place {
@@ -37,6 +46,19 @@ const PLACES: Place[] = [
   { name: "system", least: "FLEET_MANAGER", show: () => <System /> },
 ];
 
+/** Pages about one thing, which its id names; any role may read them. */
+const ONE: Record<string, (id: string) => preact.JSX.Element> = {
+  vehicle: (id) => <VehiclePage key={id} id={id} />,
+  record: (id) => <RecordPage key={id} id={id} />,
+  order: (id) => <OrderPage key={id} id={id} />,
+  part: (id) => <PartPage key={id} id={id} />,
+  model: (id) => <ModelPage key={id} id={id} />,
+  drill: (id) => <Drill key={id} metric={id} />,
+};
+
+/** The page of the menu under which each of them stands. */
+const UNDER: Record<string, string> = { vehicle: "fleet", record: "fleet", drill: "fleet", part: "parts", model: "predictions" };
+
 /** Where each role begins: at the answer to its first question. */
 const START: Record<Role, string> = {
   VIEWER: "fleet",
@@ -51,9 +73,8 @@ function Here() {
   const [name, id] = path.value;
   const wanted = name ?? START[user.value?.role ?? "VIEWER"];
   if (id !== undefined) {
-    if (wanted === "vehicle") return <VehiclePage key={id} id={id} />;
-    if (wanted === "order") return <OrderPage key={id} id={id} />;
-    if (wanted === "drill") return <Drill key={id} metric={id} />;
+    const show = ONE[wanted];
+    if (show) return show(id);
   }
   const place = PLACES.find((one) => one.name === wanted);
   if (!place) return <Empty>{t("state.nowhere")} <a href={href(["fleet"])}>{t("page.fleet")}</a></Empty>;
@@ -64,11 +85,14 @@ function Here() {
 function App() {
   const [open, setOpen] = useState(false);
   if (user.value === null) return <SignIn />;
-  const current = path.value[0] ?? START[user.value.role];
+  const first = path.value[0] ?? START[user.value.role];
+  /** Gloves: everything that can be touched is large. */
+  const gloves = user.value.role === "TECHNICIAN" || first === "technician" ? "pit" : "";
+  const current = UNDER[first] ?? (first === "order" ? (user.value.role === "TECHNICIAN" ? "technician" : "planner") : first);
   return (
     <>
       <a class="skip" href="#content">{t("nav.skip")}</a>
-      <header class="top no-print">
+      <header class={`top no-print ${gloves}`}>
         <button type="button" class="quiet menu" aria-expanded={open} aria-controls="menu" onClick={() => setOpen(!open)}>{t("nav.menu")}</button>
         <a class="brand" href={href([])}>RailFleet</a>
         <Queue />
@@ -77,13 +101,13 @@ function App() {
           <select value={theme.value} onChange={(event) => wear(event.currentTarget.value as Theme)}>{THEMES.map((name) => <option value={name}>{t(`theme.${name}` as Key)}</option>)}</select>
         </label>
         <label class="small"><span class="hidden">{t("nav.language")}</span>
-          <select value={language.value} onChange={(event) => speak(event.currentTarget.value as Language)}><option value="de">Deutsch</option><option value="en">English</option></select>
+          <select value={language.value} onChange={(event) => void speak(event.currentTarget.value as Language)}><option value="de">Deutsch</option><option value="en">English</option></select>
         </label>
         <span class="who">{user.value.username}</span>
         <button type="button" class="quiet" onClick={signOut}>{t("nav.out")}</button>
       </header>
       <div class="body">
-        <nav id="menu" class={`side no-print ${open ? "open" : ""}`} aria-label={t("nav.menu")} onClick={() => setOpen(false)}>
+        <nav id="menu" class={`side no-print ${open ? "open" : ""} ${gloves}`} aria-label={t("nav.menu")} onClick={() => setOpen(false)}>
           <ul>
             {PLACES.filter((place) => may(place.least)).map((place) => (
               <li><a href={href([place.name])} aria-current={current === place.name ? "page" : undefined}>{t(`page.${place.name}` as Key)}</a></li>
@@ -113,7 +137,7 @@ function Queue() {
 document.documentElement.lang = language.value;
 document.documentElement.dataset.theme = theme.value;
 interceptLinks();
-keepFlushing();
+keepExchanging();
 void followForEver();
 if ("serviceWorker" in navigator && isSecureContext) void navigator.serviceWorker.register("sw.js");
-render(<App />, document.getElementById("app") as HTMLElement);
+void loadTexts(language.value).then(() => render(<App />, document.getElementById("app") as HTMLElement));

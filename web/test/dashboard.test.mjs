@@ -1,7 +1,7 @@
 // The dashboard as each role meets it, in a real browser against a real server.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { browser, depot, missing, person, picture, violations } from "./harness.mjs";
+import { browser, depot, missing, person, picture, settled, violations } from "./harness.mjs";
 
 const skip = missing ?? false;
 let served;
@@ -18,10 +18,8 @@ after(async () => {
   await served?.end();
 });
 
-const PAGES = ["fleet", "technician", "planner", "dispatcher", "parts", "workshops", "costs", "predictions", "sync", "audit", "system"];
-
-/** Waits until nothing is being asked for. */
-const settled = (page) => page.waitForFunction(() => document.querySelectorAll(".skeleton").length === 0);
+const PAGES = ["fleet", "technician", "planner", "dispatcher", "parts", "workshops", "costs", "predictions", "sync", "audit", "system", "vehicle/5001", "record/5001", "drill/mtbf", "part/DOR-100", "order/WO-2026-0001"];
+const file = (name) => name.split("/")[0];
 
 for (const theme of ["light", "dark", "sun"]) {
   for (const language of ["en", "de"]) {
@@ -31,7 +29,7 @@ for (const theme of ["light", "dark", "sun"]) {
         await go(name);
         await settled(page);
         assert.deepEqual(await violations(page), [], `${name} in ${theme}, ${language}`);
-        if (language === "en" && theme === "light") await picture(page, name);
+        await picture(page, `${file(name)}-${theme}-${language}`);
       }
       assert.deepEqual(faults, []);
       await context.close();
@@ -40,13 +38,13 @@ for (const theme of ["light", "dark", "sun"]) {
 }
 
 test("a tablet sees every page without scrolling sideways", { skip }, async () => {
-  const { context, page, faults, go } = await person(chromium, served, "admin", { viewport: { width: 800, height: 1280 }, touch: true, language: "de" });
+  const { context, page, faults, go } = await person(chromium, served, "admin", { viewport: { width: 820, height: 1180 }, touch: true, language: "de" });
   for (const name of PAGES) {
     await go(name);
     await settled(page);
     const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.equal(wider, 0, `${name} is ${wider} px too wide`);
-    await picture(page, `tablet-${name}`);
+    await picture(page, `tablet-${file(name)}`);
   }
   assert.deepEqual(faults, []);
   await context.close();

@@ -16,12 +16,20 @@ const FILL_MS_MAX = 240_000;
 export const missing = !existsSync(CHROMIUM) ? "no chromium" : !existsSync(BINARY) ? `no ${BINARY}` : null;
 if (missing) console.error(`SKIPPED: the dashboard in a browser: ${missing}`);
 
+/** With RAILFLEET_WEB=dist the files of `dist` are served in place of those in the binary: no new build for a new page. */
+async function front(server) {
+  if (process.env.RAILFLEET_WEB !== "dist") return { address: server, end() {} };
+  const child = spawn("node", ["dev.mjs", server, "0"]);
+  const address = await new Promise((resolve) => child.stdout.on("data", (chunk) => resolve(String(chunk).trim().replace("/app/", ""))));
+  return { address, end: () => child.kill() };
+}
+
 /** A demo depot that serves; `accounts` has the passwords it printed. */
-export async function depot() {
+export async function depot({ vehicles = 24, days = 260 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "railfleet-web-"));
-  const server = spawn(BINARY, ["demo", "--data", folder, "--vehicles", "24", "--days", "260", "--port", "0"]);
+  const server = spawn(BINARY, ["demo", "--data", folder, "--vehicles", String(vehicles), "--days", String(days), "--port", "0"]);
   let said = "";
-  const address = await new Promise((resolve, reject) => {
+  const served = await new Promise((resolve, reject) => {
     const late = setTimeout(() => reject(new Error(`the demo did not begin to serve:\n${said}`)), FILL_MS_MAX);
     const listen = (chunk) => {
       said += chunk;
@@ -35,6 +43,8 @@ export async function depot() {
     server.stderr.on("data", listen);
     server.on("exit", () => reject(new Error(`the demo ended:\n${said}`)));
   });
+  const before = await front(served);
+  const { address } = before;
   const accounts = Object.fromEntries([...said.matchAll(/^ {2}(\S+) +(\S+) +[A-Z_]+$/gm)].map(([, name, password]) => [name, password]));
   return {
     address,
@@ -46,12 +56,18 @@ export async function depot() {
       if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
       return answer.status === 204 ? null : answer.json();
     },
+    /** An account of another role than the demo has. */
+    async account(name, role) {
+      accounts[name] = `${name}-password-2026`;
+      return this.call("admin", "POST", "/users", { username: name, email: `${name}@demo.example`, password: accounts[name], role });
+    },
     tokens: {},
     async token(name) {
       this.tokens[name] ??= (await (await fetch(`${address}/api/v1/auth/login`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ username: name, password: accounts[name] }) })).json()).access_token;
       return this.tokens[name];
     },
     async end() {
+      before.end();
       server.removeAllListeners("exit");
       server.kill("SIGTERM");
       await new Promise((resolve) => server.on("exit", resolve));
@@ -85,6 +101,7 @@ export async function person(browser, depot, name, settings = {}) {
     if (["http:", "https:", "ws:", "wss:"].includes(url.protocol) && url.origin !== depot.address) faults.push(`outside: ${request.url()}`);
   });
   await page.goto(`${depot.address}/app/`);
+  await page.waitForSelector("input[name=username]");
   await page.fill("input[name=username]", name);
   await page.fill("input[name=password]", depot.accounts[name]);
   await page.click("button[type=submit]");
@@ -100,6 +117,16 @@ export async function violations(page) {
   await page.evaluate(AXE);
   const found = await page.evaluate(() => axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }));
   return found.violations.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.target.join(" ")} (${node.failureSummary?.split("\n")[1]?.trim() ?? ""})`));
+}
+
+/** Waits until nothing is being asked for. */
+export const settled = (page) => page.waitForFunction(() => document.querySelector("h1, .empty") !== null && document.querySelectorAll(".skeleton").length === 0);
+
+/** The page on paper: how many sheets of A4. */
+export async function paper(page, name) {
+  mkdirSync(PICTURES, { recursive: true });
+  const pdf = await page.pdf({ format: "A4", path: join(PICTURES, `${name}.pdf`), preferCSSPageSize: true });
+  return (pdf.toString("latin1").match(/\/Type\s*\/Page[^s]/g) ?? []).length;
 }
 
 export async function picture(page, name) {

@@ -1,6 +1,6 @@
 // The parts that need no browser: proofs, numbers, files, and that both languages say the same things.
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -61,6 +61,51 @@ test("every leaf of small trees proves its root, and a changed byte does not", a
   }
 });
 
+test("a seal's signature and the record's own bytes are checked, and another key is told", async () => {
+  const { verdictOf } = await module("src/parts/proof.tsx");
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const raw = publicKey.export({ type: "spki", format: "der" }).subarray(-32);
+  const leaf = Buffer.from("record 3");
+  const leaves = Array.from({ length: 11 }, (_, index) => leafHash(index));
+  const { root, path } = tree(leaves, 3);
+  const text = `railfleet.log/x\n11\n${root.toString("base64")}\n`;
+  const line = (note) => `— railfleet.log/x ${Buffer.concat([Buffer.from("0000"), sign(null, Buffer.from(note), privateKey)]).toString("base64")}\n`;
+  const public_key = `railfleet.log/x+30303030+${Buffer.concat([Buffer.from([1]), raw]).toString("base64")}`;
+  const proof = { leaf: leaf.toString("base64"), leaf_hash: leaves[3].toString("base64"), leaf_index: 3, tree_size: 11, path: path.map((step) => step.toString("base64")), root_hash: root.toString("base64"), checkpoint: `${text}\n${line(text)}`, public_key };
+  assert.equal(await verdictOf(proof, null), "holds");
+  assert.equal(await verdictOf(proof, public_key), "holds");
+  assert.equal(await verdictOf({ ...proof, leaf: Buffer.from("record 4").toString("base64") }, null), "leaf");
+  assert.equal(await verdictOf({ ...proof, path: proof.path.slice(1) }, null), "path");
+  assert.equal(await verdictOf({ ...proof, checkpoint: `${text.replace("11", "12")}\n${line(text)}` }, null), "note");
+  assert.equal(await verdictOf({ ...proof, checkpoint: `${text}\n${line("another note\n")}` }, null), "signature");
+  assert.equal(await verdictOf({ ...proof, checkpoint: text }, null), "note");
+  assert.equal(await verdictOf(proof, public_key.replace("30303030", "31313131")), "other_key");
+});
+
+test("a tablet's row follows pages, whole or by what changed, and its own operations lie over it", async () => {
+  const { merged, overlaid } = await module("src/core/replica.ts");
+  const item = (key, fields) => ({ key, fields: Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, { value, device_id: "x" }])) });
+  let row = merged({}, { status: { value: "scheduled" }, tasks: { added: ["a", "b"] }, checklist: { items_changed: [item("1", { text: "a", done: false })] } });
+  assert.deepEqual(row, { status: "scheduled", tasks: ["a", "b"], checklist: [{ key: "1", text: "a", done: false }] });
+  row = merged(row, { tasks: { added: ["c", "b"], removed: ["a"] }, checklist: { items_changed: [item("1", { done: true }), item("2", { text: "b" })] } });
+  assert.deepEqual(row, { status: "scheduled", tasks: ["b", "c"], checklist: [{ key: "1", text: "a", done: true }, { key: "2", text: "b" }] });
+  row = merged(row, { tasks: { value: ["z"] }, checklist: { items_removed: ["1"] } });
+  assert.deepEqual(row, { status: "scheduled", tasks: ["z"], checklist: [{ key: "2", text: "b" }] });
+  row = merged(row, { checklist: { items: [item("9", { text: "new" })] } });
+  assert.deepEqual(row.checklist, [{ key: "9", text: "new" }]);
+  const operation = (field, more) => ({ id: "o", entity_type: "WorkOrder", entity_id: "1", field, timestamp: "", ...more });
+  const seen = overlaid(row, [operation("status", { value: "completed" }), operation("checklist", { op: "put", key: "9", value: { done: true } }), operation("findings", { op: "put", key: "f", value: { text: "x" } }), operation("checklist", { op: "drop", key: "8" })]);
+  assert.deepEqual(seen, { status: "completed", tasks: ["z"], checklist: [{ key: "9", text: "new", done: true }], findings: [{ key: "f", text: "x" }] });
+  assert.equal(row.status, "scheduled", "what is held stays as it was");
+});
+
+test("the axes' numbers are round and hold what is drawn", async () => {
+  const { ticksOf } = await module("src/charts/svg.tsx");
+  assert.deepEqual(ticksOf(0, 4), [0, 1, 2, 3, 4]);
+  assert.deepEqual(ticksOf(0.55, 1.45), [0.4, 0.6, 0.8, 1, 1.2, 1.4, 1.6]);
+  assert.deepEqual(ticksOf(834, 1674), [800, 1000, 1200, 1400, 1600, 1800]);
+});
+
 test("a cell that a spreadsheet would run is made text", async () => {
   const { csvCell } = await module("src/charts/frame.tsx");
   assert.equal(csvCell("=1+1"), "'=1+1");
@@ -68,6 +113,7 @@ test("a cell that a spreadsheet would run is made text", async () => {
   assert.equal(csvCell(-3), "-3");
   assert.equal(csvCell('say "x"; y'), '"say ""x""; y"');
   assert.equal(csvCell(null), "");
+  assert.equal(csvCell(-1.5, "excel-de"), "-1,5");
 });
 
 test("numbers are read as people write them", async () => {

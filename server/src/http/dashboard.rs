@@ -21,6 +21,8 @@ const INDEX: &str = "index.html";
 /// exception.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
     connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+/// How the names of files begin that end in a hash of what is in them.
+const NAMED_BY_CONTENT: [&str; 4] = ["app-", "chunk-", "style-", "texts-"];
 /// Files whose names say what is in them never change.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// The others are asked for again, by their tag.
@@ -96,7 +98,9 @@ fn file(path: &str, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
     let kind = media_type(path).unwrap_or("application/octet-stream");
     answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     answer.insert(header::ETAG, tag);
-    let named_by_content = path.starts_with("app-") || path.starts_with("style-");
+    let named_by_content = NAMED_BY_CONTENT
+        .iter()
+        .any(|begin| path.starts_with(begin));
     answer.insert(
         header::CACHE_CONTROL,
         if named_by_content {
@@ -136,6 +140,7 @@ fn media_type(name: &str) -> Option<&'static str> {
     Some(match name.rsplit('.').next()? {
         "html" => "text/html; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
+        "json" => "application/json",
         "css" => "text/css; charset=utf-8",
         "svg" => "image/svg+xml",
         "webmanifest" => "application/manifest+json",

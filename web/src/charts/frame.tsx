@@ -35,6 +35,9 @@ export function ChartFrame({ title, summary, table, file, children }: Props) {
         <button type="button" class="quiet" onClick={() => saveCsv(table, file)}>
           CSV
         </button>
+        <button type="button" class="quiet" onClick={() => saveCsv(table, file, "excel-de")}>
+          {t("export.excel")}
+        </button>
       </div>
       {open && <DataTable table={table} label={title} />}
     </figure>
@@ -62,15 +65,18 @@ export function DataTable({ table, label }: { table: Table; label: string }) {
   );
 }
 
-/** A cell that a spreadsheet would run as a formula is made text. */
-export function csvCell(cell: string | number | null): string {
+export type Dialect = "rfc" | "excel-de";
+
+/** A cell that a spreadsheet would run as a formula is made text. The German dialect has decimal commas. */
+export function csvCell(cell: string | number | null, dialect: Dialect = "rfc"): string {
   if (cell === null) return "";
-  if (typeof cell === "number") return String(cell);
+  if (typeof cell === "number") return dialect === "excel-de" ? String(cell).replace(".", ",") : String(cell);
   const safe = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
   return /[",\n\r;]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-function saveCsv(table: Table, file: string): void {
-  const lines = [table.head, ...table.rows].map((row) => row.map(csvCell).join(","));
+export function saveCsv(table: Table, file: string, dialect: Dialect = "rfc"): void {
+  const between = dialect === "excel-de" ? ";" : ",";
+  const lines = [table.head, ...table.rows].map((row) => row.map((cell) => csvCell(cell, dialect)).join(between));
   saveBlob(new Blob(["\ufeff" + lines.join("\r\n") + "\r\n"], { type: "text/csv" }), `${file}.csv`);
 }

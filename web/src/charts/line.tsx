@@ -1,6 +1,6 @@
 // Lines over time, drawn by uPlot on a canvas; a band around a line shows where a forecast may lie.
-import { useEffect, useRef } from "preact/hooks";
-import uPlot from "uplot";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type uPlot from "uplot";
 import { language, number } from "../i18n";
 import { theme } from "../core/theme";
 import { ChartFrame } from "./frame";
@@ -29,15 +29,32 @@ interface Props {
 
 const HEIGHT = 240;
 
+type Library = typeof uPlot;
+let library: Library | null = null;
+
+/** The library comes with the first chart of lines, so that no other page waits for it. */
+function useLibrary(): Library | null {
+  const [found, setFound] = useState<Library | null>(() => library);
+  useEffect(() => {
+    if (library) return;
+    void import("uplot").then((module) => {
+      library = module.default;
+      setFound(() => module.default);
+    });
+  }, []);
+  return found;
+}
+
 const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export function LineChart({ title, summary, file, x, lines, band, unit, onPick }: Props) {
   const place = useRef<HTMLDivElement>(null);
+  const Plot = useLibrary();
   useEffect(() => {
     const box = place.current;
-    if (!box) return;
+    if (!box || !Plot) return;
     const axis = { stroke: css("--muted"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line"), width: 1 } };
-    const chart = new uPlot(
+    const chart = new Plot(
       {
         width: Math.max(280, box.clientWidth),
         height: HEIGHT,
@@ -71,7 +88,7 @@ export function LineChart({ title, summary, file, x, lines, band, unit, onPick }
       sized.disconnect();
       chart.destroy();
     };
-  }, [x, lines, theme.value, language.value]);
+  }, [x, lines, theme.value, language.value, Plot]);
 
   /** The arrow keys move the cursor, Enter opens what stands there. */
   const keys = (event: KeyboardEvent): void => {

@@ -8,6 +8,8 @@ export class Problem extends Error {
     readonly title: string,
     detail: string,
     readonly requestId: string | null,
+    /** The API's own word for it, where it has one (`token_expired`). */
+    readonly code: string | null = null,
   ) {
     super(detail);
   }
@@ -16,9 +18,8 @@ export class Problem extends Error {
 /** The server was not reached. */
 export class Offline extends Error {}
 
-async function send(path: string, init: RequestInit): Promise<Response> {
+async function send(path: string, init: RequestInit, token: string | null): Promise<Response> {
   const headers = new Headers(init.headers);
-  const token = accessToken();
   if (token) headers.set("Authorization", `Bearer ${token}`);
   try {
     return await fetch(path, { ...init, headers });
@@ -28,14 +29,23 @@ async function send(path: string, init: RequestInit): Promise<Response> {
   }
 }
 
+async function checked(answer: Response): Promise<Response> {
+  if (answer.ok) return answer;
+  const body = (await answer.json().catch(() => ({}))) as { title?: string; detail?: unknown; code?: string };
+  const detail = typeof body.detail === "string" ? body.detail : answer.statusText;
+  throw new Problem(answer.status, body.title ?? `${answer.status}`, detail, answer.headers.get("x-request-id"), body.code ?? null);
+}
+
 /** The answer to a request; a token that ran out is renewed once. */
 export async function call(path: string, init: RequestInit = {}): Promise<Response> {
-  let answer = await send(path, init);
-  if (answer.status === 401 && (await refresh())) answer = await send(path, init);
-  if (answer.ok) return answer;
-  const body = (await answer.json().catch(() => ({}))) as { title?: string; detail?: unknown };
-  const detail = typeof body.detail === "string" ? body.detail : answer.statusText;
-  throw new Problem(answer.status, body.title ?? `${answer.status}`, detail, answer.headers.get("x-request-id"));
+  let answer = await send(path, init, accessToken());
+  if (answer.status === 401 && (await refresh())) answer = await send(path, init, accessToken());
+  return checked(answer);
+}
+
+/** The answer to a tablet's own request: by its token, and never by the person's. */
+export async function callAsDevice(path: string, token: string, init: RequestInit = {}): Promise<Response> {
+  return checked(await send(path, init, token));
 }
 
 export type Params = Record<string, string | number | boolean | undefined | null>;

@@ -14,6 +14,7 @@ export interface Vehicle {
   total_operating_hours: number | null;
   last_service_date: string | null;
   updated_at: string;
+  incidents?: { failures: number; breakdowns: number; total: number; by_group: Record<string, number> };
 }
 
 export interface WorkOrder {
@@ -42,7 +43,7 @@ export interface Task {
   vehicle_id: string;
   type: string;
   description: string | null;
-  due_date: string;
+  due_date: string | null;
   due_mileage_km: number | null;
   is_overdue: boolean;
   is_completed: boolean;
@@ -54,6 +55,14 @@ export interface Workshop {
   name: string;
   total_tracks: number;
   available_tracks: number;
+}
+
+export interface Track {
+  track_id: string;
+  name: string;
+  workshop_id: string;
+  is_active: boolean;
+  availability?: { start_ts: string; end_ts: string; is_available: boolean }[];
 }
 
 export interface Part {

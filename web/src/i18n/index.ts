@@ -5,8 +5,11 @@ import en from "./en.json";
 
 export type Key = keyof typeof en;
 export type Language = "de" | "en";
+type Texts = Record<Key, string>;
 
-const texts: Record<Language, Record<Key, string>> = { de, en };
+/** The build makes files of the texts and leaves their names here; a test that bundles them finds the texts themselves. */
+const sources: Record<Language, Texts | string> = { de, en };
+const texts: Partial<Record<Language, Texts>> = {};
 
 function chosen(): Language {
   const kept = localStorage.getItem("railfleet.language");
@@ -16,15 +19,24 @@ function chosen(): Language {
 
 export const language = signal<Language>(chosen());
 
-export function speak(next: Language): void {
+/** Makes sure that a language's texts are here. The service worker keeps both, so this needs no network later. */
+export async function loadTexts(wanted: Language): Promise<void> {
+  const source = sources[wanted];
+  texts[wanted] ??= typeof source === "string" ? ((await (await fetch(source)).json()) as Texts) : source;
+}
+
+export async function speak(next: Language): Promise<void> {
+  await loadTexts(next);
   localStorage.setItem("railfleet.language", next);
   document.documentElement.lang = next;
   language.value = next;
 }
 
+const here = (key: Key): string | undefined => texts[language.value]?.[key];
+
 /** A text, its `{name}`s filled in. */
 export function t(key: Key, fill: Record<string, string | number> = {}): string {
-  let text = texts[language.value][key];
+  let text = here(key) ?? key;
   for (const [name, value] of Object.entries(fill)) text = text.replaceAll(`{${name}}`, String(value));
   return text;
 }
@@ -33,7 +45,7 @@ export function t(key: Key, fill: Record<string, string | number> = {}): string 
 export function word(prefix: string, value: string | null | undefined): string {
   if (!value) return "–";
   const key = `${prefix}.${value}` as Key;
-  return texts[language.value][key] ?? value.replaceAll("_", " ");
+  return here(key) ?? value.replaceAll("_", " ");
 }
 
 const locale = (): string => (language.value === "de" ? "de-DE" : "en-GB");
@@ -54,6 +66,16 @@ export function day(value: string | number | Date | null | undefined): string {
   const date = new Date(value);
   if (Number.isNaN(date.getTime())) return "–";
   return new Intl.DateTimeFormat(locale(), { dateStyle: "medium" }).format(date);
+}
+
+/** The day of the week, short. */
+export function weekday(value: string | number | Date): string {
+  return new Intl.DateTimeFormat(locale(), { weekday: "short", timeZone: "UTC" }).format(new Date(value));
+}
+
+/** `2026-05` as a short month, with or without its year. */
+export function monthName(month: string, withYear: boolean): string {
+  return new Intl.DateTimeFormat(locale(), { month: "short", ...(withYear ? { year: "2-digit" } : {}), timeZone: "UTC" }).format(new Date(`${month}-01T00:00:00Z`));
 }
 
 export function time(value: string | number | Date | null | undefined): string {

@@ -1,66 +1,103 @@
-// The fleet at a glance: is it healthy, what gets worse, what happened just now.
+// The fleet at a glance: is it healthy, what gets worse and where, what happened just now.
 import { useMemo } from "preact/hooks";
-import { HeatMap, Sparkline } from "../charts/svg";
+import { Bars, HeatMap, Scatter } from "../charts/svg";
 import { type LogEvent, recent } from "../core/live";
 import { useAsked } from "../core/query";
 import { filters, href, setFilters } from "../core/route";
-import type { Heat, Kpi, Kpis, Vehicle } from "../core/types";
-import { type Key, number, t, word } from "../i18n";
-import { Ago, Badge, Field, Grid, Page, Shown, toneOfStatus, type Tone } from "../parts/ui";
+import type { Heat, Kpis, Vehicle } from "../core/types";
+import { number, t, word } from "../i18n";
+import { DataLinks, PrintButton } from "../parts/exports";
+import { Ago, Badge, Field, Grid, Page, Shown, toneOfStatus } from "../parts/ui";
+import { Subject } from "./audit";
+import { KpiTile, span, Window } from "./kpi";
 
-const TREND: Record<Kpi["trend"], Tone> = { improving: "good", declining: "bad", stable: "none", too_little_data: "none" };
-/** Sign-ins and the like are the audit's, not the fleet's. */
-const ofTheFleet = (event: LogEvent): boolean => event.aggregate_type !== "User";
+/** Readings, sign-ins and the like come all the time and change nothing for a manager. */
+const QUIET = new Set(["VehicleMileageUpdated", "VehicleOperatingHoursUpdated", "PredictionMade"]);
+const QUIET_THINGS = new Set(["User", "Security", "Device", "SyncDevice", "SyncSession", "Prediction"]);
+const isNews = (event: LogEvent): boolean => !QUIET.has(event.event_type) && !QUIET_THINGS.has(event.aggregate_type);
 
 /** The six numbers, in the order in which a manager asks. */
 const SIX = ["availability", "mtbf", "mttrs", "pm_compliance", "overdue_safety_critical", "cost_per_km"];
 
 export function Fleet() {
-  const kpis = useAsked<Kpis>("/analytics/catalogue");
+  const kpis = useAsked<Kpis>("/analytics/catalogue", span());
   const heat = useAsked<Heat>("/analytics/fleet/heatmap");
+  const vehicles = useAsked<Vehicles>("/vehicles", { limit: 500 });
   return (
-    <Page title={t("page.fleet")} lead={t("fleet.lead")}>
+    <Page title={t("page.fleet")} lead={t("fleet.lead")} actions={<PrintButton />}>
+      <Window />
       <Shown asked={kpis}>
-        {(found) => (
-          <section aria-label={t("fleet.numbers")} class="tiles">
-            {SIX.flatMap((key) => found.kpis.filter((kpi) => kpi.key === key)).map((kpi) => <KpiTile kpi={kpi} />)}
-          </section>
-        )}
-      </Shown>
-      <Shown asked={heat} isEmpty={(found) => found.rows.length === 0}>
-        {(found) => (
-          <HeatMap
-            title={t("fleet.heat")}
-            summary={t("fleet.heat.summary", { rows: found.rows.length, columns: found.cols.length })}
-            file="fleet-heatmap"
-            rows={found.rows}
-            columns={found.cols}
-            values={found.values}
-            unit={found.unit}
-            href={(row) => href(["vehicle", found.rows[row] ?? ""])}
-          />
-        )}
+        {(found) => {
+          const six = SIX.flatMap((key) => found.kpis.filter((kpi) => kpi.key === key));
+          const rest = found.kpis.filter((kpi) => !SIX.includes(kpi.key));
+          return (
+            <>
+              <section aria-label={t("fleet.numbers")} class="tiles six">{six.map((kpi) => <KpiTile kpi={kpi} />)}</section>
+              {rest.length > 0 && (
+                <details class="more">
+                  <summary>{t("fleet.more", { count: rest.length })}</summary>
+                  <div class="tiles">{rest.map((kpi) => <KpiTile kpi={kpi} />)}</div>
+                </details>
+              )}
+            </>
+          );
+        }}
       </Shown>
       <div class="two">
-        <VehicleList />
+        <div>
+          <Shown asked={heat} isEmpty={(found) => found.rows.length === 0}>
+            {(found) => (
+              <HeatMap
+                title={t("fleet.heat")}
+                summary={t("fleet.heat.summary", { rows: found.rows.length, columns: found.cols.length })}
+                file="fleet-heatmap"
+                rows={found.rows}
+                columns={found.cols}
+                values={found.values}
+                unit={t("timeline.failures")}
+                href={(row, column) => href(["drill", "failures"], { vehicle: found.rows[row] ?? "", ...monthOf(found.cols[column] ?? "") })}
+                rowHref={(row) => href(["vehicle", found.rows[row] ?? ""])}
+              />
+            )}
+          </Shown>
+        </div>
         <WhatChanged />
       </div>
+      <Shown asked={vehicles} isEmpty={(found) => found.vehicles.length === 0} empty={t("fleet.none")}>{(found) => <Where vehicles={found.vehicles} />}</Shown>
+      <VehicleList />
     </Page>
   );
 }
 
-export function KpiTile({ kpi }: { kpi: Kpi }) {
-  const name = t(`kpi.${kpi.key}` as Key);
-  const interval = kpi.low !== null && kpi.high !== null ? `${number(kpi.low, 1)} – ${number(kpi.high, 1)}` : kpi.low !== null ? `> ${number(kpi.low, 1)}` : null;
+/** `2026-05` as the window of that month. */
+function monthOf(month: string): Record<string, string> {
+  const from = new Date(`${month}-01T00:00:00Z`);
+  if (Number.isNaN(from.getTime())) return {};
+  const to = new Date(Date.UTC(from.getUTCFullYear(), from.getUTCMonth() + 1, 0));
+  return { since: from.toISOString().slice(0, 10), until: to.toISOString().slice(0, 10) };
+}
+
+/** What fails, and on which vehicles: causes by number, and failures against kilometres. */
+function Where({ vehicles }: { vehicles: Vehicle[] }) {
+  const groups = new Map<string, number>();
+  for (const vehicle of vehicles) {
+    for (const [name, count] of Object.entries(vehicle.incidents?.by_group ?? {})) groups.set(name, (groups.get(name) ?? 0) + count);
+  }
+  const causes = [...groups].sort((a, b) => b[1] - a[1]).slice(0, 10);
+  const all = causes.reduce((sum, [, count]) => sum + count, 0);
+  const dots = vehicles.filter((vehicle) => vehicle.current_mileage_km !== null).map((vehicle) => ({ label: vehicle.asset_id, x: (vehicle.current_mileage_km ?? 0) / 1_000, y: vehicle.incidents?.failures ?? 0, href: href(["vehicle", vehicle.asset_id]) }));
+  if (causes.length === 0) return null;
   return (
-    <article class="tile">
-      <h2><a href={href(["drill", kpi.key])}>{name}</a></h2>
-      <p class="figure">{kpi.value === null ? "–" : number(kpi.value, 1)} <span class="unit">{kpi.value === null ? "" : kpi.unit}</span></p>
-      {kpi.value === null && <p class="small">{word("reason", kpi.reason)}</p>}
-      {interval && <p class="small">{t("kpi.interval", { interval })}</p>}
-      <Badge tone={TREND[kpi.trend]}>{t(`trend.${kpi.trend}` as Key)}</Badge>
-      <Sparkline values={kpi.months} label={t("kpi.months", { name })} />
-    </article>
+    <div class="halves">
+      <Bars
+        title={t("fleet.causes")}
+        summary={t("fleet.causes.summary", { first: word("fault", causes[0]?.[0]), share: number((100 * (causes[0]?.[1] ?? 0)) / Math.max(1, all)) })}
+        file="causes"
+        unit=""
+        bars={causes.map(([name, count]) => ({ label: word("fault", name), value: count, href: href(["audit"], { type: "Vehicle", event: "VehicleIncidentReported" }) }))}
+      />
+      <Scatter title={t("fleet.scatter")} summary={t("fleet.scatter.summary")} file="km-failures" xLabel={t("fleet.scatter.x")} yLabel={t("timeline.failures")} dots={dots} />
+    </div>
   );
 }
 
@@ -70,7 +107,7 @@ interface Vehicles {
 }
 
 const STATUSES = ["available", "in_service", "workshop_planned", "in_workshop", "out_of_service", "maintenance_due", "retired"];
-const PAGE = 50;
+const PAGE = 25;
 
 function VehicleList() {
   const status = filters.value.get("status") ?? "";
@@ -91,7 +128,7 @@ function VehicleList() {
           </select>
         </Field>
       </div>
-      <Shown asked={asked} isEmpty={(found) => found.vehicles.length === 0} empty={t("fleet.none")}>
+      <Shown asked={asked} isEmpty={(found) => found.vehicles.length === 0} empty={t(status || search ? "fleet.no-match" : "fleet.none")}>
         {(found) => (
           <>
             <Grid
@@ -102,6 +139,7 @@ function VehicleList() {
                 { name: t("vehicle.id"), cell: (row) => <a href={href(["vehicle", row.asset_id])}>{row.asset_id}</a> },
                 { name: t("vehicle.model"), cell: (row) => row.model ?? "–" },
                 { name: t("filter.status"), cell: (row) => <Badge tone={toneOfStatus(row.status)}>{word("status", row.status)}</Badge> },
+                { name: t("vehicle.failures"), cell: (row) => `${number(row.incidents?.failures)} / ${number(row.incidents?.total)}`, number: true },
                 { name: "km", cell: (row) => number(row.current_mileage_km), number: true },
                 { name: t("vehicle.place"), cell: (row) => row.current_location ?? row.home_depot ?? "–" },
               ]}
@@ -111,6 +149,7 @@ function VehicleList() {
               <span>{t("pages.of", { from: skip + 1, to: skip + found.vehicles.length, total: found.total })}</span>
               <button type="button" disabled={skip + PAGE >= found.total} onClick={() => setFilters({ skip: String(skip + PAGE) })}>{t("pages.next")}</button>
             </nav>
+            <DataLinks file="vehicles" table={{ head: ["asset_id", "model", "status", "failures", "incidents", "km", "place"], rows: found.vehicles.map((row) => [row.asset_id, row.model, row.status, row.incidents?.failures ?? null, row.incidents?.total ?? null, row.current_mileage_km, row.current_location ?? row.home_depot]) }} />
           </>
         )}
       </Shown>
@@ -123,26 +162,29 @@ interface EventPage {
 }
 
 function WhatChanged() {
-  const asked = useAsked<EventPage>("/events", { limit: 50 });
+  const asked = useAsked<EventPage>("/events", { order: "desc", limit: 200 });
   const fresh = recent.value;
   const events = useMemo(() => {
     const known = new Set(fresh.map((event) => event.id));
-    return [...fresh, ...(asked.value?.events ?? []).filter((event) => !known.has(event.id))].filter(ofTheFleet).slice(0, 15);
+    return [...fresh, ...(asked.value?.events ?? []).filter((event) => !known.has(event.id))].filter(isNews).slice(0, 12);
   }, [fresh, asked.value]);
   return (
     <section aria-live="polite">
-      <h2>{t("fleet.changed")}</h2>
+      <h2 class="first">{t("fleet.changed")}</h2>
       <Shown asked={asked} isEmpty={() => events.length === 0} empty={t("fleet.changed.none")}>
         {() => (
-          <ol class="feed">
-            {events.map((event) => (
-              <li key={event.id}>
-                <Ago at={event.occurred_at} />{" "}
-                {event.aggregate_type === "Vehicle" ? <a href={href(["vehicle", event.aggregate_id])}>{event.aggregate_id}</a> : <span>{event.aggregate_type} {event.aggregate_id.slice(0, 12)}</span>}{" "}
-                <strong>{word("event", event.event_type)}</strong>
-              </li>
-            ))}
-          </ol>
+          <>
+            <ol class="feed">
+              {events.map((event) => (
+                <li key={event.id}>
+                  <strong>{word("event", event.event_type)}</strong>{" "}
+                  <Subject type={event.aggregate_type} id={event.aggregate_id} />{" "}
+                  <span class="small"><Ago at={event.occurred_at} /></span>
+                </li>
+              ))}
+            </ol>
+            <p class="no-print"><a href={href(["audit"])}>{t("fleet.changed.all")}</a></p>
+          </>
         )}
       </Shown>
     </section>

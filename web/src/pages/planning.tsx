@@ -1,108 +1,269 @@
-// What is due, what fits, and which vehicles may run: the planner's and the dispatcher's pages.
+// What is due, what fits into the workshop, and moving an order without a surprise: the planner's page.
 import { useState } from "preact/hooks";
 import { HeatMap } from "../charts/svg";
 import { Problem, seg, write } from "../core/api";
 import { useAsked } from "../core/query";
-import { href } from "../core/route";
+import { filters, href, setFilters } from "../core/route";
 import { may } from "../core/session";
-import type { Task, Vehicle, WorkOrder, Workshop } from "../core/types";
-import { day, number, t, word } from "../i18n";
-import { Badge, Dialog, Field, Grid, Page, Shown, toneOfStatus, type Tone } from "../parts/ui";
+import type { Task, Track, Vehicle, WorkOrder, Workshop } from "../core/types";
+import { day, number, t, weekday, word } from "../i18n";
+import { Badge, Dialog, Empty, Field, Grid, Page, Shown, type Tone } from "../parts/ui";
+import { DataLinks, PrintButton } from "../parts/exports";
 
 const DAY_MS = 86_400_000;
-const COLUMNS = ["draft", "scheduled", "in_progress", "completed"] as const;
-/** Days that the capacity map looks ahead. */
+/** Days that the board shows at once. */
 const DAYS = 14;
+const COLUMNS = ["draft", "scheduled", "in_progress", "completed"] as const;
+const DONE_SHOWN = 8;
 
-const daysUntil = (date: string): number => Math.ceil((new Date(date).getTime() - Date.now()) / DAY_MS);
+export const iso = (at: number | string | Date): string => new Date(at).toISOString().slice(0, 10);
+export const daysUntil = (date: string): number => Math.floor((new Date(date).getTime() - new Date(iso(Date.now())).getTime()) / DAY_MS);
+const isOpen = (order: WorkOrder): boolean => order.status !== "completed" && order.status !== "cancelled";
 
 export function Planner() {
   const tasks = useAsked<Task[]>("/maintenance/tasks", { limit: 500 });
   const orders = useAsked<WorkOrder[]>("/maintenance/orders", { limit: 500 });
   const workshops = useAsked<Workshop[]>("/workshops");
+  const tracks = useAsked<{ tracks: Track[] }>("/tracks", { limit: 500 });
   const vehicles = useAsked<{ vehicles: Vehicle[] }>("/vehicles", { limit: 500 });
-  const nameOf = new Map((vehicles.value?.vehicles ?? []).map((vehicle) => [vehicle.id, vehicle]));
-  const [moving, setMoving] = useState<WorkOrder | null>(null);
+  const [moving, setMoving] = useState<Moving | null>(null);
+  const fleet = vehicles.value?.vehicles ?? [];
+  const nameOf = new Map(fleet.map((vehicle) => [vehicle.id, vehicle.asset_id]));
   return (
-    <Page title={t("page.planner")} lead={t("plan.lead")}>
-      <section>
-        <h2>{t("plan.due")}</h2>
-        <Shown asked={tasks} isEmpty={(found) => found.every((task) => task.is_completed)} empty={t("plan.due.none")}>
-          {(found) => (
-            <Grid
-              label={t("plan.due")}
-              rows={found.filter((task) => !task.is_completed).sort((a, b) => a.due_date.localeCompare(b.due_date)).slice(0, 100)}
-              keyOf={(task) => task.id}
-              columns={[
-                { name: t("vehicle.id"), cell: (task) => { const vehicle = nameOf.get(task.vehicle_id); return <a href={href(["vehicle", vehicle?.asset_id ?? task.vehicle_id])}>{vehicle?.asset_id ?? task.vehicle_id.slice(0, 8)}</a>; } },
-                { name: t("plan.kind"), cell: (task) => word("task", task.type) },
-                { name: t("plan.days"), cell: (task) => <Badge tone={task.is_overdue || daysUntil(task.due_date) < 0 ? "bad" : daysUntil(task.due_date) < 14 ? "warn" : "none"}>{t("plan.in-days", { days: daysUntil(task.due_date) })}</Badge> },
-                { name: t("plan.km"), cell: (task) => { const run = nameOf.get(task.vehicle_id)?.current_mileage_km; return task.due_mileage_km !== null && run != null ? `${number(task.due_mileage_km - run)} km` : "–"; }, number: true },
-                { name: t("plan.date"), cell: (task) => day(task.due_date) },
-              ]}
-            />
-          )}
-        </Shown>
-      </section>
+    <Page title={t("page.planner")} lead={t("plan.lead")} actions={<PrintButton />}>
+      <Shown asked={tasks}>{(found) => <Due tasks={found} orders={orders.value ?? []} vehicles={fleet} />}</Shown>
       <Shown asked={orders}>
         {(found) => (
           <>
-            <section>
-              <h2>{t("plan.board")}</h2>
-              <div class="board">
-                {COLUMNS.map((status) => {
-                  const of = found.filter((order) => order.status === status).slice(0, 30);
-                  return (
-                    <section aria-label={word("order-status", status)}>
-                      <h3>{word("order-status", status)} <span class="count">{of.length}</span></h3>
-                      <ul class="cards">
-                        {of.map((order) => (
-                          <li class="card">
-                            <a href={href(["order", order.order_number])}>{order.order_number}</a>
-                            <span>{nameOf.get(order.vehicle_id)?.asset_id ?? ""} · {word("priority", order.priority)}</span>
-                            <span>{day(order.scheduled_start)}</span>
-                            {may("DISPATCHER") && status !== "completed" && <button type="button" class="quiet" onClick={() => setMoving(order)}>{t("plan.move")}</button>}
-                          </li>
-                        ))}
-                      </ul>
-                    </section>
-                  );
-                })}
-              </div>
-            </section>
-            <Capacity orders={found} workshops={workshops.value ?? []} />
+            <Plan orders={found} workshops={workshops.value ?? []} tracks={tracks.value?.tracks ?? []} nameOf={nameOf} onMove={setMoving} />
+            <Board orders={found} nameOf={nameOf} onMove={(order) => setMoving({ order, day: null, track: order.assigned_track })} />
           </>
         )}
       </Shown>
-      {moving && <Move order={moving} others={orders.value ?? []} onClose={() => setMoving(null)} onDone={() => { setMoving(null); orders.again(); }} />}
+      {moving && <Move moving={moving} others={orders.value ?? []} tracks={tracks.value?.tracks ?? []} onClose={() => setMoving(null)} onDone={() => { setMoving(null); orders.again(); }} />}
     </Page>
   );
 }
 
-/** Orders a workshop and day against its tracks. */
-function Capacity({ orders, workshops }: { orders: WorkOrder[]; workshops: Workshop[] }) {
-  const days = Array.from({ length: DAYS }, (_, index) => new Date(Date.now() + index * DAY_MS).toISOString().slice(0, 10));
-  const values = workshops.map((workshop) =>
-    days.map((date) => {
-      const there = orders.filter((order) => order.workshop_id === workshop.id && order.status !== "cancelled" && order.scheduled_start && order.scheduled_start.slice(0, 10) <= date && (order.scheduled_end ?? order.scheduled_start).slice(0, 10) >= date);
-      return workshop.total_tracks > 0 ? (100 * there.length) / workshop.total_tracks : null;
-    }),
+interface DueRow {
+  key: string;
+  vehicle: string;
+  what: string;
+  link: string;
+  /** Days until it is due: by its date, or by its kilometres if these come first. */
+  days: number;
+  km: number | null;
+  date: string;
+  isFirm: boolean;
+}
+
+/** Kilometres a day of each vehicle, over a month that ends when half of the fleet was heard of last. */
+function useRates(vehicles: Vehicle[]): Map<string, number> {
+  const heard = vehicles.map((vehicle) => vehicle.updated_at).sort();
+  const last = heard[Math.floor(heard.length / 2)];
+  const at = last ? iso(new Date(last).getTime() - 30 * DAY_MS) : null;
+  const before = useAsked<{ vehicles: Vehicle[] }>(at ? "/time-travel/fleet" : null, { at: at && `${at}T00:00:00Z`, limit: 500 }, false);
+  const then = new Map((before.value?.vehicles ?? []).map((vehicle) => [vehicle.asset_id, vehicle.current_mileage_km]));
+  const rates = new Map<string, number>();
+  for (const vehicle of vehicles) {
+    const was = then.get(vehicle.asset_id);
+    if (was != null && vehicle.current_mileage_km != null && vehicle.current_mileage_km > was) rates.set(vehicle.asset_id, (vehicle.current_mileage_km - was) / 30);
+  }
+  return rates;
+}
+
+/** Every open task and every open order by the week in which it is due. */
+function Due({ tasks, orders, vehicles }: { tasks: Task[]; orders: WorkOrder[]; vehicles: Vehicle[] }) {
+  const rates = useRates(vehicles);
+  const byId = new Map(vehicles.map((vehicle) => [vehicle.id, vehicle]));
+  const rows: DueRow[] = [];
+  for (const task of tasks) {
+    if (task.is_completed) continue;
+    const vehicle = byId.get(task.vehicle_id);
+    const name = vehicle?.asset_id ?? task.vehicle_id.slice(0, 8);
+    const km = task.due_mileage_km !== null && vehicle?.current_mileage_km != null ? task.due_mileage_km - vehicle.current_mileage_km : null;
+    const rate = rates.get(name);
+    const byKm = km !== null && rate ? Math.floor(km / rate) : null;
+    const byDate = task.due_date ? daysUntil(task.due_date) : null;
+    const days = Math.min(byKm ?? Infinity, byDate ?? Infinity);
+    if (!Number.isFinite(days)) continue;
+    const isFirm = byDate !== null && byDate <= (byKm ?? Infinity);
+    rows.push({ key: task.id, vehicle: name, what: `${word("task", task.type)}${task.description ? `: ${task.description}` : ""}`, link: href(["vehicle", name]), days, km, date: iso(Date.now() + days * DAY_MS), isFirm });
+  }
+  for (const order of orders) {
+    if (!isOpen(order) || order.status === "in_progress" || !order.scheduled_start) continue;
+    const name = byId.get(order.vehicle_id)?.asset_id ?? order.vehicle_id.slice(0, 8);
+    rows.push({ key: order.id, vehicle: name, what: `${order.order_number}: ${order.work_description ?? ""}`, link: href(["order", order.order_number]), days: daysUntil(order.scheduled_start), km: null, date: iso(order.scheduled_start), isFirm: true });
+  }
+  rows.sort((a, b) => a.days - b.days);
+  const today = (new Date().getUTCDay() + 6) % 7;
+  const weeks: [string, DueRow[]][] = [
+    [t("plan.week.over"), rows.filter((row) => row.days < 0)],
+    [t("plan.week.this"), rows.filter((row) => row.days >= 0 && row.days < 7 - today)],
+    [t("plan.week.next"), rows.filter((row) => row.days >= 7 - today && row.days < 14 - today)],
+    [t("plan.week.later"), rows.filter((row) => row.days >= 14 - today)],
+  ];
+  const tone = (row: DueRow): Tone => (row.days < 0 ? "bad" : row.days < 14 ? "warn" : "none");
+  return (
+    <section>
+      <h2>{t("plan.due")}</h2>
+      {rows.length === 0 && <Empty>{t("plan.due.none")}</Empty>}
+      {weeks.filter(([, due]) => due.length > 0).map(([title, due]) => (
+        <section>
+          <h3>{title} <span class="count">{due.length}</span></h3>
+          <Grid
+            label={title}
+            rows={due.slice(0, 60)}
+            keyOf={(row) => row.key}
+            columns={[
+              { name: t("vehicle.id"), cell: (row) => <a href={href(["vehicle", row.vehicle])}>{row.vehicle}</a> },
+              { name: t("plan.kind"), cell: (row) => <a href={row.link}>{row.what}</a> },
+              { name: t("plan.days"), cell: (row) => <Badge tone={tone(row)}>{t("plan.in-days", { days: number(row.days) })}</Badge> },
+              { name: t("plan.km"), cell: (row) => (row.km === null ? "–" : `${number(row.km)} km`), number: true },
+              { name: t("plan.rate"), cell: (row) => { const rate = rates.get(row.vehicle); return rate ? `${number(rate)} km` : "–"; }, number: true },
+              { name: t("plan.date"), cell: (row) => `${row.isFirm ? "" : "≈ "}${day(row.date)}` },
+            ]}
+          />
+        </section>
+      ))}
+      {rows.length > 0 && <DataLinks file="due" table={{ head: ["vehicle", "what", "days", "km", "date"], rows: rows.map((row) => [row.vehicle, row.what, row.days, row.km, row.date]) }} />}
+    </section>
   );
-  return <HeatMap title={t("plan.capacity")} summary={t("plan.capacity.summary", { days: DAYS })} file="capacity" rows={workshops.map((workshop) => workshop.code)} columns={days.map((date) => date.slice(5))} values={values} unit="%" />;
+}
+
+interface Moving {
+  order: WorkOrder;
+  day: string | null;
+  track: string | null;
+}
+
+interface PlanProps {
+  orders: WorkOrder[];
+  workshops: Workshop[];
+  tracks: Track[];
+  nameOf: Map<string, string>;
+  onMove: (moving: Moving) => void;
+}
+
+const covers = (order: WorkOrder, date: string): boolean => order.scheduled_start !== null && iso(order.scheduled_start) <= date && iso(order.scheduled_end ?? order.scheduled_start) >= date;
+
+/** Track by day: how full, and with what. An order is dragged to another cell, or moved by its button. */
+function Plan({ orders, workshops, tracks, nameOf, onMove }: PlanProps) {
+  const shop = filters.value.get("workshop") || workshops[0]?.id || "";
+  const begin = filters.value.get("from") || iso(Date.now());
+  const days = Array.from({ length: DAYS }, (_, index) => iso(new Date(begin).getTime() + index * DAY_MS));
+  const there = orders.filter((order) => isOpen(order) && order.workshop_id === shop);
+  const own = tracks.filter((track) => track.workshop_id === shop && track.is_active);
+  const rows: (Track | null)[] = [...own, null];
+  const cell = (track: Track | null, date: string): WorkOrder[] => there.filter((order) => covers(order, date) && (track === null ? !own.some((one) => one.track_id === order.assigned_track) : order.assigned_track === track.track_id));
+  const full = (workshop: Workshop): (number | null)[] =>
+    days.map((date) => (workshop.total_tracks > 0 ? (100 * orders.filter((order) => isOpen(order) && order.workshop_id === workshop.id && covers(order, date)).length) / workshop.total_tracks : null));
+  const shift = (count: number): void => setFilters({ from: iso(new Date(begin).getTime() + count * DAY_MS) });
+  const drop = (event: DragEvent, track: Track | null, date: string): void => {
+    event.preventDefault();
+    const order = orders.find((one) => one.id === event.dataTransfer?.getData("text/plain"));
+    if (order) onMove({ order, day: date, track: track?.track_id ?? null });
+  };
+  return (
+    <section>
+      <h2>{t("plan.capacity")}</h2>
+      <div class="filters no-print">
+        <Field label={t("workshops.code")}>
+          <select value={shop} onChange={(event) => setFilters({ workshop: event.currentTarget.value })}>{workshops.map((workshop) => <option value={workshop.id}>{workshop.code} · {workshop.name}</option>)}</select>
+        </Field>
+        <button type="button" onClick={() => shift(-7)}>{t("plan.week.back")}</button>
+        <button type="button" onClick={() => setFilters({ from: "" })}>{t("scrub.today")}</button>
+        <button type="button" onClick={() => shift(7)}>{t("plan.week.forth")}</button>
+      </div>
+      <div class="scroll" tabIndex={0} role="region" aria-label={t("plan.tracks")}>
+        <table class="heat plan">
+          <caption class="hidden">{t("plan.tracks")}</caption>
+          <thead><tr><th scope="col">{t("plan.track")}</th>{days.map((date) => <th scope="col" class={date === iso(Date.now()) ? "today" : ""}>{weekday(date)}<br />{date.slice(8)}.{date.slice(5, 7)}.</th>)}</tr></thead>
+          <tbody>
+            {rows.map((track) => (
+              <tr>
+                <th scope="row">{track?.name ?? t("plan.no-track")}</th>
+                {days.map((date) => {
+                  const found = cell(track, date);
+                  const step = found.length === 0 ? "none" : track !== null && found.length > 1 ? "clash" : Math.min(3, found.length);
+                  return (
+                    <td class={`heat-${step}`} onDragOver={(event) => event.preventDefault()} onDrop={(event) => drop(event, track, date)}>
+                      {found.map((order) => (
+                        <span class="job" draggable={may("DISPATCHER")} onDragStart={(event) => event.dataTransfer?.setData("text/plain", order.id)}>
+                          <a href={href(["order", order.order_number])} draggable={false} title={`${order.order_number}: ${order.work_description ?? ""}`}>{nameOf.get(order.vehicle_id) ?? order.order_number}</a>
+                        </span>
+                      ))}
+                      {step === "clash" && <span class="small">{t("plan.double")}</span>}
+                    </td>
+                  );
+                })}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <HeatMap title={t("plan.full")} summary={t("plan.capacity.summary", { days: DAYS })} file="capacity" rows={workshops.map((workshop) => workshop.code)} columns={days.map((date) => date.slice(5))} values={workshops.map(full)} unit="%" high={100} href={(row) => href(["planner"], { workshop: workshops[row]?.id ?? "", from: begin })} />
+    </section>
+  );
+}
+
+function Board({ orders, nameOf, onMove }: { orders: WorkOrder[]; nameOf: Map<string, string>; onMove: (order: WorkOrder) => void }) {
+  return (
+    <section>
+      <h2>{t("plan.board")}</h2>
+      <div class="board">
+        {COLUMNS.map((status) => {
+          const of = orders.filter((order) => order.status === status).sort((a, b) => (a.scheduled_start ?? "9").localeCompare(b.scheduled_start ?? "9"));
+          const shown = status === "completed" ? of.slice(-DONE_SHOWN).reverse() : of.slice(0, 30);
+          return (
+            <section aria-label={word("order-status", status)}>
+              <h3>{word("order-status", status)} <span class="count">{of.length}</span></h3>
+              <ul class="cards">
+                {shown.map((order) => (
+                  <li class="card" draggable={may("DISPATCHER") && isOpen(order)} onDragStart={(event) => event.dataTransfer?.setData("text/plain", order.id)}>
+                    <span class="row"><a href={href(["order", order.order_number])}>{order.order_number}</a> <strong>{nameOf.get(order.vehicle_id) ?? ""}</strong></span>
+                    <span>{order.work_description}</span>
+                    <span class="small">{word("priority", order.priority)} · {day(status === "completed" ? order.actual_end : order.scheduled_start)}</span>
+                    {may("DISPATCHER") && isOpen(order) && <button type="button" onClick={() => onMove(order)}>{t("plan.move")}</button>}
+                  </li>
+                ))}
+                {of.length > shown.length && <li class="small">{t("plan.more", { count: number(of.length - shown.length) })}</li>}
+              </ul>
+            </section>
+          );
+        })}
+      </div>
+    </section>
+  );
 }
 
 const overlaps = (a: WorkOrder, start: string, end: string): boolean => (a.scheduled_start ?? "") < end && (a.scheduled_end ?? "") > start;
 
-/** Another time for an order, by form and not only by drag; a conflict shows before it is saved. */
-function Move({ order, others, onClose, onDone }: { order: WorkOrder; others: WorkOrder[]; onClose: () => void; onDone: () => void }) {
-  const [start, setStart] = useState((order.scheduled_start ?? new Date().toISOString()).slice(0, 16));
-  const [end, setEnd] = useState((order.scheduled_end ?? new Date(Date.now() + DAY_MS).toISOString()).slice(0, 16));
+/** A day's local time for an input, and back to the instant that it means here. */
+const local = (at: string): string => {
+  const date = new Date(at);
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+};
+const instant = (text: string): string => new Date(text).toISOString();
+
+/** Another time and track for an order, by form and not only by drag; what it collides with shows before it is saved. */
+function Move({ moving, others, tracks, onClose, onDone }: { moving: Moving; others: WorkOrder[]; tracks: Track[]; onClose: () => void; onDone: () => void }) {
+  const { order } = moving;
+  const was = order.scheduled_start ?? new Date().toISOString();
+  const length = order.scheduled_start && order.scheduled_end ? new Date(order.scheduled_end).getTime() - new Date(order.scheduled_start).getTime() : 8 * 3_600_000;
+  const begins = moving.day ? `${moving.day}T${local(was).slice(11)}` : local(was);
+  const [start, setStart] = useState(begins);
+  const [end, setEnd] = useState(local(new Date(new Date(begins).getTime() + length).toISOString()));
+  const [track, setTrack] = useState(moving.track ?? "");
   const [error, setError] = useState<string | null>(null);
-  const clash = others.filter((other) => other.id !== order.id && other.status !== "cancelled" && other.status !== "completed" && overlaps(other, `${start}:00Z`, `${end}:00Z`) && (other.vehicle_id === order.vehicle_id || (order.assigned_track !== null && other.assigned_track === order.assigned_track && other.workshop_id === order.workshop_id)));
+  const isWrong = start === "" || end === "" || end <= start;
+  const clash = isWrong ? [] : others.filter((other) => other.id !== order.id && isOpen(other) && overlaps(other, instant(start), instant(end)) && (other.vehicle_id === order.vehicle_id || (track !== "" && other.assigned_track === track && other.workshop_id === order.workshop_id)));
+  const own = tracks.filter((one) => one.workshop_id === order.workshop_id && one.is_active);
+  const closed = own.find((one) => one.track_id === track)?.availability?.filter((one) => one.is_available === false && one.start_ts < instant(end || start) && one.end_ts > instant(start)) ?? [];
   const save = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     try {
-      await write("PATCH", `/maintenance/orders/${seg(order.order_number)}`, { scheduled_start: `${start}:00Z`, scheduled_end: `${end}:00Z`, ...(order.status === "draft" ? { status: "scheduled" } : {}) });
+      await write("PATCH", `/maintenance/orders/${seg(order.order_number)}`, { scheduled_start: instant(start), scheduled_end: instant(end), ...(track !== (order.assigned_track ?? "") ? { assigned_track: track || null } : {}), ...(order.status === "draft" ? { status: "scheduled" } : {}) });
       onDone();
     } catch (failure) {
       setError(failure instanceof Problem ? failure.message : t("state.offline"));
@@ -112,59 +273,18 @@ function Move({ order, others, onClose, onDone }: { order: WorkOrder; others: Wo
     <Dialog title={t("plan.move.title", { order: order.order_number })} onClose={onClose}>
       <form onSubmit={(event) => void save(event)}>
         <Field label={t("plan.start")}><input type="datetime-local" value={start} onInput={(event) => setStart(event.currentTarget.value)} required /></Field>
-        <Field label={t("plan.end")}><input type="datetime-local" value={end} onInput={(event) => setEnd(event.currentTarget.value)} required /></Field>
-        {clash.length > 0 && <p class="notice warn" role="alert">{t("plan.clash", { orders: clash.map((other) => other.order_number).join(", ") })}</p>}
+        <Field label={t("plan.end")}><input type="datetime-local" value={end} min={start} onInput={(event) => setEnd(event.currentTarget.value)} required /></Field>
+        <Field label={t("plan.track")}>
+          <select value={track} onChange={(event) => setTrack(event.currentTarget.value)}>
+            <option value="">{t("plan.no-track")}</option>
+            {own.map((one) => <option value={one.track_id}>{one.name}</option>)}
+          </select>
+        </Field>
+        {clash.length > 0 ? <p class="notice warn" role="alert">{t("plan.clash", { orders: clash.map((other) => other.order_number).join(", ") })}</p> : <p class="small" role="status">{t(isWrong ? "plan.order-of-times" : "plan.clash.none")}</p>}
+        {closed.length > 0 && <p class="notice warn" role="alert">{t("plan.closed")}</p>}
         {error && <p class="failure" role="alert">{error}</p>}
-        <button type="submit" class="main">{t("action.save")}</button>
+        <button type="submit" class="main" disabled={isWrong}>{t("action.save")}</button>
       </form>
     </Dialog>
-  );
-}
-
-type Verdict = "released" | "restricted" | "blocked";
-const VERDICT: Record<Verdict, Tone> = { released: "good", restricted: "warn", blocked: "bad" };
-
-/** Which vehicles may run tomorrow, and why not. */
-function verdict(vehicle: Vehicle, orders: WorkOrder[], tasks: Task[]): { verdict: Verdict; reason: string } {
-  const running = orders.find((order) => order.vehicle_id === vehicle.id && order.status === "in_progress");
-  if (running) return { verdict: "blocked", reason: t("dispatch.order", { order: running.order_number }) };
-  if (["in_workshop", "out_of_service", "retired"].includes(vehicle.status)) return { verdict: "blocked", reason: word("status", vehicle.status) };
-  const overdue = tasks.find((task) => task.vehicle_id === vehicle.id && !task.is_completed && (task.is_overdue || daysUntil(task.due_date) < 0));
-  if (overdue) return { verdict: overdue.type === "HU" || overdue.type === "ECM" ? "blocked" : "restricted", reason: t("dispatch.overdue", { task: word("task", overdue.type), day: day(overdue.due_date) }) };
-  if (vehicle.status === "maintenance_due" || vehicle.status === "workshop_planned") return { verdict: "restricted", reason: word("status", vehicle.status) };
-  return { verdict: "released", reason: word("status", vehicle.status) };
-}
-
-export function Dispatcher() {
-  const vehicles = useAsked<{ vehicles: Vehicle[] }>("/vehicles", { limit: 500 });
-  const orders = useAsked<WorkOrder[]>("/maintenance/orders", { status: "in_progress", limit: 500 });
-  const tasks = useAsked<Task[]>("/maintenance/tasks", { limit: 1000 });
-  return (
-    <Page title={t("page.dispatcher")} lead={t("dispatch.lead")} actions={<button type="button" onClick={() => print()}>{t("action.print")}</button>}>
-      <Shown asked={vehicles} isEmpty={(found) => found.vehicles.length === 0} empty={t("fleet.none")}>
-        {(found) => {
-          const rows = found.vehicles.map((vehicle) => ({ vehicle, ...verdict(vehicle, orders.value ?? [], tasks.value ?? []) }));
-          const order: Verdict[] = ["blocked", "restricted", "released"];
-          rows.sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict) || a.vehicle.asset_id.localeCompare(b.vehicle.asset_id));
-          return (
-            <>
-              <p class="row">{order.map((name) => <Badge tone={VERDICT[name]}>{word("dispatch", name)}: {rows.filter((row) => row.verdict === name).length}</Badge>)}</p>
-              <Grid
-                label={t("page.dispatcher")}
-                rows={rows}
-                keyOf={(row) => row.vehicle.asset_id}
-                columns={[
-                  { name: t("vehicle.id"), cell: (row) => <a href={href(["vehicle", row.vehicle.asset_id])}>{row.vehicle.asset_id}</a> },
-                  { name: t("dispatch.verdict"), cell: (row) => <Badge tone={VERDICT[row.verdict]}>{word("dispatch", row.verdict)}</Badge> },
-                  { name: t("dispatch.reason"), cell: (row) => row.reason },
-                  { name: t("vehicle.place"), cell: (row) => row.vehicle.current_location ?? row.vehicle.home_depot ?? "–" },
-                  { name: t("filter.status"), cell: (row) => <Badge tone={toneOfStatus(row.vehicle.status)}>{word("status", row.vehicle.status)}</Badge> },
-                ]}
-              />
-            </>
-          );
-        }}
-      </Shown>
-    </Page>
   );
 }

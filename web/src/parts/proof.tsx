@@ -1,29 +1,42 @@
-// A record's proof, checked here and not believed: the inclusion proof of RFC 9162 is computed by this browser against
-// the signed checkpoint's root.
+// A record's proof, checked here and not believed: this browser hashes the record's own bytes, climbs to the root (RFC
+// 9162), and checks the signature of the checkpoint that names the root (docs/AUDIT.md).
 import { useState } from "preact/hooks";
 import { get } from "../core/api";
-import { t } from "../i18n";
+import { type Key, t } from "../i18n";
 import { Badge } from "./ui";
 
-interface Proof {
+export interface Proof {
+  /** Base64: what the event brought into the log, byte for byte; absent for accounts. */
+  leaf?: string | null;
   /** Base64 or hex of 32 bytes each. */
   leaf_hash: string;
   leaf_index: number;
   tree_size: number;
   path: string[];
   root_hash: string;
+  /** A signed note (C2SP): which log, how many events, the root; then the signature. */
+  checkpoint?: string;
+  public_key?: string;
 }
 
-export function bytes(text: string): Uint8Array {
+/** What was found; the first that fails is told. */
+export type Verdict = "holds" | "leaf" | "path" | "note" | "signature" | "other_key";
+
+export function bytes(text: string): Uint8Array<ArrayBuffer> {
   if (/^[0-9a-f]{64}$/i.test(text)) return Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
   return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
 }
 
-async function node(left: Uint8Array, right: Uint8Array): Promise<Uint8Array> {
-  const input = new Uint8Array(1 + left.length + right.length);
-  input[0] = 1;
-  input.set(left, 1);
-  input.set(right, 1 + left.length);
+const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, index) => byte === b[index]);
+
+async function hash(first: number, ...parts: Uint8Array[]): Promise<Uint8Array> {
+  const input = new Uint8Array(1 + parts.reduce((sum, part) => sum + part.length, 0));
+  input[0] = first;
+  let at = 1;
+  for (const part of parts) {
+    input.set(part, at);
+    at += part.length;
+  }
   return new Uint8Array(await crypto.subtle.digest("SHA-256", input));
 }
 
@@ -32,46 +45,117 @@ export async function rootOf(leaf: Uint8Array, index: number, size: number, path
   if (index < 0 || index >= size) return null;
   let fn = index;
   let sn = size - 1;
-  let hash = leaf;
+  let found = leaf;
   for (const step of path) {
     if (sn === 0) return null;
     if (fn % 2 === 1 || fn === sn) {
-      hash = await node(step, hash);
+      found = await hash(1, step, found);
       while (fn % 2 === 0 && fn !== 0) {
         fn = Math.floor(fn / 2);
         sn = Math.floor(sn / 2);
       }
     } else {
-      hash = await node(hash, step);
+      found = await hash(1, found, step);
     }
     fn = Math.floor(fn / 2);
     sn = Math.floor(sn / 2);
   }
-  return sn === 0 ? hash : null;
+  return sn === 0 ? found : null;
 }
 
 export async function check(proof: Proof): Promise<boolean> {
   const root = await rootOf(bytes(proof.leaf_hash), proof.leaf_index, proof.tree_size, proof.path.map(bytes));
-  const expected = bytes(proof.root_hash);
-  return root !== null && root.length === expected.length && root.every((byte, index) => byte === expected[index]);
+  return root !== null && same(root, bytes(proof.root_hash));
+}
+
+/** Whether the checkpoint names this root and size, and its signature is the key's. */
+async function signed(proof: Required<Pick<Proof, "checkpoint" | "public_key">> & Proof): Promise<Verdict> {
+  const end = proof.checkpoint.indexOf("\n\n") + 1;
+  const text = proof.checkpoint.slice(0, end);
+  const [origin, size, root] = text.split("\n");
+  if (end === 0 || size !== String(proof.tree_size) || !root || !same(bytes(root), bytes(proof.root_hash))) return "note";
+  const [name, , encoded] = splitKey(proof.public_key);
+  const key = bytes(encoded ?? "");
+  const line = proof.checkpoint.slice(end + 1).split("\n").find((one) => one.startsWith(`— ${name} `));
+  if (!line || name !== origin || key[0] !== 1) return "signature";
+  const signature = bytes(line.slice(line.lastIndexOf(" ") + 1)).slice(4);
+  const imported = await crypto.subtle.importKey("raw", key.slice(1), "Ed25519", false, ["verify"]);
+  return (await crypto.subtle.verify("Ed25519", imported, signature, new TextEncoder().encode(text))) ? "holds" : "signature";
+}
+
+/** `NAME+ID+KEY`, where base64 of the key may hold a plus itself. */
+function splitKey(text: string): string[] {
+  const [name = "", id = "", ...rest] = text.split("+");
+  return [name, id, rest.join("+")];
+}
+
+/** The whole proof: bytes, tree, signature. `known` is the key that was seen before, if any. */
+export async function verdictOf(proof: Proof, known: string | null): Promise<Verdict> {
+  if (proof.leaf && !same(await hash(0, bytes(proof.leaf)), bytes(proof.leaf_hash))) return "leaf";
+  if (!(await check(proof))) return "path";
+  if (!proof.checkpoint || !proof.public_key) return "note";
+  if (known !== null && known !== proof.public_key) return "other_key";
+  return signed({ ...proof, checkpoint: proof.checkpoint, public_key: proof.public_key });
+}
+
+const PINNED = "railfleet.log-key";
+
+/** Asks for a proof and checks it; the log's key is remembered when it is first seen, and may not change after. */
+export async function prove(position: number): Promise<Verdict> {
+  const { value } = await get<Proof>(`/audit/proof/${position}`);
+  const verdict = await verdictOf(value, localStorage.getItem(PINNED));
+  if (verdict === "holds" && value.public_key) localStorage.setItem(PINNED, value.public_key);
+  return verdict;
 }
 
 export function ProofBadge({ position }: { position: number }) {
-  const [state, setState] = useState<"unknown" | "checking" | "holds" | "fails" | string>("unknown");
+  const [state, setState] = useState<"unknown" | "checking" | Verdict | { reason: string }>("unknown");
   const look = async (): Promise<void> => {
     setState("checking");
     try {
-      const { value } = await get<Proof>(`/audit/proof/${position}`);
-      setState((await check(value)) ? "holds" : "fails");
+      setState(await prove(position));
     } catch (error) {
-      setState((error as Error).message);
+      setState({ reason: crypto.subtle ? (error as Error).message : t("proof.insecure") });
     }
   };
-  if (state === "holds") return <Badge tone="good">{t("proof.holds")}</Badge>;
-  if (state === "fails") return <Badge tone="bad">{t("proof.fails")}</Badge>;
+  if (state === "holds") return <span title={t("proof.holds.how")}><Badge tone="good">{t("proof.holds")}</Badge></span>;
+  if (typeof state === "string" && state !== "unknown" && state !== "checking") {
+    return <><Badge tone="bad">{t("proof.fails")}</Badge> <span class="small">{t(`proof.${state}` as Key)}</span></>;
+  }
   return (
-    <button type="button" class="quiet" disabled={state === "checking"} title={state === "unknown" ? "" : state} onClick={() => void look()}>
-      {t(state === "unknown" || state === "checking" ? "proof.check" : "proof.none")}
-    </button>
+    <>
+      <button type="button" class="quiet no-print" disabled={state === "checking"} aria-label={t("proof.check.of", { position })} onClick={() => void look()}>
+        {t(typeof state === "object" ? "action.again" : "proof.check")}
+      </button>
+      {typeof state === "object" && <span class="small">{state.reason}</span>}
+    </>
+  );
+}
+
+/** All of some records, one after the other, with what came of it in one line. */
+export function ProveAll({ positions }: { positions: number[] }) {
+  const [done, setDone] = useState(0);
+  const [bad, setBad] = useState<string[]>([]);
+  const [busy, setBusy] = useState(false);
+  const run = async (): Promise<void> => {
+    setBusy(true);
+    setDone(0);
+    setBad([]);
+    for (const position of positions) {
+      const verdict = await prove(position).catch((error: Error) => error.message);
+      if (verdict !== "holds") setBad((before) => [...before, `${position}: ${verdict}`]);
+      setDone((before) => before + 1);
+    }
+    setBusy(false);
+  };
+  return (
+    <p class="row">
+      <button type="button" class="no-print" disabled={busy || positions.length === 0} onClick={() => void run()}>{t("proof.all", { count: positions.length })}</button>
+      <span role="status">
+        {busy && t("proof.going", { done, count: positions.length })}
+        {!busy && done > 0 && bad.length === 0 && <Badge tone="good">{t("proof.all.hold", { count: done })}</Badge>}
+        {!busy && bad.length > 0 && <Badge tone="bad">{t("proof.some.fail", { list: bad.slice(0, 5).join(", ") })}</Badge>}
+      </span>
+    </p>
   );
 }

@@ -1,0 +1,94 @@
+// Which vehicles may run tomorrow, with which restrictions, and which may not: each with its reason and what stands behind it.
+import { useAsked } from "../core/query";
+import { filters, href, setFilters } from "../core/route";
+import type { Task, Vehicle, WorkOrder } from "../core/types";
+import { day, t, word } from "../i18n";
+import { Badge, Field, Grid, Page, Shown, toneOfStatus, type Tone } from "../parts/ui";
+import { DataLinks, PrintButton } from "../parts/exports";
+import { daysUntil } from "./planning";
+
+type Verdict = "released" | "restricted" | "blocked";
+const VERDICT: Record<Verdict, Tone> = { released: "good", restricted: "warn", blocked: "bad" };
+const ORDER: Verdict[] = ["blocked", "restricted", "released"];
+/** Tasks with a legal limit: past it a vehicle does not run. */
+const LEGAL = new Set(["HU", "ECM"]);
+
+interface Judged {
+  vehicle: Vehicle;
+  verdict: Verdict;
+  reason: string;
+  /** Where the reason can be seen. */
+  link: string;
+}
+
+/** Looks at tomorrow: what is due until then counts as due. */
+function judge(vehicle: Vehicle, orders: WorkOrder[], tasks: Task[]): Judged {
+  const as = (verdict: Verdict, reason: string, link: string): Judged => ({ vehicle, verdict, reason, link });
+  const statusLink = href(["audit"], { type: "Vehicle", id: vehicle.asset_id, event: "VehicleStatusChanged" });
+  const running = orders.find((order) => order.vehicle_id === vehicle.id && order.status === "in_progress");
+  if (running) return as("blocked", t("dispatch.order", { order: running.order_number }), href(["order", running.order_number]));
+  if (["in_workshop", "out_of_service", "retired"].includes(vehicle.status)) return as("blocked", word("status", vehicle.status), statusLink);
+  const overdue = tasks.filter((task) => task.vehicle_id === vehicle.id && !task.is_completed && (task.is_overdue || (task.due_date !== null && daysUntil(task.due_date) < 1)));
+  const legal = overdue.find((task) => LEGAL.has(task.type));
+  const worst = legal ?? overdue[0];
+  if (worst) return as(legal ? "blocked" : "restricted", t("dispatch.overdue", { task: word("task", worst.type), day: day(worst.due_date) }), href(["vehicle", vehicle.asset_id]));
+  const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
+  const planned = orders.find((order) => order.vehicle_id === vehicle.id && order.status === "scheduled" && (order.scheduled_start ?? "9").slice(0, 10) <= tomorrow && (order.scheduled_end ?? "").slice(0, 10) >= tomorrow);
+  if (planned) return as("restricted", t("dispatch.planned", { order: planned.order_number, day: day(planned.scheduled_start) }), href(["order", planned.order_number]));
+  if (vehicle.status === "maintenance_due" || vehicle.status === "workshop_planned") {
+    const next = orders.find((order) => order.vehicle_id === vehicle.id && order.status === "scheduled");
+    return as("restricted", next ? t("dispatch.planned", { order: next.order_number, day: day(next.scheduled_start) }) : word("status", vehicle.status), next ? href(["order", next.order_number]) : statusLink);
+  }
+  return as("released", word("status", vehicle.status), statusLink);
+}
+
+export function Dispatcher() {
+  const vehicles = useAsked<{ vehicles: Vehicle[] }>("/vehicles", { limit: 500 });
+  const running = useAsked<WorkOrder[]>("/maintenance/orders", { status: "in_progress", limit: 500 });
+  const planned = useAsked<WorkOrder[]>("/maintenance/orders", { status: "scheduled", limit: 500 });
+  const tasks = useAsked<Task[]>("/maintenance/tasks", { limit: 1000 });
+  const only = filters.value.get("verdict") ?? "";
+  const search = (filters.value.get("search") ?? "").toLowerCase();
+  // A verdict without its grounds would be a guess, so all of them have to be there.
+  const missing = [running, planned, tasks].find((asked) => asked.value === null);
+  return (
+    <Page title={t("page.dispatcher")} lead={t("dispatch.lead")} actions={<PrintButton />}>
+      <Shown asked={missing ? { ...vehicles, value: null, loading: missing.loading, error: missing.error } : vehicles} isEmpty={(found) => found.vehicles.length === 0} empty={t("fleet.none")}>
+        {(found) => {
+          const orders = [...(running.value ?? []), ...(planned.value ?? [])];
+          const all = found.vehicles.filter((vehicle) => vehicle.status !== "retired" || only === "blocked").map((vehicle) => judge(vehicle, orders, tasks.value ?? []));
+          all.sort((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict) || a.vehicle.asset_id.localeCompare(b.vehicle.asset_id));
+          const rows = all.filter((row) => (only === "" || row.verdict === only) && `${row.vehicle.asset_id} ${row.vehicle.current_location ?? ""}`.toLowerCase().includes(search));
+          return (
+            <>
+              <div class="tiles three">
+                {ORDER.map((name) => (
+                  <button type="button" class="tile" aria-pressed={only === name} onClick={() => setFilters({ verdict: only === name ? "" : name })}>
+                    <span class="figure">{all.filter((row) => row.verdict === name).length}</span>
+                    <Badge tone={VERDICT[name]}>{word("dispatch", name)}</Badge>
+                  </button>
+                ))}
+              </div>
+              <div class="filters no-print">
+                <Field label={t("filter.search")}><input type="search" value={search} onInput={(event) => setFilters({ search: event.currentTarget.value })} /></Field>
+              </div>
+              <Grid
+                label={t("page.dispatcher")}
+                rows={rows}
+                keyOf={(row) => row.vehicle.asset_id}
+                columns={[
+                  { name: t("vehicle.id"), cell: (row) => <a href={href(["vehicle", row.vehicle.asset_id])}>{row.vehicle.asset_id}</a> },
+                  { name: t("dispatch.verdict"), cell: (row) => <Badge tone={VERDICT[row.verdict]}>{word("dispatch", row.verdict)}</Badge> },
+                  { name: t("dispatch.reason"), cell: (row) => <a href={row.link}>{row.reason}</a> },
+                  { name: t("vehicle.place"), cell: (row) => row.vehicle.current_location ?? row.vehicle.home_depot ?? "–" },
+                  { name: t("filter.status"), cell: (row) => <Badge tone={toneOfStatus(row.vehicle.status)}>{word("status", row.vehicle.status)}</Badge> },
+                ]}
+              />
+              <DataLinks file="dispatch" table={{ head: ["vehicle", "verdict", "reason", "place", "status"], rows: rows.map((row) => [row.vehicle.asset_id, row.verdict, row.reason, row.vehicle.current_location ?? row.vehicle.home_depot, row.vehicle.status]) }} />
+            </>
+          );
+        }}
+      </Shown>
+    </Page>
+  );
+}

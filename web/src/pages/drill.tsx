@@ -1,0 +1,143 @@
+// The events that make a number, so that the number can be checked: each with what it adds, and with its proof.
+import { useEffect, useState } from "preact/hooks";
+import { LineChart } from "../charts/line";
+import { download, get, type Params } from "../core/api";
+import type { LogEvent } from "../core/live";
+import { useAsked } from "../core/query";
+import { filters, setFilters } from "../core/route";
+import type { Kpi, Kpis, Series } from "../core/types";
+import { number, t, time, word } from "../i18n";
+import { DataLinks, PrintButton } from "../parts/exports";
+import { ProofBadge } from "../parts/proof";
+import { Field, Grid, Page, Shown } from "../parts/ui";
+import { Details } from "../parts/values";
+import { Subject } from "./audit";
+import { digits, kpiName, KpiTile, span, Window } from "./kpi";
+
+type Counted = LogEvent & { amount: number };
+interface Drilled {
+  numerator: Counted[];
+  denominator: Counted[];
+  numerator_events: number;
+  denominator_events: number;
+  position: number;
+}
+type Side = "numerator" | "denominator";
+
+const PAGE = 50;
+/** Sums are whole numbers of the smallest unit: microseconds, and hundredths of a euro. */
+const HOUR = 3_600_000_000;
+const IN_TIME: Record<Side, Set<string>> = {
+  numerator: new Set(["availability", "utilisation", "mtbf", "mttr", "mttrs", "mtbm", "planned_share", "order_age", "cycle_time"]),
+  denominator: new Set(["availability", "utilisation", "planned_share"]),
+};
+const IN_MONEY = new Set(["maintenance_cost", "cost_per_km"]);
+
+/** An amount as its unit: hours, euros, or a plain count. */
+export function amount(metric: string, side: Side, value: number): string {
+  if (IN_TIME[side].has(metric)) return `${number(value / HOUR, digits(value / HOUR))} h`;
+  if (side === "numerator" && IN_MONEY.has(metric)) return `${number(value / 100, 2)} EUR`;
+  return number(value, 2);
+}
+
+export function Drill({ metric }: { metric: string }) {
+  const vehicle = filters.value.get("vehicle") ?? "";
+  const params: Params = { ...span(), vehicle_id: vehicle };
+  const kpis = useAsked<Kpis>("/analytics/catalogue", params);
+  const series = useAsked<Series>(`/analytics/timeseries/${metric}`, { interval: "month", vehicle_id: vehicle });
+  const asked = useAsked<Drilled>(`/analytics/drilldown/${metric}`, { ...params, limit: PAGE });
+  const [error, setError] = useState<string | null>(null);
+  const kpi: (Kpi & { text?: string }) | undefined = kpis.value?.kpis.find((one) => one.key === metric);
+  const name = kpiName(metric);
+  const csv = (dialect: string): void => {
+    setError(null);
+    download(`/analytics/timeseries/${metric}`, { interval: "month", vehicle_id: vehicle, format: dialect }, `${metric}.csv`).catch((failure: Error) => setError(failure.message));
+  };
+  return (
+    <Page
+      title={name}
+      lead={kpi && <>{kpi.text && <>{kpi.text}<br /></>}{t("drill.lead", { numerator: amount(metric, "numerator", kpi.numerator), denominator: amount(metric, "denominator", kpi.denominator), definition: kpi.definition })}</>}
+      actions={<><button type="button" onClick={() => csv("csv")}>CSV</button><PrintButton /></>}
+    >
+      <Window />
+      <div class="filters no-print">
+        <Field label={t("vehicle.id")}><input value={vehicle} onChange={(event) => setFilters({ vehicle: event.currentTarget.value.trim() })} /></Field>
+      </div>
+      {error && <p class="failure" role="alert">{error}</p>}
+      {kpi && <section class="tiles"><KpiTile kpi={kpi} /></section>}
+      <Shown asked={series} isEmpty={(found) => found.x.length === 0}>
+        {(found) => (
+          <LineChart
+            title={name}
+            summary={t("drill.months")}
+            file={metric}
+            unit={word("unit", found.series[0]?.unit)}
+            x={found.x}
+            lines={found.series.map((one) => ({ label: kpiName(one.key), values: one.values }))}
+            onPick={(index) => {
+              const from = found.x[index];
+              const to = found.x[index + 1];
+              if (from !== undefined) setFilters({ days: "", since: iso(from), until: iso((to ?? from + 31 * 86_400) - 86_400) });
+            }}
+          />
+        )}
+      </Shown>
+      <Shown asked={asked}>
+        {(found) => (
+          <>
+            {(["numerator", "denominator"] as const).map((side) => (
+              <Events key={JSON.stringify(params) + side} metric={metric} side={side} first={found[side]} count={found[`${side}_events`]} params={params} total={kpi?.[side]} />
+            ))}
+          </>
+        )}
+      </Shown>
+    </Page>
+  );
+}
+
+const iso = (second: number): string => new Date(second * 1_000).toISOString().slice(0, 10);
+
+/** One side of the fraction, page by page, with the sum of what is shown beside the sum that the figure uses. */
+function Events({ metric, side, first, count, params, total }: { metric: string; side: Side; first: Counted[]; count: number; params: Params; total: number | undefined }) {
+  const [rows, setRows] = useState(first);
+  const [error, setError] = useState<string | null>(null);
+  useEffect(() => setRows(first), [first]);
+  const more = async (limit: number): Promise<void> => {
+    try {
+      const { value } = await get<Drilled>(`/analytics/drilldown/${metric}`, { ...params, limit, after: rows.at(-1)?.position });
+      setRows([...rows, ...value[side]]);
+    } catch (failure) {
+      setError((failure as Error).message);
+    }
+  };
+  const sum = rows.reduce((before, row) => before + row.amount, 0);
+  const isWhole = rows.length >= count;
+  return (
+    <section>
+      <h2>{t(`drill.${side}`)} <span class="count">{number(count)}</span></h2>
+      {total !== undefined && rows.length > 0 && <p class="small">{isWhole ? t("drill.sum", { sum: amount(metric, side, sum), total: amount(metric, side, total) }) : t("drill.part", { shown: number(rows.length), count: number(count) })}</p>}
+      {error && <p class="failure" role="alert">{error}</p>}
+      {rows.length === 0 ? (
+        <p>{t("drill.none")}</p>
+      ) : (
+        <>
+          <Grid
+            label={t(`drill.${side}`)}
+            rows={rows}
+            keyOf={(event) => event.id}
+            columns={[
+              { name: t("history.when"), cell: (event) => time(event.occurred_at) },
+              { name: t("drill.adds"), cell: (event) => amount(metric, side, event.amount), number: true },
+              { name: t("audit.about"), cell: (event) => <Subject type={event.aggregate_type} id={event.aggregate_id} /> },
+              { name: t("history.what"), cell: (event) => word("event", event.event_type) },
+              { name: t("history.details"), cell: (event) => <Details data={event.data} /> },
+              { name: t("history.proof"), cell: (event) => <ProofBadge position={event.position} /> },
+            ]}
+          />
+          {!isWhole && <p class="row no-print"><button type="button" onClick={() => void more(500)}>{t("action.more")}</button></p>}
+          <DataLinks file={`${metric}-${side}`} table={{ head: ["position", "occurred_at", "aggregate_type", "aggregate_id", "event_type", "amount"], rows: rows.map((event) => [event.position, event.occurred_at, event.aggregate_type, event.aggregate_id, event.event_type, event.amount]) }} />
+        </>
+      )}
+    </section>
+  );
+}

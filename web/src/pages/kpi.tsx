@@ -1,0 +1,60 @@
+// A key figure as a tile, and the time that the figures of a page are about.
+import { Sparkline } from "../charts/svg";
+import { filters, href, setFilters } from "../core/route";
+import type { Kpi } from "../core/types";
+import { type Key, number, t, word } from "../i18n";
+import { Badge, Field, type Tone } from "../parts/ui";
+
+const TREND: Record<Kpi["trend"], Tone> = { improving: "good", declining: "bad", stable: "none", too_little_data: "none" };
+const DAY_MS = 86_400_000;
+const DAYS = ["30", "90", "180", "365"];
+
+/** The window in the address, as the API's parameters; the server's own where none is chosen. */
+export function span(): { from?: string; to?: string } {
+  const since = filters.value.get("since");
+  const until = filters.value.get("until");
+  if (since || until) return { ...(since ? { from: `${since}T00:00:00Z` } : {}), ...(until ? { to: `${until}T23:59:59Z` } : {}) };
+  const days = filters.value.get("days");
+  return days ? { from: `${new Date(Date.now() - Number(days) * DAY_MS).toISOString().slice(0, 10)}T00:00:00Z` } : {};
+}
+
+/** The window's part of an address, to hand on to another page. */
+export function windowQuery(): Record<string, string> {
+  return Object.fromEntries(["since", "until", "days"].flatMap((name) => (filters.value.get(name) ? [[name, filters.value.get(name) ?? ""]] : [])));
+}
+
+export function Window() {
+  const days = filters.value.get("days") ?? (filters.value.get("since") ? "" : "90");
+  return (
+    <div class="filters no-print">
+      <Field label={t("filter.days")}>
+        <select value={days} onChange={(event) => setFilters({ days: event.currentTarget.value === "90" ? "" : event.currentTarget.value, since: "", until: "" })}>
+          {days === "" && <option value="">{filters.value.get("since")} – {filters.value.get("until")}</option>}
+          {DAYS.map((count) => <option value={count}>{t("filter.last-days", { count })}</option>)}
+        </select>
+      </Field>
+    </div>
+  );
+}
+
+/** Digits that a figure of this size needs. */
+export const digits = (value: number | null): number => (value === null || Math.abs(value) >= 1_000 ? 0 : Math.abs(value) >= 10 ? 1 : 2);
+
+/** The name of a figure; one that these texts do not know yet keeps the API's. */
+export const kpiName = (key: string): string => word("kpi", key);
+
+export function KpiTile({ kpi }: { kpi: Kpi }) {
+  const name = kpiName(kpi.key);
+  const shown = (value: number): string => number(value, digits(value));
+  const interval = kpi.low !== null && kpi.high !== null ? `${shown(kpi.low)} – ${shown(kpi.high)}` : kpi.low !== null ? `> ${shown(kpi.low)}` : null;
+  return (
+    <article class="tile">
+      <h2><a href={href(["drill", kpi.key], windowQuery())}>{name}</a></h2>
+      <p class="figure">{kpi.value === null ? "–" : shown(kpi.value)} <span class="unit">{kpi.value === null ? "" : word("unit", kpi.unit)}</span></p>
+      {kpi.value === null && <p class="small">{word("reason", kpi.reason)}</p>}
+      {interval && <p class="small">{t("kpi.interval", { interval })}</p>}
+      <Badge tone={TREND[kpi.trend] ?? "none"}>{t(`trend.${kpi.trend}` as Key)}</Badge>
+      <Sparkline values={kpi.months} label={t("kpi.months", { name })} />
+    </article>
+  );
+}

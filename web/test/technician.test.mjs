@@ -1,0 +1,238 @@
+// The technician in the pit: own orders, everything with gloves, nothing lost without a network, nothing twice after it.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { browser, depot, missing, person, picture, settled, violations } from "./harness.mjs";
+
+const skip = missing ?? false;
+const TABLET = { viewport: { width: 1280, height: 800 }, touch: true };
+let served;
+let chromium;
+let me;
+
+before(async () => {
+  if (missing) return;
+  served = await depot();
+  chromium = await browser();
+  me = await served.call("technician", "GET", "/auth/me");
+});
+
+after(async () => {
+  await chromium?.close();
+  await served?.end();
+});
+
+/** An order on a vehicle of the fleet that is planned for today and the technician's own. */
+async function order(index, description) {
+  const { vehicles } = await served.call("admin", "GET", "/vehicles?limit=20");
+  const [workshop] = await served.call("admin", "GET", "/workshops");
+  const at = (hours) => new Date(Date.now() + hours * 3_600_000).toISOString();
+  return served.call("planner", "POST", "/maintenance/orders", {
+    vehicle_id: vehicles[index].id, workshop_id: workshop.id, work_description: description, status: "scheduled", priority: "high",
+    scheduled_start: at(1), scheduled_end: at(5), tasks: ["Measure pads", "Replace pads"], assigned_staff: [me.id],
+  });
+}
+
+const eventsOf = (id) => served.call("admin", "GET", `/events/WorkOrder/${id}?limit=100`);
+const count = (events, type) => events.filter((event) => event.event_type === type).length;
+
+/** Waits for the service worker, so that the page can be opened without a network. */
+async function prepared(page) {
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.reload();
+  await settled(page);
+}
+
+test("a routine order closes in three taps without a network; after it, one event", { skip }, async () => {
+  const planned = await order(2, "Brake pads");
+  const { context, page, faults, go } = await person(chromium, served, "technician", TABLET);
+  await page.waitForSelector(`.card:has-text("${planned.order_number}")`);
+  assert.equal(await page.locator("h1").innerText(), "My orders", "a technician begins at the own orders");
+  await prepared(page);
+  await page.waitForSelector(`.card:has-text("${planned.order_number}")`);
+
+  await context.setOffline(true);
+  await page.reload();
+  let taps = 0;
+  const tap = async (target) => {
+    taps += 1;
+    await page.tap(target);
+  };
+  await tap(`.card:has-text("${planned.order_number}")`);
+  await picture(page, "technician-order-offline");
+  await tap(".pad button.main");
+  const required = await page.locator("dialog :is(input, textarea, select)[required]").count();
+  assert.ok(required <= 2, `${required} required fields`);
+  await tap("dialog button.main");
+  await page.waitForSelector("text=Completed");
+  assert.equal(taps, 3);
+  await page.waitForSelector(".chip:has-text('1 waiting')");
+  assert.equal(count(await eventsOf(planned.id), "WorkOrderCompleted"), 0, "nothing has reached the server");
+
+  await page.reload();
+  await page.waitForSelector(".chip:has-text('1 waiting')");
+  await page.waitForSelector("text=Completed");
+  await go("technician");
+  await page.waitForSelector(".acts >> text=Waiting");
+  await picture(page, "technician-queue-offline");
+
+  // The first answer is lost on its way back: the tablet cannot know that the server has the operations, and sends again.
+  let lost = 0;
+  await context.route("**/api/v1/sync/crdt/sync", async (route) => {
+    if (lost++ > 0) return route.continue();
+    await route.fetch();
+    await route.abort("connectionreset");
+  });
+  await context.setOffline(false);
+  await page.waitForFunction(() => document.querySelector(".chip") === null, null, { timeout: 40_000 });
+  assert.ok(lost >= 2, "the operations were sent twice");
+  const events = await eventsOf(planned.id);
+  assert.equal(count(events, "WorkOrderCompleted"), 1);
+  assert.equal(events.filter((event) => event.data.new_status === "in_progress").length, 1);
+  const closed = await served.call("admin", "GET", `/maintenance/orders/${planned.order_number}`);
+  assert.equal(closed.status, "completed");
+  assert.equal(closed.work_performed, "Done as planned.");
+  const done = events.find((event) => event.event_type === "WorkOrderCompleted");
+  assert.equal(done.metadata.user_id, me.id);
+  assert.ok(done.metadata.crdt, "it came by the sync of tablets");
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("checklist, finding, part and photo wait on the tablet and each arrives once", { skip }, async () => {
+  const planned = await order(4, "Door does not close");
+  const { parts } = await served.call("admin", "GET", "/parts?search=DOR-100&limit=1");
+  const { context, page, faults, go } = await person(chromium, served, "technician", TABLET);
+  await page.waitForSelector(`.card:has-text("${planned.order_number}")`);
+  await prepared(page);
+  await go(`order/${planned.order_number}`);
+  await page.waitForSelector(".checks input");
+  await settled(page);
+  // The photo's form asks for the order's documents and the part's for its places: both were seen once.
+  await page.tap("text=Use a part");
+  await page.waitForSelector("dialog .card");
+  await page.tap("dialog .card");
+  await page.waitForSelector("dialog form");
+  await page.tap("dialog header button");
+
+  await context.setOffline(true);
+  for (const box of await page.locator(".checks input").all()) await box.check();
+  await page.fill("input[maxlength='500']", "Guide rail is worn");
+  await page.selectOption(".pit form select", "high");
+  await page.tap("form button[type=submit]");
+  await page.waitForSelector("text=Guide rail is worn");
+  await page.tap("text=Use a part");
+  await page.fill("dialog input[type=search]", "DOR-100");
+  await page.tap("dialog .card:has-text('DOR-100')");
+  await page.fill("dialog input[inputmode=numeric]", "2");
+  await page.tap("dialog button.main");
+  await page.waitForSelector("text=2 × DOR-100");
+  const [picked] = await Promise.all([page.waitForEvent("filechooser"), page.tap("label.button")]);
+  const shot = await page.screenshot();
+  await picked.setFiles({ name: "photo.png", mimeType: "image/png", buffer: shot });
+  await page.waitForSelector(".photos img");
+  await page.reload();
+  await page.waitForSelector("text=Guide rail is worn");
+  assert.equal(await page.locator(".checks input:checked").count(), 2);
+  await page.waitForSelector(".photos img");
+  await picture(page, "technician-order-filled");
+
+  await context.setOffline(false);
+  await page.waitForFunction(() => document.querySelector(".chip") === null, null, { timeout: 40_000 });
+  const arrived = await served.call("admin", "GET", `/maintenance/orders/${planned.order_number}`);
+  assert.deepEqual(arrived.checklist.map((item) => [item.text, item.done]).sort(), [["Measure pads", true], ["Replace pads", true]]);
+  assert.deepEqual(arrived.finding_items.map((item) => [item.text, item.severity]), [["Guide rail is worn", "high"]]);
+  assert.deepEqual(arrived.used_parts.map((item) => [item.part_no, item.quantity]), [["DOR-100", 2]]);
+  const left = await served.call("admin", "GET", "/parts/DOR-100");
+  assert.equal(left.current_stock, parts[0].current_stock - 2);
+  const { documents } = await served.call("admin", "GET", `/docs/links?work_order_id=${planned.id}`);
+  assert.equal(documents.length, 1);
+  assert.match(documents[0].metadata_json.image, /^data:image\/jpeg;base64,/);
+  assert.ok(documents[0].file_size_bytes <= 150_000, `${documents[0].file_size_bytes} bytes`);
+  const bytes = Buffer.from(documents[0].metadata_json.image.split(",")[1], "base64");
+  assert.equal(bytes.length, documents[0].file_size_bytes);
+
+  // Back online the order is closed as well; what is on the screen is what the server has.
+  await page.tap(".pad button.main");
+  await page.tap("dialog button.main");
+  await page.waitForFunction(() => document.querySelector(".chip") === null && document.body.innerText.includes("Completed"));
+  assert.equal(count(await eventsOf(planned.id), "WorkOrderCompleted"), 1);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("what the server refuses stays, with the reason, until it is taken off", { skip }, async () => {
+  const planned = await order(6, "Lamp");
+  const { context, page, faults, go } = await person(chromium, served, "technician", TABLET);
+  await page.waitForSelector(`.card:has-text("${planned.order_number}")`);
+  await prepared(page);
+  await context.setOffline(true);
+  await page.tap(`.card:has-text("${planned.order_number}")`);
+  await page.tap(".pad button.main");
+  await page.tap("dialog button.main");
+  await page.waitForSelector(".chip:has-text('1 waiting')");
+  // Meanwhile the planner calls it off.
+  await served.call("planner", "PATCH", `/maintenance/orders/${planned.order_number}`, { status: "cancelled", reason: "Not needed" });
+  await context.setOffline(false);
+  await page.waitForSelector(".chip:has-text('1 refused')", { timeout: 40_000 });
+  await go("sync");
+  await page.waitForSelector(".acts .badge.bad");
+  await picture(page, "technician-refused");
+  await page.click(".acts button");
+  await page.waitForFunction(() => document.querySelector(".chip") === null);
+  const now = await served.call("admin", "GET", `/maintenance/orders/${planned.order_number}`);
+  assert.equal(now.status, "cancelled");
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("every control is 56 px and 12 px from the next, in every theme and language", { skip }, async () => {
+  const planned = await order(8, "Wipers");
+  for (const [theme, language] of [["light", "en"], ["dark", "de"], ["sun", "de"]]) {
+    const { context, page, faults, go } = await person(chromium, served, "technician", { ...TABLET, theme, language });
+    for (const path of ["technician", `order/${planned.order_number}`]) {
+      await go(path);
+      await page.waitForSelector(path === "technician" ? ".card" : ".pad");
+      await settled(page);
+      const small = await page.evaluate(() => {
+        const boxes = [...document.querySelectorAll("button, select, input, textarea, a, label:has(input[type=checkbox]), label.button")]
+          .filter((one) => !one.matches(".skip, label input, .field input") || one.matches(".field :is(input, select)"))
+          .filter((one) => one.checkVisibility() && getComputedStyle(one).opacity !== "0")
+          .map((one) => [one.outerHTML.slice(0, 90), one.getBoundingClientRect()]);
+        const small = boxes.filter(([, box]) => box.height < 55.5 || box.width < 55.5).map(([html, box]) => `${Math.round(box.width)} × ${Math.round(box.height)}: ${html}`);
+        const between = (a, b) => Math.max(a.left - b.right, b.left - a.right, a.top - b.bottom, b.top - a.bottom);
+        for (const [index, [html, box]] of boxes.entries()) {
+          const near = boxes.slice(index + 1).find(([, other]) => between(box, other) < 11.5 && between(box, other) > -1);
+          if (near) small.push(`${Math.round(between(box, near[1]))} px between ${html} and ${near[0]}`);
+        }
+        return small;
+      });
+      assert.deepEqual(small, [], `${path} in ${theme}`);
+      assert.deepEqual(await violations(page), [], `${path} in ${theme}, ${language}`);
+      await picture(page, `gloves-${theme}-${path.split("/")[0]}`);
+    }
+    assert.deepEqual(faults, []);
+    await context.close();
+  }
+});
+
+test("who signs out leaves nothing on the tablet that the next person could read", { skip }, async () => {
+  const { context, page } = await person(chromium, served, "technician", TABLET);
+  await page.waitForSelector(".card");
+  await page.click("text=Sign out");
+  await page.waitForSelector("input[name=username]");
+  await page.waitForTimeout(500);
+  const left = await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const request = indexedDB.open("railfleet-tablet", 1);
+        request.onsuccess = () => {
+          const all = request.result.transaction("entities").objectStore("entities").getAll();
+          all.onsuccess = () => resolve(all.result.length);
+        };
+      }),
+  );
+  assert.equal(left, 0);
+  const answers = await page.evaluate(async () => (await caches.has("answers-1")) && (await (await caches.open("answers-1")).keys()).length);
+  assert.ok(!answers, `${answers} answers are left`);
+  await context.close();
+});
