@@ -13,6 +13,7 @@ import { Dispatcher } from "./pages/dispatcher";
 import { Drill } from "./pages/drill";
 import { Fleet } from "./pages/fleet";
 import { OrderPage } from "./pages/order";
+import { Overview } from "./pages/overview";
 import { PartPage, Parts } from "./pages/parts";
 import { Planner } from "./pages/planning";
 import { ModelPage, Predictions } from "./pages/predictions";
@@ -34,6 +35,7 @@ interface Place {
 /** In the order of the menu. */
 const PLACES: Place[] = [
   { name: "fleet", least: "VIEWER", show: () => <Fleet /> },
+  { name: "overview", least: "FLEET_MANAGER", show: () => <Overview /> },
   { name: "technician", least: "TECHNICIAN", show: () => <Technician /> },
   { name: "planner", least: "DISPATCHER", show: () => <Planner /> },
   { name: "dispatcher", least: "DISPATCHER", show: () => <Dispatcher /> },

@@ -18,7 +18,7 @@ after(async () => {
   await served?.end();
 });
 
-const PAGES = ["fleet", "technician", "planner", "dispatcher", "parts", "workshops", "costs", "predictions", "sync", "audit", "system", "vehicle/5001", "record/5001", "drill/mtbf", "part/DOR-100", "order/WO-2026-0001"];
+const PAGES = ["fleet", "overview", "technician", "planner", "dispatcher", "parts", "workshops", "costs", "predictions", "sync", "audit", "system", "vehicle/5001", "record/5001", "drill/mtbf", "part/DOR-100", "order/WO-2026-0001"];
 const file = (name) => name.split("/")[0];
 
 for (const theme of ["light", "dark", "sun"]) {

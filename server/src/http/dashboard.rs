@@ -98,9 +98,7 @@ fn file(path: &str, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
     let kind = media_type(path).unwrap_or("application/octet-stream");
     answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     answer.insert(header::ETAG, tag);
-    let named_by_content = NAMED_BY_CONTENT
-        .iter()
-        .any(|begin| path.starts_with(begin));
+    let named_by_content = NAMED_BY_CONTENT.iter().any(|begin| path.starts_with(begin));
     answer.insert(
         header::CACHE_CONTROL,
         if named_by_content {

@@ -69,12 +69,21 @@ export interface Answer<T> {
   keptAt: Date | null;
 }
 
+/** The lowest position of the log at which an answer about now stood: whoever follows the log from here misses nothing. */
+let oldest: number | null = null;
+/** Lists that stand at the log's head; others speak of earlier positions too. */
+const ABOUT_NOW = /^\/(vehicles|parts|tracks|sync\/devices|analytics\/catalogue)$/;
+export const oldestSeen = (): number | null => oldest;
+
 export async function get<T>(path: string, params: Params = {}, abort?: AbortSignal): Promise<Answer<T>> {
   const answer = await call(url(path, params), abort ? { signal: abort } : {});
   const kept = answer.headers.get("x-kept-at");
   // A kept answer carries the mark also when it is fresh from the network; its age tells.
   const keptAt = kept && !navigator.onLine ? new Date(kept) : null;
-  return { value: (await answer.json()) as T, keptAt };
+  const value = (await answer.json()) as T;
+  const position = (value as { position?: unknown } | null)?.position;
+  if (!kept && typeof position === "number" && ABOUT_NOW.test(path)) oldest = Math.min(oldest ?? position, position);
+  return { value, keptAt };
 }
 
 /** Sends a change. The key makes it count once, however often it is sent. */

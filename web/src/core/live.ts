@@ -1,7 +1,7 @@
 // What happens now: the log's events as they are appended. `EventSource` cannot carry a token, so the stream is read by
 // hand; after a break it goes on behind the last event that was seen.
 import { signal } from "@preact/signals";
-import { call } from "./api";
+import { call, oldestSeen } from "./api";
 import { accessToken } from "./session";
 
 export interface LogEvent {
@@ -60,7 +60,9 @@ export function parse(text: string, found: (id: string | null, data: string) => 
 
 async function follow(): Promise<void> {
   const headers: Record<string, string> = { Accept: "text/event-stream" };
-  if (last) headers["Last-Event-ID"] = last;
+  // The first time the stream begins where the page's own answers stood, so that nothing falls between them.
+  const from = last ?? oldestSeen();
+  if (from !== null) headers["Last-Event-ID"] = String(from);
   const answer = await call("/api/v1/events/stream", { headers });
   const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
   if (!reader) return;

@@ -24,7 +24,6 @@ interface Booked {
 
 export function Costs() {
   const months = filters.value.get("months") ?? "12";
-  const asked = useAsked<Fan>("/analytics/forecast/costs", { months });
   const kpis = useAsked<Kpis>("/analytics/catalogue", span());
   const period = filters.value.get("period") || lastMonth();
   const booked = useAsked<Booked>("/reports/costs", { period });
@@ -37,39 +36,7 @@ export function Costs() {
           <select value={months} onChange={(event) => setFilters({ months: event.currentTarget.value })}>{["3", "6", "12"].map((count) => <option value={count}>{t("costs.months", { count })}</option>)}</select>
         </Field>
       </div>
-      <Shown asked={asked} isEmpty={(found) => found.history.x.length === 0}>
-        {(found) => {
-          const x = [...found.history.x, ...found.x];
-          const before = found.history.x.map(() => null);
-          const after = found.x.map(() => null);
-          const skill = found.skill === null ? t("costs.short") : found.skill > 1 ? t("costs.no-better") : t("costs.skill", { share: number(found.skill, 2) });
-          return (
-            <>
-              <LineChart
-                title={t("costs.fan")}
-                summary={`${t("costs.fan.summary")} ${skill} ${t("costs.drill")}`}
-                file="cost-forecast"
-                unit="EUR"
-                x={x}
-                band={[3, 2]}
-                lines={[
-                  { label: t("costs.was"), values: [...found.history.values, ...after] },
-                  { label: t("costs.will"), values: [...before, ...found.point], color: "two" },
-                  { label: "80 % ↑", values: [...before, ...found.hi80], color: "soft", dashed: true },
-                  { label: "80 % ↓", values: [...before, ...found.lo80], color: "soft", dashed: true },
-                  { label: t("costs.planned"), values: [...before, ...found.planned_layer], color: "three" },
-                ]}
-                onPick={(index) => {
-                  const from = found.history.x[index];
-                  const to = x[index + 1];
-                  if (from !== undefined) go(href(["drill", "maintenance_cost"], { since: iso(from), until: iso((to ?? from + 31 * 86_400) - 86_400) }));
-                }}
-              />
-              <p class="row"><Badge tone="none">{t("costs.year", { money: money(found.point.reduce((sum, value) => sum + value, 0)), count: found.point.length })}</Badge></p>
-            </>
-          );
-        }}
-      </Shown>
+      <CostFan months={months} />
       <section>
         <h2>{t("costs.budget")}</h2>
         <div class="filters no-print"><Field label={t("costs.month")}><input type="month" value={period} onChange={(event) => setFilters({ period: event.currentTarget.value })} /></Field></div>
@@ -94,6 +61,46 @@ export function Costs() {
         </Shown>
       </section>
     </Page>
+  );
+}
+
+/** Booked and expected costs a month; a booked month opens into its orders. */
+export function CostFan({ months }: { months: string }) {
+  const asked = useAsked<Fan>("/analytics/forecast/costs", { months });
+  return (
+    <Shown asked={asked} isEmpty={(found) => found.history.x.length === 0}>
+      {(found) => {
+        const x = [...found.history.x, ...found.x];
+        const before = found.history.x.map(() => null);
+        const after = found.x.map(() => null);
+        const skill = found.skill === null ? t("costs.short") : found.skill > 1 ? t("costs.no-better") : t("costs.skill", { share: number(found.skill, 2) });
+        return (
+          <>
+            <LineChart
+              title={t("costs.fan")}
+              summary={`${t("costs.fan.summary")} ${skill} ${t("costs.drill")}`}
+              file="cost-forecast"
+              unit="EUR"
+              x={x}
+              band={[3, 2]}
+              lines={[
+                { label: t("costs.was"), values: [...found.history.values, ...after] },
+                { label: t("costs.will"), values: [...before, ...found.point], color: "two" },
+                { label: "80 % ↑", values: [...before, ...found.hi80], color: "soft", dashed: true },
+                { label: "80 % ↓", values: [...before, ...found.lo80], color: "soft", dashed: true },
+                { label: t("costs.planned"), values: [...before, ...found.planned_layer], color: "three" },
+              ]}
+              onPick={(index) => {
+                const from = found.history.x[index];
+                const to = x[index + 1];
+                if (from !== undefined) go(href(["drill", "maintenance_cost"], { since: iso(from), until: iso((to ?? from + 31 * 86_400) - 86_400) }));
+              }}
+            />
+            <p class="row"><Badge tone="none">{t("costs.year", { money: money(found.point.reduce((sum, value) => sum + value, 0)), count: found.point.length })}</Badge></p>
+          </>
+        );
+      }}
+    </Shown>
   );
 }
 

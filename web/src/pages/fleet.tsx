@@ -17,7 +17,7 @@ const QUIET_THINGS = new Set(["User", "Security", "Device", "SyncDevice", "SyncS
 const isNews = (event: LogEvent): boolean => !QUIET.has(event.event_type) && !QUIET_THINGS.has(event.aggregate_type);
 
 /** The six numbers, in the order in which a manager asks. */
-const SIX = ["availability", "mtbf", "mttrs", "pm_compliance", "overdue_safety_critical", "cost_per_km"];
+export const SIX = ["availability", "mtbf", "mttrs", "pm_compliance", "overdue_safety_critical", "cost_per_km"];
 
 export function Fleet() {
   const kpis = useAsked<Kpis>("/analytics/catalogue", span());

@@ -1,0 +1,296 @@
+// Each role opens the dashboard with a question of its own (the technician's is in technician.test.mjs). Here each finds the
+// answer, opens what stands behind it, takes it away as a file or on paper.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { browser, depot, missing, paper, person, picture, settled } from "./harness.mjs";
+
+const skip = missing ?? false;
+const DESK = { viewport: { width: 1440, height: 900 } };
+const DAY_MS = 86_400_000;
+let served;
+let chromium;
+
+before(async () => {
+  if (missing) return;
+  served = await depot();
+  chromium = await browser();
+  await served.account("dispatcher", "DISPATCHER");
+  await served.account("auditor", "VIEWER");
+  await served.account("manager", "FLEET_MANAGER");
+});
+
+after(async () => {
+  await chromium?.close();
+  await served?.end();
+});
+
+/** What a button saves, as text. */
+async function saved(page, button) {
+  const [download] = await Promise.all([page.waitForEvent("download"), button.click()]);
+  return { name: download.suggestedFilename(), text: readFileSync(await download.path(), "utf8") };
+}
+
+const day = (days) => new Date(Date.now() + days * DAY_MS).toISOString().slice(0, 10);
+
+test("the planner: what is due, what fits into the workshop", { skip }, async () => {
+  const { vehicles } = await served.call("admin", "GET", "/vehicles?limit=10");
+  const [workshop] = await served.call("admin", "GET", "/workshops");
+  const [one, two] = vehicles;
+  await served.call("planner", "POST", "/maintenance/tasks", { vehicle_id: one.id, type: "INSPECTION", description: "Wheel profile", due_date: `${day(60)}T00:00:00Z`, due_mileage_km: one.current_mileage_km + 900 });
+  await served.call("planner", "POST", "/maintenance/tasks", { vehicle_id: two.id, type: "HU", description: "Yearly", due_date: `${day(40)}T00:00:00Z` });
+  const order = (start, more) => served.call("planner", "POST", "/maintenance/orders", { vehicle_id: one.id, workshop_id: workshop.id, work_description: "Bogie", status: "scheduled", scheduled_start: `${day(start)}T08:00:00Z`, scheduled_end: `${day(start)}T14:00:00Z`, ...more });
+  const moved = await order(3);
+  const inTheWay = await order(5);
+
+  const { context, page, faults } = await person(chromium, served, "planner", DESK);
+  assert.equal(await page.locator("h1").innerText(), "Planner", "a planner begins here");
+  await settled(page);
+  const byKm = page.locator("tr", { hasText: "Wheel profile" });
+  await byKm.waitFor();
+  assert.match(await byKm.innerText(), /900 km/);
+  // Kilometres fall due before the date does, at the rate of the last month, which is shown.
+  await page.waitForSelector("tr:has-text('Wheel profile') >> text=≈");
+  const rate = Number(/(\d+) km\s*≈/.exec((await byKm.innerText()).replaceAll("\t", " "))?.[1]);
+  assert.ok(rate > 50, `the daily rate is shown: ${rate}`);
+  assert.match(await page.locator("tr", { hasText: "Yearly" }).innerText(), /40 days/);
+  await picture(page, "planner-due");
+
+  // By keyboard: the button opens the form, which says what the new time collides with before anything is saved.
+  const card = page.locator(".board .card", { hasText: moved.order_number });
+  await card.locator("button").focus();
+  await page.keyboard.press("Enter");
+  await page.fill("dialog input >> nth=0", `${day(5)}T09:00`);
+  await page.fill("dialog input >> nth=1", `${day(5)}T12:00`);
+  await page.waitForSelector(`dialog [role=alert]:has-text("${inTheWay.order_number}")`);
+  await picture(page, "planner-clash");
+  await page.fill("dialog input >> nth=0", `${day(7)}T09:00`);
+  await page.fill("dialog input >> nth=1", `${day(7)}T12:00`);
+  await page.waitForSelector("dialog >> text=Collides with nothing");
+  await page.selectOption("dialog select", { index: 1 });
+  await page.click("dialog button.main");
+  await page.waitForSelector("dialog", { state: "detached" });
+  const after = await served.call("admin", "GET", `/maintenance/orders/${moved.order_number}`);
+  assert.equal(after.scheduled_start.slice(0, 10), day(7));
+  assert.ok(after.assigned_track, "it has a track");
+
+  // By hand: dragged to another day of the first track, which opens the same form.
+  const job = page.locator(".plan tbody tr >> nth=0").locator(".job", { hasText: one.asset_id });
+  await job.waitFor();
+  await job.dragTo(page.locator(".plan tbody tr >> nth=0").locator("td >> nth=9"));
+  await page.waitForSelector("dialog");
+  assert.match(await page.inputValue("dialog input >> nth=0"), new RegExp(`^${day(9)}T`));
+  await page.keyboard.press("Escape");
+  await page.waitForSelector("dialog", { state: "detached" });
+
+  // The plan's filters stand in the address; the capacity map opens a workshop's plan and is a table as well.
+  await page.click("text=A week on");
+  assert.match(page.url(), new RegExp(`from=${day(7)}`));
+  const capacity = page.locator("figure", { hasText: "How full the workshops are" });
+  await capacity.locator("text=Figures as a table").click();
+  await capacity.locator("table:not(.heat)").waitFor();
+  assert.match((await saved(page, capacity.locator("button", { hasText: "CSV" }).first())).text, /WS-EAST/);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("the dispatcher: which vehicles may run tomorrow, with which restrictions", { skip }, async () => {
+  const { vehicles } = await served.call("admin", "GET", "/vehicles?limit=20");
+  const [broken, late] = [vehicles[12], vehicles[13]];
+  await served.call("planner", "POST", "/maintenance/tasks", { vehicle_id: late.id, type: "HU", description: "Yearly main inspection", due_date: `${day(-3)}T00:00:00Z` });
+  const { context, page, faults } = await person(chromium, served, "dispatcher", DESK);
+  assert.equal(await page.locator("h1").innerText(), "Dispatcher", "a dispatcher begins here");
+  await settled(page);
+  assert.match(await page.locator("tr", { hasText: late.asset_id }).innerText(), /Blocked[\s\S]*Main inspection/);
+  // Somebody takes a vehicle out of service: the list says so by itself.
+  await served.call("planner", "PATCH", `/vehicles/${broken.asset_id}`, { status: "out_of_service" });
+  await page.waitForSelector(`tr:has-text("${broken.asset_id}") >> text=Out of service`, { timeout: 10_000 });
+  await page.click(".tiles button:has-text('Blocked')");
+  assert.match(page.url(), /verdict=blocked/);
+  const rows = await page.locator("tbody tr").allInnerTexts();
+  assert.ok(rows.length >= 2 && rows.every((row) => row.includes("Blocked")), rows.join("\n"));
+  await picture(page, "dispatcher-blocked");
+  const csv = await saved(page, page.locator("button", { hasText: "CSV for Excel" }));
+  assert.match(csv.text, /vehicle;verdict;reason/);
+  assert.ok((await paper(page, "dispatcher")) >= 1);
+  // The reason opens into the event that is behind it.
+  await page.click(`tr:has-text("${broken.asset_id}") >> a:has-text("Out of service")`);
+  await page.waitForSelector("tbody >> text=Status changed");
+  assert.match(await page.locator("[aria-label=Audit] tbody tr >> nth=0").innerText(), /Out of service/);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("the engineer: what gets worse and where, in two clicks to the events, which add up", { skip }, async () => {
+  const { context, page, faults, go } = await person(chromium, served, "manager", DESK);
+  assert.equal(await page.locator("h1").innerText(), "Fleet");
+  await settled(page);
+  assert.equal(await page.locator(".six .tile").count(), 6);
+  assert.equal(await page.locator(".six .tile .badge").count(), 6, "each figure has its trend");
+  // Causes and kilometres, each a way on.
+  await page.waitForSelector("figure:has-text('What fails') .bars a");
+  await page.waitForSelector("figure:has-text('Failures against kilometres') a");
+  // One click: the figure. The events are there; the sum is the figure's.
+  await page.click(".six a:has-text('Mean time between failures')");
+  await settled(page);
+  await page.waitForSelector("text=What it is divided by");
+  const denominator = page.locator("section", { hasText: "What it is divided by" });
+  const kpi = (await served.call("admin", "GET", "/analytics/catalogue")).kpis.find((one) => one.key === "mtbf");
+  await denominator.locator(`text=The events add up to ${kpi.denominator}; the figure uses ${kpi.denominator}.`).waitFor();
+  const numerator = page.locator("section", { hasText: "What is counted" });
+  while (await numerator.locator("text=Show more").count()) {
+    const before = await numerator.locator("tbody tr").count();
+    await numerator.locator("text=Show more").click();
+    await page.waitForFunction((count) => document.querySelectorAll("section tbody tr").length > count, before);
+    await page.waitForTimeout(100);
+  }
+  const told = await numerator.locator("p.small").first().innerText();
+  const [, sum, total] = /add up to (.+); the figure uses (.+)\./.exec(told) ?? [];
+  assert.equal(sum, total, told);
+  await picture(page, "engineer-drill");
+  // A month of the chart narrows the time, by keyboard; the address holds it.
+  await page.locator("[role=slider]").focus();
+  for (let step = 0; step < 3; step++) await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("Enter");
+  assert.match(page.url(), /since=\d{4}-\d\d-01&until=\d{4}-\d\d-\d\d/);
+  // The heat map: a cell is that vehicle's failures of that month.
+  await go("fleet");
+  await settled(page);
+  await page.click(".heat td a >> nth=0");
+  assert.match(page.url(), /drill\/failures\?vehicle=\d+&since=/);
+  await settled(page);
+  await page.waitForSelector("tbody >> text=Incident");
+  // Workshops, like with like.
+  await go("workshops");
+  await settled(page);
+  assert.ok((await page.locator("svg.scatter .range").count()) >= 3, "each workshop with its interval");
+  const csv = await saved(page, page.locator(".tools button", { hasText: "CSV" }).last());
+  assert.ok(csv.text.length > 0);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("the auditor: this record is complete and unchanged", { skip }, async () => {
+  const { context, page, faults, go } = await person(chromium, served, "auditor", DESK);
+  const events = await served.call("admin", "GET", "/events?event_type=VehicleStatusChanged&limit=1");
+  const id = events.events[0].aggregate_id;
+  await go(`vehicle/${id}`);
+  await settled(page);
+  // The passport as of any date, in both times: by the slider, by keyboard.
+  const sliders = page.locator(".scrub input[type=range]");
+  assert.equal(await sliders.count(), 2);
+  await sliders.nth(0).focus();
+  for (let step = 0; step < 10; step++) await page.keyboard.press("PageDown");
+  await page.waitForSelector("td mark");
+  assert.match(page.url(), /[?&]at=\d{4}-\d\d-\d\d/);
+  await sliders.nth(1).focus();
+  for (let step = 0; step < 6; step++) await page.keyboard.press("PageDown");
+  assert.match(page.url(), /as_of=\d{4}-\d\d-\d\d/);
+  await page.waitForSelector("text=as it was known on");
+  await picture(page, "auditor-both-times");
+  await page.click("text=Back to today");
+  await page.waitForSelector("td mark", { state: "detached" });
+  // Each event's proof, computed here.
+  await page.click("button:has-text('Check all')");
+  await page.waitForSelector("text=/All \\d+ unchanged/");
+  await picture(page, "auditor-proofs");
+  // The maintenance record: all of its proofs from the record alone; as a file, and on paper.
+  await page.click("text=Maintenance record");
+  await settled(page);
+  await page.waitForSelector("h2:has-text('Fleet maintenance management')");
+  await page.click("button:has-text('Check all')");
+  await page.waitForSelector("text=/All \\d+ unchanged/", { timeout: 30_000 });
+  await picture(page, "auditor-record");
+  assert.ok((await paper(page, "record")) >= 1);
+  assert.match((await saved(page, page.locator("button", { hasText: "HTML" }))).text, /Maintenance record of/);
+  const record = JSON.parse((await saved(page, page.locator("button", { hasText: "JSON" }))).text);
+  // What the page proved is what the server's own check of the log sees: the same root.
+  const proof = await served.call("admin", "GET", `/audit/proof/${record.entries[0].position}?size=${record.tree_size}`).catch(() => null);
+  if (proof) assert.equal(proof.root_hash, record.root_hash);
+  // Search, diff, export.
+  await go(`audit?type=Vehicle&id=${id}&v1=1&v2=20`);
+  await settled(page);
+  await page.waitForSelector("h2:has-text('Between two versions')");
+  const csv = await saved(page, page.locator(".actions button", { hasText: "CSV" }));
+  assert.ok(csv.text.split("\n").length > 20);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("a changed record does not pass for an unchanged one", { skip }, async () => {
+  const { context, page, go } = await person(chromium, served, "auditor", DESK);
+  await context.route("**/api/v1/audit/proof/*", async (route) => {
+    const answer = await route.fetch();
+    const proof = await answer.json();
+    const leaf = Buffer.from(proof.leaf, "base64");
+    leaf[leaf.length - 20] ^= 1;
+    await route.fulfill({ response: answer, json: { ...proof, leaf: leaf.toString("base64") } });
+  });
+  await go("vehicle/5001");
+  await settled(page);
+  await page.click("td button:has-text('Check') >> nth=0");
+  await page.waitForSelector("td >> text=Does not hold");
+  await picture(page, "auditor-tampered");
+  await context.close();
+});
+
+test("the executive: are we fine, what will it cost, on one sheet", { skip }, async () => {
+  const { context, page, faults, go } = await person(chromium, served, "manager", DESK);
+  await go("overview");
+  await settled(page);
+  await page.waitForSelector("figure:has-text('Maintenance costs a month') canvas");
+  assert.equal(await page.locator(".six .tile").count(), 6);
+  const table = page.locator("figure", { hasText: "Maintenance costs a month" });
+  const csv = await saved(page, table.locator("button", { hasText: "CSV" }).first());
+  assert.ok(csv.text.split("\n").length > 18, "months that were and twelve that come");
+  await picture(page, "executive");
+  assert.equal(await paper(page, "executive"), 1, "one sheet of A4");
+  // Another language and theme, on the spot, and kept.
+  await page.selectOption("header select >> nth=1", "de");
+  await page.waitForSelector("h1:has-text('Überblick')");
+  await page.selectOption("header select >> nth=0", "sun");
+  assert.equal(await page.evaluate(() => getComputedStyle(document.body).color), "rgb(0, 0, 0)");
+  assert.deepEqual(await page.evaluate(() => [document.documentElement.lang, localStorage.getItem("railfleet.language"), localStorage.getItem("railfleet.theme")]), ["de", "de", "sun"]);
+  await settled(page);
+  await picture(page, "executive-de-sun");
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("the administrator: the log is well, a backup is made, a conflict is decided", { skip }, async () => {
+  const register = (id) => served.call("technician", "POST", "/sync/devices/register", { device_id: id, device_name: id, device_type: "tablet" });
+  const push = async (token, cursor, value) => {
+    const answer = await fetch(`${served.address}/api/v1/sync/crdt/push`, { method: "POST", headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" }, body: JSON.stringify({ cursor, operations: [{ id: `note-${value}`, entity_type: "Vehicle", entity_id: "5002", field: "notes", value }] }) });
+    assert.equal(answer.status, 200);
+  };
+  const cursorOf = async (token) => (await (await fetch(`${served.address}/api/v1/sync/crdt/pull?limit=10000`, { headers: { Authorization: `Bearer ${token}` } })).json()).next_cursor;
+  const [pit, yard] = [(await register("pit-4")).device_token, (await register("yard-1")).device_token];
+  const cursors = [await cursorOf(pit), await cursorOf(yard)];
+  await push(pit, cursors[0], "Squeaks in bends");
+  await push(yard, cursors[1], "Pads worn");
+
+  const { context, page, faults, go } = await person(chromium, served, "admin", DESK);
+  await go("sync");
+  await settled(page);
+  await page.waitForSelector("tr:has-text('Squeaks in bends')");
+  await page.click("tr:has-text('Squeaks in bends') >> button");
+  await picture(page, "sync-choose");
+  await page.fill("dialog input", "Squeaks, pads worn");
+  await page.click("dialog form button[type=submit]");
+  await page.waitForSelector("dialog", { state: "detached" });
+  await page.waitForSelector("text=No open conflict");
+  const vehicle = await served.call("admin", "GET", "/vehicles/5002");
+  assert.equal(vehicle.notes, "Squeaks, pads worn");
+  assert.match(await page.locator("tr", { hasText: "pit-4" }).innerText(), /Active/);
+
+  await go("system");
+  await settled(page);
+  await page.waitForSelector("text=No damage found");
+  await page.waitForFunction(() => /MiB/.test(document.body.innerText));
+  await page.fill("form input", "from-the-page");
+  await page.click("text=Back up now");
+  await page.waitForSelector("text=from-the-page is made");
+  await picture(page, "system-backup");
+  assert.deepEqual(faults, []);
+  await context.close();
+});
