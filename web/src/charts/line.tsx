@@ -1,7 +1,7 @@
 // Lines over time, drawn by uPlot on a canvas; a band around a line shows where a forecast may lie.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
-import { language, number } from "../i18n";
+import { axisTime, day, language, number, t } from "../i18n";
 import { theme } from "../core/theme";
 import { ChartFrame } from "./frame";
 
@@ -53,7 +53,7 @@ export function LineChart({ title, summary, file, x, lines, band, unit, onPick }
   useEffect(() => {
     const box = place.current;
     if (!box || !Plot) return;
-    const axis = { stroke: css("--muted"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line"), width: 1 } };
+    const axis = { stroke: css("--muted"), grid: { stroke: css("--grid"), width: 1 }, ticks: { stroke: css("--grid"), width: 1 } };
     const chart = new Plot(
       {
         width: Math.max(280, box.clientWidth),
@@ -61,7 +61,7 @@ export function LineChart({ title, summary, file, x, lines, band, unit, onPick }
         cursor: { drag: { x: false, y: false }, sync: { key: "time" } },
         legend: { live: true },
         series: [
-          {},
+          { label: t("history.when"), value: (_: uPlot, second: number | null) => (second === null ? "–" : day(second * 1_000)) },
           ...lines.map((line) => ({
             label: line.label,
             stroke: css(`--series-${line.color ?? "one"}`),
@@ -72,7 +72,7 @@ export function LineChart({ title, summary, file, x, lines, band, unit, onPick }
           })),
         ],
         ...(band ? { bands: [{ series: [band[1] + 1, band[0] + 1] as [number, number], fill: css("--band") }] } : {}),
-        axes: [axis, { ...axis, size: 64, values: (_: uPlot, ticks: number[]) => ticks.map((tick) => number(tick, 2)) }],
+        axes: [{ ...axis, values: (_: uPlot, ticks: number[], __: number, ___: number, gap: number) => ticks.map((tick, index) => axisTime(tick * 1_000, gap, index === 0)) }, { ...axis, size: 64, values: (_: uPlot, ticks: number[]) => ticks.map((tick) => number(tick, 2)) }],
       },
       [x, ...lines.map((line) => line.values)] as uPlot.AlignedData,
       box,
@@ -100,7 +100,7 @@ export function LineChart({ title, summary, file, x, lines, band, unit, onPick }
     if (box) {
       box.dataset.at = String(at);
       const label = lines.map((line) => `${line.label} ${number(line.values[at], 1)} ${unit}`).join(", ");
-      box.setAttribute("aria-valuetext", `${new Date((x[at] ?? 0) * 1000).toLocaleDateString()}: ${label}`);
+      box.setAttribute("aria-valuetext", `${day((x[at] ?? 0) * 1_000)}: ${label}`);
       box.setAttribute("aria-valuenow", String(at));
     }
     if (event.key === "Enter" && onPick) onPick(at);

@@ -78,6 +78,14 @@ export function monthName(month: string, withYear: boolean): string {
   return new Intl.DateTimeFormat(locale(), { month: "short", ...(withYear ? { year: "2-digit" } : {}), timeZone: "UTC" }).format(new Date(`${month}-01T00:00:00Z`));
 }
 
+/** A point of a time axis whose points are `gap` seconds apart: the month, with its year where that begins, or the day. */
+export function axisTime(at: number, gap: number, isFirst: boolean): string {
+  const date = new Date(at);
+  const form: Intl.DateTimeFormatOptions =
+    gap >= 300 * 86_400 ? { year: "numeric" } : gap >= 27 * 86_400 ? { month: "short", ...(isFirst || date.getUTCMonth() === 0 ? { year: "2-digit" } : {}) } : { day: "numeric", month: "short" };
+  return new Intl.DateTimeFormat(locale(), form).format(date);
+}
+
 export function time(value: string | number | Date | null | undefined): string {
   if (value === null || value === undefined || value === "") return "–";
   const date = new Date(value);

@@ -6,6 +6,8 @@ import { type Key, number, t, word } from "../i18n";
 import { Badge, Field, type Tone } from "../parts/ui";
 
 const TREND: Record<Kpi["trend"], Tone> = { improving: "good", declining: "bad", stable: "none", too_little_data: "none" };
+/** What the law allows none of. */
+const MUST_BE_ZERO = new Set(["overdue_safety_critical"]);
 const DAY_MS = 86_400_000;
 const DAYS = ["30", "90", "180", "365"];
 
@@ -53,6 +55,7 @@ export function KpiTile({ kpi }: { kpi: Kpi }) {
       <p class="figure">{kpi.value === null ? "–" : shown(kpi.value)} <span class="unit">{kpi.value === null ? "" : word("unit", kpi.unit)}</span></p>
       {kpi.value === null && <p class="small">{word("reason", kpi.reason)}</p>}
       {interval && <p class="small">{t("kpi.interval", { interval })}</p>}
+      {MUST_BE_ZERO.has(kpi.key) && (kpi.value ?? 0) > 0 && <p><Badge tone="bad">{t("kpi.must-be-zero")}</Badge></p>}
       <Badge tone={TREND[kpi.trend] ?? "none"}>{t(`trend.${kpi.trend}` as Key)}</Badge>
       <Sparkline values={kpi.months} label={t("kpi.months", { name })} />
     </article>
