@@ -106,6 +106,10 @@ fn insert<T: Copy>(list: &mut Vec<T>, item: T, key: impl Fn(&T) -> (i64, u64)) {
         Some(last) if key(last) > key(&item) => list.partition_point(|one| key(one) <= key(&item)),
         _ => list.len(),
     };
+    // Lists grow by an eighth: a vehicle's history is kept for years, and doubling would keep as much again in reserve.
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 8 + 4);
+    }
     list.insert(place, item);
 }
 
@@ -117,6 +121,66 @@ pub enum Work {
     /// It was due.
     #[default]
     Planned,
+}
+
+/// How far an order is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum OrderStatus {
+    /// Nobody planned it yet.
+    #[default]
+    Draft,
+    /// It has its time.
+    Scheduled,
+    /// Somebody works on it.
+    InProgress,
+    /// It is done.
+    Completed,
+    /// It will not be done.
+    Cancelled,
+}
+
+impl OrderStatus {
+    /// The status of this word; an unknown word is a draft, as orders begin.
+    pub fn of_word(word: &str) -> Self {
+        match word {
+            "scheduled" => OrderStatus::Scheduled,
+            "in_progress" => OrderStatus::InProgress,
+            "completed" => OrderStatus::Completed,
+            "cancelled" => OrderStatus::Cancelled,
+            _ => OrderStatus::Draft,
+        }
+    }
+
+    /// Whether there is still something to do.
+    pub fn is_open(self) -> bool {
+        !matches!(self, OrderStatus::Completed | OrderStatus::Cancelled)
+    }
+}
+
+/// How urgent an order is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Priority {
+    /// When there is time.
+    Low,
+    /// As usual.
+    #[default]
+    Medium,
+    /// Soon.
+    High,
+    /// At once.
+    Urgent,
+}
+
+impl Priority {
+    /// The priority of this word; an unknown word is the usual one.
+    pub fn of_word(word: &str) -> Self {
+        match word {
+            "low" => Priority::Low,
+            "high" => Priority::High,
+            "urgent" => Priority::Urgent,
+            _ => Priority::Medium,
+        }
+    }
 }
 
 /// A work order as it stands.
@@ -142,6 +206,14 @@ pub struct OrderFacts {
     pub ended: Option<i64>,
     /// Whether it was cancelled or deleted.
     pub is_void: bool,
+    /// Whether it was deleted.
+    pub is_deleted: bool,
+    /// How far it is.
+    pub status: OrderStatus,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// When it last changed.
+    pub updated: i64,
     /// What it cost, in hundredths of the currency.
     pub cost_cents: Option<i64>,
     /// The position of its last event.
@@ -163,6 +235,32 @@ pub struct TaskFacts {
     pub is_void: bool,
     /// The position of its last event.
     pub position: u64,
+}
+
+/// A part as it stands.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct PartFacts {
+    /// Its number.
+    pub number: Box<str>,
+    /// How much of it is there.
+    pub level: i64,
+    /// At this level or below, more must be bought.
+    pub least: i64,
+    /// Whether it is kept.
+    pub exists: bool,
+}
+
+/// What a vehicle is at present.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct VehicleNow {
+    /// Whether it was created and not deleted.
+    pub exists: bool,
+    /// Its standing.
+    pub standing: Option<Standing>,
+    /// Whether its standing is out of service, and not in the workshop.
+    pub is_out_of_service: bool,
+    /// Whether it is in the workshop, planned for it or due.
+    pub is_in_maintenance: bool,
 }
 
 /// All of a depot's facts.

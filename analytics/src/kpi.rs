@@ -8,12 +8,13 @@
 //! Sources by figure: EN 13306:2017, EN 15341:2019, SMRP Best Practices 5th edition; definitions are numbered and a
 //! changed one gets a new number.
 
-mod measure;
+pub(crate) mod measure;
 #[cfg(test)]
 mod tests;
 
 use crate::facts::Facts;
 use crate::rate::mean_between;
+use crate::rollup::Between;
 use crate::trend::{Floor, Polarity};
 
 /// Which sum a contribution goes to.
@@ -81,6 +82,7 @@ pub struct Kpi {
     /// Whether its interval is that of a mean between events.
     pub is_mean_between: bool,
     walk: fn(&Facts, &Selection<'_>, &mut dyn FnMut(Contribution)),
+    roll: fn(&Between) -> (i64, i64),
 }
 
 /// A figure over one bucket.
@@ -121,6 +123,15 @@ impl Kpi {
         figures
     }
 
+    /// The figure of one bucket from its sums: the same as [`Kpi::figures`] walks for.
+    pub fn rolled(&self, bucket: &Between) -> Figure {
+        let (numerator, denominator) = (self.roll)(bucket);
+        Figure {
+            numerator,
+            denominator,
+        }
+    }
+
     /// The figure's value; `None` when nothing is there to divide by.
     pub fn value(&self, figure: Figure) -> Option<f64> {
         (figure.denominator != 0)
@@ -151,6 +162,7 @@ const fn kpi(
     text: &'static str,
     empty: &'static str,
     walk: fn(&Facts, &Selection<'_>, &mut dyn FnMut(Contribution)),
+    roll: fn(&Between) -> (i64, i64),
 ) -> Kpi {
     Kpi {
         key,
@@ -163,6 +175,7 @@ const fn kpi(
         empty,
         is_mean_between: false,
         walk,
+        roll,
     }
 }
 
@@ -174,6 +187,11 @@ impl Kpi {
 
     const fn in_points(mut self) -> Self {
         self.floor = POINTS;
+        self
+    }
+
+    const fn defined_anew(mut self, definition: u32) -> Self {
+        self.definition = definition;
         self
     }
 
@@ -192,6 +210,7 @@ pub const KPIS: &[Kpi] = &[
         "Time ready or running over time required (EN 15341:2019 M10).",
         "no_exposure",
         measure::availability,
+        |it| (it.lasted.up.time, it.lasted.required.time),
     )
     .in_points(),
     kpi(
@@ -201,6 +220,7 @@ pub const KPIS: &[Kpi] = &[
         "Time running over time required.",
         "no_exposure",
         measure::utilisation,
+        |it| (it.lasted.running.time, it.lasted.required.time),
     )
     .in_points(),
     kpi(
@@ -210,6 +230,7 @@ pub const KPIS: &[Kpi] = &[
         "Running and ready time of all vehicles over failures (SMRP 3.5.1).",
         "no_failures",
         measure::mtbf,
+        |it| (it.lasted.up.time, it.happened.failures),
     )
     .between_events(),
     kpi(
@@ -219,6 +240,7 @@ pub const KPIS: &[Kpi] = &[
         "Kilometres of all vehicles over failures.",
         "no_failures",
         measure::mdbf,
+        |it| (it.happened.km, it.happened.failures),
     )
     .between_events(),
     kpi(
@@ -228,6 +250,7 @@ pub const KPIS: &[Kpi] = &[
         "Time from down to up again, waiting included, over times down (EN 13306 9.21).",
         "nothing_down",
         measure::mttrs,
+        |it| (it.happened.restored_time, it.happened.restored),
     )
     .less_is_better(),
     kpi(
@@ -237,6 +260,7 @@ pub const KPIS: &[Kpi] = &[
         "Working time of corrective orders over corrective orders closed (SMRP 3.5.2).",
         "nothing_closed",
         measure::mttr,
+        |it| (it.happened.corrective_time, it.happened.corrective_known),
     )
     .less_is_better(),
     kpi(
@@ -246,6 +270,7 @@ pub const KPIS: &[Kpi] = &[
         "Running and ready time over orders closed (SMRP 3.5.3).",
         "nothing_closed",
         measure::mtbm,
+        |it| (it.lasted.up.time, it.happened.closed),
     ),
     kpi(
         "failures",
@@ -254,6 +279,7 @@ pub const KPIS: &[Kpi] = &[
         "Failures over vehicles that were required.",
         "no_exposure",
         measure::failures,
+        |it| (it.happened.failures, it.required),
     )
     .less_is_better(),
     kpi(
@@ -263,6 +289,7 @@ pub const KPIS: &[Kpi] = &[
         "Tasks done by their date over tasks due (SMRP 5.4.14); a day of grace where no legal limit stands behind it.",
         "nothing_due",
         measure::pm_compliance,
+        |it| (it.planned.due_met, it.planned.due),
     )
     .in_points(),
     kpi(
@@ -272,6 +299,7 @@ pub const KPIS: &[Kpi] = &[
         "Orders closed by their planned end over orders planned to end (SMRP 5.4.4).",
         "nothing_due",
         measure::schedule_compliance,
+        |it| (it.planned.planned_ends_met, it.planned.planned_ends),
     )
     .in_points(),
     kpi(
@@ -281,6 +309,7 @@ pub const KPIS: &[Kpi] = &[
         "Main and ECM inspections past their legal date at the end of the time ((EU) 2019/779 Art. 4); must be 0.",
         "no_exposure",
         measure::overdue_safety_critical,
+        |it| (it.at_end.overdue, 1),
     )
     .less_is_better(),
     kpi(
@@ -290,17 +319,20 @@ pub const KPIS: &[Kpi] = &[
         "Working time of planned orders over that of all orders (SMRP 5.3.1).",
         "nothing_closed",
         measure::planned_share,
+        |it| (it.happened.planned_time, it.happened.worked_time),
     )
     .in_points(),
     kpi(
         "first_time_fix",
         "%",
         100.0,
-        "Corrective orders not followed by another on the same vehicle within 30 days, over corrective orders closed.",
+        "Corrective orders not known to be followed by another on the same vehicle within 30 days, over corrective orders closed.",
         "nothing_closed",
         measure::first_time_fix,
+        |it| (it.happened.fixed, it.happened.corrective),
     )
-    .in_points(),
+    .in_points()
+    .defined_anew(2),
     kpi(
         "order_age",
         "days",
@@ -308,6 +340,7 @@ pub const KPIS: &[Kpi] = &[
         "Age of the orders open at the end of the time, over their number (SMRP 5.4.6).",
         "nothing_open",
         measure::order_age,
+        |it| (it.at_end.open.time, it.at_end.open.count),
     )
     .less_is_better(),
     kpi(
@@ -317,6 +350,7 @@ pub const KPIS: &[Kpi] = &[
         "Time from creation to end, over orders closed (SMRP 5.4.7).",
         "nothing_closed",
         measure::cycle_time,
+        |it| (it.happened.cycle_time, it.happened.closed),
     )
     .less_is_better(),
     kpi(
@@ -326,6 +360,7 @@ pub const KPIS: &[Kpi] = &[
         "Cost of the orders closed.",
         "nothing_closed",
         measure::maintenance_cost,
+        |it| (it.happened.cost, 1),
     )
     .less_is_better(),
     kpi(
@@ -335,6 +370,7 @@ pub const KPIS: &[Kpi] = &[
         "Cost of the orders closed over kilometres driven.",
         "no_exposure",
         measure::cost_per_km,
+        |it| (it.happened.cost, it.happened.km),
     )
     .less_is_better(),
 ];

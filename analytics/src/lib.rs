@@ -5,16 +5,22 @@
 //!
 //! Where to look:
 //! - [`facts`]: what figures are taken from, folded event by event;
+//! - [`columns`]: every event in packed columns, for counts and sums by anything;
+//! - [`rollup`]: facts with their sums by local day;
 //! - [`kpi`]: the catalogue of key figures, each with the events behind it;
+//! - [`former`]: the six figures of the old interface;
 //! - [`forecast`]: the months to come, with intervals and with what the forecast is worth;
 //! - [`trend`]: improving, declining or neither, and where a level shifted;
 //! - [`rate`]: mean time between failures, and workshops compared like with like.
 
 #![forbid(unsafe_code)]
 
+pub mod columns;
 pub mod facts;
 pub mod forecast;
+pub mod former;
 pub mod kpi;
 mod normal;
 pub mod rate;
+pub mod rollup;
 pub mod trend;

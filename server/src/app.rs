@@ -17,6 +17,7 @@ use crate::auth::{AccountError, Accounts};
 use crate::command::Numbers;
 use crate::config::Config;
 use crate::figures::Figures;
+use crate::http::Replies;
 use crate::http::{self, App};
 use crate::learn::Learning;
 use crate::metrics::Metrics;
@@ -85,6 +86,8 @@ pub struct Shared {
     pub past: Past,
     /// What key figures are taken from.
     pub figures: Figures,
+    /// Answers about figures that may be given again.
+    pub replies: Replies,
     /// Signed roots of the log's tree.
     pub checkpoints: Checkpoints,
     /// What was refused.
@@ -160,7 +163,8 @@ impl AppState {
         });
         Ok(AppState(Arc::new(Shared {
             metrics: Metrics::new(&log, &projections),
-            figures: Figures::default(),
+            figures: Figures::new(config.analytics.time_zone),
+            replies: Replies::default(),
             reads: Arc::new(Semaphore::new(config.http.reads_max)),
             subscribers: Arc::new(Semaphore::new(config.http.subscribers_max)),
             stopping: watch::Sender::new(false),

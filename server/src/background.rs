@@ -1,4 +1,4 @@
-//! What the server does beside answering: following the accounts, looking for rot, moving old segments away, hashing the
+//! What the server does beside answering: following the accounts and the figures, looking for rot, moving old segments away, hashing the
 //! log into its tree and signing checkpoints of it.
 //!
 //! Each is a loop that ends when the server stops, and that logs what it cannot do and goes on.
@@ -12,6 +12,8 @@ use crate::app::AppState;
 
 /// How often at most the accounts are caught up with the log.
 const ACCOUNTS_PAUSE: Duration = Duration::from_millis(200);
+/// How often at most the figures are caught up with the log while nobody asks.
+const FIGURES_PAUSE: Duration = Duration::from_millis(200);
 /// How often old segments are looked for.
 const RETENTION_PAUSE: Duration = Duration::from_secs(3_600);
 /// How often the log's tree is caught up with.
@@ -27,6 +29,7 @@ const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
 /// Begins all of it.
 pub fn start(state: &AppState) {
     tokio::spawn(follow_accounts(state.clone()));
+    tokio::spawn(follow_figures(state.clone()));
     tokio::spawn(hash_tree(state.clone()));
     tokio::spawn(tell_refusals(state.clone()));
     if !state.config.events.checkpoint_interval.is_zero() {
@@ -58,6 +61,34 @@ async fn follow_accounts(state: AppState) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the accounts cannot be read"),
             Err(error) => tracing::error!(%error, "reading the accounts was cut short"),
+        }
+    }
+}
+
+/// What key figures are taken from is there before somebody asks, from the start on.
+async fn follow_figures(state: AppState) {
+    let mut durable = state.durable.clone();
+    let mut stopping = state.stopping.subscribe();
+    loop {
+        let task = state.clone();
+        let followed = tokio::task::spawn_blocking(move || {
+            let mut has_more = true;
+            while has_more && !*task.stopping.borrow() {
+                has_more = task.figures.follow(&task.log)?;
+            }
+            Ok::<(), storage::ReadError>(())
+        });
+        match followed.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the figures cannot follow the log"),
+            Err(error) => tracing::error!(%error, "following the log was cut short"),
+        }
+        let changed = tokio::select! {
+            changed = durable.changed() => changed.is_ok(),
+            _ = stopping.wait_for(|stopping| *stopping) => false,
+        };
+        if !changed || !pause(&mut stopping, FIGURES_PAUSE).await {
+            return;
         }
     }
 }

@@ -10,25 +10,66 @@ mod fold;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
-use analytics::facts::Facts;
-use storage::{Log, Position, Query, QueryItem, ReadError, ReadRequest};
+use analytics::columns::Columns;
+use analytics::facts::{Facts, VehicleNow};
+use analytics::kpi::Selection;
+use analytics::rollup::{Store, Taken};
+use chrono_tz::Tz;
+use storage::{Log, Position, ReadError, ReadRequest};
 
-pub(crate) use calendar::{Interval, edges, local_month, months_before};
+pub(crate) use calendar::{Interval, edges, local_date, local_month, months_before};
 use fold::Folding;
+pub(crate) use fold::Planned;
+
+/// Events taken in under one lock while nobody asks.
+const FOLLOWED_AT_ONCE: u64 = 2_000;
 
 /// Facts, and the position up to which they reflect the log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Known {
     folding: Folding,
     position: Position,
 }
 
 impl Known {
+    fn new(zone: Tz) -> Self {
+        Known {
+            folding: Folding::new(zone),
+            position: Position::default(),
+        }
+    }
+
     /// The facts.
     pub(crate) fn facts(&self) -> &Facts {
-        &self.folding.facts
+        self.folding.store.facts()
+    }
+
+    /// The facts with their sums by day.
+    pub(crate) fn store(&self) -> &Store {
+        &self.folding.store
+    }
+
+    /// All events in columns.
+    pub(crate) fn columns(&self) -> &Columns {
+        &self.folding.columns
+    }
+
+    /// Figures over a selection.
+    pub(crate) fn take<'a>(&self, selection: &Selection<'a>) -> Taken<'a> {
+        let vehicle = selection.vehicle.and_then(|id| self.folding.vehicle(id));
+        self.store().take(selection, vehicle)
+    }
+
+    /// The facts of the chosen vehicle alone, where one is chosen.
+    pub(crate) fn only(&self, vehicle: Option<&str>) -> Option<Facts> {
+        vehicle.map(|id| self.store().only(id, self.folding.vehicle(id)))
+    }
+
+    /// What the vehicles are at present, in the order of the facts.
+    pub(crate) fn vehicles_now(&self) -> impl Iterator<Item = VehicleNow> + use<'_> {
+        self.folding.vehicles_now()
     }
 
     /// Every event up to here is in them, and none after it.
@@ -41,17 +82,21 @@ impl Known {
         self.folding.workshop_code(id)
     }
 
+    /// Maintenance that is planned to happen from `from` to `to`, soonest first.
+    pub(crate) fn planned(&self, from: i64, to: i64) -> impl Iterator<Item = (i64, &Planned)> {
+        self.folding.planned(from, to)
+    }
+
+    /// The asset id of a vehicle that is named by it or by its row id.
+    pub(crate) fn asset_id<'a>(&'a self, named: &'a str) -> &'a str {
+        self.folding.asset_id(named)
+    }
+
     fn take_in(&mut self, log: &Log, to: Position) -> Result<(), ReadError> {
         if to <= self.position {
             return Ok(());
         }
         let request = ReadRequest {
-            query: Query {
-                items: vec![QueryItem {
-                    aggregate_types: fold::AGGREGATES.iter().map(|name| (*name).into()).collect(),
-                    ..QueryItem::default()
-                }],
-            },
             from: self.position.next(),
             to,
             ..ReadRequest::default()
@@ -69,13 +114,37 @@ impl Known {
 }
 
 /// The facts of one log.
-#[derive(Debug, Default)]
-pub struct Figures(RwLock<Known>);
+#[derive(Debug)]
+pub struct Figures {
+    zone: Tz,
+    known: RwLock<Known>,
+}
 
 impl Figures {
+    /// Of a depot in this time zone; nothing is read yet.
+    pub(crate) fn new(zone: Tz) -> Self {
+        Figures {
+            zone,
+            known: RwLock::new(Known::new(zone)),
+        }
+    }
+
     /// Lets go of all facts; the next question takes them from the log again.
     pub(crate) fn forget(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Known::default();
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Known::new(self.zone);
+    }
+
+    /// Takes in some of what was appended, so that the next question need not. Gives whether there is more. Touches the
+    /// disk: for blocking threads.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(crate) fn follow(&self, log: &Log) -> Result<bool, ReadError> {
+        let end = log.durable_position();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let to = Position::new(end.get().min(known.position.get() + FOLLOWED_AT_ONCE));
+        known.take_in(log, to)?;
+        Ok(to < end)
     }
 
     /// Answers from the facts as of the log's durable end, or as of an earlier position. Touches the disk: for blocking
@@ -91,18 +160,20 @@ impl Figures {
     ) -> Result<T, ReadError> {
         let end = log.durable_position();
         if let Some(position) = as_of.filter(|position| *position < end) {
-            let mut then = Known::default();
+            let mut then = Known::new(self.zone);
             then.take_in(log, position)?;
             return Ok(answer(&then));
         }
         {
-            let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             if known.position >= end {
                 return Ok(answer(&known));
             }
         }
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.take_in(log, end)?;
+        // Others may read while this answer is made.
+        let known = RwLockWriteGuard::downgrade(known);
         Ok(answer(&known))
     }
 }

@@ -51,6 +51,8 @@ pub mod visible;
 mod workplaces;
 mod workshops;
 
+pub use analytics::Replies;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, header};

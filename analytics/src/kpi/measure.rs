@@ -4,9 +4,9 @@ use super::{Contribution, Selection, Side};
 use crate::facts::{Facts, Incident, OrderFacts, Standing, StandingSince, VehicleFacts, Work};
 
 const HOUR: i64 = 3_600_000_000;
-const DAY: i64 = 24 * HOUR;
+pub(crate) const DAY: i64 = 24 * HOUR;
 /// A repair after which the vehicle comes back sooner than this did not fix it.
-const FIXED_AFTER: i64 = 30 * DAY;
+pub(crate) const FIXED_AFTER: i64 = 30 * DAY;
 
 type Visit<'a> = &'a mut dyn FnMut(Contribution);
 
@@ -98,11 +98,11 @@ fn time_at(
     }
 }
 
-fn is_up(standing: Standing) -> bool {
+pub(crate) fn is_up(standing: Standing) -> bool {
     matches!(standing, Standing::Ready | Standing::Running)
 }
 
-fn is_required(standing: Standing) -> bool {
+pub(crate) fn is_required(standing: Standing) -> bool {
     standing != Standing::NotRequired
 }
 
@@ -267,7 +267,8 @@ pub(super) fn cycle_time(facts: &Facts, selection: &Selection<'_>, visit: Visit<
 
 pub(super) fn first_time_fix(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
     let mut begun: std::collections::BTreeMap<&str, Vec<i64>> = std::collections::BTreeMap::new();
-    for order in orders(facts, selection).filter(|order| is_corrective(order)) {
+    let followed = |order: &&OrderFacts| is_corrective(order) && !order.vehicle.is_empty();
+    for order in orders(facts, selection).filter(followed) {
         begun.entry(&order.vehicle).or_default().push(order.created);
     }
     for times in begun.values_mut() {

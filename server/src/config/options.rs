@@ -349,7 +349,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "analytics.cache_ttl_s",
         old["ANALYTICS_CACHE_TTL"],
         "900",
-        "Seconds that a computed figure may be served again. 0 to 86,400. Read and checked; without effect so far.",
+        "Seconds that a computed figure may be served again while the log does not grow. 0 to 86,400; 0: each answer is made anew.",
         |config, text| config.analytics.cache_ttl = seconds(text, 0..=86_400)?
     ),
     option!(

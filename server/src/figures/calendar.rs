@@ -6,9 +6,14 @@ use chrono::{
 use chrono_tz::Tz;
 use storage::Timestamp;
 
+/// An hour, microseconds.
+const HOUR: i64 = 3_600_000_000;
+
 /// How long a bucket is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Interval {
+    /// An hour.
+    Hour,
     /// A local day.
     Day,
     /// From Monday to Sunday.
@@ -43,7 +48,7 @@ fn begin_of(zone: Tz, date: NaiveDate) -> i64 {
 /// The first day of the bucket that holds a day.
 fn first_day(interval: Interval, date: NaiveDate) -> NaiveDate {
     match interval {
-        Interval::Day => date,
+        Interval::Hour | Interval::Day => date,
         Interval::Week => {
             let since_monday = u64::from(date.weekday().num_days_from_monday());
             date.checked_sub_days(Days::new(since_monday))
@@ -56,7 +61,7 @@ fn first_day(interval: Interval, date: NaiveDate) -> NaiveDate {
 /// The first day of the bucket behind the one that begins with `date`.
 fn next(interval: Interval, date: NaiveDate) -> Option<NaiveDate> {
     match interval {
-        Interval::Day => date.checked_add_days(Days::new(1)),
+        Interval::Hour | Interval::Day => date.checked_add_days(Days::new(1)),
         Interval::Week => date.checked_add_days(Days::new(7)),
         Interval::Month => date.checked_add_months(Months::new(1)),
     }
@@ -71,6 +76,15 @@ pub(crate) fn edges(
     most: usize,
 ) -> Option<Vec<i64>> {
     let mut date = first_day(interval, date_of(zone, from));
+    if interval == Interval::Hour {
+        // Counted from the day's begin, so that hours of the clock on the wall are whole where it is set by whole hours.
+        let day = begin_of(zone, date);
+        let first = day + (from.micros() - day).div_euclid(HOUR) * HOUR;
+        let hours = (to.micros() - first + HOUR - 1).div_euclid(HOUR).max(1);
+        let hours = usize::try_from(hours).ok().filter(|hours| *hours <= most)?;
+        let edges = (0..=hours as i64).map(|hour| first + hour * HOUR);
+        return Some(edges.collect());
+    }
     let mut edges = vec![begin_of(zone, date)];
     while edges.last().is_some_and(|edge| *edge < to.micros()) {
         if edges.len() > most {
@@ -94,9 +108,25 @@ pub(crate) fn months_before(zone: Tz, at: Timestamp, count: u32) -> Timestamp {
     Timestamp::from_micros(begin_of(zone, earlier))
 }
 
+/// A day as `2026-11-28`.
+pub(crate) fn local_date(zone: Tz, at: i64) -> String {
+    date_of(zone, Timestamp::from_micros(at))
+        .format("%Y-%m-%d")
+        .to_string()
+}
+
 /// A month as `2026-11`.
 pub(crate) fn local_month(zone: Tz, at: i64) -> String {
     date_of(zone, Timestamp::from_micros(at))
         .format("%Y-%m")
         .to_string()
+}
+
+/// The local day of a moment: its first moment, that of the next day, and its number from 1970 on.
+pub(super) fn local_day(zone: Tz, at: i64) -> (i64, i64, i64) {
+    let date = date_of(zone, Timestamp::from_micros(at));
+    let begin = begin_of(zone, date);
+    let end = next(Interval::Day, date).map_or(i64::MAX, |next| begin_of(zone, next));
+    let number = date.signed_duration_since(NaiveDate::default()).num_days();
+    (begin, end, number)
 }

@@ -1,23 +1,32 @@
 //! From events to facts. Of each field the value of the latest event counts, by when it happened and then by position,
 //! as everywhere; so an event reported late changes what it should and nothing else.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use analytics::columns::{Columns, NOBODY};
 use analytics::facts::{
-    Facts, Incident, OrderFacts, Reading, Standing, StandingSince, TaskFacts, VehicleFacts, Work,
+    Incident, OrderFacts, OrderStatus, PartFacts, Priority, Reading, Standing, StandingSince,
+    TaskFacts, VehicleNow, Work,
 };
+use analytics::rollup::{Day, Store};
+use chrono_tz::Tz;
+use fleet::alias;
 use fleet::calendar::parse_time;
 use fleet::listing::row_id;
 use fleet::maintenance_task::TYPES;
 use fleet::money::Money;
 use fleet::registry::KnownEvent;
 use fleet::schema::{Sets, canonical_data};
-use fleet::{registry, vehicle};
+use fleet::vehicle::event::{MAINTENANCE_COMPLETED, VEHICLE_MAINTENANCE_SCHEDULED};
+use fleet::{Folded, part, registry, vehicle};
 use serde_json::{Map, Value};
 use storage::EventRef;
 
-/// The aggregates that facts are taken from.
-pub(super) const AGGREGATES: &[&str] = &["Vehicle", "WorkOrder", "MaintenanceTask", "Workshop"];
+use super::calendar::local_day;
+use crate::projection::view;
+
+/// What an order is taken to cost where it does not say: the old interface's guess, in hundredths.
+const COST_GUESSED: i64 = 50_000;
 
 /// Kinds of tasks behind which a legal limit stands.
 const SAFETY_CRITICAL: &[&str] = &["HU", "ECM"];
@@ -68,6 +77,8 @@ struct OrderState {
     ended: Latest<i64>,
     status: Latest<Box<str>>,
     cost_cents: Latest<i64>,
+    priority: Latest<Box<str>>,
+    updated: i64,
     is_deleted: bool,
     position: u64,
 }
@@ -84,10 +95,35 @@ struct TaskState {
     position: u64,
 }
 
+/// A vehicle's status and whether it is there, by the latest event.
+#[derive(Clone, Debug, Default)]
+struct VehicleState {
+    status: Latest<Box<str>>,
+    /// Created and not deleted.
+    exists: Latest<bool>,
+}
+
+/// Maintenance that was planned for a vehicle.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    /// The vehicle, by asset id.
+    pub(crate) vehicle: Box<str>,
+    /// What kind.
+    pub(crate) kind: Option<Box<str>>,
+    /// How urgent.
+    pub(crate) priority: Option<Box<str>>,
+}
+
 /// Facts with what is needed to go on folding.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Folding {
-    pub(super) facts: Facts,
+    zone: Tz,
+    pub(super) store: Store,
+    pub(super) columns: Columns,
+    vehicle_states: Vec<VehicleState>,
+    /// By when it is planned, and the event's position.
+    planned: BTreeMap<When, Planned>,
+    parts: HashMap<Box<str>, (usize, Folded)>,
     vehicles: HashMap<Box<str>, usize>,
     /// Asset ids by row id: orders and tasks name vehicles so.
     asset_ids: HashMap<Box<str>, Box<str>>,
@@ -168,33 +204,150 @@ fn cents(value: &Value) -> Option<i64> {
     })
 }
 
+/// What an event says that something will cost, in hundredths; the old interface's guess where it says nothing.
+fn estimated_cost(data: &Map<String, Value>) -> i64 {
+    data.get("estimated_cost")
+        .and_then(cents)
+        .unwrap_or(COST_GUESSED)
+}
+
+/// The local day of a moment, and its number from 1970 on.
+fn day_of(zone: Tz, at: i64) -> (Day, u16) {
+    let (begin, end, number) = local_day(zone, at);
+    let number = u16::try_from(number.clamp(0, i64::from(u16::MAX))).unwrap_or(u16::MAX);
+    (Day { begin, end }, number)
+}
+
 impl Folding {
+    pub(super) fn new(zone: Tz) -> Self {
+        Folding {
+            zone,
+            store: Store::new(move |at| day_of(zone, at).0),
+            columns: Columns::default(),
+            vehicle_states: Vec::new(),
+            planned: BTreeMap::new(),
+            parts: HashMap::new(),
+            vehicles: HashMap::new(),
+            asset_ids: HashMap::new(),
+            orders: HashMap::new(),
+            order_states: Vec::new(),
+            tasks: HashMap::new(),
+            task_states: Vec::new(),
+            workshop_codes: HashMap::new(),
+        }
+    }
+
+    /// The number of a vehicle among the facts.
+    pub(super) fn vehicle(&self, asset_id: &str) -> Option<usize> {
+        self.vehicles.get(asset_id).copied()
+    }
+
+    pub(super) fn planned(&self, from: i64, to: i64) -> impl Iterator<Item = (i64, &Planned)> {
+        let planned = self.planned.range((from, 0)..(to.max(from), 0));
+        planned.map(|((at, _), planned)| (*at, planned))
+    }
+
+    pub(super) fn asset_id<'a>(&'a self, named: &'a str) -> &'a str {
+        self.asset_ids.get(named).map_or(named, |asset_id| asset_id)
+    }
+
+    /// What the vehicles are at present, in the order of the facts.
+    pub(super) fn vehicles_now(&self) -> impl Iterator<Item = VehicleNow> + use<'_> {
+        self.vehicle_states.iter().map(|state| {
+            let status = state.status.value.as_deref();
+            VehicleNow {
+                exists: state.exists.value == Some(true),
+                standing: status.map(Standing::of_status),
+                is_out_of_service: status == Some("out_of_service"),
+                is_in_maintenance: matches!(
+                    status,
+                    Some("workshop_planned" | "in_workshop" | "maintenance_due")
+                ),
+            }
+        })
+    }
+
     pub(super) fn workshop_code<'a>(&'a self, id: &'a str) -> &'a str {
         self.workshop_codes.get(id).map_or(id, |code| code)
     }
 
-    /// Takes in an event; one that cannot be read, or that the tables do not know, says nothing.
+    /// Takes in an event. One that cannot be read, or that the tables do not know, is counted and says nothing else.
     pub(super) fn fold(&mut self, event: &EventRef<'_>) {
+        let (who, amount) = self.fold_fields(event).unwrap_or((NOBODY, 0));
+        let (zone, at) = (self.zone, event.occurred_at().micros());
+        let kind = alias::canonical(event.event_type());
+        self.columns
+            .push(kind, at, who, amount, &|at| day_of(zone, at));
+    }
+
+    /// Takes in what the event says; gives about whom it is and how much, for the columns.
+    fn fold_fields(&mut self, event: &EventRef<'_>) -> Option<(u32, i64)> {
         let stream = event.stream();
-        let Some(known) = registry().event(&stream.aggregate_type, event.event_type()) else {
-            return;
-        };
-        let Ok(data) = serde_json::from_slice::<Map<String, Value>>(event.data()) else {
-            return;
-        };
-        let data = canonical_data(known.aggregate, known.event, event.schema(), &data);
+        let aggregate_type = &*stream.aggregate_type;
+        if !matches!(
+            aggregate_type,
+            "Vehicle" | "WorkOrder" | "MaintenanceTask" | "Workshop" | "Part"
+        ) {
+            return None;
+        }
+        let known = registry().event(aggregate_type, event.event_type())?;
+        let given = serde_json::from_slice::<Map<String, Value>>(event.data()).ok()?;
+        let data = canonical_data(known.aggregate, known.event, event.schema(), &given);
         let told = Told {
             known,
             id: &stream.aggregate_id,
             when: (event.occurred_at().micros(), event.position().get()),
             data: &data,
         };
-        match &*stream.aggregate_type {
-            "Vehicle" => self.fold_vehicle(&told),
-            "WorkOrder" => self.fold_order(&told),
-            "MaintenanceTask" => self.fold_task(&told),
-            _ => self.fold_workshop(&told),
+        match aggregate_type {
+            "Vehicle" => {
+                self.fold_vehicle(&told);
+                let is_work = told.known.event.event_type == MAINTENANCE_COMPLETED;
+                let amount = if is_work { estimated_cost(&given) } else { 0 };
+                Some((self.who(told.id), amount))
+            }
+            "WorkOrder" => {
+                let vehicle = self.fold_order(&told);
+                let who = vehicle.map_or(NOBODY, |vehicle| self.who(&vehicle));
+                let is_new = told.known.event.event_type == "WorkOrderCreated";
+                Some((who, if is_new { estimated_cost(&given) } else { 0 }))
+            }
+            "MaintenanceTask" => {
+                self.fold_task(&told);
+                None
+            }
+            "Part" => {
+                self.fold_part(event, &told, &given);
+                let quantity = told.data.get("quantity").and_then(Value::as_i64);
+                Some((self.who(told.id), quantity.unwrap_or(0)))
+            }
+            _ => {
+                self.fold_workshop(&told);
+                None
+            }
         }
+    }
+
+    fn who(&mut self, name: &str) -> u32 {
+        self.columns.who_mut().number(name)
+    }
+
+    fn fold_part(&mut self, event: &EventRef<'_>, told: &Told<'_>, given: &Map<String, Value>) {
+        let next = self.parts.len();
+        let (index, state) = self
+            .parts
+            .entry(told.id.into())
+            .or_insert_with(|| (next, Folded::default()));
+        state.fold(&view(event, given));
+        self.store.set_part(
+            *index,
+            PartFacts {
+                number: told.id.into(),
+                level: part::level(state),
+                least: part::least_level(state),
+                exists: state.exists(),
+            },
+        );
     }
 
     fn fold_vehicle(&mut self, told: &Told<'_>) {
@@ -208,38 +361,55 @@ impl Folding {
             self.asset_ids.insert(row.into(), told.id.into());
         }
         let index = *self.vehicles.entry(told.id.into()).or_insert_with(|| {
-            let new = (told.id.into(), VehicleFacts::default());
-            self.facts.vehicles.push(new);
-            self.facts.vehicles.len() - 1
+            self.vehicle_states.push(VehicleState::default());
+            self.store.add_vehicle(told.id)
         });
-        let facts = &mut self.facts.vehicles[index].1;
+        if event_type == VEHICLE_MAINTENANCE_SCHEDULED {
+            let field = |name: &str| told.data.get(name).and_then(text);
+            let planned = Planned {
+                vehicle: told.id.into(),
+                kind: field("maintenance_type"),
+                priority: field("priority"),
+            };
+            let at = told.data.get("scheduled_date").and_then(time).unwrap_or(at);
+            self.planned.insert((at, position), planned);
+        }
+        let state = &mut self.vehicle_states[index];
+        match event_type {
+            vehicle::event::VEHICLE_CREATED => state.exists.set(Some(true), told.when),
+            vehicle::event::VEHICLE_DELETED => state.exists.set(Some(false), told.when),
+            _ => {}
+        }
         let status = match event_type {
             vehicle::event::VEHICLE_DELETED => Some("retired".into()),
             vehicle::event::VEHICLE_CREATED => told.word("status").or(Some("available".into())),
             _ => told.word("status"),
         };
         if let Some(status) = status {
-            facts.stands(StandingSince {
+            let since = StandingSince {
                 at,
                 position,
                 standing: Standing::of_status(&status),
-            });
+            };
+            state.status.set(Some(status), told.when);
+            self.store.stands(index, since);
         }
         if let Some(km) = told
             .get(vehicle::schema::MILEAGE_KEY)
             .and_then(Value::as_i64)
         {
-            facts.read(Reading {
+            let reading = Reading {
                 at,
                 position,
                 km,
                 corrects: event_type == vehicle::event::VEHICLE_MILEAGE_CORRECTED,
-            });
+            };
+            self.store.read(index, reading);
         }
         let is_breakdown = event_type == vehicle::event::VEHICLE_BREAKDOWN_REPORTED;
         if is_breakdown || event_type == vehicle::event::VEHICLE_INCIDENT_REPORTED {
             let failed = told.data.get("is_failure").and_then(Value::as_bool);
-            facts.suffers(Incident {
+            let incident = Incident {
                 at,
                 position,
                 delay_min: told
@@ -248,14 +418,15 @@ impl Folding {
                     .and_then(Value::as_i64)
                     .unwrap_or(0),
                 is_failure: is_breakdown || failed.unwrap_or(false),
-            });
+            };
+            self.store.suffers(index, incident);
         }
     }
 
-    fn fold_order(&mut self, told: &Told<'_>) {
+    /// Gives the vehicle that the order is about.
+    fn fold_order(&mut self, told: &Told<'_>) -> Option<Box<str>> {
         let index = *self.orders.entry(told.id.into()).or_insert_with(|| {
             self.order_states.push(OrderState::default());
-            self.facts.orders.push(OrderFacts::default());
             self.order_states.len() - 1
         });
         let state = &mut self.order_states[index];
@@ -275,6 +446,9 @@ impl Folding {
         told.set(&mut state.started, "actual_start", time);
         told.set(&mut state.ended, "actual_end", time);
         told.set(&mut state.cost_cents, "actual_cost", cents);
+        told.set(&mut state.priority, "priority", text);
+        let said = told.get("updated_at").and_then(time);
+        state.updated = state.updated.max(told.when.0).max(said.unwrap_or(i64::MIN));
         if let Some(status) = told.word("status") {
             state.status.set(Some(status), told.when);
         }
@@ -284,13 +458,15 @@ impl Folding {
         }
         state.is_deleted |= event_type == "WorkOrderDeleted";
         state.position = state.position.max(told.when.1);
-        self.facts.orders[index] = order_facts(state, &self.asset_ids);
+        let facts = order_facts(state, &self.asset_ids);
+        let vehicle = Some(facts.vehicle.clone()).filter(|vehicle| !vehicle.is_empty());
+        self.store.set_order(index, facts);
+        vehicle
     }
 
     fn fold_task(&mut self, told: &Told<'_>) {
         let index = *self.tasks.entry(told.id.into()).or_insert_with(|| {
             self.task_states.push(TaskState::default());
-            self.facts.tasks.push(TaskFacts::default());
             self.task_states.len() - 1
         });
         let state = &mut self.task_states[index];
@@ -311,7 +487,8 @@ impl Folding {
             _ => {}
         }
         state.position = state.position.max(told.when.1);
-        self.facts.tasks[index] = task_facts(state, &self.asset_ids);
+        self.store
+            .set_task(index, task_facts(state, &self.asset_ids));
     }
 
     fn fold_workshop(&mut self, told: &Told<'_>) {
@@ -351,6 +528,10 @@ fn order_facts(state: &OrderState, asset_ids: &HashMap<Box<str>, Box<str>>) -> O
         started: state.started.value,
         ended: is_completed.then(|| state.ended.value.unwrap_or(state.status.when.0)),
         is_void: state.is_deleted || status == "cancelled",
+        is_deleted: state.is_deleted,
+        status: OrderStatus::of_word(status),
+        priority: Priority::of_word(state.priority.value.as_deref().unwrap_or_default()),
+        updated: state.updated,
         cost_cents: state.cost_cents.value,
         position: state.position,
     }

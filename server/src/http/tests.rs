@@ -2,6 +2,7 @@
 
 mod accounts;
 mod analytics;
+mod analytics_former;
 mod appending;
 mod bad_input;
 mod contract;

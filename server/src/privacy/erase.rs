@@ -151,6 +151,7 @@ fn purge_now(state: &AppState) -> Result<bool, EraseError> {
     };
     state.past.forget()?;
     state.figures.forget();
+    state.replies.forget();
     state.accounts.refold()?;
     if !state.projections.forget(REFOLD_LIMIT) {
         return Ok(false);

@@ -103,8 +103,10 @@ pub(crate) struct Drilled {
     denominator: Vec<String>,
     /// How many events that are in all.
     denominator_events: u64,
-    /// Where the next page begins; null on the last.
+    /// Where the next page of what is counted begins; null on the last.
     next: Option<u64>,
+    /// The same for what it is divided by.
+    next_denominator: Option<u64>,
     /// The position of the log that they reflect.
     position: u64,
 }

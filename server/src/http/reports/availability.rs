@@ -115,7 +115,7 @@ pub(super) fn time_availability(
         now,
         vehicle: None,
     };
-    let figures = kpi.figures(known.facts(), &selection);
+    let figures = known.take(&selection).figures(kpi);
     let value = figures.first().and_then(|figure| kpi.value(*figure));
     value.map(|value| rounded(value, 2)).ok_or(kpi.empty)
 }

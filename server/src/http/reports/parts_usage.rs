@@ -128,7 +128,7 @@ fn kilometres(known: &Known, month: &Month, now: i64) -> i64 {
         now,
         vehicle: None,
     };
-    let figures = Kpi::named("cost_per_km").map(|kpi| kpi.figures(known.facts(), &selection));
+    let figures = Kpi::named("cost_per_km").map(|kpi| known.take(&selection).figures(kpi));
     figures
         .and_then(|figures| figures.first().map(|figure| figure.denominator))
         .unwrap_or(0)

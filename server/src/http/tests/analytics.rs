@@ -164,11 +164,38 @@ async fn a_number_opens_into_the_events_that_make_it() {
         .await
         .expect(200);
     let next = first["next"].as_u64().unwrap();
-    let second = server
-        .get(&format!("{path}&limit=1&after={next}"), &token)
-        .await
-        .expect(200);
+    let next_denominator = first["next_denominator"].as_u64().unwrap();
+    let page = format!("{path}&limit=1&after={next}&after_denominator={next_denominator}");
+    let second = server.get(&page, &token).await.expect(200);
     assert_ne!(first["denominator"], second["denominator"]);
+}
+
+#[tokio::test]
+async fn the_pages_of_a_number_add_up_to_it() {
+    let (server, token) = depot().await;
+    let path = format!("/api/v1/analytics/drilldown/mtbf?{MARCH}&limit=1");
+    let kpi = figure(&server, &token, "mtbf", MARCH).await;
+    for (side, next, after) in [
+        ("numerator", "next", "after"),
+        ("denominator", "next_denominator", "after_denominator"),
+    ] {
+        let (mut sum, mut count, mut from) = (0, 0, 0);
+        let events = loop {
+            let page = server
+                .get(&format!("{path}&{after}={from}"), &token)
+                .await
+                .expect(200);
+            for event in page[side].as_array().unwrap() {
+                sum += event["amount"].as_i64().unwrap();
+                count += 1;
+            }
+            match page[next].as_u64() {
+                Some(next) => from = next,
+                None => break page[format!("{side}_events")].as_i64().unwrap(),
+            }
+        };
+        assert_eq!((json!(sum), count), (kpi[side].clone(), events), "{side}");
+    }
 }
 
 #[tokio::test]

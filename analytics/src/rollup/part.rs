@@ -1,0 +1,143 @@
+//! What one vehicle, order or task adds to the sums of a stretch of time.
+
+use super::sums::{Lasting, Sums};
+use crate::facts::{OrderFacts, OrderStatus, Standing, TaskFacts, VehicleFacts, Work};
+use crate::kpi::measure::{DAY, is_required, is_up};
+
+/// What the standing of this number adds, up to `until`.
+pub(super) fn standing(vehicle: &VehicleFacts, index: usize, until: i64, sums: &mut Sums) {
+    let since = vehicle.standings[index];
+    let before = index
+        .checked_sub(1)
+        .map(|before| vehicle.standings[before].standing);
+    let mut turn = |lasting: fn(&mut Sums) -> &mut Lasting, counts: fn(Standing) -> bool| {
+        let was = before.is_some_and(counts);
+        let lasting = lasting(sums);
+        match (was, counts(since.standing)) {
+            (false, true) => lasting.enter(since.at, until),
+            (true, false) => lasting.leave(until.wrapping_sub(since.at)),
+            _ => {}
+        }
+    };
+    turn(|sums| &mut sums.up, is_up);
+    turn(|sums| &mut sums.running, |one| one == Standing::Running);
+    turn(|sums| &mut sums.required, is_required);
+    if before == Some(Standing::Down) && is_up(since.standing) {
+        let down = vehicle.standings[..index]
+            .iter()
+            .rev()
+            .take_while(|one| one.standing == Standing::Down)
+            .last();
+        sums.restored += 1;
+        sums.restored_time += down.map_or(0, |down| since.at - down.at);
+    }
+}
+
+/// What the reading of this number adds.
+pub(super) fn reading(vehicle: &VehicleFacts, index: usize, sums: &mut Sums) {
+    let reading = vehicle.readings[index];
+    if let Some(before) = index.checked_sub(1).map(|before| vehicle.readings[before])
+        && !reading.corrects
+    {
+        sums.km += (reading.km - before.km).max(0);
+    }
+}
+
+/// What a vehicle adds from `from` to `until`.
+pub(super) fn vehicle(vehicle: &VehicleFacts, from: i64, until: i64, sums: &mut Sums) {
+    let first = vehicle.standings.partition_point(|one| one.at < from);
+    let last = vehicle.standings.partition_point(|one| one.at < until);
+    for index in first..last {
+        standing(vehicle, index, until, sums);
+    }
+    let first = vehicle.readings.partition_point(|one| one.at < from);
+    let last = vehicle.readings.partition_point(|one| one.at < until);
+    for index in first..last {
+        reading(vehicle, index, sums);
+    }
+    let first = vehicle.incidents.partition_point(|one| one.at < from);
+    let inside = vehicle.incidents[first..]
+        .iter()
+        .take_while(|one| one.at < until);
+    sums.failures += inside.map(|one| i64::from(one.is_failure)).sum::<i64>();
+}
+
+/// What an order adds from `from` to `until`. `fixed` says whether the vehicle did not come back.
+pub(super) fn order(order: &OrderFacts, fixed: bool, from: i64, until: i64, sums: &mut Sums) {
+    let inside = |at: i64| from <= at && at < until;
+    if !order.is_deleted {
+        if order.status == OrderStatus::Completed && inside(order.updated) {
+            sums.completed += 1;
+            sums.completed_time += order.updated - order.created;
+        }
+        if order.status.is_open() && inside(order.created) {
+            sums.waiting += 1;
+        }
+    }
+    if order.is_void {
+        return;
+    }
+    if order.ended.is_none_or(|ended| ended > order.created) {
+        if inside(order.created) {
+            sums.open.enter(order.created, until);
+        }
+        if order.ended.is_some_and(inside) {
+            sums.open.leave(until.wrapping_sub(order.created));
+        }
+    }
+    if let Some(planned) = order.scheduled_end.filter(|end| inside(*end)) {
+        sums.planned_ends += 1;
+        sums.planned_ends_met += i64::from(order.ended.is_some_and(|ended| ended <= planned));
+    }
+    let Some(ended) = order.ended.filter(|ended| inside(*ended)) else {
+        return;
+    };
+    let worked = order.started.map(|started| (ended - started).max(0));
+    sums.closed += 1;
+    sums.cycle_time += (ended - order.created).max(0);
+    sums.cost += order.cost_cents.unwrap_or(0);
+    sums.worked_time += worked.unwrap_or(0);
+    match order.work {
+        Work::Corrective => {
+            sums.corrective += 1;
+            sums.corrective_known += i64::from(worked.is_some());
+            sums.corrective_time += worked.unwrap_or(0);
+            sums.fixed += i64::from(fixed);
+        }
+        Work::Planned => sums.planned_time += worked.unwrap_or(0),
+    }
+}
+
+/// The times at which an order adds something.
+pub(super) fn order_times(order: &OrderFacts) -> impl Iterator<Item = i64> {
+    [
+        Some(order.created),
+        order.ended,
+        order.scheduled_end,
+        Some(order.updated),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// What a task adds from `from` to `until`.
+pub(super) fn task(task: &TaskFacts, from: i64, until: i64, sums: &mut Sums) {
+    if task.is_void {
+        return;
+    }
+    let inside = |at: i64| from <= at && at < until;
+    if inside(task.due) {
+        let grace = if task.is_safety_critical { 0 } else { DAY };
+        sums.due += 1;
+        sums.due_met += i64::from(task.done.is_some_and(|done| done <= task.due + grace));
+    }
+    if task.is_safety_critical && task.done.is_none_or(|done| done > task.due) {
+        sums.overdue += i64::from(inside(task.due));
+        sums.overdue -= i64::from(task.done.is_some_and(inside));
+    }
+}
+
+/// The times at which a task adds something.
+pub(super) fn task_times(task: &TaskFacts) -> impl Iterator<Item = i64> {
+    [Some(task.due), task.done].into_iter().flatten()
+}

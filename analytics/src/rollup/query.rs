@@ -1,0 +1,153 @@
+//! Figures from the sums: whole days are added up, and of a day that an edge cuts only those who had a part in it are
+//! looked at.
+
+use super::sums::Sums;
+use super::{Row, Store, part};
+use crate::facts::Facts;
+use crate::kpi::{Figure, Kpi, Selection};
+
+/// What the sums come to over one bucket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Between {
+    /// What happened in it.
+    pub happened: Sums,
+    /// What lasted in it, up to the present.
+    pub lasted: Sums,
+    /// What was to happen in it, up to and with the present.
+    pub planned: Sums,
+    /// What lasts at its end, or at present where that is earlier.
+    pub at_end: Sums,
+    /// Vehicles that were required for some of it.
+    pub required: i64,
+}
+
+/// Figures over a selection, all from one look at the store.
+#[derive(Debug)]
+pub enum Taken<'a> {
+    /// Of the whole fleet: sums, a bucket each.
+    Fleet(Vec<Between>),
+    /// Of one vehicle: its facts, which are walked.
+    Vehicle(Box<Facts>, Selection<'a>),
+}
+
+impl Taken<'_> {
+    /// A figure, a bucket each.
+    pub fn figures(&self, kpi: &Kpi) -> Vec<Figure> {
+        match self {
+            Taken::Fleet(buckets) => buckets.iter().map(|bucket| kpi.rolled(bucket)).collect(),
+            Taken::Vehicle(facts, selection) => kpi.figures(facts, selection),
+        }
+    }
+}
+
+impl Store {
+    /// Looks once; `vehicle` is the number of the vehicle that the selection names, where there is one.
+    pub fn take<'a>(&self, selection: &Selection<'a>, vehicle: Option<usize>) -> Taken<'a> {
+        match selection.vehicle {
+            Some(asset_id) => Taken::Vehicle(Box::new(self.only(asset_id, vehicle)), *selection),
+            None => Taken::Fleet(self.between(selection)),
+        }
+    }
+
+    /// What the sums come to, a bucket each, of the whole fleet.
+    pub fn between(&self, selection: &Selection<'_>) -> Vec<Between> {
+        let now = selection.now;
+        let with_now = now.saturating_add(1);
+        let mut instants = selection.edges.to_vec();
+        instants.extend([now, with_now]);
+        instants.sort_unstable();
+        instants.dedup();
+        let running = self.running(&instants);
+        let until = |at: i64| match instants.binary_search(&at) {
+            Ok(place) => &running[place],
+            Err(_) => &running[0],
+        };
+        let required = self.required(selection);
+        let buckets = selection.edges.windows(2).zip(required);
+        buckets
+            .map(|(ends, required)| {
+                let (from, to) = (ends[0], ends[1]);
+                Between {
+                    happened: until(to).since(until(from)),
+                    lasted: until(to.min(now)).since(until(from.min(now))),
+                    planned: until(to.min(with_now)).since(until(from.min(with_now))),
+                    at_end: *until(to.min(now)),
+                    required,
+                }
+            })
+            .collect()
+    }
+
+    /// The sums of everything before each of these instants, which ascend.
+    fn running(&self, instants: &[i64]) -> Vec<Sums> {
+        let mut sums = Sums::default();
+        let mut at = 0_i64;
+        let mut rows = self.rows.iter().peekable();
+        let mut found = Vec::with_capacity(instants.len());
+        for instant in instants {
+            while let Some(row) = rows.next_if(|row| row.day.end <= *instant) {
+                sums.pass(row.day.end.wrapping_sub(at));
+                sums.plus(&row.sums, 1);
+                at = row.day.end;
+            }
+            let mut here = sums;
+            here.pass(instant.wrapping_sub(at));
+            if let Some(row) = rows.peek().filter(|row| row.day.begin < *instant) {
+                here.plus(&self.part_of(row, *instant), 1);
+            }
+            found.push(here);
+        }
+        found
+    }
+
+    /// What a day adds before an instant in it.
+    fn part_of(&self, row: &Row, until: i64) -> Sums {
+        let from = row.day.begin;
+        let mut sums = Sums::default();
+        for number in &row.vehicles {
+            let (_, vehicle) = &self.facts.vehicles[*number as usize];
+            part::vehicle(vehicle, from, until, &mut sums);
+        }
+        for number in &row.orders {
+            let order = &self.facts.orders[*number as usize];
+            part::order(order, self.is_fixed(order), from, until, &mut sums);
+        }
+        for number in &row.tasks {
+            part::task(&self.facts.tasks[*number as usize], from, until, &mut sums);
+        }
+        sums
+    }
+
+    /// How many vehicles were required for some of each bucket.
+    fn required(&self, selection: &Selection<'_>) -> Vec<i64> {
+        let edges = selection.edges;
+        let buckets = selection.buckets();
+        // Changes at each bucket; the last one is behind the end.
+        let mut changes = vec![0_i64; buckets + 1];
+        for spans in &self.required {
+            let mut counted = 0;
+            for (from, until) in spans {
+                let from = (*from).max(edges[0]);
+                let until = (*until).min(selection.now).min(edges[buckets]);
+                if until <= from {
+                    continue;
+                }
+                let first = edges.partition_point(|edge| *edge <= from) - 1;
+                let behind = edges.partition_point(|edge| *edge < until);
+                let first = first.max(counted);
+                if first < behind {
+                    changes[first] += 1;
+                    changes[behind] -= 1;
+                    counted = behind;
+                }
+            }
+        }
+        let mut count = 0;
+        changes.truncate(buckets);
+        for change in &mut changes {
+            count += *change;
+            *change = count;
+        }
+        changes
+    }
+}

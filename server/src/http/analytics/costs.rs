@@ -1,0 +1,125 @@
+//! What maintenance will cost: months that were, months to come, and what is planned already.
+
+use analytics::facts::OrderFacts;
+use analytics::forecast::{self, Method};
+use analytics::kpi::Selection;
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::Response;
+use serde_json::json;
+use storage::Timestamp;
+
+use super::reply::{Question, Reply, answered};
+use super::{BUCKETS_MAX, DAY, docs, month_edges, named};
+use crate::app::AppState;
+use crate::figures::{Interval, edges};
+use crate::http::problem::{Kind, Problem};
+use crate::http::query::Query;
+
+/// Months of costs that a forecast looks back on at most.
+const HISTORY_MONTHS: u32 = 120;
+
+/// What maintenance will cost, month by month.
+#[utoipa::path(get, path = "/api/v1/analytics/forecast/costs", tag = "analytics", operation_id = "cost_forecast",
+    params(
+        ("months" = Option<u64>, Query, description = "How far ahead: 1 to 24 months, default 12"),
+        ("as_of_position" = Option<u64>, Query, description = "As the log was known at this position"),
+    ),
+    responses((status = 200, description = "History, forecast and its bands, in the currency", body = docs::Fan)))]
+pub(crate) async fn cost_forecast(
+    State(state): State<AppState>,
+    question: Question,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Problem> {
+    let mut query = Query::parse(query.as_deref());
+    let ahead = query
+        .number("months", 1..=forecast::HORIZON_MAX as u64)
+        .unwrap_or(12);
+    let as_of = query.position("as_of_position");
+    query.finish()?;
+    let ahead = usize::try_from(ahead).unwrap_or(forecast::HORIZON_MAX);
+    answered(&state, question, as_of, move |state, known| {
+        let now = state.clock.now();
+        let months = month_edges(state, now, HISTORY_MONTHS);
+        let closed = &months[..months.len().saturating_sub(1)];
+        let selection = Selection {
+            edges: closed,
+            now: now.micros(),
+            vehicle: None,
+        };
+        let kpi = named("maintenance_cost")?;
+        let mut costs: Vec<f64> = known
+            .take(&selection)
+            .figures(kpi)
+            .into_iter()
+            .map(|figure| figure.numerator as f64 * kpi.scale)
+            .collect();
+        // Months before the first cost say nothing.
+        let first = costs.iter().position(|cost| *cost != 0.0);
+        let Some(first) = first else {
+            return Err(Problem::not_found(
+                "no cost was recorded yet: there is nothing to forecast from",
+            ));
+        };
+        costs.drain(..first);
+        let begins = &closed[first..closed.len() - 1];
+        let found = forecast::forecast(&costs, ahead)
+            .map_err(|error| Problem::new(Kind::BadRequest, error.to_string()))?;
+        let zone = state.config.analytics.time_zone;
+        let running = Timestamp::from_micros(closed[closed.len() - 1]);
+        let until = Timestamp::from_micros(running.micros() + ahead as i64 * 31 * DAY);
+        let to_come = edges(zone, Interval::Month, running, until, BUCKETS_MAX).unwrap_or_default();
+        let to_come = &to_come[..=ahead.min(to_come.len().saturating_sub(1))];
+        let body = json!({
+            "history": {"x": seconds(begins), "values": costs},
+            "x": seconds(&to_come[..to_come.len() - 1]),
+            "point": found.point,
+            "lo80": found.band80.iter().map(|band| band.low).collect::<Vec<_>>(),
+            "hi80": found.band80.iter().map(|band| band.high).collect::<Vec<_>>(),
+            "lo95": found.band95.iter().map(|band| band.low).collect::<Vec<_>>(),
+            "hi95": found.band95.iter().map(|band| band.high).collect::<Vec<_>>(),
+            "planned_layer": planned(&known.facts().orders, to_come),
+            "skill": found.skill,
+            "method": match found.method {
+                Method::LastValue => "last_value_too_short",
+                Method::Damped => "damped",
+                Method::ThetaDamped => "theta_damped",
+                Method::MeanOfThree => "theta_damped_stl",
+            },
+            "unit": "EUR",
+            "position": known.position().get(),
+        });
+        Ok(Reply::json(body.to_string()))
+    })
+    .await
+}
+
+fn seconds(edges: &[i64]) -> Vec<i64> {
+    edges.iter().map(|edge| edge / 1_000_000).collect()
+}
+
+/// What is planned already, by month: open orders at the mean cost of a closed one.
+fn planned(orders: &[OrderFacts], edges: &[i64]) -> Vec<f64> {
+    let costs: Vec<i64> = orders
+        .iter()
+        .filter(|order| order.ended.is_some())
+        .filter_map(|order| order.cost_cents)
+        .collect();
+    let mean = costs.iter().sum::<i64>() as f64 / 100.0 / costs.len().max(1) as f64;
+    let mut months = vec![0.0; edges.len().saturating_sub(1)];
+    for order in orders
+        .iter()
+        .filter(|order| order.ended.is_none() && !order.is_void)
+    {
+        let Some(begin) = order.scheduled_start else {
+            continue;
+        };
+        let month = edges.partition_point(|edge| *edge <= begin);
+        if month > 0
+            && let Some(sum) = months.get_mut(month - 1)
+        {
+            *sum += mean;
+        }
+    }
+    months
+}

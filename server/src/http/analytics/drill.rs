@@ -1,0 +1,158 @@
+//! The events that make a figure.
+
+use std::collections::BinaryHeap;
+
+use analytics::kpi::{Selection, Side};
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::Response;
+use storage::{Log, Position, ReadRequest};
+
+use super::{Asked, WINDOW_DAYS, ask, docs, named};
+use crate::app::AppState;
+use crate::auth::Caller;
+use crate::http::extract::PathParts;
+use crate::http::json_response;
+use crate::http::problem::Problem;
+use crate::http::query::Query;
+use crate::http::visible::Sight;
+
+/// Events behind a number, a side each, on one page.
+const EVENTS_MAX: u64 = 1_000;
+
+/// The first of one side's events behind a position, and how many the side has in all.
+struct SidePage {
+    after: u64,
+    limit: usize,
+    /// With the last one on top.
+    first: BinaryHeap<(u64, i64)>,
+    events: u64,
+}
+
+impl SidePage {
+    fn new(after: u64, limit: usize) -> Self {
+        SidePage {
+            after,
+            limit,
+            first: BinaryHeap::with_capacity(limit + 1),
+            events: 0,
+        }
+    }
+
+    /// Takes in what an event adds. Each event adds once to a side; what no event adds has position 0.
+    fn take(&mut self, position: u64, amount: i64) {
+        self.events += u64::from(position > 0);
+        let is_full = self.first.len() == self.limit;
+        let is_behind = self
+            .first
+            .peek()
+            .is_some_and(|last| *last < (position, amount));
+        if position <= self.after || (is_full && is_behind) {
+            return;
+        }
+        self.first.push((position, amount));
+        if self.first.len() > self.limit {
+            self.first.pop();
+        }
+    }
+
+    /// The page in the order of the log, and where the next one begins.
+    fn finish(self) -> (Vec<(u64, i64)>, Option<u64>) {
+        let is_full = self.first.len() == self.limit;
+        let page = self.first.into_sorted_vec();
+        let next = page.last().map(|(position, _)| *position);
+        (page, next.filter(|_| is_full))
+    }
+}
+
+/// The events that make a figure: those that are counted, and those that it is divided by.
+#[utoipa::path(get, path = "/api/v1/analytics/drilldown/{metric}", tag = "analytics", operation_id = "kpi_drilldown",
+    params(
+        ("metric" = String, Path, description = "The figure's name, as in the catalogue"),
+        ("from" = Option<String>, Query, description = "From this time; 90 days before `to`, if absent"),
+        ("to" = Option<String>, Query, description = "To this time; now, if absent"),
+        ("vehicle_id" = Option<String>, Query, description = "Only of this vehicle, by asset id"),
+        ("as_of_position" = Option<u64>, Query, description = "As the log was known at this position"),
+        ("limit" = Option<u64>, Query, description = "Events of each side on a page, 1 to 1,000, default 100"),
+        ("after" = Option<u64>, Query, description = "`next` of the page before: the position behind which what is counted goes on"),
+        ("after_denominator" = Option<u64>, Query, description = "`next_denominator` of the page before, for what it is divided by; as `after`, if absent"),
+    ),
+    responses((status = 200, description = "A page of events in the order of the log", body = docs::Drilled)))]
+pub(crate) async fn drilldown(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathParts([metric]): PathParts<1>,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, Problem> {
+    let kpi = named(&metric)?;
+    let mut query = Query::parse(query.as_deref());
+    let asked = Asked::read(&mut query);
+    let limit = query.number("limit", 1..=EVENTS_MAX).unwrap_or(100);
+    let after = query.position("after").map_or(0, Position::get);
+    let after_denominator = query.position("after_denominator");
+    let after_denominator = after_denominator.map_or(after, Position::get);
+    query.finish()?;
+    let limit = usize::try_from(limit).unwrap_or(100);
+    let sight = Sight::of(&caller);
+    let body = ask(&state, asked.as_of, move |state, known| {
+        let now = state.clock.now();
+        let (from, to) = asked.span(now, WINDOW_DAYS);
+        let window = [from.micros(), to.micros()];
+        let selection = Selection {
+            edges: &window,
+            now: now.micros(),
+            vehicle: asked.vehicle.as_deref(),
+        };
+        let only = known.only(asked.vehicle.as_deref());
+        let facts = only.as_ref().unwrap_or(known.facts());
+        let mut counted = SidePage::new(after, limit);
+        let mut divided = SidePage::new(after_denominator, limit);
+        kpi.each(facts, &selection, &mut |part| match part.side {
+            Side::Numerator => counted.take(part.position, part.amount),
+            Side::Denominator => divided.take(part.position, part.amount),
+        });
+        let mut body = String::from("{");
+        for (name, next_name, side) in [
+            ("numerator", "next", counted),
+            ("denominator", "next_denominator", divided),
+        ] {
+            let count = side.events;
+            let (page, next) = side.finish();
+            let events = events_at(&state.log, sight, &page)?;
+            let next = next.map_or("null".to_owned(), |position| position.to_string());
+            body.push_str(&format!(
+                "\"{name}\":[{events}],\"{name}_events\":{count},\"{next_name}\":{next},"
+            ));
+        }
+        body.push_str(&format!("\"position\":{}}}", known.position().get()));
+        Ok(body)
+    })
+    .await?;
+    Ok(json_response(body))
+}
+
+/// The events at these positions as JSON, each with what it adds as `amount`.
+fn events_at(log: &Log, sight: Sight, page: &[(u64, i64)]) -> Result<String, Problem> {
+    let mut out = Vec::new();
+    for (position, amount) in page {
+        let position = Position::new(*position);
+        let request = ReadRequest {
+            from: position,
+            to: position,
+            limit: Some(1),
+            ..ReadRequest::default()
+        };
+        let mut reader = log.read(&request)?;
+        let Some(Ok(event)) = reader.next() else {
+            continue;
+        };
+        if !out.is_empty() {
+            out.push(b',');
+        }
+        let begin = out.len();
+        sight.write(&event, &mut out);
+        let head = format!("{{\"amount\":{amount},");
+        out.splice(begin..=begin, head.into_bytes());
+    }
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}

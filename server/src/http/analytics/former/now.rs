@@ -1,0 +1,171 @@
+//! What is to be done, and what there is, at present.
+
+use analytics::facts::{OrderFacts, OrderStatus, Priority, Standing};
+use analytics::former::{DAY, UNIT_COST, overdue};
+use serde_json::{Value, json};
+use storage::Timestamp;
+
+use super::{current_json, moment};
+use crate::app::AppState;
+use crate::figures::Known;
+use crate::http::problem::Problem;
+use crate::projection::Ask;
+use crate::rfc3339;
+
+/// Upcoming maintenance shown at most.
+const UPCOMING_MAX: usize = 10;
+/// How far ahead it is looked for.
+const UPCOMING_DAYS: i64 = 7;
+
+/// Work orders counted at present.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Orders {
+    pub(super) pending: u64,
+    pub(super) in_progress: u64,
+    pub(super) completed_today: u64,
+    /// Open ones by priority, the least first.
+    pub(super) backlog: [u64; 4],
+    pub(super) overdue: u64,
+}
+
+impl Orders {
+    pub(super) fn of(known: &Known, now: Timestamp) -> Self {
+        let mut found = Orders {
+            overdue: u64::try_from(overdue(known.store(), now.micros())).unwrap_or(0),
+            ..Orders::default()
+        };
+        for order in orders(known) {
+            match order.status {
+                OrderStatus::Draft | OrderStatus::Scheduled => found.pending += 1,
+                OrderStatus::InProgress => found.in_progress += 1,
+                OrderStatus::Completed => {
+                    found.completed_today += u64::from(order.updated >= now.micros() - DAY);
+                }
+                OrderStatus::Cancelled => {}
+            }
+            if order.status.is_open() {
+                found.backlog[order.priority as usize] += 1;
+            }
+        }
+        found
+    }
+
+    pub(super) fn high_priority(&self) -> u64 {
+        self.backlog[Priority::High as usize] + self.backlog[Priority::Urgent as usize]
+    }
+
+    pub(super) fn open(&self) -> u64 {
+        self.pending + self.in_progress
+    }
+}
+
+/// Orders that were not deleted.
+pub(super) fn orders(known: &Known) -> impl Iterator<Item = &OrderFacts> {
+    known
+        .facts()
+        .orders
+        .iter()
+        .filter(|order| !order.is_deleted)
+}
+
+/// A part in the old interface's words.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Item<'a> {
+    pub(super) number: &'a str,
+    pub(super) level: i64,
+    pub(super) reorder_point: i64,
+}
+
+impl Item<'_> {
+    pub(super) fn value(&self) -> i64 {
+        self.level.saturating_mul(UNIT_COST)
+    }
+
+    pub(super) fn is_low(&self) -> bool {
+        self.level < self.reorder_point
+    }
+
+    pub(super) fn is_overstocked(&self) -> bool {
+        self.level > self.reorder_point.saturating_mul(3)
+    }
+}
+
+/// All parts that are kept.
+pub(super) fn items(known: &Known) -> Vec<Item<'_>> {
+    let kept = known.store().parts().iter().filter(|part| part.exists);
+    kept.map(|part| Item {
+        number: &part.number,
+        level: part.level,
+        reorder_point: part.least,
+    })
+    .collect()
+}
+
+/// Vehicles that can run, are in maintenance, or are out of service.
+pub(super) fn vehicle_status(known: &Known) -> Value {
+    let (mut active, mut maintenance, mut out) = (0_u64, 0_u64, 0_u64);
+    for vehicle in known.vehicles_now().filter(|vehicle| vehicle.exists) {
+        if vehicle.is_in_maintenance {
+            maintenance += 1;
+        } else if vehicle.is_out_of_service {
+            out += 1;
+        } else if vehicle.standing != Some(Standing::NotRequired) {
+            active += 1;
+        }
+    }
+    json!({"active": active, "maintenance": maintenance, "out_of_service": out})
+}
+
+/// Maintenance that is planned for the next days.
+pub(super) fn upcoming(known: &Known, now: Timestamp) -> Vec<Value> {
+    let until = now.micros() + UPCOMING_DAYS * DAY;
+    known
+        .planned(now.micros(), until)
+        .take(UPCOMING_MAX)
+        .map(|(at, planned)| {
+            json!({
+                "vehicle_id": planned.vehicle,
+                "scheduled_at": moment(at),
+                "type": planned.kind.as_deref().unwrap_or("routine"),
+                "priority": planned.priority.as_deref().unwrap_or("medium"),
+            })
+        })
+        .collect()
+}
+
+/// Figures and counts at a glance.
+pub(super) fn summary(state: &AppState, known: &Known) -> Result<Value, Problem> {
+    let now = state.clock.now();
+    let orders = Orders::of(known, now);
+    let items = items(known);
+    let low = items.iter().filter(|item| item.is_low()).count();
+    let ask = Ask {
+        aggregate_type: fleet::staff::AGGREGATE_TYPE,
+        filters: vec![("status", "active".to_owned())],
+        ..Ask::default()
+    };
+    let staff = state.projections.catalog().page(&ask)?.value.total;
+    let metric = |name: &str| current_json(known, name, now);
+    Ok(json!({
+        "timestamp": rfc3339::to_string(now),
+        "fleet": {
+            "availability": metric("fleet_availability"),
+            "mtbf": metric("mtbf"),
+            "mttr": metric("mttr"),
+            "total_vehicles": known.vehicles_now().filter(|one| one.exists).count(),
+        },
+        "workorders": {
+            "completion_rate": metric("workorder_completion_rate"),
+            "active": orders.in_progress,
+            "pending": orders.pending,
+            "completed_today": orders.completed_today,
+        },
+        "inventory": {
+            "turnover": metric("inventory_turnover"),
+            "stockout_rate": metric("stockout_rate"),
+            "total_items": items.len(),
+            "low_stock_items": low,
+        },
+        "staff": {"total_active": staff},
+    }))
+}
