@@ -14,6 +14,10 @@ use benches::{BenchError, child, report};
 const EVENTS_MIN: u64 = 1_000;
 const EVENTS_MAX: u64 = 100_000_000;
 
+/// The program's own: what it does in process is measured as the server does it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: &str = "\
 bench [--tiny] [--list] [--json FILE] [--events N] [NAME…]
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::event::EventView;
 use crate::fold::{State, fold_known, fold_unknown};
-use crate::registry::registry;
+use crate::registry::{KnownEvent, registry};
 use crate::schema::canonical_data;
 use crate::vehicle::Occurrences;
 
@@ -35,11 +35,18 @@ pub enum Detail {
 impl Folded {
     /// Takes in an event. Each must be folded once; in which order does not matter.
     pub fn fold(&mut self, event: &EventView<'_>) {
+        match registry().event(event.aggregate_type, event.event_type) {
+            Some(known) => self.fold_known(known, event),
+            None => {
+                let record = std::mem::take(&mut self.record);
+                self.record = fold_unknown(registry(), record, event);
+            }
+        }
+    }
+
+    /// The same for an event whose line in its aggregate's table is at hand.
+    pub fn fold_known(&mut self, known: KnownEvent, event: &EventView<'_>) {
         let record = std::mem::take(&mut self.record);
-        let Some(known) = registry().event(event.aggregate_type, event.event_type) else {
-            self.record = fold_unknown(registry(), record, event);
-            return;
-        };
         let data = canonical_data(known.aggregate, known.event, event.schema, event.data);
         self.record = fold_known(record, known, event, &data);
         if let Some(step) = known.aggregate.fold {

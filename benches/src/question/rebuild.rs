@@ -47,7 +47,7 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
             Row::new(format!("rebuild of {name}"), "events/s", rates)
                 .bar(Bar::AtLeast(BAR))
                 .note(format!(
-                    "{} events of {} vehicles, one thread, from the request to the swap; {rounds} rounds",
+                    "{} events of {} vehicles, from the request to the swap; {rounds} rounds",
                     depot.events(),
                     depot.vehicles,
                 )),

@@ -13,15 +13,17 @@ mod table;
 mod tests;
 mod text;
 mod unsettled;
+mod whole;
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use bincode::{Decode, Encode};
+use fleet::registry::KnownEvent;
 use fleet::{Folded, registry};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use serde_json::Map;
-use storage::{EventRef, StreamName};
+use storage::{EventRef, Log, Position, StreamName};
 
 use found_by::FoundBy;
 use table::Table;
@@ -33,6 +35,7 @@ pub use query::{Catalog, Entry, StateFilter, StatePage, StreamState, TypeSummary
 use super::payload::{NameList, field_texts, payload, view};
 use super::read_model::{FoldError, ReadModel};
 use super::rows::{RowNumber, Rows};
+use super::whole::{Halt, Watch, Whole};
 use super::workbench::{LastEvent, Workbench, pack, unpack};
 
 /// A stream's state as it is kept and saved.
@@ -114,23 +117,8 @@ impl ReadModel for CatalogModel {
 
     fn fold(&self, draft: &mut Draft, event: &EventRef<'_>) -> Result<bool, FoldError> {
         let stream = event.stream();
-        let load = || match self.row_of(&stream.aggregate_type, &stream.aggregate_id) {
-            Some(row) => unpack(&row.state)
-                .map(Unsettled::of)
-                .ok_or(FoldError::Unreadable),
-            None => Ok(Unsettled::default()),
-        };
-        let is_known = registry()
-            .event(&stream.aggregate_type, event.event_type())
-            .is_some();
-        if let Some(fields) = field_texts(event).filter(|_| !is_known) {
-            let unsettled = draft.take(event, load)?;
-            if unsettled.fold_texts(&view(event, &Map::new()), &fields) {
-                return Ok(true);
-            }
-        }
-        let data = payload(event)?;
-        draft.take(event, load)?.fold(&view(event, &data));
+        let known = registry().event(&stream.aggregate_type, event.event_type());
+        fold_into(&mut Drafted { model: self, draft }, known, event)?;
         Ok(true)
     }
 
@@ -185,9 +173,14 @@ impl ReadModel for CatalogModel {
             let found_by = model.rows.get(number).and_then(|row| {
                 found_by(&row.aggregate_type, &row.aggregate_id, &unpack(&row.state)?)
             });
-            model.index(number, found_by);
+            model.index(number, |table, _, id| table.add(id, found_by));
         }
+        model.put_in_order();
         model
+    }
+
+    fn fold_whole(log: &Log, to: Position, watch: Watch<'_>) -> Option<Result<Whole<Self>, Halt>> {
+        Some(whole::fold_whole(log, to, watch))
     }
 
     fn is_sound(row: &Row) -> bool {
@@ -244,11 +237,20 @@ impl CatalogModel {
             deleted: change.deleted,
             state: change.state,
         });
-        self.index(number, change.found_by);
+        self.index(number, |table, ordinal, id| {
+            table.set(ordinal, id, change.found_by);
+        });
     }
 
-    /// Makes a row findable that is not yet.
-    fn index(&mut self, number: RowNumber, found_by: Option<FoundBy>) {
+    /// Puts the lists of all rows in order that were only added to their tables.
+    fn put_in_order(&mut self) {
+        for table in self.types.iter_mut().filter_map(|of| of.table.as_mut()) {
+            table.put_in_order();
+        }
+    }
+
+    /// Makes a row findable that is not yet. `take_in` has its table know it.
+    fn index(&mut self, number: RowNumber, take_in: impl FnOnce(&mut Table, u32, &Arc<str>)) {
         let Some(row) = self.rows.get_unmarked_mut(number) else {
             return;
         };
@@ -267,7 +269,7 @@ impl CatalogModel {
         of_type.events += u64::from(row.last.version);
         of_type.deleted += usize::from(row.deleted);
         if let Some(table) = &mut of_type.table {
-            table.set(ordinal, &row.aggregate_id, found_by);
+            take_in(table, ordinal, &row.aggregate_id);
         }
         self.ordinals.push(ordinal);
         let hash = self
@@ -285,4 +287,55 @@ impl CatalogModel {
 fn found_by(aggregate_type: &str, aggregate_id: &str, folded: &Folded) -> Option<FoundBy> {
     let aggregate = registry().aggregate(aggregate_type)?;
     FoundBy::of(aggregate_type, aggregate_id, &aggregate.listing, folded)
+}
+
+/// States that events are folded into.
+trait States {
+    /// The state of the event's stream, whose last event it is now.
+    ///
+    /// # Errors
+    /// [`FoldError::Unreadable`]; then nothing changed.
+    fn take(&mut self, event: &EventRef<'_>) -> Result<&mut Unsettled, FoldError>;
+}
+
+/// The states of a batch, before the model has them.
+struct Drafted<'a> {
+    model: &'a CatalogModel,
+    draft: &'a mut Draft,
+}
+
+impl States for Drafted<'_> {
+    fn take(&mut self, event: &EventRef<'_>) -> Result<&mut Unsettled, FoldError> {
+        let (model, stream) = (self.model, event.stream());
+        self.draft.take(event, || {
+            match model.row_of(&stream.aggregate_type, &stream.aggregate_id) {
+                Some(row) => unpack(&row.state)
+                    .map(Unsettled::of)
+                    .ok_or(FoldError::Unreadable),
+                None => Ok(Unsettled::default()),
+            }
+        })
+    }
+}
+
+/// Folds an event, which stands in a table as `known`, into the state of its stream.
+///
+/// # Errors
+/// [`FoldError`].
+fn fold_into(
+    states: &mut impl States,
+    known: Option<KnownEvent>,
+    event: &EventRef<'_>,
+) -> Result<(), FoldError> {
+    if known.is_none()
+        && let Some(fields) = field_texts(event)
+    {
+        let unsettled = states.take(event)?;
+        if unsettled.fold_texts(&view(event, &Map::new()), &fields) {
+            return Ok(());
+        }
+    }
+    let data = payload(event)?;
+    states.take(event)?.fold(known, &view(event, &data));
+    Ok(())
 }

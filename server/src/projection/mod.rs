@@ -2,7 +2,7 @@
 //!
 //! On the data path they stand behind the log. A worker ([`worker`]) reads what is durable, folds it batch by batch
 //! ([`projector`]) into a read model ([`read_model`]: [`catalog`], [`event_counts`]) and tells those
-//! who wait ([`status`]). Now and then the changed pages ([`rows`]) are saved with the position that they reflect
+//! who wait ([`status`]). A rebuild folds the whole log at once ([`whole`]) where the model knows how. Now and then the changed pages ([`rows`]) are saved with the position that they reflect
 //! ([`checkpoint`]) by the one thread ([`keeper`]) that owns the store ([`store`]), so that a start need not fold the
 //! whole log. What is saved can be deleted at any time: the same log gives the same answers.
 
@@ -19,6 +19,7 @@ mod status;
 mod store;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod workbench;
 mod worker;
 

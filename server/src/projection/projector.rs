@@ -14,6 +14,7 @@ use super::keeper::panic_text;
 use super::read_model::{Published, ReadModel};
 use super::rows::{PageError, Rows};
 use super::status::Tally;
+use super::whole::{Reach, Whole};
 
 /// Events folded before they become visible.
 pub(super) const BATCH_EVENTS_MAX: u64 = 4_096;
@@ -108,6 +109,25 @@ impl<M: ReadModel> Projector<M> {
         })
     }
 
+    /// Continues what was folded at once.
+    pub(super) fn from_whole(whole: Whole<M>) -> Self {
+        let Reach {
+            position,
+            tally,
+            anchor,
+        } = whole.reach;
+        Projector {
+            shared: Arc::new(RwLock::new(Published {
+                model: whole.model,
+                position,
+            })),
+            draft: M::Draft::default(),
+            position,
+            tally,
+            anchor,
+        }
+    }
+
     /// Everything up to here is folded and visible.
     pub(super) fn position(&self) -> Position {
         self.position
@@ -116,6 +136,16 @@ impl<M: ReadModel> Projector<M> {
     /// What was folded and what was not.
     pub(super) fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// How far it is, as what folds at once tells it.
+    #[cfg(test)]
+    pub(super) fn reach(&self) -> Reach {
+        Reach {
+            position: self.position,
+            tally: self.tally.clone(),
+            anchor: self.anchor,
+        }
     }
 
     /// Has answers come from `place` from now on: what is visible there is replaced at once.

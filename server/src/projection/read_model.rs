@@ -5,10 +5,11 @@
 //! the only part that readers wait for. A draft that is thrown away (a fold panicked) leaves the model as it was.
 
 use bincode::{Decode, Encode};
-use storage::{EventRef, Position};
+use storage::{EventRef, Log, Position};
 use thiserror::Error;
 
 use super::rows::Rows;
+use super::whole::{Halt, Watch, Whole};
 
 /// Why an event could not be folded. It is recorded as skipped, and the next one follows.
 #[derive(Debug, Error)]
@@ -57,6 +58,16 @@ pub(super) trait ReadModel: Default + Send + Sync + 'static {
 
     /// Makes the changes visible.
     fn publish(&mut self, patch: Self::Patch);
+
+    /// The model of the log up to `to`, which is durable, made at once; `None` where it can only be made batch by batch.
+    /// Rows, their numbers and what is told of them are the same either way.
+    fn fold_whole(
+        _log: &Log,
+        _to: Position,
+        _watch: Watch<'_>,
+    ) -> Option<Result<Whole<Self>, Halt>> {
+        None
+    }
 
     /// The rows, for a checkpoint.
     fn rows(&self) -> &Rows<Self::Row>;

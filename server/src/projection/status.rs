@@ -94,6 +94,16 @@ impl Tally {
         self.skipped_events += 1;
     }
 
+    /// Adds what somebody else came to in the same stretch of the log.
+    pub(super) fn join(&mut self, other: Tally) {
+        self.handled_events += other.handled_events;
+        self.skipped_events += other.skipped_events;
+        self.skipped.extend(other.skipped);
+        self.skipped.sort_unstable();
+        self.skipped.truncate(SKIPPED_LISTED_MAX);
+        self.last_recorded = self.last_recorded.max(other.last_recorded);
+    }
+
     /// Adds what a later stretch of the log came to.
     pub(super) fn extend(&mut self, later: Tally) {
         self.handled_events += later.handled_events;

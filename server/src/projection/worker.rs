@@ -16,9 +16,12 @@ use super::projector::{AdvanceError, BATCH_EVENTS_MAX, Patience, Projector};
 use super::read_model::{Published, ReadModel};
 use super::runner::ProjectionSettings;
 use super::status::{Board, Order};
+use super::whole::Halt;
 
 /// How long an idle worker waits for the log before it looks at its orders.
 const IDLE_WAIT: Duration = Duration::from_millis(100);
+/// The same while something is rebuilt, which is to be swapped in as soon as it is done.
+const REBUILD_WAIT: Duration = Duration::from_millis(5);
 /// How long a worker waits before it reads again what it could not read.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
 /// How often it does so before it goes on behind it. A segment's file that stays unreadable for so long is lost.
@@ -161,7 +164,11 @@ impl<'a, M: ReadModel> Worker<'a, M> {
                 }
             }
             self.adopt_rebuild();
-            let durable = log.wait_past(self.live.position(), IDLE_WAIT);
+            let wait = match self.rebuild {
+                Some(_) => REBUILD_WAIT,
+                None => IDLE_WAIT,
+            };
+            let durable = log.wait_past(self.live.position(), wait);
             if durable > self.live.position() {
                 self.advance_live(durable);
                 if self.live.position() >= durable {
@@ -328,7 +335,7 @@ impl<'a, M: ReadModel> Worker<'a, M> {
 
 /// Folds the log from its beginning until little is left for the worker to do. `None` when it has to end.
 fn fold_anew<M: ReadModel>(log: &Log, board: &Board) -> Option<Projector<M>> {
-    let mut projector = Projector::default();
+    let mut projector = fold_at_once(log, board)?;
     loop {
         if board.order_to_end().is_some() {
             return None;
@@ -343,6 +350,28 @@ fn fold_anew<M: ReadModel>(log: &Log, board: &Board) -> Option<Projector<M>> {
         if let Err(error) = projector.advance(log, durable, Patience::Insist) {
             tracing::error!(projection = M::NAME, %error, "a rebuild has failed");
             return None;
+        }
+    }
+}
+
+/// Folds all that is durable at once, where the model knows how and the log lets it. `None` when the rebuild is over.
+fn fold_at_once<M: ReadModel>(log: &Log, board: &Board) -> Option<Projector<M>> {
+    let durable = log.durable_position();
+    let watch = |position| {
+        board.rebuilding(Some((position, durable)));
+        board.order_to_end().is_none()
+    };
+    match M::fold_whole(log, durable, &watch) {
+        None => Some(Projector::default()),
+        Some(Ok(whole)) => Some(Projector::from_whole(whole)),
+        Some(Err(Halt::Ended)) => None,
+        Some(Err(Halt::Unsuitable(reason))) => {
+            tracing::warn!(projection = M::NAME, %reason, "a rebuild goes on batch by batch");
+            Some(Projector::default())
+        }
+        Some(Err(error @ Halt::Read(_))) => {
+            tracing::error!(projection = M::NAME, %error, "a rebuild has failed");
+            None
         }
     }
 }

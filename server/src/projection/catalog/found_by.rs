@@ -3,9 +3,11 @@
 use fleet::Folded;
 use fleet::listing::{Listing, row_uuid};
 
-/// What a row that exists is found by.
+/// What a row is found by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FoundBy {
+    /// Whether it exists. One that is deleted is found by nothing, but the numbers in its keys are not given again.
+    pub(super) exists: bool,
     /// Its UUID, where its aggregate id is another.
     pub(super) alias: Option<u128>,
     /// The value of each of the listing's keys.
@@ -19,27 +21,33 @@ pub(super) struct FoundBy {
 }
 
 impl FoundBy {
-    /// Of the aggregate with this id; `None` when lists leave it out.
+    /// Of the aggregate with this id; `None` when there is nothing to know of it.
     pub(super) fn of(
         aggregate_type: &str,
         aggregate_id: &str,
         listing: &Listing,
         folded: &Folded,
     ) -> Option<Self> {
+        let keys = listing.keys.iter();
+        let keys = keys.map(|key| folded.text(key).unwrap_or_default().into());
+        if folded.record.is_deleted() && !listing.keys.is_empty() {
+            return Some(FoundBy {
+                keys: keys.collect(),
+                ..FoundBy::default()
+            });
+        }
         if !folded.exists() {
             return None;
         }
         let uuid = row_uuid(aggregate_type, aggregate_id, folded);
         let is_id = uuid::Uuid::try_parse(aggregate_id) == Ok(uuid);
-        let keys = listing.keys.iter();
         let filters = listing.filters.iter();
         let searches = listing.searches.iter();
         let orders = 0..listing.orders.len().max(1);
         Some(FoundBy {
+            exists: true,
             alias: (!is_id).then_some(uuid.as_u128()),
-            keys: keys
-                .map(|key| folded.text(key).unwrap_or_default().into())
-                .collect(),
+            keys: keys.collect(),
             filters: filters
                 .map(|filter| filter.of(folded).unwrap_or_default().into())
                 .collect(),

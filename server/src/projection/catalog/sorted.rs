@@ -16,6 +16,14 @@ pub(super) struct Sorted {
 }
 
 impl Sorted {
+    /// These ordinals, which are in the order already.
+    pub(super) fn of(ordinals: &[u32]) -> Self {
+        Sorted {
+            chunks: ordinals.chunks(CHUNK_MAX).map(<[u32]>::to_vec).collect(),
+            len: ordinals.len(),
+        }
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.len

@@ -3,6 +3,8 @@
 //! Rows are known by their *ordinal* here: the n-th stream of the type, first is 0. Each index is either a column (a
 //! value an ordinal) or a list of ordinals in an order, so that an index of a million rows takes a few megabytes.
 
+mod bulk;
+
 use std::cmp::Ordering;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -99,6 +101,7 @@ impl Table {
             self.ids.push(Arc::clone(id));
             self.listed.push(false);
         }
+        let found_by = self.existing(found_by);
         if self.listed[ordinal as usize] && found_by.is_none() {
             self.leave_orders(ordinal);
             self.set_alias(ordinal, None);
@@ -108,19 +111,74 @@ impl Table {
             self.listed[ordinal as usize] = false;
             return;
         }
-        let Some(found_by) = found_by else { return };
-        self.set_alias(ordinal, found_by.alias);
-        for (index, value) in self.keys.iter_mut().zip(found_by.keys) {
-            index.set(ordinal, value);
-        }
-        for (texts, text) in self.texts.iter_mut().zip(&found_by.texts) {
-            texts.set(ordinal, text);
-        }
+        let Some(mut found_by) = found_by else { return };
+        self.set_names(ordinal, &mut found_by);
         if self.listed[ordinal as usize] {
             self.leave_orders(ordinal);
         }
         self.listed[ordinal as usize] = true;
         self.enter_orders(ordinal, found_by.filters, found_by.sorts);
+    }
+
+    /// Adds the next row. Lists lack it until they are [put in order](Table::put_in_order), so none may be asked for, and no
+    /// row changed, before that.
+    pub(super) fn add(&mut self, id: &Arc<str>, found_by: Option<FoundBy>) {
+        let ordinal = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
+        let found_by = self.existing(found_by);
+        self.ids.push(Arc::clone(id));
+        self.listed.push(found_by.is_some());
+        let Some(mut found_by) = found_by else { return };
+        self.set_names(ordinal, &mut found_by);
+        for (index, bytes) in self.orders.iter_mut().zip(found_by.sorts) {
+            index.set_bytes(ordinal, bytes);
+        }
+        for (index, value) in self.filters.iter_mut().zip(found_by.filters) {
+            index.set_value(ordinal, &value);
+        }
+    }
+
+    /// Makes the lists of all rows at once: sorting them costs a fraction of putting in one after the other.
+    pub(super) fn put_in_order(&mut self) {
+        let listed = (0_u32..).zip(&self.listed);
+        let listed: Vec<u32> = listed
+            .filter_map(|(ordinal, listed)| listed.then_some(ordinal))
+            .collect();
+        for index in &mut self.orders {
+            index.rows = Sorted::of(&bulk::in_order(index, &self.ids, &listed));
+        }
+        for index in &mut self.filters {
+            let mut rows = vec![Vec::new(); index.rows.len()];
+            for ordinal in self.orders[0].rows.from(0) {
+                let value = index.values.get(ordinal as usize).copied().unwrap_or(0);
+                if let Some(number) = value.checked_sub(1) {
+                    rows[number as usize].push(ordinal);
+                }
+            }
+            index.rows = rows.iter().map(|rows| Sorted::of(rows)).collect();
+        }
+    }
+
+    /// What a row that exists is found by. Of one that does not, only the numbers of its keys are noted.
+    fn existing(&mut self, found_by: Option<FoundBy>) -> Option<FoundBy> {
+        let found_by = found_by?;
+        if found_by.exists {
+            return Some(found_by);
+        }
+        for (index, value) in self.keys.iter_mut().zip(&found_by.keys) {
+            index.note_number(value);
+        }
+        None
+    }
+
+    /// Has the row found by its UUID, keys and texts.
+    fn set_names(&mut self, ordinal: u32, found_by: &mut FoundBy) {
+        self.set_alias(ordinal, found_by.alias);
+        for (index, value) in self.keys.iter_mut().zip(&mut found_by.keys) {
+            index.set(ordinal, std::mem::take(value));
+        }
+        for (texts, text) in self.texts.iter_mut().zip(&found_by.texts) {
+            texts.set(ordinal, text);
+        }
     }
 
     /// The row with this UUID, of those whose aggregate id is another.
@@ -239,18 +297,9 @@ impl Table {
         let first = &self.orders[0];
         let key = key_of(first, ids, ordinal);
         for (index, value) in self.filters.iter_mut().zip(filters) {
-            if index.values.len() <= ordinal as usize {
-                index.values.resize(ordinal as usize + 1, 0);
+            if let Some(number) = index.set_value(ordinal, &value) {
+                index.rows[number].insert(ordinal, |other| compare(first, ids, other, key));
             }
-            if value.is_empty() {
-                continue;
-            }
-            let number = index.names.number(&value);
-            if index.rows.len() <= number {
-                index.rows.resize_with(number + 1, Sorted::default);
-            }
-            index.values[ordinal as usize] = u32::try_from(number).map_or(0, |number| number + 1);
-            index.rows[number].insert(ordinal, |other| compare(first, ids, other, key));
         }
     }
 }
@@ -287,6 +336,24 @@ impl OrderIndex {
     }
 }
 
+impl FilterIndex {
+    /// Notes the row's value; its number, if it is one.
+    fn set_value(&mut self, ordinal: u32, value: &str) -> Option<usize> {
+        if self.values.len() <= ordinal as usize {
+            self.values.resize(ordinal as usize + 1, 0);
+        }
+        if value.is_empty() {
+            return None;
+        }
+        let number = self.names.number(value);
+        if self.rows.len() <= number {
+            self.rows.resize_with(number + 1, Sorted::default);
+        }
+        self.values[ordinal as usize] = u32::try_from(number).map_or(0, |number| number + 1);
+        Some(number)
+    }
+}
+
 impl KeyIndex {
     fn set(&mut self, ordinal: u32, value: Box<str>) {
         let place = ordinal as usize;
@@ -300,10 +367,7 @@ impl KeyIndex {
         if let Ok(entry) = self.by_value.find_entry(held, |other| *other == ordinal) {
             entry.remove();
         }
-        if let Some((prefix, number)) = numbered(&value) {
-            let highest = self.highest.entry_ref(prefix).or_default();
-            *highest = (*highest).max(number);
-        }
+        self.note_number(&value);
         self.values[place] = value;
         let (values, hashes) = (&self.values, &self.hashes);
         if !values[place].is_empty() {
@@ -311,6 +375,14 @@ impl KeyIndex {
             self.by_value.insert_unique(hash, ordinal, |other| {
                 hashes.hash_one(&*values[*other as usize])
             });
+        }
+    }
+
+    /// Has numbers that are given from now on be higher than this value's.
+    fn note_number(&mut self, value: &str) {
+        if let Some((prefix, number)) = numbered(value) {
+            let highest = self.highest.entry_ref(prefix).or_default();
+            *highest = (*highest).max(number);
         }
     }
 

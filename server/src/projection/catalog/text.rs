@@ -1,10 +1,21 @@
-//! The text that searches look into, of all rows of a type in one piece: a search is one pass over memory that lies
-//! together, which for a hundred thousand rows takes a fraction of a millisecond.
+//! The text that searches look into, of all rows of a type in one piece, and which stretches of it have which grams.
+//!
+//! A search is a pass over memory that lies together. Of a million rows that is forty megabytes, so the text is cut into
+//! blocks, and for each gram (three neighbouring bytes) is noted in which blocks it begins: only blocks with all grams of
+//! what is searched for are looked into ([`Grams`]). A text that stands nowhere is mostly found to by its grams alone.
+
+mod grams;
+#[cfg(test)]
+mod tests;
 
 use memchr::memmem;
 
+use grams::Grams;
+
 /// Waste that is tolerated before the text is written anew.
 const WASTE_MIN: usize = 64 << 10;
+/// Bytes of text from which on its grams are noted: less is looked through at once.
+const GRAMS_FROM_BYTES: usize = 256 << 10;
 
 /// Texts of rows, found by what they contain.
 #[derive(Debug, Default)]
@@ -17,6 +28,8 @@ pub(super) struct Texts {
     /// By ordinal: the index of its piece, and [`NONE`] where it has none.
     piece_of: Vec<u32>,
     waste: usize,
+    /// `None` while there is little text.
+    grams: Option<Grams>,
 }
 
 const NONE: u32 = u32::MAX;
@@ -49,19 +62,44 @@ impl Texts {
             return found;
         }
         let finder = memmem::Finder::new(needle.as_bytes());
+        let stretches = match &self.grams {
+            Some(grams) => grams.stretches(needle.as_bytes(), self.bytes.len()),
+            None => std::iter::once(0..self.bytes.len()).collect(),
+        };
         let mut at = 0;
         let mut piece = 0;
-        while let Some(offset) = self.bytes.get(at..).and_then(|rest| finder.find(rest)) {
-            let hit = at + offset;
-            // Hits rise, so the piece is looked for from the last one on.
-            piece += self.pieces[piece..].partition_point(|(begin, _)| *begin as usize <= hit) - 1;
-            let (_, ordinal) = self.pieces[piece];
-            if self.piece_of[ordinal as usize] as usize == piece {
-                found.push(ordinal);
+        for stretch in stretches {
+            at = stretch.start.max(at);
+            while let Some(offset) = self
+                .bytes
+                .get(at..stretch.end)
+                .and_then(|rest| finder.find(rest))
+            {
+                piece = self.piece_at(at + offset, piece);
+                let (_, ordinal) = self.pieces[piece];
+                if self.piece_of[ordinal as usize] as usize == piece {
+                    found.push(ordinal);
+                }
+                at = self.end_of(piece);
             }
-            at = self.end_of(piece);
         }
         found
+    }
+
+    /// The piece that the byte at `offset` is part of; it is none before `from`.
+    fn piece_at(&self, offset: usize, from: usize) -> usize {
+        // Hits are near each other where there are many: the next pieces are looked at first.
+        let mut step = 1;
+        let mut low = from;
+        while let Some((begin, _)) = self.pieces.get(low + step)
+            && *begin as usize <= offset
+        {
+            low += step;
+            step *= 2;
+        }
+        let high = (low + step).min(self.pieces.len());
+        let behind = self.pieces[low..high].partition_point(|(begin, _)| *begin as usize <= offset);
+        low + behind - 1
     }
 
     /// The text of a piece, without its last line feed.
@@ -90,6 +128,15 @@ impl Texts {
         self.bytes.push(b'\n');
         self.pieces.push((begin, ordinal));
         self.piece_of[ordinal as usize] = piece;
+        match &mut self.grams {
+            Some(grams) => grams.note(&self.bytes),
+            None if self.bytes.len() >= GRAMS_FROM_BYTES => {
+                let mut grams = Grams::default();
+                grams.note(&self.bytes);
+                self.grams = Some(grams);
+            }
+            None => {}
+        }
     }
 
     fn rewrite(&mut self) {

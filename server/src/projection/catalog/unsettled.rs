@@ -1,6 +1,7 @@
 //! A state on the workbench: what its stream's events fold to, but for values that have not been decoded yet.
 
 use fleet::fold::Unread;
+use fleet::registry::KnownEvent;
 use fleet::{EventView, Folded};
 
 /// See the module.
@@ -24,10 +25,13 @@ impl Unsettled {
         self.unread.fold(&mut self.folded.record, event, fields)
     }
 
-    /// Takes in any event.
-    pub(super) fn fold(&mut self, event: &EventView<'_>) {
+    /// Takes in any event; `known` is its line in its aggregate's table.
+    pub(super) fn fold(&mut self, known: Option<KnownEvent>, event: &EventView<'_>) {
         self.unread.settle_and_forget(&mut self.folded.record);
-        self.folded.fold(event);
+        match known {
+            Some(known) => self.folded.fold_known(known, event),
+            None => self.folded.fold(event),
+        }
     }
 
     /// The state with everything in it.
