@@ -11,6 +11,8 @@ const shell = `shell-${BUILD}`;
 const answers = "answers-1";
 /** Answers kept at most; the oldest go first. */
 const ANSWERS_MAX = 300;
+/** What a proxy says whose server is gone: as good as no network. */
+const GONE = new Set([502, 504]);
 /** Reads that make no sense later: streams, and what may not outlive a session. */
 const NOT_KEPT = ["/api/v1/events/stream", "/api/v1/auth/", "/api/v1/users"];
 
@@ -59,6 +61,7 @@ async function fromNetwork(request: Request): Promise<Response> {
   const key = new Request(request.url);
   try {
     const answer = await fetch(request);
+    if (GONE.has(answer.status)) return (await cache.match(key)) ?? answer;
     if (answer.ok) {
       const copy = answer.clone();
       const headers = new Headers(copy.headers);

@@ -1,5 +1,5 @@
 // A real server with a small demo depot, and a real browser. What is missing on this machine is said loudly.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -76,6 +76,47 @@ export async function depot({ vehicles = 24, days = 260 } = {}) {
   };
 }
 
+/** A server on a log without a single event but its first account. */
+export async function emptyDepot() {
+  const folder = mkdtempSync(join(tmpdir(), "railfleet-web-"));
+  const password = "first-password-2026";
+  const begin = async () => {
+    const child = spawn(BINARY, ["serve", "--data", folder, "--port", "0"]);
+    let said = "";
+    const served = await new Promise((resolve, reject) => {
+      const listen = (chunk) => {
+        said += chunk;
+        const found = /listens on (http:\S+)|address=(127\S+)/.exec(said);
+        if (found) resolve(found[1] ?? `http://${found[2]}`);
+      };
+      child.stdout.on("data", listen);
+      child.stderr.on("data", listen);
+      child.on("exit", () => reject(new Error(`the server ended:\n${said}`)));
+    });
+    const stop = async () => {
+      child.removeAllListeners("exit");
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill("SIGTERM");
+      await new Promise((resolve) => child.on("exit", resolve));
+    };
+    return { served, stop };
+  };
+  await (await begin()).stop();
+  execFileSync(BINARY, ["user", "add", "admin", "--role", "SUPER_ADMIN", "--password-stdin", "--data", folder], { input: `${password}\n` });
+  const { served, stop } = await begin();
+  const before = await front(served);
+  return {
+    address: before.address,
+    accounts: { admin: password },
+    stop,
+    async end() {
+      before.end();
+      await stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
 export function browser() {
   const quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
   return chromium.launch({ executablePath: CHROMIUM, args: quiet });
@@ -84,7 +125,8 @@ export function browser() {
 /** A page of a person who signed in; what goes wrong in it is kept in `faults`. */
 export async function person(browser, depot, name, settings = {}) {
   const { theme = "light", language = "en", viewport = { width: 1280, height: 800 }, touch = false } = settings;
-  const context = await browser.newContext({ viewport, hasTouch: touch, reducedMotion: "reduce" });
+  const context = await browser.newContext({ viewport, hasTouch: touch, reducedMotion: "reduce", ...(settings.serviceWorkers ? { serviceWorkers: settings.serviceWorkers } : {}) });
+  await settings.before?.(context);
   await context.addInitScript(([theme, language]) => {
     localStorage.setItem("railfleet.theme", theme);
     localStorage.setItem("railfleet.language", language);

@@ -31,6 +31,8 @@ async function send(path: string, init: RequestInit, token: string | null): Prom
 
 async function checked(answer: Response): Promise<Response> {
   if (answer.ok) return answer;
+  // What a proxy says whose server is gone.
+  if (answer.status === 502 || answer.status === 504) throw new Offline("the server was not reached");
   const body = (await answer.json().catch(() => ({}))) as { title?: string; detail?: unknown; code?: string };
   const detail = typeof body.detail === "string" ? body.detail : answer.statusText;
   throw new Problem(answer.status, body.title ?? `${answer.status}`, detail, answer.headers.get("x-request-id"), body.code ?? null);
@@ -78,8 +80,7 @@ export const oldestSeen = (): number | null => oldest;
 export async function get<T>(path: string, params: Params = {}, abort?: AbortSignal): Promise<Answer<T>> {
   const answer = await call(url(path, params), abort ? { signal: abort } : {});
   const kept = answer.headers.get("x-kept-at");
-  // A kept answer carries the mark also when it is fresh from the network; its age tells.
-  const keptAt = kept && !navigator.onLine ? new Date(kept) : null;
+  const keptAt = kept ? new Date(kept) : null;
   const value = (await answer.json()) as T;
   const position = (value as { position?: unknown } | null)?.position;
   if (!kept && typeof position === "number" && ABOUT_NOW.test(path)) oldest = Math.min(oldest ?? position, position);

@@ -42,7 +42,11 @@ export const may = (least: Role): boolean =>
 function keep(next: Session | null): void {
   session.value = next;
   if (next) localStorage.setItem(KEY, JSON.stringify(next));
-  else localStorage.removeItem(KEY);
+  else {
+    localStorage.removeItem(KEY);
+    // What was seen goes with the session, however it ended.
+    navigator.serviceWorker?.controller?.postMessage("forget");
+  }
 }
 
 interface Tokens {
@@ -73,7 +77,6 @@ export async function signIn(username: string, password: string): Promise<void> 
 export function signOut(): void {
   const token = accessToken();
   if (token) void fetch("/api/v1/auth/logout", { method: "POST", headers: { Authorization: `Bearer ${token}` } }).catch(() => {});
-  navigator.serviceWorker?.controller?.postMessage("forget");
   keep(null);
 }
 

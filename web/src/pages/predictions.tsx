@@ -120,7 +120,7 @@ function Train({ onDone }: { onDone: () => void }) {
   return (
     <div class="row">
       <button type="button" class="no-print" disabled={last?.status === "running" || last?.status === "pending"} onClick={() => void begin()}>{t("predict.train")}</button>
-      {last && <p role="status"><Badge tone={last.status === "completed" ? "good" : last.status === "failed" ? "bad" : "warn"}>{word("job", last.status)}</Badge> {last.error ?? last.step} <span class="small">{time(last.started_at)}</span></p>}
+      {last && <p role="status"><Badge tone={last.status === "completed" ? "good" : last.status === "failed" ? "bad" : "warn"}>{word("job", last.status)}</Badge> {last.error ?? (last.status === "running" ? last.step : "")} <span class="small">{time(last.started_at)}</span></p>}
       {error && <p class="failure" role="alert">{error}</p>}
     </div>
   );
