@@ -175,6 +175,24 @@ impl Log {
         Questions::of(self).range(0, size.get())
     }
 
+    /// Hashes the events from `from` to `to`, both included, anew, and holds them against what was hashed when they were new;
+    /// neighbours in the same tile are held with them. A root is made of hashes that are kept: it is what it was, also where an
+    /// event has been changed since. This tells.
+    ///
+    /// Reads all of them: a second for some millions.
+    ///
+    /// # Errors
+    /// [`TreeError::Changed`] with the first tile that is not what it was; [`TreeError::Read`]; [`TreeError::Beyond`].
+    pub fn tree_recheck(&self, from: Position, to: Position) -> Result<(), TreeError> {
+        self.ready_for(to)?;
+        let first = from.max(Position::FIRST).previous().get() / TILE_LEAVES;
+        let behind = to.get().div_ceil(TILE_LEAVES);
+        for tile in first..behind {
+            Questions::of(self).leaves(tile)?;
+        }
+        Ok(())
+    }
+
     /// Proof that the event at `position` is in the tree of the first `size` events.
     ///
     /// # Errors

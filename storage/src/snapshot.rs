@@ -296,6 +296,11 @@ impl SnapshotStore {
     }
 }
 
+/// What in a folder of snapshots is not as it was written: the file, and the offset behind which it is passed over.
+pub(crate) fn faults(repo: &dyn Repo, log_id: Uuid) -> io::Result<Vec<(String, u64)>> {
+    files::faults(repo, log_id)
+}
+
 fn check_length(what: &'static str, actual: usize, limit: usize) -> Result<(), SnapshotError> {
     if actual > limit {
         Err(SnapshotError::TooLarge {

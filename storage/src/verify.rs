@@ -1,9 +1,11 @@
 //! Checking everything: every record, the chain, the order, the indexes and the saved tables, and what was acknowledged.
 //!
 //! Reads only; what it finds is what [`Log::open`](crate::Log::open) would find, and more, since opening does not read
-//! sealed segments. A torn group at the end is no problem: it was never acknowledged.
+//! sealed segments. What an event hangs on is a *problem* where it does not agree. What a power cut may leave without harm (a
+//! torn group that was never acknowledged, a torn slot of the watermark, half a snapshot) is a *remark*. Between the two, no
+//! byte of the log's files can change without being named; the one file that carries nothing is `lock`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,19 +16,21 @@ use crate::chain;
 use crate::header::SEGMENT_HEADER_BYTES;
 use crate::index::{self, MemoryIndex};
 use crate::lock::{DirectoryLock, LockError};
-use crate::log::ARCHIVE_FOLDER;
+use crate::log::{ARCHIVE_FOLDER, SNAPSHOT_FOLDER};
 use crate::merkle::{self, Stored, TREE_FOLDER, TreeHash};
 use crate::names::Names;
 use crate::open::{Listed, Listing, OpenError, damaged_range};
 use crate::position::{Position, SegmentId, Version};
-use crate::record::{Chain, EventRecord};
+use crate::record::{Chain, EVENT_BYTES_MIN, EventRecord};
 use crate::recovery::{self, Found, Place, Scan};
 use crate::repo::{FsRepo, Repo, View};
 use crate::segment::{index_file, index_found, segment_file};
 use crate::state::{self, StateIdentity, Tables, state_file};
 use crate::time::Timestamp;
+use crate::veil::COVERED_PREFIX;
 use crate::watermark;
 
+mod beside;
 mod tree;
 
 use tree::{Extent, TreeHasher};
@@ -72,6 +76,11 @@ pub struct VerifyReport {
     pub torn_bytes: u64,
     /// Empty when all is well.
     pub problems: Vec<Problem>,
+    /// What is not as it was written though no event hangs on it: derived, and made again; or never acknowledged.
+    pub remarks: Vec<Problem>,
+    /// Under whose names values are encrypted (what follows [`COVERED_PREFIX`] in tags), and when the first event of each
+    /// was recorded.
+    pub covered: BTreeMap<Box<str>, Timestamp>,
     /// Acknowledged events that are not there.
     pub missing: Vec<Uuid>,
 }
@@ -116,31 +125,51 @@ pub fn verify(folder: &Path, options: &VerifyOptions) -> Result<VerifyReport, Ve
     } else {
         None
     };
-    let tree_folder = folder.join(TREE_FOLDER);
-    let tree: Option<Arc<dyn Repo>> = match tree_folder.is_dir() {
-        true => Some(Arc::new(FsRepo::open(&tree_folder)?)),
-        false => None,
+    let within = |name: &str| -> io::Result<Option<Arc<dyn Repo>>> {
+        let path = folder.join(name);
+        Ok(match path.is_dir() {
+            true => Some(Arc::new(FsRepo::open(&path)?)),
+            false => None,
+        })
     };
-    verify_with(&repo, archive.as_ref(), tree.as_ref(), options)
+    let places = Places {
+        archive,
+        tree: within(TREE_FOLDER)?,
+        snapshots: within(SNAPSHOT_FOLDER)?,
+    };
+    verify_with(&repo, &places, options)
 }
 
-/// Verifies the log in `repo`, which keeps no nodes of its tree.
+/// Verifies the log in `repo`, which keeps neither nodes of its tree nor snapshots.
 #[cfg(test)]
 pub(crate) fn verify_in(
     repo: &Arc<dyn Repo>,
     archive: Option<&Arc<dyn Repo>>,
     options: &VerifyOptions,
 ) -> Result<VerifyReport, VerifyError> {
-    verify_with(repo, archive, None, options)
+    let places = Places {
+        archive: archive.cloned(),
+        ..Places::default()
+    };
+    verify_with(repo, &places, options)
 }
 
-/// Verifies the log in `repo`, whose tree's nodes lie in `tree`.
+/// Where the rest of a log lies.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places {
+    pub(crate) archive: Option<Arc<dyn Repo>>,
+    /// The nodes of its tree.
+    pub(crate) tree: Option<Arc<dyn Repo>>,
+    pub(crate) snapshots: Option<Arc<dyn Repo>>,
+}
+
+/// Verifies the log in `repo`.
 pub(crate) fn verify_with(
     repo: &Arc<dyn Repo>,
-    archive: Option<&Arc<dyn Repo>>,
-    tree: Option<&Arc<dyn Repo>>,
+    places: &Places,
     options: &VerifyOptions,
 ) -> Result<VerifyReport, VerifyError> {
+    let archive = places.archive.as_ref();
     let watermark = watermark::read(&**repo)?;
     let listing = Listing::read(repo, archive, &watermark)?;
     if listing.segments.is_empty() {
@@ -160,6 +189,16 @@ pub(crate) fn verify_with(
     for (at, listed) in listing.segments.iter().enumerate() {
         verifier.segment(&listing, at, listed)?;
     }
+    if let watermark::Found::Valid(watermark) = &watermark {
+        let missing = listing.last_header().segment.next();
+        if missing <= watermark.segment {
+            let what = format!(
+                "it is missing: segment {} was written to when position {} was acknowledged",
+                watermark.segment, watermark.position
+            );
+            verifier.problem(segment_file(missing), what);
+        }
+    }
     if let watermark::Found::Valid(watermark) = &watermark
         && watermark.position == verifier.head
         && watermark.chain != verifier.chain
@@ -173,8 +212,18 @@ pub(crate) fn verify_with(
             what,
         });
     }
-    let stored = tree.and_then(|tree| merkle::stored_tiles(&**tree, listing.log_id));
-    Ok(verifier.report(listing.log_id, &options.roots, stored))
+    let log_id = listing.log_id;
+    let sealed = listing.segments.iter().rev().skip(1);
+    let sealed = sealed.map(|listed| listed.header.segment).collect();
+    let mut remarks = beside::of_watermark(&**repo, log_id)?;
+    remarks.extend(beside::of_leftovers(&**repo, &sealed)?);
+    if let Some(snapshots) = &places.snapshots {
+        remarks.extend(beside::of_snapshots(&**snapshots, log_id)?);
+    }
+    verifier.remarks.extend(remarks);
+    let tree = places.tree.as_ref();
+    let stored = tree.and_then(|tree| merkle::stored_tiles(&**tree, log_id));
+    Ok(verifier.report(log_id, &options.roots, stored))
 }
 
 struct Verifier {
@@ -195,6 +244,8 @@ struct Verifier {
     /// Saved tables, and the position behind what they cover: each must know all events below.
     states: Vec<(Tables, Position, String)>,
     problems: Vec<Problem>,
+    remarks: Vec<Problem>,
+    covered: BTreeMap<Box<str>, Timestamp>,
     segments: u64,
 }
 
@@ -220,6 +271,8 @@ impl Verifier {
             acknowledged: options.acknowledged.iter().copied().collect(),
             states: Vec::new(),
             problems: Vec::new(),
+            remarks: Vec::new(),
+            covered: BTreeMap::new(),
             segments: 0,
         };
         Ok(verifier.with_states(listing))
@@ -305,6 +358,15 @@ impl Verifier {
                         scan.torn_bytes, scan.end
                     ),
                 );
+            } else {
+                let what = format!(
+                    "the {} bytes from offset {} on, which would begin with position {}, were never acknowledged",
+                    scan.torn_bytes, scan.end, scan.next
+                );
+                self.remarks.push(Problem {
+                    file: segment_file(id),
+                    what,
+                });
             }
             self.torn_bytes += scan.torn_bytes as u64;
         }
@@ -332,6 +394,10 @@ impl Verifier {
         known: Position,
     ) -> (MemoryIndex, Scan) {
         let mut index = MemoryIndex::new();
+        // As many as a sealed segment says it has, and no more than its bytes can hold.
+        let events = place.first_position.distance_to(known.next());
+        let room = bytes.len() / EVENT_BYTES_MIN;
+        index.reserve(usize::try_from(events).map_or(room, |events| events.min(room)));
         let mut chain = place.chain;
         let names = self.names.clone();
         let from = SEGMENT_HEADER_BYTES.min(bytes.len());
@@ -380,7 +446,17 @@ impl Verifier {
 
     fn event(&mut self, id: SegmentId, position: Position, offset: usize, event: &EventRecord<'_>) {
         self.events += 1;
-        self.acknowledged.remove(&event.id);
+        if !self.acknowledged.is_empty() {
+            self.acknowledged.remove(&event.id);
+        }
+        for of in event
+            .tags()
+            .filter_map(|tag| tag.strip_prefix(COVERED_PREFIX))
+        {
+            if !self.covered.contains_key(of) {
+                self.covered.insert(of.into(), event.recorded_at);
+            }
+        }
         if event.recorded_at <= self.recorded_last {
             self.problem(segment_file(id), format!("the event at position {position}, offset {offset}, was recorded before the one before it"));
         }
@@ -464,6 +540,8 @@ impl Verifier {
             bytes: self.bytes,
             torn_bytes: self.torn_bytes,
             problems: self.problems,
+            remarks: self.remarks,
+            covered: self.covered,
             missing,
         }
     }

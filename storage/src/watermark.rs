@@ -25,6 +25,7 @@ const SLOT_BYTES: usize = 96;
 /// The slots lie in different pages, so that one torn page does not take both.
 const SLOT_OFFSETS: [u64; 2] = [0, 4096];
 const FILE_BYTES: usize = 8192;
+const PAGE_BYTES: usize = FILE_BYTES / SLOT_OFFSETS.len();
 
 /// What was durable at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +101,60 @@ fn read_slot(file: &dyn RepoFile, offset: u64) -> Option<Watermark> {
     let mut bytes = [0; SLOT_BYTES];
     file.read_at(&mut bytes, offset).ok()?;
     Watermark::decode(&bytes)
+}
+
+/// What in the file is not as it is written, in words. No event hangs on it: the newer slot that verifies counts, and each
+/// writing mends the older one. A power cut may leave one of these.
+pub(crate) fn faults(repo: &dyn Repo, log_id: Uuid) -> io::Result<Vec<String>> {
+    let file = match repo.open(WATERMARK_FILE) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(vec![
+                "it is missing: rot in the last group would be taken for a torn write".to_owned(),
+            ]);
+        }
+        Err(error) => return Err(error),
+    };
+    let length = file.len()?;
+    if length != FILE_BYTES as u64 {
+        return Ok(vec![format!(
+            "it has {length} bytes in place of {FILE_BYTES}"
+        )]);
+    }
+    let mut bytes = vec![0; FILE_BYTES];
+    file.read_at(&mut bytes, 0)?;
+    let mut faults = Vec::new();
+    let (pages, _) = bytes.as_chunks::<PAGE_BYTES>();
+    let mut slots = Vec::with_capacity(SLOT_OFFSETS.len());
+    for (page, offset) in pages.iter().zip(SLOT_OFFSETS) {
+        let (slot, padding) = page
+            .split_first_chunk::<SLOT_BYTES>()
+            .expect("a slot is smaller than a page");
+        if let Some(at) = padding.iter().position(|byte| *byte != 0) {
+            let at = offset + (SLOT_BYTES + at) as u64;
+            faults.push(format!("the byte at offset {at} is not zero"));
+        }
+        let decoded = Watermark::decode(slot).filter(|slot| {
+            slot.log_id == log_id && SLOT_OFFSETS[usize::from(slot.sequence % 2 == 1)] == offset
+        });
+        slots.push((offset, slot, decoded));
+    }
+    let newest = slots
+        .iter()
+        .filter_map(|(_, _, slot)| slot.map(|slot| slot.sequence))
+        .max();
+    for (offset, slot, decoded) in slots {
+        let is_unused = slot.iter().all(|byte| *byte == 0);
+        let fault = match (decoded, newest) {
+            (Some(slot), Some(newest)) if slot.sequence + 1 >= newest => continue,
+            (Some(_), _) => "is older than the one before the newer slot",
+            // Sequences begin at 1: the other slot is first written at 2.
+            (None, None | Some(1)) if is_unused => continue,
+            (None, _) => "does not verify",
+        };
+        faults.push(format!("the slot at offset {offset} {fault}"));
+    }
+    Ok(faults)
 }
 
 /// Writes the watermark.

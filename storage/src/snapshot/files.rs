@@ -147,6 +147,32 @@ pub(super) fn read_state(file: &dyn RepoFile, place: Place, expected: &Header) -
     Some(bytes)
 }
 
+/// What in the snapshots' files is not as it was written: the file, and the offset behind which nothing of it is used.
+pub(super) fn faults(repo: &dyn Repo, log_id: Uuid) -> io::Result<Vec<(String, u64)>> {
+    let mut faults = Vec::new();
+    for name in repo.list()? {
+        if number_of(&name).is_none() {
+            continue;
+        }
+        let file = repo.open(&name)?;
+        let mut bytes = vec![0; usize::try_from(file.len()?).unwrap_or(usize::MAX)];
+        file.read_at(&mut bytes, 0)?;
+        let mut rest = bytes.as_slice();
+        while let Ok(found) = layout::decode_header(rest)
+            && let Some(state) =
+                rest.get(found.header_bytes..found.header_bytes + found.state_bytes)
+            && found.is_of(state)
+            && found.header.log_id == log_id
+        {
+            rest = &rest[found.header_bytes + found.state_bytes..];
+        }
+        if !rest.is_empty() {
+            faults.push((name, (bytes.len() - rest.len()) as u64));
+        }
+    }
+    Ok(faults)
+}
+
 /// Removes the files that are not used any more. They may come back after a power cut, until the folder is synced.
 pub(super) fn remove_unused(repo: &dyn Repo, index: &mut Index) -> io::Result<()> {
     for number in index.unused() {

@@ -7,7 +7,7 @@ use crate::log::Beside;
 use crate::merkle::{NODES_FILE, stored_tiles};
 use crate::repo::Repo;
 use crate::tests::support::{beside, event_place, memory, one, small};
-use crate::verify::verify_with;
+use crate::verify::{Places, verify_with};
 use crate::*;
 
 struct Site {
@@ -36,7 +36,11 @@ impl Site {
             roots,
             ..VerifyOptions::default()
         };
-        verify_with(&self.repo, None, Some(&self.tree), &options).unwrap()
+        let places = Places {
+            tree: Some(self.tree.clone()),
+            ..Places::default()
+        };
+        verify_with(&self.repo, &places, &options).unwrap()
     }
 
     fn flip(&self, file: &str, offset: usize) {
