@@ -1,7 +1,7 @@
 // The dashboard as each role meets it, in a real browser against a real server.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { browser, depot, missing, person, picture, settled, violations } from "./harness.mjs";
+import { browser, depot, missing, paper, person, picture, settled, violations } from "./harness.mjs";
 
 const skip = missing ?? false;
 let served;
@@ -45,6 +45,29 @@ test("a tablet sees every page without scrolling sideways", { skip }, async () =
     const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.equal(wider, 0, `${name} is ${wider} px too wide`);
     await picture(page, `tablet-${file(name)}`);
+  }
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("every page is whole and white on A4, whatever the screen wears", { skip }, async () => {
+  const { context, page, faults, go } = await person(chromium, served, "admin", { viewport: { width: 1280, height: 900 }, theme: "dark" });
+  for (const name of PAGES) {
+    await go(name);
+    await settled(page);
+    assert.ok((await paper(page, `paper-${file(name)}`)) >= 1);
+    // What the sheet shows: 688 px are A4 without its margins.
+    await page.setViewportSize({ width: 688, height: 1017 });
+    await page.emulateMedia({ media: "print" });
+    const found = await page.evaluate(() => ({
+      ground: getComputedStyle(document.body).backgroundColor,
+      ink: getComputedStyle(document.body).color,
+      cut: [...document.querySelectorAll("main table, main svg, main canvas, main .board > *")].filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.outerHTML.slice(0, 60)),
+      controls: [...document.querySelectorAll("header.top, nav, .filters, .tools")].filter((one) => one.checkVisibility()).length,
+    }));
+    assert.deepEqual(found, { ground: "rgb(255, 255, 255)", ink: "rgb(0, 0, 0)", cut: [], controls: 0 }, name);
+    await page.emulateMedia({ media: "screen" });
+    await page.setViewportSize({ width: 1280, height: 900 });
   }
   assert.deepEqual(faults, []);
   await context.close();

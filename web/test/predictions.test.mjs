@@ -11,7 +11,7 @@ let chromium;
 
 before(async () => {
   if (missing) return;
-  served = await depot({ vehicles: 16, days: 800 });
+  served = await depot({ vehicles: 44, days: 800 });
   chromium = await browser();
 });
 
@@ -26,7 +26,9 @@ test("a model is trained from the page; the ranking, the reasons and its card ar
   await settled(page);
   await page.waitForSelector("text=No model is in use");
   await page.click("text=Train a model");
-  await page.waitForSelector("[role=status] >> text=/^● Done|Done$/", { timeout: LEARN_MS_MAX });
+  const said = page.locator("[role=status]", { hasText: /Done|Failed/ });
+  await said.waitFor({ timeout: LEARN_MS_MAX });
+  assert.match(await said.innerText(), /Done/);
   await go("predictions");
   await settled(page);
   await page.waitForSelector("text=By the trained model");

@@ -53,7 +53,8 @@ export function LineChart({ title, summary, file, x, lines, band, unit, onPick }
   useEffect(() => {
     const box = place.current;
     if (!box || !Plot) return;
-    const axis = { stroke: css("--muted"), grid: { stroke: css("--grid"), width: 1 }, ticks: { stroke: css("--grid"), width: 1 } };
+    // Asked when it is drawn, since paper has other colours than the screen.
+    const axis = { stroke: () => css("--muted"), grid: { stroke: () => css("--grid"), width: 1 }, ticks: { stroke: () => css("--grid"), width: 1 } };
     const chart = new Plot(
       {
         width: Math.max(280, box.clientWidth),
@@ -64,14 +65,14 @@ export function LineChart({ title, summary, file, x, lines, band, unit, onPick }
           { label: t("history.when"), value: (_: uPlot, second: number | null) => (second === null ? "–" : day(second * 1_000)) },
           ...lines.map((line) => ({
             label: line.label,
-            stroke: css(`--series-${line.color ?? "one"}`),
+            stroke: () => css(`--series-${line.color ?? "one"}`),
             width: 2,
             ...(line.dashed ? { dash: [6, 4] } : {}),
             points: { show: x.length < 40 },
             value: (_: uPlot, value: number | null) => (value === null ? "–" : `${number(value, 1)} ${unit}`),
           })),
         ],
-        ...(band ? { bands: [{ series: [band[1] + 1, band[0] + 1] as [number, number], fill: css("--band") }] } : {}),
+        ...(band ? { bands: [{ series: [band[1] + 1, band[0] + 1] as [number, number], fill: () => css("--band") }] } : {}),
         axes: [{ ...axis, values: (_: uPlot, ticks: number[], __: number, ___: number, gap: number) => ticks.map((tick, index) => axisTime(tick * 1_000, gap, index === 0)) }, { ...axis, size: 64, values: (_: uPlot, ticks: number[]) => ticks.map((tick) => number(tick, 2)) }],
       },
       [x, ...lines.map((line) => line.values)] as uPlot.AlignedData,
@@ -82,10 +83,14 @@ export function LineChart({ title, summary, file, x, lines, band, unit, onPick }
       if (onPick && index !== null && index !== undefined) onPick(index);
     };
     chart.over.addEventListener("click", click);
+    const paper = matchMedia("print");
+    const redraw = (): void => chart.redraw(false, false);
+    paper.addEventListener("change", redraw);
     const sized = new ResizeObserver(() => chart.setSize({ width: Math.max(280, box.clientWidth), height: HEIGHT }));
     sized.observe(box);
     return () => {
       sized.disconnect();
+      paper.removeEventListener("change", redraw);
       chart.destroy();
     };
   }, [x, lines, theme.value, language.value, Plot]);
