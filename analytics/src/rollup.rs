@@ -67,6 +67,8 @@ pub struct Store {
     /// By vehicle: when it was required; the last span may be open.
     required: Vec<Vec<(i64, i64)>>,
     belongings: HashMap<Box<str>, Belongings>,
+    /// Orders that nobody ended or gave up.
+    open: BTreeSet<u32>,
 }
 
 impl fmt::Debug for Store {
@@ -90,6 +92,7 @@ impl Store {
             rows: Vec::new(),
             required: Vec::new(),
             belongings: HashMap::new(),
+            open: BTreeSet::new(),
         }
     }
 
@@ -264,6 +267,11 @@ impl Store {
             if old.vehicle != order.vehicle {
                 of.orders.retain(|other| *other != number);
             }
+        }
+        if order.ended.is_none() && !order.is_void {
+            self.open.insert(number);
+        } else {
+            self.open.remove(&number);
         }
         let of = self.belongings.entry(order.vehicle.clone()).or_default();
         if order.work == Work::Corrective && !order.is_void && !order.vehicle.is_empty() {

@@ -85,7 +85,7 @@ pub struct Shared {
     /// States of the past.
     pub past: Past,
     /// What key figures are taken from.
-    pub figures: Figures,
+    pub figures: Arc<Figures>,
     /// Answers about figures that may be given again.
     pub replies: Replies,
     /// Signed roots of the log's tree.
@@ -157,13 +157,14 @@ impl AppState {
         let projections =
             Projections::start(log.clone(), &config.projections_folder(), projections);
         let checkpoints = Checkpoints::open(&log, &config.data, &config.keys_folder())?;
+        let figures = Arc::new(Figures::new(config.analytics.time_zone));
         let (publish, durable) = watch::channel(log.durable_position());
         log.on_durable(move |position| {
             publish.send_replace(position);
         });
         Ok(AppState(Arc::new(Shared {
-            metrics: Metrics::new(&log, &projections),
-            figures: Figures::new(config.analytics.time_zone),
+            metrics: Metrics::new(&log, &projections, &figures, &clock),
+            figures,
             replies: Replies::default(),
             reads: Arc::new(Semaphore::new(config.http.reads_max)),
             subscribers: Arc::new(Semaphore::new(config.http.subscribers_max)),

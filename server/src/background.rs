@@ -14,6 +14,8 @@ use crate::app::AppState;
 const ACCOUNTS_PAUSE: Duration = Duration::from_millis(200);
 /// How often at most the figures are caught up with the log while nobody asks.
 const FIGURES_PAUSE: Duration = Duration::from_millis(200);
+/// While the log grows, following it takes one part in this many of a core.
+const FIGURES_SHARE: u32 = 8;
 /// How often old segments are looked for.
 const RETENTION_PAUSE: Duration = Duration::from_secs(3_600);
 /// How often the log's tree is caught up with.
@@ -65,29 +67,45 @@ async fn follow_accounts(state: AppState) {
     }
 }
 
-/// What key figures are taken from is there before somebody asks, from the start on.
+/// What key figures are taken from is there before somebody asks, from the start on. While the log grows this gives way
+/// to the writers; a question takes in the rest itself.
 async fn follow_figures(state: AppState) {
     let mut durable = state.durable.clone();
     let mut stopping = state.stopping.subscribe();
     loop {
+        let before = state.log.durable_position();
         let task = state.clone();
-        let followed = tokio::task::spawn_blocking(move || {
-            let mut has_more = true;
-            while has_more && !*task.stopping.borrow() {
-                has_more = task.figures.follow(&task.log)?;
-            }
-            Ok::<(), storage::ReadError>(())
+        let step = tokio::task::spawn_blocking(move || {
+            let began = std::time::Instant::now();
+            let has_more = task.figures.follow(&task.log)?;
+            Ok::<_, storage::ReadError>((has_more, began.elapsed()))
         });
-        match followed.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the figures cannot follow the log"),
-            Err(error) => tracing::error!(%error, "following the log was cut short"),
+        let (has_more, took) = match step.await {
+            Ok(Ok(step)) => step,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the figures cannot follow the log");
+                (false, FIGURES_PAUSE)
+            }
+            Err(error) => {
+                tracing::error!(%error, "following the log was cut short");
+                (false, FIGURES_PAUSE)
+            }
+        };
+        let rest = match state.log.durable_position() > before {
+            true => took * (FIGURES_SHARE - 1),
+            false => Duration::ZERO,
+        };
+        if has_more {
+            if !pause(&mut stopping, rest).await {
+                return;
+            }
+            continue;
         }
         let changed = tokio::select! {
             changed = durable.changed() => changed.is_ok(),
             _ = stopping.wait_for(|stopping| *stopping) => false,
         };
-        if !changed || !pause(&mut stopping, FIGURES_PAUSE).await {
+        if !changed || !pause(&mut stopping, FIGURES_PAUSE.max(rest)).await {
             return;
         }
     }

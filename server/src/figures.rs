@@ -1,19 +1,21 @@
 //! Key figures over the log: facts that follow it, and the catalogue taken from them.
 //!
 //! On the data path this stands behind the log like a read model, but is drawn and not pushed: a question first takes in
-//! what was appended since the last one, so that writers pay nothing for figures nobody asks for. Facts are compact (a
-//! few dozen bytes an event) and are all in memory; they are derived, and a start makes them again from the log. As of
-//! an earlier position they are folded from the beginning, so an old answer comes out the same, bit for bit.
+//! what was appended since the last one, and a loop in the background keeps that little while giving way to writers.
+//! Facts and columns are compact (some fifty bytes an event) and are all in memory; they are derived, and a start makes
+//! them again from the log. As of an earlier position they are folded from the beginning, so an old answer comes out the
+//! same, bit for bit.
 
 mod calendar;
 mod fold;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 use analytics::columns::Columns;
 use analytics::facts::{Facts, VehicleNow};
+use analytics::forecast::{Forecast, ForecastError, forecast};
 use analytics::kpi::Selection;
 use analytics::rollup::{Store, Taken};
 use chrono_tz::Tz;
@@ -118,6 +120,8 @@ impl Known {
 pub struct Figures {
     zone: Tz,
     known: RwLock<Known>,
+    /// The forecast that was made last, with what it was made from: months that are over seldom change.
+    forecast: Mutex<Option<(Vec<f64>, usize, Forecast)>>,
 }
 
 impl Figures {
@@ -126,6 +130,7 @@ impl Figures {
         Figures {
             zone,
             known: RwLock::new(Known::new(zone)),
+            forecast: Mutex::new(None),
         }
     }
 
@@ -145,6 +150,28 @@ impl Figures {
         let to = Position::new(end.get().min(known.position.get() + FOLLOWED_AT_ONCE));
         known.take_in(log, to)?;
         Ok(to < end)
+    }
+
+    /// The months behind these ones; made once as long as they stay the same.
+    ///
+    /// # Errors
+    /// Those of [`forecast`].
+    pub(crate) fn forecast(&self, months: &[f64], ahead: usize) -> Result<Forecast, ForecastError> {
+        let lock = || self.forecast.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, count, made)) = &*lock()
+            && of == months
+            && *count == ahead
+        {
+            return Ok(made.clone());
+        }
+        let made = forecast(months, ahead)?;
+        *lock() = Some((months.to_vec(), ahead, made.clone()));
+        Ok(made)
+    }
+
+    /// Answers from the facts as they are, without taking in what was appended since.
+    pub(crate) fn peek<T>(&self, answer: impl FnOnce(&Known) -> T) -> T {
+        answer(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Answers from the facts as of the log's durable end, or as of an earlier position. Touches the disk: for blocking

@@ -3,6 +3,9 @@
 //!
 //! Labels hold routes, methods and names of projections, never ids, users or queries.
 
+mod figures;
+mod process;
+
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -16,8 +19,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use storage::{Log, LogState};
+use storage::{Clock, Log, LogState};
 
+use crate::figures::Figures;
 use crate::projection::{ProjectionState, ProjectionStatus, Projections};
 
 /// The media type of what [`Metrics::render`] gives.
@@ -96,7 +100,12 @@ impl RouteMetrics {
 
 impl Metrics {
     /// Figures about this log and these read models. They are held weakly: what watches must not keep alive.
-    pub fn new(log: &Arc<Log>, projections: &Arc<Projections>) -> Self {
+    pub fn new(
+        log: &Arc<Log>,
+        projections: &Arc<Projections>,
+        figures: &Arc<Figures>,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
         let mut registry = Registry::with_prefix("railfleet");
         let latencies: Latencies = Family::new_with_constructor(|| Histogram::new(BUCKETS));
         let answers = Family::default();
@@ -137,6 +146,12 @@ impl Metrics {
         );
         registry.register_collector(Box::new(LogCollector(Arc::downgrade(log))));
         registry.register_collector(Box::new(ProjectionCollector(Arc::downgrade(projections))));
+        registry.register_collector(Box::new(figures::FiguresCollector {
+            log: Arc::downgrade(log),
+            figures: Arc::clone(figures),
+            clock: Arc::clone(clock),
+        }));
+        registry.register_collector(Box::new(process::ProcessCollector));
         Metrics {
             registry,
             latencies,

@@ -1,7 +1,7 @@
 //! What one vehicle, order or task adds to the sums of a stretch of time.
 
 use super::sums::{Lasting, Sums};
-use crate::facts::{OrderFacts, OrderStatus, Standing, TaskFacts, VehicleFacts, Work};
+use crate::facts::{OrderFacts, OrderStatus, Priority, Standing, TaskFacts, VehicleFacts, Work};
 use crate::kpi::measure::{DAY, is_required, is_up};
 
 /// What the standing of this number adds, up to `until`.
@@ -70,8 +70,8 @@ pub(super) fn order(order: &OrderFacts, fixed: bool, from: i64, until: i64, sums
             sums.completed += 1;
             sums.completed_time += order.updated - order.created;
         }
-        if order.status.is_open() && inside(order.created) {
-            sums.waiting += 1;
+        if inside(order.created) {
+            created(order, sums);
         }
     }
     if order.is_void {
@@ -96,6 +96,7 @@ pub(super) fn order(order: &OrderFacts, fixed: bool, from: i64, until: i64, sums
     sums.closed += 1;
     sums.cycle_time += (ended - order.created).max(0);
     sums.cost += order.cost_cents.unwrap_or(0);
+    sums.costed += i64::from(order.cost_cents.is_some());
     sums.worked_time += worked.unwrap_or(0);
     match order.work {
         Work::Corrective => {
@@ -106,6 +107,33 @@ pub(super) fn order(order: &OrderFacts, fixed: bool, from: i64, until: i64, sums
         }
         Work::Planned => sums.planned_time += worked.unwrap_or(0),
     }
+}
+
+/// What an order adds when it was created: one of its status and its priority.
+fn created(order: &OrderFacts, sums: &mut Sums) {
+    *match order.status {
+        OrderStatus::Draft => &mut sums.drafts,
+        OrderStatus::Scheduled => &mut sums.scheduled,
+        OrderStatus::InProgress => &mut sums.in_progress,
+        OrderStatus::Completed => &mut sums.done,
+        OrderStatus::Cancelled => &mut sums.cancelled,
+    } += 1;
+    *match order.priority {
+        Priority::Low => &mut sums.low,
+        Priority::Medium => &mut sums.medium,
+        Priority::High => &mut sums.high,
+        Priority::Urgent => &mut sums.urgent,
+    } += 1;
+    if !order.status.is_open() {
+        return;
+    }
+    sums.waiting += 1;
+    *match order.priority {
+        Priority::Low => &mut sums.open_low,
+        Priority::Medium => &mut sums.open_medium,
+        Priority::High => &mut sums.open_high,
+        Priority::Urgent => &mut sums.open_urgent,
+    } += 1;
 }
 
 /// The times at which an order adds something.

@@ -3,7 +3,7 @@
 
 use super::sums::Sums;
 use super::{Row, Store, part};
-use crate::facts::Facts;
+use crate::facts::{Facts, OrderFacts};
 use crate::kpi::{Figure, Kpi, Selection};
 
 /// What the sums come to over one bucket.
@@ -76,6 +76,44 @@ impl Store {
                 }
             })
             .collect()
+    }
+
+    /// Orders that nobody ended or gave up, in the order in which they came.
+    pub fn open_orders(&self) -> impl Iterator<Item = &OrderFacts> {
+        let numbers = self.open.iter();
+        numbers.map(|number| &self.facts.orders[*number as usize])
+    }
+
+    /// Orders for which `time` gives one from `from`, inclusive, to `to`, exclusive: one of the times that an order has.
+    /// Only the days in between are looked at.
+    pub fn orders_by<'a>(
+        &'a self,
+        time: impl Fn(&OrderFacts) -> Option<i64>,
+        from: i64,
+        to: i64,
+        mut visit: impl FnMut(&'a OrderFacts, i64),
+    ) {
+        let first = self.rows.partition_point(|row| row.day.end <= from);
+        let rows = self.rows[first..].iter();
+        for row in rows.take_while(|row| row.day.begin < to) {
+            let (from, to) = (from.max(row.day.begin), to.min(row.day.end));
+            for number in &row.orders {
+                let order = &self.facts.orders[*number as usize];
+                // An order stands on each of its days; it is visited on the one that holds the time.
+                if let Some(at) = time(order).filter(|at| from <= *at && *at < to) {
+                    visit(order, at);
+                }
+            }
+        }
+    }
+
+    /// The sums over all of time.
+    pub fn in_all(&self) -> Sums {
+        let mut sums = Sums::default();
+        for row in &self.rows {
+            sums.plus(&row.sums, 1);
+        }
+        sums
     }
 
     /// The sums of everything before each of these instants, which ascend.

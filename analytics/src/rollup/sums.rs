@@ -116,10 +116,64 @@ sums! {
         completed_time,
         /// Orders that are still to be done, by when they were created.
         waiting,
+        /// Orders whose cost is known, of those closed.
+        costed,
+        /// Orders that are drafts, by when they were created; so are those behind it.
+        drafts,
+        /// Orders that have their time.
+        scheduled,
+        /// Orders that are worked on.
+        in_progress,
+        /// Orders that are done.
+        done,
+        /// Orders that were cancelled.
+        cancelled,
+        /// Orders of the least priority.
+        low,
+        /// Orders of the usual priority.
+        medium,
+        /// Orders of a high priority.
+        high,
+        /// Orders of the highest priority.
+        urgent,
+        /// Open orders of the least priority.
+        open_low,
+        /// Open orders of the usual priority.
+        open_medium,
+        /// Open orders of a high priority.
+        open_high,
+        /// Open orders of the highest priority.
+        open_urgent,
     }
 }
 
 impl Sums {
+    /// Orders by status, as [`crate::facts::OrderStatus`] numbers them.
+    pub fn by_status(&self) -> [i64; 5] {
+        [
+            self.drafts,
+            self.scheduled,
+            self.in_progress,
+            self.done,
+            self.cancelled,
+        ]
+    }
+
+    /// Orders by priority, the least first.
+    pub fn by_priority(&self) -> [i64; 4] {
+        [self.low, self.medium, self.high, self.urgent]
+    }
+
+    /// Open orders by priority, the least first.
+    pub fn open_by_priority(&self) -> [i64; 4] {
+        [
+            self.open_low,
+            self.open_medium,
+            self.open_high,
+            self.open_urgent,
+        ]
+    }
+
     /// What lies between two running sums.
     pub fn since(mut self, earlier: &Sums) -> Sums {
         self.plus(earlier, -1);

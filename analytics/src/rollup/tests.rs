@@ -208,6 +208,22 @@ proptest! {
         for kpi in KPIS {
             prop_assert_eq!(taken.figures(kpi), kpi.figures(store.facts(), &selection), "{}", kpi.key);
         }
+        let orders = || store.facts().orders.iter().filter(|order| !order.is_deleted);
+        let in_all = store.in_all();
+        prop_assert_eq!(in_all.by_status().iter().sum::<i64>(), orders().count() as i64);
+        prop_assert_eq!(in_all.waiting, orders().filter(|order| order.status.is_open()).count() as i64);
+        prop_assert_eq!(in_all.open_by_priority().iter().sum::<i64>(), in_all.waiting);
+        let open = store.facts().orders.iter().filter(|order| order.ended.is_none() && !order.is_void);
+        prop_assert!(store.open_orders().map(|order| order.position).eq(open.map(|order| order.position)));
+        let (from, to) = (edges[0], edges[edges.len() - 1]);
+        let mut visited = Vec::new();
+        store.orders_by(|order| order.ended, from, to, |order, _| visited.push(order.position));
+        visited.sort_unstable();
+        let ended = |order: &&OrderFacts| order.ended.is_some_and(|at| from <= at && at < to);
+        let mut expected: Vec<u64> =
+            store.facts().orders.iter().filter(ended).map(|order| order.position).collect();
+        expected.sort_unstable();
+        prop_assert_eq!(visited, expected);
         for (index, vehicle) in ["0", "1"].into_iter().enumerate() {
             let selection = Selection { vehicle: Some(vehicle), ..selection };
             let taken = store.take(&selection, Some(index));

@@ -8,6 +8,7 @@ mod docs;
 mod drill;
 mod former;
 mod reply;
+mod table;
 mod workshops;
 
 use analytics::former::Definition;
@@ -32,6 +33,7 @@ use crate::figures::{Interval, Known, edges, local_month, months_before};
 use crate::{reads, rfc3339};
 pub use reply::Replies;
 use reply::{Question, Reply, answered};
+use table::{Cell, Format, Table};
 
 /// Buckets of one series at most: ten years of days.
 const BUCKETS_MAX: usize = 3_660;
@@ -46,6 +48,22 @@ const HEAT_ROWS_MAX: usize = 40;
 
 const DAY: i64 = 86_400_000_000;
 const INTERVALS: &[&str] = &["day", "week", "month"];
+/// Columns of the catalogue as a table.
+const FIGURE_COLUMNS: &[&str] = &[
+    "key",
+    "value",
+    "unit",
+    "reason",
+    "numerator",
+    "denominator",
+    "low",
+    "high",
+    "trend",
+    "slope_a_month",
+    "p",
+    "definition",
+    "text",
+];
 
 /// The routes of key figures.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -69,23 +87,47 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(query: &mut Query<'_>) -> Self {
+    /// Reads it; `now` is what stands for `to` where it is absent.
+    fn read(query: &mut Query<'_>, now: Timestamp) -> Self {
         let asked = Asked {
             from: query.time("from"),
             to: query.time("to"),
             vehicle: query.text("vehicle_id"),
             as_of: query.position("as_of_position"),
         };
-        if let (Some(from), Some(to)) = (asked.from, asked.to)
-            && to <= from
-        {
-            query.fault("to", "value_error", "must be later than `from`");
+        match (asked.from, asked.to) {
+            (Some(from), Some(to)) if to <= from => {
+                query.fault("to", "value_error", "must be later than `from`");
+            }
+            (Some(from), None) if now <= from => {
+                query.fault(
+                    "from",
+                    "value_error",
+                    "must be earlier than `to`, which is now",
+                );
+            }
+            _ => {}
         }
         asked
     }
 
     fn is_given(&self) -> bool {
         self.from.is_some() || self.to.is_some() || self.vehicle.is_some() || self.as_of.is_some()
+    }
+
+    /// What is to be known about a table: over what it is, of what, and as of when.
+    fn noted(
+        &self,
+        table: Table,
+        state: &AppState,
+        known: &Known,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Table {
+        let vehicle = self.vehicle.as_deref().unwrap_or("all vehicles");
+        described(table, state, known)
+            .note("from", rfc3339::to_string(from))
+            .note("to", rfc3339::to_string(to))
+            .note("vehicle", vehicle)
     }
 
     fn span(&self, now: Timestamp, days: i64) -> (Timestamp, Timestamp) {
@@ -128,6 +170,15 @@ async fn ask<T: Send + 'static>(
     .await
 }
 
+/// Notes on a table that every one has.
+fn described(table: Table, state: &AppState, known: &Known) -> Table {
+    table
+        .note("log position", known.position().get())
+        .note("time zone of days", state.config.analytics.time_zone)
+        .note("times", "UTC")
+        .note("made", rfc3339::to_string(state.clock.now()))
+}
+
 /// The ends of the months up to now, the running one included.
 fn month_edges(state: &AppState, now: Timestamp, count: u32) -> Vec<i64> {
     let zone = state.config.analytics.time_zone;
@@ -142,6 +193,7 @@ fn month_edges(state: &AppState, now: Timestamp, count: u32) -> Vec<i64> {
         ("to" = Option<String>, Query, description = "To this time; now, if absent"),
         ("vehicle_id" = Option<String>, Query, description = "Only of this vehicle, by asset id"),
         ("as_of_position" = Option<u64>, Query, description = "As the log was known at this position"),
+        ("format" = Option<String>, Query, description = "`json` (default), or the table as `csv`, `csv-de` (semicolons, commas in numbers), `jsonl` or `xlsx`"),
     ),
     responses((status = 200, description = "The figures", body = docs::Catalogue)))]
 pub(crate) async fn catalogue(
@@ -150,7 +202,8 @@ pub(crate) async fn catalogue(
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
-    let asked = Asked::read(&mut query);
+    let asked = Asked::read(&mut query, state.clock.now());
+    let format = Format::read(&mut query);
     query.finish()?;
     answered(&state, question, asked.as_of, move |state, known| {
         let now = state.clock.now();
@@ -174,6 +227,16 @@ pub(crate) async fn catalogue(
             "to": rfc3339::to_string(to),
             "kpis": figures,
         });
+        if let Some(format) = format {
+            let table = Table::of_objects("figures", FIGURE_COLUMNS, &body["kpis"]);
+            return asked
+                .noted(table, state, known, (from, to))
+                .note(
+                    "formula",
+                    "value = numerator / denominator, in the unit; see text",
+                )
+                .reply(format);
+        }
         Ok(Reply::json(body.to_string()))
     })
     .await
@@ -246,7 +309,7 @@ pub(crate) async fn health(State(state): State<AppState>) -> Response<Body> {
         ("interval" = Option<String>, Query, description = "`day`, `week` or `month` (default), of local time; the old figures also take `hour`, and `day` is their default"),
         ("vehicle_id" = Option<String>, Query, description = "Only of this vehicle, by asset id"),
         ("as_of_position" = Option<u64>, Query, description = "As the log was known at this position"),
-        ("format" = Option<String>, Query, description = "`json` (default) or `csv`"),
+        ("format" = Option<String>, Query, description = "`json` (default), or the table as `csv`, `csv-de` (semicolons, commas in numbers), `jsonl` or `xlsx`"),
         ("start_time" = Option<String>, Query, description = "Of an old figure: from this time; 30 days before `end_time`, if absent"),
         ("end_time" = Option<String>, Query, description = "Of an old figure: to this time; now, if absent"),
     ),
@@ -264,10 +327,11 @@ pub(crate) async fn timeseries(
         return Err(unknown(&metric, known.collect()));
     }
     let mut query = Query::parse(query.as_deref());
-    let asked = Asked::read(&mut query);
-    let csv = query.one_of("format", &["json", "csv"]);
-    let span = former::Span::read(&mut query);
-    let is_new = asked.is_given() || csv.is_some();
+    let asked = Asked::read(&mut query, state.clock.now());
+    let has_format = query.text("format").is_some();
+    let format = Format::read(&mut query);
+    let span = former::Span::read(&mut query, state.clock.now());
+    let is_new = asked.is_given() || has_format;
     let old = old.filter(|_| kpi.is_none() || !is_new);
     let kpi = kpi.filter(|_| old.is_none() || !span.is_given());
     let interval_given = query.text("interval").is_some();
@@ -294,7 +358,12 @@ pub(crate) async fn timeseries(
             None => None,
         };
         let Some(kpi) = kpi else {
-            return Ok(Reply::json(former.unwrap_or_default().to_string()));
+            let former = former.unwrap_or_default();
+            if let (Some(format), Some(old)) = (format, old) {
+                let table = Table::of_objects(old.name, &["timestamp", "value"], &former["data"]);
+                return described(table, state, known).reply(format);
+            }
+            return Ok(Reply::json(former.to_string()));
         };
         let now = state.clock.now();
         let (from, to) = asked.span(now, 730);
@@ -311,8 +380,14 @@ pub(crate) async fn timeseries(
             .iter()
             .map(|edge| edge / 1_000_000)
             .collect();
-        if csv == Some(1) {
-            return Ok(series_csv(kpi, &x, &values));
+        if let Some(format) = format {
+            let table = series_table(kpi, &x, values);
+            return asked
+                .noted(table, state, known, (from, to))
+                .note("unit", kpi.unit)
+                .note("definition", kpi.definition)
+                .note("text", kpi.text)
+                .reply(format);
         }
         let mut body = json!({
             "x": x,
@@ -328,19 +403,21 @@ pub(crate) async fn timeseries(
     .await
 }
 
-fn series_csv(kpi: &Kpi, x: &[i64], values: &[Option<f64>]) -> Reply {
-    let mut text = format!("begin,{}\r\n", kpi.key);
-    for (second, value) in x.iter().zip(values) {
-        let begin = rfc3339::to_string(Timestamp::from_micros(second * 1_000_000));
-        let value = value.map(|value| value.to_string()).unwrap_or_default();
-        text.push_str(&format!("{begin},{value}\r\n"));
-    }
-    Reply::of("text/csv; charset=utf-8", text.into_bytes())
+fn series_table(kpi: &Kpi, x: &[i64], values: Vec<Option<f64>>) -> Table {
+    let begins: Vec<i64> = x.to_vec();
+    let rows = begins.into_iter().zip(values).map(|(second, value)| {
+        let begin = Cell::Time(Timestamp::from_micros(second * 1_000_000));
+        Ok(vec![begin, value.map_or(Cell::Empty, Cell::Number)])
+    });
+    Table::new(kpi.key, ["begin", kpi.key], rows)
 }
 
 /// Failures by vehicle and month, the worst vehicles first.
 #[utoipa::path(get, path = "/api/v1/analytics/fleet/heatmap", tag = "analytics", operation_id = "failure_heatmap",
-    params(("as_of_position" = Option<u64>, Query, description = "As the log was known at this position")),
+    params(
+        ("as_of_position" = Option<u64>, Query, description = "As the log was known at this position"),
+        ("format" = Option<String>, Query, description = "`json` (default), or the table as `csv`, `csv-de` (semicolons, commas in numbers), `jsonl` or `xlsx`"),
+    ),
     responses((status = 200, description = "Rows, columns, and a value each", body = docs::Heat)))]
 pub(crate) async fn heatmap(
     State(state): State<AppState>,
@@ -349,8 +426,9 @@ pub(crate) async fn heatmap(
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
     let as_of = query.position("as_of_position");
+    let format = Format::read(&mut query);
     query.finish()?;
-    answered(&state, question, as_of, |state, known| {
+    answered(&state, question, as_of, move |state, known| {
         let now = state.clock.now();
         let months = month_edges(state, now, YEAR - 1);
         let selection = Selection {
@@ -381,6 +459,18 @@ pub(crate) async fn heatmap(
             .iter()
             .map(|edge| local_month(zone, *edge))
             .collect();
+        if let Some(format) = format {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let heads = std::iter::once("vehicle".to_owned()).chain(columns);
+            let rows = names.into_iter().zip(worst).map(|(name, (_, row))| {
+                let counts = row.into_iter().map(Cell::Whole);
+                Ok(std::iter::once(Cell::Text(name)).chain(counts).collect())
+            });
+            let table = Table::new("failures", heads, rows);
+            return described(table, state, known)
+                .note("unit", "failures by local month, the worst vehicles first")
+                .reply(format);
+        }
         let values: Vec<&Vec<i64>> = worst.iter().map(|(_, row)| row).collect();
         let body = json!({
             "rows": names,

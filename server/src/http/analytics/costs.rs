@@ -1,16 +1,17 @@
 //! What maintenance will cost: months that were, months to come, and what is planned already.
 
-use analytics::facts::OrderFacts;
 use analytics::forecast::{self, Method};
 use analytics::kpi::Selection;
+use analytics::rollup::Store;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::Response;
-use serde_json::json;
+use serde_json::{Value, json};
 use storage::Timestamp;
 
 use super::reply::{Question, Reply, answered};
-use super::{BUCKETS_MAX, DAY, docs, month_edges, named};
+use super::table::{Cell, Format, Table};
+use super::{BUCKETS_MAX, DAY, described, docs, month_edges, named};
 use crate::app::AppState;
 use crate::figures::{Interval, edges};
 use crate::http::problem::{Kind, Problem};
@@ -24,6 +25,7 @@ const HISTORY_MONTHS: u32 = 120;
     params(
         ("months" = Option<u64>, Query, description = "How far ahead: 1 to 24 months, default 12"),
         ("as_of_position" = Option<u64>, Query, description = "As the log was known at this position"),
+        ("format" = Option<String>, Query, description = "`json` (default), or the table as `csv`, `csv-de` (semicolons, commas in numbers), `jsonl` or `xlsx`"),
     ),
     responses((status = 200, description = "History, forecast and its bands, in the currency", body = docs::Fan)))]
 pub(crate) async fn cost_forecast(
@@ -36,6 +38,7 @@ pub(crate) async fn cost_forecast(
         .number("months", 1..=forecast::HORIZON_MAX as u64)
         .unwrap_or(12);
     let as_of = query.position("as_of_position");
+    let format = Format::read(&mut query);
     query.finish()?;
     let ahead = usize::try_from(ahead).unwrap_or(forecast::HORIZON_MAX);
     answered(&state, question, as_of, move |state, known| {
@@ -63,7 +66,9 @@ pub(crate) async fn cost_forecast(
         };
         costs.drain(..first);
         let begins = &closed[first..closed.len() - 1];
-        let found = forecast::forecast(&costs, ahead)
+        let found = state
+            .figures
+            .forecast(&costs, ahead)
             .map_err(|error| Problem::new(Kind::BadRequest, error.to_string()))?;
         let zone = state.config.analytics.time_zone;
         let running = Timestamp::from_micros(closed[closed.len() - 1]);
@@ -78,7 +83,7 @@ pub(crate) async fn cost_forecast(
             "hi80": found.band80.iter().map(|band| band.high).collect::<Vec<_>>(),
             "lo95": found.band95.iter().map(|band| band.low).collect::<Vec<_>>(),
             "hi95": found.band95.iter().map(|band| band.high).collect::<Vec<_>>(),
-            "planned_layer": planned(&known.facts().orders, to_come),
+            "planned_layer": planned(known.store(), to_come),
             "skill": found.skill,
             "method": match found.method {
                 Method::LastValue => "last_value_too_short",
@@ -89,9 +94,40 @@ pub(crate) async fn cost_forecast(
             "unit": "EUR",
             "position": known.position().get(),
         });
-        Ok(Reply::json(body.to_string()))
+        match format {
+            Some(format) => described(table(&body), state, known)
+                .note("unit", "EUR")
+                .note("method", &body["method"])
+                .note("planned", "open orders at the mean cost of a closed one")
+                .reply(format),
+            None => Ok(Reply::json(body.to_string())),
+        }
     })
     .await
+}
+
+/// Months that were, then months to come with what is expected of them.
+fn table(fan: &Value) -> Table {
+    const EXPECTED: [&str; 6] = ["point", "lo80", "hi80", "lo95", "hi95", "planned_layer"];
+    let moment = |x: &Value| {
+        let second = x.as_i64().unwrap_or_default();
+        Cell::Time(Timestamp::from_micros(second * 1_000_000))
+    };
+    let list = |values: &Value| values.as_array().cloned().unwrap_or_default();
+    let mut rows = Vec::new();
+    let history = &fan["history"];
+    for (x, value) in list(&history["x"]).iter().zip(list(&history["values"])) {
+        let mut row = vec![moment(x), Cell::from(&value)];
+        row.resize(2 + EXPECTED.len(), Cell::Empty);
+        rows.push(Ok(row));
+    }
+    for (month, x) in list(&fan["x"]).iter().enumerate() {
+        let mut row = vec![moment(x), Cell::Empty];
+        row.extend(EXPECTED.iter().map(|key| Cell::from(&fan[*key][month])));
+        rows.push(Ok(row));
+    }
+    let columns = ["month", "booked"].into_iter().chain(EXPECTED);
+    Table::new("costs", columns, rows.into_iter())
 }
 
 fn seconds(edges: &[i64]) -> Vec<i64> {
@@ -99,21 +135,14 @@ fn seconds(edges: &[i64]) -> Vec<i64> {
 }
 
 /// What is planned already, by month: open orders at the mean cost of a closed one.
-fn planned(orders: &[OrderFacts], edges: &[i64]) -> Vec<f64> {
-    let costs: Vec<i64> = orders
-        .iter()
-        .filter(|order| order.ended.is_some())
-        .filter_map(|order| order.cost_cents)
-        .collect();
-    let mean = costs.iter().sum::<i64>() as f64 / 100.0 / costs.len().max(1) as f64;
+fn planned(store: &Store, edges: &[i64]) -> Vec<f64> {
+    let all = store.in_all();
+    let mean = all.cost as f64 / 100.0 / all.costed.max(1) as f64;
     let mut months = vec![0.0; edges.len().saturating_sub(1)];
-    for order in orders
-        .iter()
-        .filter(|order| order.ended.is_none() && !order.is_void)
+    for begin in store
+        .open_orders()
+        .filter_map(|order| order.scheduled_start)
     {
-        let Some(begin) = order.scheduled_start else {
-            continue;
-        };
         let month = edges.partition_point(|edge| *edge <= begin);
         if month > 0
             && let Some(sum) = months.get_mut(month - 1)

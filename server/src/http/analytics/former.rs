@@ -17,7 +17,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::reply::{Question, Reply, answered};
-use super::{BUCKETS_MAX, too_many, unknown};
+use super::table::{Format, Table};
+use super::{BUCKETS_MAX, described, too_many, unknown};
 use crate::app::AppState;
 use crate::figures::{Interval, Known, edges};
 use crate::http::extract::PathParts;
@@ -52,15 +53,21 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    pub(crate) fn read(query: &mut Query<'_>) -> Self {
+    /// Reads it; `now` is what stands for `end_time` where it is absent.
+    pub(crate) fn read(query: &mut Query<'_>, now: Timestamp) -> Self {
         let span = Span {
             start: query.time("start_time"),
             end: query.time("end_time"),
         };
-        if let (Some(start), Some(end)) = (span.start, span.end)
-            && end <= start
-        {
-            query.fault("end_time", "value_error", "must be later than `start_time`");
+        match (span.start, span.end) {
+            (Some(start), Some(end)) if end <= start => {
+                query.fault("end_time", "value_error", "must be later than `start_time`");
+            }
+            (Some(start), None) if now <= start => {
+                let msg = "must be earlier than `end_time`, which is now";
+                query.fault("start_time", "value_error", msg);
+            }
+            _ => {}
         }
         span
     }
@@ -173,7 +180,7 @@ pub(crate) async fn metric(
 ) -> Result<Response<Body>, Problem> {
     let definition = named(&name)?;
     let mut query = Query::parse(query.as_deref());
-    let span = Span::read(&mut query);
+    let span = Span::read(&mut query, state.clock.now());
     let vehicle = query.text("vehicle_id");
     query.finish()?;
     answered(&state, question, None, move |state, known| {
@@ -240,6 +247,7 @@ pub(crate) fn read_interval(query: &mut Query<'_>) -> usize {
         ("start_time" = Option<String>, Query, description = "From this time; 30 days before `end_time`, if absent"),
         ("end_time" = Option<String>, Query, description = "To this time; now, if absent"),
         ("interval" = Option<String>, Query, description = "`hour`, `day` (default), `week` from Monday or `month`, of local time"),
+        ("format" = Option<String>, Query, description = "`json` (default), or the table as `csv`, `csv-de` (semicolons, commas in numbers), `jsonl` or `xlsx`"),
     ),
     responses((status = 200, description = "Counts; buckets without an event are left out", body = Object)))]
 pub(crate) async fn event_timeseries(
@@ -249,8 +257,9 @@ pub(crate) async fn event_timeseries(
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
-    let span = Span::read(&mut query);
+    let span = Span::read(&mut query, state.clock.now());
     let interval = read_interval(&mut query);
+    let format = Format::read(&mut query);
     query.finish()?;
     answered(&state, question, None, move |state, known| {
         let window = span.window(state.clock.now(), 30);
@@ -287,6 +296,14 @@ pub(crate) async fn event_timeseries(
             "data": data,
             "total_count": cells.iter().map(|cell| cell.count).sum::<u64>(),
         });
+        if let Some(format) = format {
+            let table = Table::of_objects("events", &["timestamp", "value"], &body["data"]);
+            return described(table, state, known)
+                .note("event type", &event_type)
+                .note("from", moment(window.from))
+                .note("to", moment(window.to))
+                .reply(format);
+        }
         Ok(Reply::json(body.to_string()))
     })
     .await

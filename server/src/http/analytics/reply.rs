@@ -48,6 +48,8 @@ impl<S: Sync> FromRequestParts<S> for Question {
 pub(crate) struct Reply {
     body: Bytes,
     media_type: HeaderValue,
+    /// As what a browser saves it.
+    file: Option<HeaderValue>,
 }
 
 impl Reply {
@@ -61,6 +63,28 @@ impl Reply {
         Reply {
             body: body.into(),
             media_type: HeaderValue::from_static(media_type),
+            file: None,
+        }
+    }
+
+    /// The same as a file to save, under the name in this header.
+    pub(super) fn saved_as(mut self, file: HeaderValue) -> Self {
+        self.file = Some(file);
+        self
+    }
+
+    /// The answer itself, where none is kept.
+    pub(super) fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        self.describe(response.headers_mut());
+        *response.body_mut() = Body::from(self.body);
+        response
+    }
+
+    fn describe(&self, headers: &mut HeaderMap) {
+        headers.insert(header::CONTENT_TYPE, self.media_type.clone());
+        if let Some(file) = &self.file {
+            headers.insert(header::CONTENT_DISPOSITION, file.clone());
         }
     }
 }
@@ -157,7 +181,7 @@ impl Kept {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
         } else {
             *response.body_mut() = Body::from(self.reply.body.clone());
-            self.describe(response.headers_mut());
+            self.reply.describe(response.headers_mut());
         }
         let headers = response.headers_mut();
         headers.insert(header::ETAG, self.tag.clone());
@@ -165,10 +189,6 @@ impl Kept {
         let control = HeaderValue::from_static("private, no-cache");
         headers.insert(header::CACHE_CONTROL, control);
         response
-    }
-
-    fn describe(&self, headers: &mut HeaderMap) {
-        headers.insert(header::CONTENT_TYPE, self.reply.media_type.clone());
     }
 }
 

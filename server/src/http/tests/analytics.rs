@@ -226,6 +226,13 @@ async fn series_have_a_bucket_each_and_say_what_is_wrong() {
     let reversed =
         "/api/v1/analytics/timeseries/mtbf?from=2023-03-02T00:00:00Z&to=2023-03-01T00:00:00Z";
     server.get(reversed, &token).await.expect(422);
+    for to_come in [
+        "catalogue?from=2040-01-01T00:00:00Z",
+        "metrics/mtbf?start_time=2040-01-01T00:00:00Z",
+    ] {
+        let path = format!("/api/v1/analytics/{to_come}");
+        server.get(&path, &token).await.expect(422);
+    }
     server
         .get(
             "/api/v1/analytics/timeseries/mtbf?interval=fortnight",

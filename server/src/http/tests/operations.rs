@@ -107,3 +107,59 @@ async fn a_backup_is_taken_while_the_server_runs() {
         .await
         .expect_problem(403, "forbidden");
 }
+
+/// Names in the queries of the Grafana dashboard that is shipped.
+fn names_in_the_dashboard() -> std::collections::BTreeSet<String> {
+    let text = include_str!("../../../../packaging/grafana/dashboards/railfleet.json");
+    let board: serde_json::Value = serde_json::from_str(text).unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    for panel in board["panels"].as_array().unwrap() {
+        for target in panel["targets"].as_array().unwrap() {
+            let words = target["expr"].as_str().unwrap();
+            let words = words.split(|char: char| !char.is_alphanumeric() && char != '_');
+            names.extend(
+                words
+                    .filter(|word| word.starts_with("railfleet_"))
+                    .map(str::to_owned),
+            );
+        }
+    }
+    names
+}
+
+#[tokio::test]
+async fn every_name_in_the_dashboard_for_grafana_is_a_metric() {
+    let server = TestServer::start();
+    let token = server.token(Role::FleetManager).await;
+    let vehicle = json!({
+        "aggregate_type": "Vehicle", "aggregate_id": "1", "event_type": "VehicleCreated",
+        "occurred_at": "2023-11-01T00:00:00Z", "data": {"asset_id": "1", "model": "BR 185", "status": "in_service"},
+    });
+    server
+        .post("/api/v1/events", &token, vehicle)
+        .await
+        .expect(201);
+    server
+        .get("/api/v1/analytics/catalogue", &token)
+        .await
+        .expect(200);
+    // What is counted by kind is there once it happened.
+    server.state.metrics.count_operations("applied", 1);
+    server.state.metrics.count_refusal("unknown_device");
+    let answer = server.get("/metrics", "").await;
+    let text = String::from_utf8(answer.body).unwrap();
+    assert!(
+        text.contains("railfleet_kpi{kpi=\"availability\"} 100.0"),
+        "{text}"
+    );
+    assert!(text.contains("railfleet_figures_lag_events 0"), "{text}");
+    let names = names_in_the_dashboard();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        let is_there = text.lines().any(|line| {
+            let rest = line.strip_prefix(&*name);
+            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+        });
+        assert!(is_there, "{name} is no metric:\n{text}");
+    }
+}

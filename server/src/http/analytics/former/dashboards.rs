@@ -3,8 +3,9 @@
 use std::cmp::Reverse;
 
 use analytics::columns::Filter;
-use analytics::facts::OrderStatus;
+use analytics::facts::{OrderFacts, OrderStatus};
 use analytics::former::{DAY, Definition, Direction, USED, Window};
+use analytics::kpi::Selection;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::Response;
@@ -15,7 +16,7 @@ use super::charts::{
     BLUE, CYAN, GREEN, ORANGE, PURPLE, RED, YELLOW, chart, coloured, dataset, insight,
 };
 use super::lists::{by_breakdowns, distributions};
-use super::now::{Item, Orders, items, orders, summary, upcoming, vehicle_status};
+use super::now::{Item, Orders, items, summary, upcoming, vehicle_status};
 use super::{current, current_json, period, source};
 use crate::app::AppState;
 use crate::figures::{Interval, Known, edges, local_date};
@@ -27,7 +28,7 @@ use crate::rfc3339;
 /// Below this availability, in percent, somebody should look.
 const AVAILABILITY_MIN: f64 = 85.0;
 /// Above so many orders nobody began.
-const PENDING_MAX: u64 = 20;
+const PENDING_MAX: i64 = 20;
 /// By how many percent repairs may get longer.
 const REPAIRS_LONGER_MAX: f64 = 10.0;
 /// Vehicles and parts of a chart.
@@ -222,22 +223,17 @@ pub(crate) async fn operations(
         let now = state.clock.now();
         let week = window(now, 7);
         let (names, ends) = days(state, &week);
-        let buckets = names.len();
-        let (mut created, mut completed) = (vec![0_u64; buckets], vec![0_u64; buckets]);
-        let bucket = |at: i64| {
-            let place = ends.partition_point(|end| *end <= at);
-            (place > 0 && place <= buckets).then(|| place - 1)
+        let selection = Selection {
+            edges: &ends,
+            now: now.micros(),
+            vehicle: None,
         };
-        for order in orders(known) {
-            if let Some(day) = bucket(order.created) {
-                created[day] += 1;
-            }
-            if let Some(day) =
-                bucket(order.updated).filter(|_| order.status == OrderStatus::Completed)
-            {
-                completed[day] += 1;
-            }
-        }
+        let by_day = known.store().between(&selection);
+        let created = by_day
+            .iter()
+            .map(|day| day.happened.by_status().iter().sum());
+        let created: Vec<i64> = created.collect();
+        let completed: Vec<i64> = by_day.iter().map(|day| day.happened.completed).collect();
         let month = window(now, 30);
         let (vehicles, used) = greatest(known, "WorkOrderCreated", &month, |count, _| {
             i64::try_from((count * SHARE_AN_ORDER).min(100)).unwrap_or(100)
@@ -311,16 +307,18 @@ pub(crate) async fn maintenance(
             .map(|(index, count)| (known.facts().vehicles[index].0.to_string(), count))
             .unzip();
         let mut repairs = [0_u64; REPAIR_HOURS.len()];
-        let done = orders(known).filter(|order| {
-            order.status == OrderStatus::Completed
-                && quarter.from <= order.updated
-                && order.updated <= quarter.to
-        });
-        for order in done {
-            let hours = (order.updated - order.created).max(0) / (DAY / 24);
-            let bin = REPAIR_HOURS.partition_point(|begin| *begin <= hours);
-            repairs[bin.saturating_sub(1)] += 1;
-        }
+        let done = |order: &OrderFacts| {
+            let is_done = order.status == OrderStatus::Completed && !order.is_deleted;
+            Some(order.updated).filter(|_| is_done)
+        };
+        let until = quarter.to.saturating_add(1);
+        known
+            .store()
+            .orders_by(done, quarter.from, until, |order, updated| {
+                let hours = (updated - order.created).max(0) / (DAY / 24);
+                let bin = REPAIR_HOURS.partition_point(|begin| *begin <= hours);
+                repairs[bin.saturating_sub(1)] += 1;
+            });
         let counts = Orders::of(known, now);
         let bins = ["0-4h", "4-8h", "8-24h", "24-48h", "48+h"];
         let priorities = ["Low", "Medium", "High", "Critical"];

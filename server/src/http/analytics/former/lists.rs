@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use analytics::columns::Filter;
-use analytics::facts::OrderStatus;
+use analytics::facts::{OrderFacts, OrderStatus};
 use analytics::former::{BREAKDOWN, Definition, UNIT_COST, Window, overdue, rounded};
 use analytics::kpi::{Kpi, Selection};
 use axum::body::Body;
@@ -11,15 +11,20 @@ use axum::extract::{RawQuery, State};
 use axum::http::Response;
 use serde_json::{Map, Value, json};
 
-use super::now::{items, orders};
+use super::now::items;
 use super::{Span, period, shown};
 use crate::app::AppState;
 use crate::figures::Known;
+use crate::http::analytics::described;
 use crate::http::analytics::reply::{Question, Reply, answered};
+use crate::http::analytics::table::{Cell, Format, Table};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::rfc3339;
 
+const HOUR: f64 = 3_600_000_000.0;
+/// Begins of the bins of how long orders took, hours; what is longer than the last is counted by itself.
+const COMPLETION_HOURS: [i64; 5] = [0, 4, 8, 24, 48];
 /// Parts listed by value.
 const TOP_PARTS: usize = 10;
 
@@ -59,6 +64,7 @@ pub(super) fn by_breakdowns(known: &Known, window: &Window) -> Vec<(usize, u64)>
         ("start_time" = Option<String>, Query, description = "From this time; 90 days before `end_time`, if absent"),
         ("end_time" = Option<String>, Query, description = "To this time; now, if absent"),
         ("limit" = Option<u64>, Query, description = "1 to 100 vehicles, default 10"),
+        ("format" = Option<String>, Query, description = "`json` (default), or the table as `csv`, `csv-de` (semicolons, commas in numbers), `jsonl` or `xlsx`"),
     ),
     responses((status = 200, description = "The vehicles", body = Object)))]
 pub(crate) async fn availability_by_vehicle(
@@ -67,8 +73,9 @@ pub(crate) async fn availability_by_vehicle(
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
-    let span = Span::read(&mut query);
+    let span = Span::read(&mut query, state.clock.now());
     let limit = query.number("limit", 1..=100).unwrap_or(10);
+    let format = Format::read(&mut query);
     query.finish()?;
     let limit = usize::try_from(limit).unwrap_or(10);
     answered(&state, question, None, move |state, known| {
@@ -103,6 +110,24 @@ pub(crate) async fn availability_by_vehicle(
             })
             .collect();
         let body = json!({"period": period(&window), "vehicles": vehicles});
+        if let Some(format) = format {
+            let rows = body["vehicles"].as_array().cloned().unwrap_or_default();
+            let rows = rows.into_iter().map(|vehicle| {
+                let values = [
+                    &vehicle["vehicle_id"],
+                    &vehicle["mtbf"]["value"],
+                    &vehicle["availability"],
+                ];
+                Ok(values.into_iter().map(Cell::from).collect())
+            });
+            let columns = ["vehicle_id", "mtbf_hours", "availability_pct"];
+            return described(Table::new("vehicles", columns, rows), state, known)
+                .note(
+                    "mtbf_hours",
+                    "hours of the window over breakdowns of the vehicle",
+                )
+                .reply(format);
+        }
         Ok(Reply::json(body.to_string()))
     })
     .await
@@ -118,14 +143,18 @@ const STATUSES: [&str; 5] = [
 const PRIORITIES: [&str; 4] = ["low", "medium", "high", "urgent"];
 
 /// Orders created in the window by status, and by priority.
-pub(super) fn distributions(known: &Known, window: &Window) -> ([u64; 5], [u64; 4]) {
-    let (mut statuses, mut priorities) = ([0; 5], [0; 4]);
-    let inside = |at: i64| window.from <= at && at <= window.to;
-    for order in orders(known).filter(|order| inside(order.created)) {
-        statuses[order.status as usize] += 1;
-        priorities[order.priority as usize] += 1;
-    }
-    (statuses, priorities)
+pub(super) fn distributions(known: &Known, window: &Window) -> ([i64; 5], [i64; 4]) {
+    let edges = [window.from, window.to.saturating_add(1)];
+    let selection = Selection {
+        edges: &edges,
+        now: window.to,
+        vehicle: None,
+    };
+    let found = known.store().between(&selection);
+    let created = found
+        .first()
+        .map_or_else(Default::default, |it| it.happened);
+    (created.by_status(), created.by_priority())
 }
 
 /// How work orders went.
@@ -141,34 +170,37 @@ pub(crate) async fn workorder_performance(
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
-    let span = Span::read(&mut query);
+    let span = Span::read(&mut query, state.clock.now());
     query.finish()?;
     answered(&state, question, None, move |state, known| {
         let window = span.window(state.clock.now(), 30);
         let (statuses, priorities) = distributions(known, &window);
-        let named = |names: &[&str], counts: &[u64]| -> Map<String, Value> {
+        let named = |names: &[&str], counts: &[i64]| -> Map<String, Value> {
             let pairs = names.iter().zip(counts).filter(|(_, count)| **count > 0);
             pairs
                 .map(|(name, count)| ((*name).to_owned(), (*count).into()))
                 .collect()
         };
-        let done = orders(known).filter(|order| {
-            order.status == OrderStatus::Completed
-                && order.created >= window.from
-                && order.updated <= window.to
-        });
-        let (mut count, mut time) = (0_i64, 0_i64);
-        for order in done {
-            count += 1;
-            time += order.updated - order.created;
-        }
-        let hours = time as f64 / 3.6e9 / count.max(1) as f64;
+        let mut times = Vec::new();
+        let completed = |order: &OrderFacts| {
+            let is_done = order.status == OrderStatus::Completed && !order.is_deleted;
+            Some(order.updated).filter(|_| is_done && order.created >= window.from)
+        };
+        let until = window.to.saturating_add(1);
+        known
+            .store()
+            .orders_by(completed, window.from, until, |order, updated| {
+                times.push(updated - order.created);
+            });
+        let (count, time) = (times.len(), times.iter().sum::<i64>());
+        let hours = time as f64 / HOUR / count.max(1) as f64;
         let body = json!({
             "period": period(&window),
             "status_distribution": named(&STATUSES, &statuses),
             "priority_distribution": named(&PRIORITIES, &priorities),
             "average_completion_hours": rounded(hours, 1),
             "completed": count,
+            "completion_hours": spread(times),
             "overdue_count": overdue(known.store(), window.to),
         });
         Ok(Reply::json(body.to_string()))
@@ -176,14 +208,44 @@ pub(crate) async fn workorder_performance(
     .await
 }
 
+/// How long they took: how many by length, and what half and nine of ten stay within; null where there are none.
+fn spread(mut times: Vec<i64>) -> Value {
+    times.sort_unstable();
+    let mut counts = vec![0_u64; COMPLETION_HOURS.len()];
+    for time in &times {
+        let bin = COMPLETION_HOURS.partition_point(|begin| (*begin as f64) * HOUR <= *time as f64);
+        counts[bin.saturating_sub(1)] += 1;
+    }
+    // The nearest rank.
+    let within = |tenths: usize| {
+        let rank = (times.len() * tenths).div_ceil(10).max(1);
+        let time = times.get(rank - 1);
+        time.map(|time| rounded(*time as f64 / HOUR, 1))
+    };
+    let overflow = counts.pop();
+    json!({
+        "edges": COMPLETION_HOURS,
+        "counts": counts,
+        "underflow": 0,
+        "overflow": overflow,
+        "p50": within(5),
+        "p90": within(9),
+    })
+}
+
 /// What lies in the stores, at the old interface's 50 a piece.
 #[utoipa::path(get, path = "/api/v1/analytics/inventory/analysis", tag = "analytics", operation_id = "inventory_analysis",
+    params(("format" = Option<String>, Query, description = "`json` (default), or all parts as `csv`, `csv-de` (semicolons, commas in numbers), `jsonl` or `xlsx`")),
     responses((status = 200, description = "Sums, and the parts that are worth most", body = Object)))]
 pub(crate) async fn inventory_analysis(
     State(state): State<AppState>,
     question: Question,
+    RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
-    answered(&state, question, None, |state, known| {
+    let mut query = Query::parse(query.as_deref());
+    let format = Format::read(&mut query);
+    query.finish()?;
+    answered(&state, question, None, move |state, known| {
         let mut items = items(known);
         let low = items.iter().filter(|item| item.is_low()).count();
         let over = items.iter().filter(|item| item.is_overstocked()).count();
@@ -192,6 +254,26 @@ pub(crate) async fn inventory_analysis(
             .fold(0_i64, i64::saturating_add)
             .saturating_mul(UNIT_COST);
         items.sort_by_key(|item| (Reverse(item.level), item.number));
+        if let Some(format) = format {
+            let rows: Vec<_> = items
+                .iter()
+                .map(|item| {
+                    let numbers = [item.level, item.reorder_point, item.value()];
+                    let numbers = numbers.into_iter().map(Cell::Whole);
+                    let number = Cell::Text(item.number.to_owned());
+                    Ok(std::iter::once(number).chain(numbers).collect())
+                })
+                .collect();
+            let columns = [
+                "part_number",
+                "quantity",
+                "reorder_point",
+                "estimated_value",
+            ];
+            return described(Table::new("parts", columns, rows.into_iter()), state, known)
+                .note("estimated_value", format!("quantity times {UNIT_COST}"))
+                .reply(format);
+        }
         let top: Vec<Value> = items
             .iter()
             .take(TOP_PARTS)

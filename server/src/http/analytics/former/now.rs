@@ -1,7 +1,8 @@
 //! What is to be done, and what there is, at present.
 
-use analytics::facts::{OrderFacts, OrderStatus, Priority, Standing};
+use analytics::facts::{Priority, Standing};
 use analytics::former::{DAY, UNIT_COST, overdue};
+use analytics::kpi::Selection;
 use serde_json::{Value, json};
 use storage::Timestamp;
 
@@ -20,52 +21,41 @@ const UPCOMING_DAYS: i64 = 7;
 /// Work orders counted at present.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Orders {
-    pub(super) pending: u64,
-    pub(super) in_progress: u64,
-    pub(super) completed_today: u64,
+    pub(super) pending: i64,
+    pub(super) in_progress: i64,
+    pub(super) completed_today: i64,
     /// Open ones by priority, the least first.
-    pub(super) backlog: [u64; 4],
-    pub(super) overdue: u64,
+    pub(super) backlog: [i64; 4],
+    pub(super) overdue: i64,
 }
 
 impl Orders {
     pub(super) fn of(known: &Known, now: Timestamp) -> Self {
-        let mut found = Orders {
-            overdue: u64::try_from(overdue(known.store(), now.micros())).unwrap_or(0),
-            ..Orders::default()
+        let all = known.store().in_all();
+        let now = now.micros();
+        let today = [now - DAY, now.saturating_add(1)];
+        let selection = Selection {
+            edges: &today,
+            now,
+            vehicle: None,
         };
-        for order in orders(known) {
-            match order.status {
-                OrderStatus::Draft | OrderStatus::Scheduled => found.pending += 1,
-                OrderStatus::InProgress => found.in_progress += 1,
-                OrderStatus::Completed => {
-                    found.completed_today += u64::from(order.updated >= now.micros() - DAY);
-                }
-                OrderStatus::Cancelled => {}
-            }
-            if order.status.is_open() {
-                found.backlog[order.priority as usize] += 1;
-            }
+        let today = known.store().between(&selection);
+        Orders {
+            pending: all.drafts + all.scheduled,
+            in_progress: all.in_progress,
+            completed_today: today.first().map_or(0, |day| day.happened.completed),
+            backlog: all.open_by_priority(),
+            overdue: overdue(known.store(), now),
         }
-        found
     }
 
-    pub(super) fn high_priority(&self) -> u64 {
+    pub(super) fn high_priority(&self) -> i64 {
         self.backlog[Priority::High as usize] + self.backlog[Priority::Urgent as usize]
     }
 
-    pub(super) fn open(&self) -> u64 {
+    pub(super) fn open(&self) -> i64 {
         self.pending + self.in_progress
     }
-}
-
-/// Orders that were not deleted.
-pub(super) fn orders(known: &Known) -> impl Iterator<Item = &OrderFacts> {
-    known
-        .facts()
-        .orders
-        .iter()
-        .filter(|order| !order.is_deleted)
 }
 
 /// A part in the old interface's words.
