@@ -29,6 +29,13 @@ test("a model is trained from the page; the ranking, the reasons and its card ar
   const said = page.locator("[role=status]", { hasText: /Done|Failed/ });
   await said.waitFor({ timeout: LEARN_MS_MAX });
   assert.match(await said.innerText(), /Done/);
+  // One that beats what is in use goes into use by itself; else somebody decides, on its card.
+  await page.click("tbody a:has-text('Failure predictor')");
+  await settled(page);
+  await page.waitForSelector("figure:has-text('Calibration error') .bars li");
+  const promote = page.locator("text=Put into use");
+  if (await promote.count()) await promote.click();
+  await page.waitForSelector(".facts >> text=In use");
   await go("predictions");
   await settled(page);
   await page.waitForSelector("text=By the trained model");

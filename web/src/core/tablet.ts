@@ -165,11 +165,12 @@ async function round(device: Device): Promise<boolean> {
     count > 0
       ? await callAsDevice(url("/sync/crdt/sync"), device.token, { method: "POST", headers: json, body })
       : await callAsDevice(url("/sync/crdt/pull", { cursor: device.cursor, limit: PAGE }), device.token);
-  await take(device, (await answer.json()) as Page, pushed);
-  return device.cursor !== null && (pushed.length < unsent.length || moreToPull);
+  const page = (await answer.json()) as Page;
+  await take(device, page, pushed);
+  // What was pushed and got no verdict is not pushed again at once: that would never end.
+  const left = waiting.value.filter((one) => one.operations.length > 0).length;
+  return page.has_more || (left > 0 && left < unsent.length);
 }
-
-let moreToPull = false;
 
 /** Page, cursor and verdicts are kept in one transaction: after a crash either all of them are here or none. */
 async function take(device: Device, page: Page, pushed: Act[]): Promise<void> {
@@ -197,7 +198,6 @@ async function take(device: Device, page: Page, pushed: Act[]): Promise<void> {
     device.heardAt = new Date().toISOString();
     return store("facts").put({ name: deviceFact(), value: device });
   });
-  moreToPull = page.has_more;
   await load();
 }
 

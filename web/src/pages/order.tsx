@@ -5,7 +5,6 @@ import { useAsked } from "../core/query";
 import { seg } from "../core/api";
 import { href, setFilters, filters } from "../core/route";
 import { may, user } from "../core/session";
-import { isTablet } from "../core/tablet";
 import type { LogEvent } from "../core/live";
 import type { Vehicle, WorkOrder } from "../core/types";
 import { day, money, number, t, time, word } from "../i18n";
@@ -19,7 +18,7 @@ import { OrderOnTablet } from "./technician";
 type Full = WorkOrder & { finding_items?: Item[]; used_parts?: (Item & { usage_id?: string })[]; assigned_staff?: string[] | null; estimated_cost: number | null; actual_cost: number | null; estimated_hours: number | null; actual_hours: number | null };
 
 export function OrderPage({ id }: { id: string }) {
-  const onTablet = filters.value.get("work") === "1" || (isTablet.value && user.value?.role === "TECHNICIAN");
+  const onTablet = filters.value.get("work") === "1" || user.value?.role === "TECHNICIAN";
   return onTablet ? <OrderOnTablet id={id} /> : <OrderSheet id={id} />;
 }
 

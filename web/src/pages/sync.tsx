@@ -84,11 +84,11 @@ export function Sync() {
               columns={[
                 { name: t("audit.about"), cell: (conflict) => `${word("thing", conflict.entity_type)} ${conflict.entity_id}` },
                 { name: t("field"), cell: (conflict) => word("field", conflict.field_name) },
+                { name: t("sync.choose"), cell: (conflict) => (may("DISPATCHER") ? <button type="button" onClick={() => setChoosing(conflict)}>{t("sync.choose")}</button> : "–") },
                 { name: t("sync.server"), cell: (conflict) => shown(conflict.server_value?.value) },
                 { name: t("sync.client"), cell: (conflict) => <>{shown(conflict.client_value?.value)} <span class="small">{conflict.source_device}</span></> },
                 { name: t("sync.why"), cell: (conflict) => word("conflict", conflict.conflict_type) },
                 { name: t("history.when"), cell: (conflict) => <Ago at={conflict.created_at} /> },
-                { name: t("sync.choose"), cell: (conflict) => (may("DISPATCHER") ? <button type="button" onClick={() => setChoosing(conflict)}>{t("sync.choose")}</button> : "–") },
               ]}
             />
           )}
