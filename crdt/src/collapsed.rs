@@ -26,3 +26,6 @@ pub use register::{CollapsedRegister, EffectiveStamp, SIBLINGS_MAX, Write};
 pub use store::{ENTITY_ID_BYTES_MAX, EntityId, EntityStore, Handle, StoreError};
 pub(crate) use view::updates_since;
 pub use view::{EntityView, FieldView, RegisterView, Update, ViewWrite};
+
+#[cfg(test)]
+mod tests;

@@ -52,19 +52,20 @@ impl<R: Replica> OrSet<R> {
     /// Adds `element` and returns the delta. Earlier additions seen here are replaced, so re-adding costs nothing.
     pub fn add(&mut self, replica: &R, element: Value) -> Self {
         let dot = self.state.context.next_dot(replica);
-        let delta = self.delta_add(dot, element);
-        self.join(&delta);
+        let delta = self.delta_add(dot.clone(), element.clone());
+        // What joining the delta comes to, without a walk over all elements.
+        self.state.store.insert(element, DotSet::of(dot.clone()));
+        self.state.context.insert(dot);
         delta
     }
 
     /// Removes `element`: all its additions seen here. Returns the delta, empty when it was absent.
     pub fn remove(&mut self, element: &Value) -> Self {
-        let removed = self.state.store.get(element).cloned().unwrap_or_default();
-        let delta = Self {
+        // What joining the delta comes to, without a walk over all elements.
+        let removed = self.state.store.remove(element).unwrap_or_default();
+        Self {
             state: Causal::removal(&DotMap::of(element.clone(), removed)),
-        };
-        self.join(&delta);
-        delta
+        }
     }
 
     /// Removes every element seen here and returns the delta.

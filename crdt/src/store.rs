@@ -76,7 +76,7 @@ impl<S: DotStore> Default for Causal<S> {
 impl<S: DotStore> Causal<S> {
     /// The delta that puts `store` (one write, alive under `dot`) in the place of the writes `replaced`.
     pub(crate) fn write(dot: Dot<S::Replica>, store: S, replaced: &S) -> Self {
-        let mut context = DotContext::of(replaced.live_dots());
+        let mut context = context_of(replaced);
         context.insert(dot);
         Self { store, context }
     }
@@ -85,7 +85,7 @@ impl<S: DotStore> Causal<S> {
     pub(crate) fn removal(removed: &S) -> Self {
         Self {
             store: S::default(),
-            context: DotContext::of(removed.live_dots()),
+            context: context_of(removed),
         }
     }
 
@@ -100,6 +100,13 @@ impl<S: DotStore> Causal<S> {
         });
         news
     }
+}
+
+/// The context of what lives in `store`.
+fn context_of<S: DotStore>(store: &S) -> DotContext<S::Replica> {
+    let mut context = DotContext::new();
+    store.visit_dots(&mut |dot| context.insert(dot.clone()));
+    context
 }
 
 impl<S: DotStore> Lattice for Causal<S> {

@@ -1,5 +1,6 @@
 //! A whole entity in the collapsed form, decoded and ready to change.
 
+use super::register::WriteUndo;
 use super::{CollapsedMap, CollapsedRegister, CollapsedSet, EffectiveStamp, Origin, Write};
 use crate::clock::{LogPosition, Stamp};
 use crate::entity::{Change, EntityTable, Kind};
@@ -66,6 +67,15 @@ pub(crate) struct Folded {
     pub(crate) wins: bool,
     /// Whether it left a removal marker.
     pub(crate) marked: bool,
+}
+
+/// How to take back one folded change of a field.
+#[derive(Debug)]
+pub(super) enum Undo {
+    /// The field as it was; `None` for one that was never written.
+    Field(Option<CollapsedField>),
+    /// One write of a register.
+    Write(WriteUndo),
 }
 
 /// An entity: a table and the fields that were ever written, by number.
@@ -143,16 +153,18 @@ impl CollapsedEntity {
         number: u16,
         change: &Change,
     ) -> bool {
-        self.fold(origin, stamp, rank, number, change).wins
+        self.fold(origin, stamp, rank, number, change, None).wins
     }
 
-    pub(crate) fn fold(
+    /// As [`CollapsedEntity::apply`]; `undo` learns how to take back the write of a register.
+    pub(super) fn fold(
         &mut self,
         origin: &Origin,
         stamp: Stamp,
         rank: u8,
         number: u16,
         change: &Change,
+        undo: Option<&mut WriteUndo>,
     ) -> Folded {
         let Some(row) = self.table.field(number) else {
             return Folded {
@@ -175,10 +187,11 @@ impl CollapsedEntity {
         };
         let (wins, marked) = match (field, change) {
             (CollapsedField::Register(register), Change::Set(value)) => (
-                register.apply(
+                register.apply_noting(
                     origin,
                     write(value),
                     matches!(row.kind, Kind::MultiValue(_)),
+                    undo,
                 ),
                 false,
             ),
@@ -222,6 +235,21 @@ impl CollapsedEntity {
             _ => (false, false),
         };
         Folded { wins, marked }
+    }
+
+    /// Takes back the last change of a field.
+    pub(super) fn undo(&mut self, number: u16, undo: Undo) {
+        match (self.place(number), undo) {
+            (Ok(place), Undo::Field(Some(field))) => self.fields[place].1 = field,
+            (Ok(place), Undo::Field(None)) => drop(self.fields.remove(place)),
+            (Ok(place), Undo::Write(write)) => {
+                if let CollapsedField::Register(register) = &mut self.fields[place].1 {
+                    register.undo(write);
+                }
+            }
+            (Err(place), Undo::Field(Some(field))) => self.fields.insert(place, (number, field)),
+            (Err(_), _) => {}
+        }
     }
 
     /// Drops removal markers that every device has passed.

@@ -64,6 +64,15 @@ pub struct EffectiveStamp {
     pub by_authority: bool,
 }
 
+/// How to take back one write.
+#[derive(Debug, Default)]
+pub(super) struct WriteUndo {
+    /// What it replaced, pushed out or lost, each with its place before: 0 the winner, then the siblings.
+    gone: Vec<(usize, Write)>,
+    lost_upto: LogPosition,
+    position: LogPosition,
+}
+
 impl CollapsedRegister {
     /// The winning write.
     pub fn winner(&self) -> Option<&Write> {
@@ -136,18 +145,47 @@ impl CollapsedRegister {
 
     /// Folds one write. `keeps_siblings` is whether the field is under review. Answers whether the write now wins.
     pub fn apply(&mut self, origin: &Origin, write: Write, keeps_siblings: bool) -> bool {
+        self.apply_noting(origin, write, keeps_siblings, None)
+    }
+
+    /// As [`CollapsedRegister::apply`]; `undo` learns how to take it back.
+    pub(super) fn apply_noting(
+        &mut self,
+        origin: &Origin,
+        write: Write,
+        keeps_siblings: bool,
+        mut undo: Option<&mut WriteUndo>,
+    ) -> bool {
+        let last = self.siblings().len();
+        if let Some(undo) = undo.as_deref_mut() {
+            undo.position = origin.position;
+            undo.lost_upto = self
+                .open
+                .as_ref()
+                .map_or(LogPosition::START, |open| open.lost_upto);
+        }
         if let Some(open) = &mut self.open {
-            open.siblings.retain(|sibling| !sibling.was_seen_by(origin));
+            let mut place = 0;
+            open.siblings.retain(|sibling| {
+                place += 1;
+                let seen = sibling.was_seen_by(origin);
+                if seen && let Some(undo) = undo.as_deref_mut() {
+                    undo.gone.push((place, sibling.clone()));
+                }
+                !seen
+            });
             if open.lost_upto <= origin.base {
                 open.lost_upto = LogPosition::START;
             }
         }
+        let mut gone = None;
         let wins = match self.winner.take() {
             None => {
                 self.winner = Some(write);
                 true
             }
             Some(winner) if winner.was_seen_by(origin) => {
+                gone = Some((0, winner));
                 self.winner = Some(write);
                 // With the bump this is already the greatest; the sort keeps the order true should it not be.
                 self.promote_greatest();
@@ -163,14 +201,56 @@ impl CollapsedRegister {
                     (winner, write)
                 };
                 self.winner = Some(greater);
-                if keeps_siblings {
-                    self.keep(lesser);
-                }
+                gone = if keeps_siblings {
+                    self.keep(lesser).map(|least| (last, least))
+                } else {
+                    Some((0, lesser))
+                };
                 wins
             }
         };
+        if let (Some(undo), Some(gone)) = (undo, gone) {
+            undo.gone.push(gone);
+        }
         self.close_if_settled();
         wins
+    }
+
+    /// Takes back the last write.
+    pub(super) fn undo(&mut self, mut undo: WriteUndo) {
+        let is_new = |write: &Write| write.position == undo.position;
+        if self.winner.as_ref().is_some_and(is_new) {
+            self.winner = self.take_first_sibling();
+        } else if let Some(open) = &mut self.open {
+            open.siblings.retain(|sibling| !is_new(sibling));
+        }
+        undo.gone.sort_by_key(|(place, _)| *place);
+        for (place, write) in undo.gone {
+            // The write itself may be what did not fit.
+            if write.position == undo.position {
+                continue;
+            }
+            let second = match place {
+                0 => self.winner.replace(write),
+                _ => Some(write),
+            };
+            if let Some(second) = second {
+                let open = self.open.get_or_insert_default();
+                let place = place.saturating_sub(1).min(open.siblings.len());
+                open.siblings.insert(place, second);
+            }
+        }
+        if undo.lost_upto > LogPosition::START {
+            self.open.get_or_insert_default().lost_upto = undo.lost_upto;
+        } else if let Some(open) = &mut self.open {
+            open.lost_upto = LogPosition::START;
+        }
+        self.close_if_settled();
+    }
+
+    fn take_first_sibling(&mut self) -> Option<Write> {
+        let open = self.open.as_mut()?;
+        (!open.siblings.is_empty()).then(|| open.siblings.remove(0))
     }
 
     /// Removes the writes that `origin` had seen (the item they belong to was removed). Answers whether any went.
@@ -184,27 +264,25 @@ impl CollapsedRegister {
             self.winner = None;
         }
         if self.winner.is_none() {
-            self.winner = self
-                .open
-                .as_mut()
-                .filter(|open| !open.siblings.is_empty())
-                .map(|open| open.siblings.remove(0));
+            self.winner = self.take_first_sibling();
         }
         self.close_if_settled();
         before != self.siblings().len() + usize::from(self.winner.is_some())
     }
 
-    fn keep(&mut self, write: Write) {
+    /// Keeps a sibling. Answers the least one, where there were too many.
+    fn keep(&mut self, write: Write) -> Option<Write> {
         let open = self.open.get_or_insert_default();
         let place = open
             .siblings
             .partition_point(|sibling| sibling.key() > write.key());
         open.siblings.insert(place, write);
-        if open.siblings.len() > SIBLINGS_MAX
-            && let Some(least) = open.siblings.pop()
-        {
-            open.lost_upto = open.lost_upto.max(least.position);
+        if open.siblings.len() <= SIBLINGS_MAX {
+            return None;
         }
+        let least = open.siblings.pop()?;
+        open.lost_upto = open.lost_upto.max(least.position);
+        Some(least)
     }
 
     fn promote_greatest(&mut self) {

@@ -3,7 +3,8 @@
 //! The index is "latest position per entity", not the log: a range scan from a cursor is already the folded answer,
 //! for a cursor of any age. Nothing here is durable; it is folded from the log and can be packed into a snapshot.
 
-use super::entity::{CollapsedEntity, Folded};
+use super::entity::{CollapsedEntity, CollapsedField, Folded, Undo};
+use super::register::WriteUndo;
 use super::{Origin, packed};
 use crate::clock::{LogPosition, Stamp};
 use crate::entity::{Change, EntityTable};
@@ -11,7 +12,7 @@ use crate::replica::DeviceId;
 use crate::wire::{DecodeError, Reader, Writer};
 use hashbrown::HashTable;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use thiserror::Error;
 
@@ -85,12 +86,14 @@ pub struct EntityStore {
     trial: Option<Trial>,
 }
 
-/// How to take back what was changed since a trial began.
+/// How to take back what was changed since a trial began. The index of changes is left alone meanwhile.
 #[derive(Debug, Default)]
 struct Trial {
     handles: u32,
-    /// Changed entities as they were.
-    before: BTreeMap<Handle, (LogPosition, Box<[u8]>)>,
+    /// Every change: of which entity, where that had last changed, of which field, and how it is taken back.
+    changes: Vec<(Handle, LogPosition, u16, Option<Undo>)>,
+    /// Fields that were copied whole: once each, since a list of thousands may be changed by a thousand operations.
+    copied: BTreeSet<(Handle, u16)>,
     markers: Vec<LogPosition>,
 }
 
@@ -249,8 +252,21 @@ impl EntityStore {
         number: u16,
         change: &Change,
     ) -> Result<bool, StoreError> {
-        self.note_before(handle);
-        let Folded { wins, marked } = self.edit(handle)?.fold(origin, stamp, rank, number, change);
+        let Folded { wins, marked } = match self.trial.take() {
+            None => self
+                .edit(handle)?
+                .fold(origin, stamp, rank, number, change, None),
+            Some(mut trial) => {
+                let folded = self.try_change(
+                    &mut trial,
+                    handle,
+                    |entity, undo| entity.fold(origin, stamp, rank, number, change, undo),
+                    number,
+                );
+                self.trial = Some(trial);
+                folded?
+            }
+        };
         self.touch(handle, origin.position);
         if marked {
             self.markers.insert(origin.position, handle);
@@ -261,7 +277,8 @@ impl EntityStore {
         Ok(wins)
     }
 
-    /// From here on changes can be taken back. Deletions and purges are no part of a trial.
+    /// From here on changes can be taken back. Deletions and purges are no part of a trial, and nobody asks meanwhile
+    /// what changed since a position.
     pub(crate) fn begin_trial(&mut self) {
         self.trial = Some(Trial {
             handles: self.handles(),
@@ -277,17 +294,16 @@ impl EntityStore {
         for position in trial.markers {
             self.markers.remove(&position);
         }
-        for (handle, (changed, packed)) in trial.before {
-            let Some(slot) = self.slots.get_mut(handle.0 as usize) else {
-                continue;
-            };
-            self.by_change.remove(&slot.changed);
-            slot.changed = changed;
-            self.by_change.insert(changed, handle);
-            if matches!(slot.held, Held::Decoded(_)) {
-                self.decoded -= 1;
+        for (handle, changed, number, undo) in trial.changes.into_iter().rev() {
+            // It could be read when it was changed, and what was read is packed rightly.
+            if let Some(undo) = undo
+                && let Ok(entity) = self.edit(handle)
+            {
+                entity.undo(number, undo);
             }
-            slot.held = Held::Packed(packed);
+            if let Some(slot) = self.slots.get_mut(handle.0 as usize) {
+                slot.changed = changed;
+            }
         }
         while self.handles() > trial.handles
             && let Some(slot) = self.slots.pop()
@@ -298,27 +314,39 @@ impl EntityStore {
             if let Ok(entry) = self.by_id.find_entry(hash, |held| *held == handle) {
                 entry.remove();
             }
-            self.by_change.remove(&slot.changed);
+            self.by_change.remove(&slot.created);
             if matches!(slot.held, Held::Decoded(_)) {
                 self.decoded -= 1;
             }
         }
     }
 
-    fn note_before(&mut self, handle: Handle) {
-        let Some(trial) = &mut self.trial else { return };
-        if handle.0 >= trial.handles || trial.before.contains_key(&handle) {
-            return;
+    /// Changes a field in a trial, and notes how to take it back. An entity that the trial created goes as a whole.
+    fn try_change(
+        &mut self,
+        trial: &mut Trial,
+        handle: Handle,
+        fold: impl FnOnce(&mut CollapsedEntity, Option<&mut WriteUndo>) -> Folded,
+        number: u16,
+    ) -> Result<Folded, StoreError> {
+        let changed = self.changed(handle).unwrap_or_default();
+        let is_new = handle.0 >= trial.handles;
+        let entity = self.edit(handle)?;
+        if is_new {
+            return Ok(fold(entity, None));
         }
-        let Some(slot) = self.slots.get(handle.0 as usize) else {
-            return;
+        let is_register = matches!(entity.field(number), Some(CollapsedField::Register(_)));
+        let copied = (!is_register && trial.copied.insert((handle, number)))
+            .then(|| Undo::Field(entity.field(number).cloned()));
+        let mut write = WriteUndo::default();
+        let folded = fold(entity, is_register.then_some(&mut write));
+        let undo = if is_register {
+            Some(Undo::Write(write))
+        } else {
+            copied
         };
-        let packed = match &slot.held {
-            Held::Packed(bytes) => bytes.clone(),
-            Held::Decoded(decoded) => pack(&decoded.id, &decoded.entity),
-            Held::Deleted(_) => return,
-        };
-        trial.before.insert(handle, (slot.changed, packed));
+        trial.changes.push((handle, changed, number, undo));
+        Ok(folded)
     }
 
     /// Deletes an entity for good: its handle and id stay known, its content goes.
@@ -401,9 +429,11 @@ impl EntityStore {
         let Some(slot) = self.slots.get_mut(handle.0 as usize) else {
             return;
         };
-        self.by_change.remove(&slot.changed);
+        if self.trial.is_none() {
+            self.by_change.remove(&slot.changed);
+            self.by_change.insert(position, handle);
+        }
         slot.changed = position;
-        self.by_change.insert(position, handle);
     }
 
     fn is_named(&self, handle: u32, table: u16, id: EntityId<'_>) -> bool {

@@ -276,7 +276,16 @@ impl World {
                     served,
                     now_ms: self.now_ms,
                 };
+                // As a server does it that appends before it folds: judged, taken back, judged again.
+                let judged = self
+                    .log
+                    .len()
+                    .is_multiple_of(3)
+                    .then(|| self.depot.judge_push(&bytes, &request, &LogHost(&self.log)));
                 let pushed = self.depot.push(&bytes, &request, &LogHost(&self.log));
+                if judged.is_some_and(|judged| judged != pushed) {
+                    return Err("a push that was judged and taken back left a trace".to_owned());
+                }
                 if self.random.chance(4) {
                     // The server dies before the records are durable, and before it answers.
                     self.restart_server()?;
@@ -369,7 +378,7 @@ impl World {
             return Ok(());
         }
         if !holds(Rule::CursorWithPage) && self.random.chance(10) {
-            device.tablet.advance(&page);
+            device.tablet.advance(page.upto, page.head);
             device.disk = device.tablet.clone();
             self.crash(index);
             return Ok(());

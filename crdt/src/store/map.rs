@@ -55,6 +55,10 @@ impl<K: Ord + Clone + Debug, S: DotStore> DotMap<K, S> {
         self.entries.is_empty()
     }
 
+    pub(crate) fn remove(&mut self, key: &K) -> Option<S> {
+        self.entries.remove(key)
+    }
+
     pub(crate) fn insert(&mut self, key: K, store: S) {
         if !store.is_empty() {
             self.entries.insert(key, store);

@@ -19,6 +19,9 @@ use thiserror::Error;
 /// Most members a set may have, and most items a map.
 const MEMBERS_MAX: usize = 10_000;
 
+/// Room for the bytes that most operations are chained by.
+const CHAINED_BYTES: usize = 128;
+
 /// Who pushes, as the session knows it, and when.
 #[derive(Clone, Copy, Debug)]
 pub struct PushRequest {
@@ -80,7 +83,7 @@ pub enum PushError {
 impl Depot {
     /// The chains after each operation of a frame.
     pub(super) fn chains(&self, frame: &Frame) -> Vec<Chain> {
-        let mut scratch = Writer::new();
+        let mut scratch = Writer::with_capacity(CHAINED_BYTES);
         let mut chain = frame.chain;
         let mut chains = Vec::with_capacity(frame.operations.len());
         for operation in &frame.operations {

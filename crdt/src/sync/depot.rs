@@ -6,7 +6,7 @@
 
 use super::admission::{PushError, PushRequest};
 use super::answer::PushAnswer;
-use super::device::{DeviceStatus, Devices};
+use super::device::{Device, DeviceStatus, Devices};
 use super::frame::{Frame, FrameHead, Tables};
 use super::host::Host;
 use super::operation::{EntityRef, Former, Operation, OperationBody};
@@ -30,6 +30,8 @@ pub struct Depot {
     pub(super) last_time_ms: u64,
     /// Operations that were admitted under a second number after their device's store had been copied.
     pub(super) renumbered: BTreeSet<Former>,
+    /// In a trial, what it added to `renumbered`; `None` outside one.
+    trial: Option<Vec<Former>>,
 }
 
 impl Depot {
@@ -42,6 +44,7 @@ impl Depot {
             floor: LogPosition::START,
             last_time_ms: 0,
             renumbered: BTreeSet::new(),
+            trial: None,
         }
     }
 
@@ -154,7 +157,9 @@ impl Depot {
                 answer.created.push((seq, handle));
             }
         }
-        if let Some(device) = self.devices.get_mut(&request.device) {
+        if self.trial.is_none()
+            && let Some(device) = self.devices.get_mut(&request.device)
+        {
             device.acknowledge_verdicts(frame.acknowledged);
         }
         Ok((records, answer))
@@ -172,16 +177,18 @@ impl Depot {
         request: &PushRequest,
         host: &dyn Host,
     ) -> Result<(Vec<Record>, PushAnswer), PushError> {
-        let device = self.devices.get(&request.device).cloned();
+        let before = self.devices.get(&request.device).map(Device::place);
         let (head, last_time_ms) = (self.head, self.last_time_ms);
-        let renumbered = self.renumbered.clone();
+        self.trial = Some(Vec::new());
         self.store.begin_trial();
         let judged = self.push(bytes, request, host);
         self.store.end_trial();
+        for former in self.trial.take().unwrap_or_default() {
+            self.renumbered.remove(&former);
+        }
         (self.head, self.last_time_ms) = (head, last_time_ms);
-        self.renumbered = renumbered;
-        if let (Some(held), Some(before)) = (self.devices.get_mut(&request.device), device) {
-            *held = before;
+        if let (Some(held), Some(before)) = (self.devices.get_mut(&request.device), before) {
+            held.put_back(before);
         }
         judged
     }
@@ -394,7 +401,12 @@ impl Depot {
         };
         let mut verdict = verdict.at(position);
         let mut created = None;
-        self.renumbered.extend(operation.former);
+        if let Some(former) = operation.former
+            && self.renumbered.insert(former)
+            && let Some(added) = &mut self.trial
+        {
+            added.push(former);
+        }
         match &operation.body {
             OperationBody::Create { table, id } => {
                 let known = self.store.table(*table).filter(|_| verdict.is_folded());
@@ -422,7 +434,10 @@ impl Depot {
         };
         device.seen = device.seen.max(operation.seq);
         device.chain = *chain;
-        device.acknowledge_verdicts(*acknowledged);
+        // What a trial forgets could not be put back; nothing of it is asked for in this frame.
+        if self.trial.is_none() {
+            device.acknowledge_verdicts(*acknowledged);
+        }
         // A device that pushes again counts again.
         device.expired = false;
         if holds(Rule::VerdictsPersist) {

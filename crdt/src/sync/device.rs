@@ -42,6 +42,32 @@ impl Device {
         }
     }
 
+    /// Where it stands, so that a trial of new operations can be taken back.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            seen: self.seen,
+            chain: self.chain,
+            expired: self.expired,
+        }
+    }
+
+    /// Takes back everything admitted since it stood at `place`.
+    pub(super) fn put_back(&mut self, place: Place) {
+        Self::cut(&mut self.verdicts, place.seen);
+        Self::cut(&mut self.created, place.seen);
+        (self.seen, self.chain) = (place.seen, place.chain);
+        self.expired = place.expired;
+    }
+
+    /// Drops what stands under operations after `seen`.
+    fn cut<T>(by_seq: &mut BTreeMap<u64, T>, seen: u64) {
+        while let Some(last) = by_seq.last_entry()
+            && *last.key() > seen
+        {
+            last.remove();
+        }
+    }
+
     /// Forgets the verdicts that the device says it has.
     pub(super) fn acknowledge_verdicts(&mut self, upto: u64) {
         let upto = upto.min(self.seen);
@@ -50,6 +76,14 @@ impl Device {
             self.verdicts = self.verdicts.split_off(&(upto + 1));
         }
     }
+}
+
+/// See [`Device::place`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    seen: u64,
+    chain: Chain,
+    expired: bool,
 }
 
 /// All devices, found by their dense numbers without a search: every operation asks several times.

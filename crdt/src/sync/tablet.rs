@@ -341,34 +341,41 @@ impl Tablet {
         news
     }
 
-    /// Takes a page. Answers whether it was the one this tablet waits for; any other is dropped.
+    /// As [`Tablet::take`], for a page that somebody needs afterwards.
     pub fn page(&mut self, page: &Page) -> bool {
+        page.from == self.cursor && self.take(page.clone())
+    }
+
+    /// Takes a page. Answers whether it was the one this tablet waits for; any other is dropped.
+    pub fn take(&mut self, page: Page) -> bool {
         if page.from != self.cursor {
             return false;
         }
+        let (upto, head) = (page.upto, page.head);
         self.apply_content(page);
-        self.advance(page);
+        self.advance(upto, head);
         true
     }
 
     /// The content of a page without its cursor. Only a broken rule calls the two apart.
-    pub(crate) fn apply_content(&mut self, page: &Page) {
-        for (handle, table, id) in &page.created {
-            if let Some(table) = self.table_numbered(*table) {
+    pub(crate) fn apply_content(&mut self, page: Page) {
+        self.observe_page(&page);
+        for (handle, table, id) in page.created {
+            if let Some(table) = self.table_numbered(table) {
                 let fresh = || Known {
                     table,
-                    id: id.clone(),
+                    id,
                     view: EntityView::default(),
                 };
-                self.entities.entry(*handle).or_insert_with(fresh);
+                self.entities.entry(handle).or_insert_with(fresh);
             }
         }
-        for (handle, slots) in &page.entities {
-            let Some(known) = self.entities.get_mut(handle) else {
+        for (handle, slots) in page.entities {
+            let Some(known) = self.entities.get_mut(&handle) else {
                 continue;
             };
             for slot in slots {
-                known.view.update(slot.field, slot.update.clone());
+                known.view.update(slot.field, slot.update);
             }
         }
         let gone = page
@@ -385,7 +392,6 @@ impl Tablet {
         for handle in gone.chain(unlisted).collect::<Vec<_>>() {
             self.forget(handle);
         }
-        self.observe_page(page);
     }
 
     /// Drops an entity; its table stays while operations on it wait, since they still have to be written and judged.
@@ -411,20 +417,20 @@ impl Tablet {
     }
 
     /// The cursor of a page without its content.
-    pub(crate) fn advance(&mut self, page: &Page) {
-        let announced = *self.announced.get_or_insert(page.head);
-        if page.is_last() {
-            self.cursor = Cursor::at(page.head);
+    pub(crate) fn advance(&mut self, upto: LogPosition, head: LogPosition) {
+        let announced = *self.announced.get_or_insert(head);
+        if upto == head {
+            self.cursor = Cursor::at(head);
             self.base = if holds(Rule::BaseToLastHead) {
-                page.head
+                head
             } else {
-                announced.max(page.head)
+                announced.max(head)
             };
             self.announced = None;
         } else {
-            self.cursor.reached = page.upto;
+            self.cursor.reached = upto;
             if !holds(Rule::BaseWithLastPage) {
-                self.base = page.upto;
+                self.base = upto;
             } else if !holds(Rule::BaseToLastHead) {
                 self.base = announced;
             }
