@@ -5,10 +5,11 @@
 #   make test     everything that is tested; RAILFLEET_FAULTS=all for the long forms of the fault tests
 #   make lint     formatting, lints, known advisories
 #   make bench    the table of docs/benchmarks.md; BENCH='NAME…' for some of its questions
+#   make bench-crdt   the CRDTs beside automerge, loro, yrs and crdts; ROUNDS=N for more or fewer turns
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: demo test lint bench
+.PHONY: demo test lint bench bench-crdt
 
 demo:
 	cargo run --release -p railfleet-server --bin railfleet -- demo $(DEMO)
@@ -23,9 +24,15 @@ test:
 
 lint:
 	cargo fmt --all --check
+	cargo fmt --manifest-path crdt-parity/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	./scripts/lint-advisories.sh
 
 bench:
 	./benches/setup.sh
 	cargo run --release -p railfleet-benches -- $(BENCH)
+
+# A workspace of its own, with a target folder of its own: its peers are in no lock and no build of the product.
+bench-crdt:
+	cargo build --release --manifest-path crdt-parity/Cargo.toml
+	crdt-parity/target/release/crdt-parity --rounds $(or $(ROUNDS),7) --out out
