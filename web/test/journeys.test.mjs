@@ -164,8 +164,11 @@ test("the engineer: what gets worse and where, in two clicks to the events, whic
   await go("workshops");
   await settled(page);
   assert.ok((await page.locator("svg.scatter .range").count()) >= 3, "each workshop with its interval");
-  const csv = await saved(page, page.locator(".tools button", { hasText: "CSV" }).last());
-  assert.ok(csv.text.length > 0);
+  const comma = await saved(page, page.locator("[role=group] button", { hasText: /^CSV, / }));
+  assert.match(comma.text, /WS-EAST/);
+  const workbook = await saved(page, page.locator("[role=group] button", { hasText: /^Excel, / }));
+  assert.match(workbook.name, /\.xlsx$/);
+  assert.equal(workbook.text.slice(0, 2), "PK", "a workbook is a zip");
   assert.deepEqual(faults, []);
   await context.close();
 });

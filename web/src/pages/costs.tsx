@@ -4,7 +4,7 @@ import { useAsked } from "../core/query";
 import { filters, go, href, setFilters } from "../core/route";
 import type { Kpis } from "../core/types";
 import { money, number, t, word } from "../i18n";
-import { DataLinks, PrintButton } from "../parts/exports";
+import { DataLinks, PrintButton, ServerTable } from "../parts/exports";
 import { Badge, Field, Grid, Page, Shown } from "../parts/ui";
 import { KpiTile, span, Window } from "./kpi";
 
@@ -96,6 +96,7 @@ export function CostFan({ months }: { months: string }) {
                 if (from !== undefined) go(href(["drill", "maintenance_cost"], { since: iso(from), until: iso((to ?? from + 31 * 86_400) - 86_400) }));
               }}
             />
+            <ServerTable path="/analytics/forecast/costs" params={{ months }} file="cost-forecast" />
             <p class="row"><Badge tone="none">{t("costs.year", { money: money(found.point.reduce((sum, value) => sum + value, 0)), count: found.point.length })}</Badge></p>
           </>
         );

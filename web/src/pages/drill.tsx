@@ -1,13 +1,13 @@
 // The events that make a number, so that the number can be checked: each with what it adds, and with its proof.
 import { useEffect, useState } from "preact/hooks";
 import { LineChart } from "../charts/line";
-import { download, get, type Params } from "../core/api";
+import { get, type Params } from "../core/api";
 import type { LogEvent } from "../core/live";
 import { useAsked } from "../core/query";
 import { filters, setFilters } from "../core/route";
 import type { Kpi, Kpis, Series } from "../core/types";
 import { number, t, time, word } from "../i18n";
-import { DataLinks, PrintButton } from "../parts/exports";
+import { DataLinks, PrintButton, ServerTable } from "../parts/exports";
 import { ProofBadge } from "../parts/proof";
 import { Field, Grid, Page, Shown } from "../parts/ui";
 import { Details } from "../parts/values";
@@ -46,28 +46,22 @@ export function Drill({ metric }: { metric: string }) {
   const kpis = useAsked<Kpis>("/analytics/catalogue", params);
   const series = useAsked<Series>(`/analytics/timeseries/${metric}`, { interval: "month", vehicle_id: vehicle });
   const asked = useAsked<Drilled>(`/analytics/drilldown/${metric}`, { ...params, limit: PAGE });
-  const [error, setError] = useState<string | null>(null);
   const kpi: (Kpi & { text?: string }) | undefined = kpis.value?.kpis.find((one) => one.key === metric);
   const name = kpiName(metric);
-  const csv = (dialect: string): void => {
-    setError(null);
-    download(`/analytics/timeseries/${metric}`, { interval: "month", vehicle_id: vehicle, format: dialect }, `${metric}.csv`).catch((failure: Error) => setError(failure.message));
-  };
   return (
     <Page
       title={name}
       lead={kpi && <>{kpi.text && <>{kpi.text}<br /></>}{t("drill.lead", { numerator: amount(metric, "numerator", kpi.numerator), denominator: amount(metric, "denominator", kpi.denominator), definition: kpi.definition })}</>}
-      actions={<><button type="button" onClick={() => csv("csv")}>CSV</button><PrintButton /></>}
+      actions={<PrintButton />}
     >
       <Window />
       <div class="filters no-print">
         <Field label={t("vehicle.id")}><input value={vehicle} onChange={(event) => setFilters({ vehicle: event.currentTarget.value.trim() })} /></Field>
       </div>
-      {error && <p class="failure" role="alert">{error}</p>}
       {kpi && <section class="tiles"><KpiTile kpi={kpi} /></section>}
       <Shown asked={series} isEmpty={(found) => found.x.length === 0}>
         {(found) => (
-          <LineChart
+          <><LineChart
             title={name}
             summary={t("drill.months")}
             file={metric}
@@ -80,11 +74,13 @@ export function Drill({ metric }: { metric: string }) {
               if (from !== undefined) setFilters({ days: "", since: iso(from), until: iso((to ?? from + 31 * 86_400) - 86_400) });
             }}
           />
+          <ServerTable path={`/analytics/timeseries/${metric}`} params={{ interval: "month", vehicle_id: vehicle }} file={`${metric}-months`} /></>
         )}
       </Shown>
       <Shown asked={asked}>
         {(found) => (
           <>
+            <ServerTable path={`/analytics/drilldown/${metric}`} params={params} file={`${metric}-events`} />
             {(["numerator", "denominator"] as const).map((side) => (
               <Events key={JSON.stringify(params) + side} metric={metric} side={side} first={found[side]} count={found[`${side}_events`]} params={params} total={kpi?.[side]} />
             ))}

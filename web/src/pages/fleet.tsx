@@ -6,7 +6,7 @@ import { useAsked } from "../core/query";
 import { filters, href, setFilters } from "../core/route";
 import type { Heat, Kpis, Vehicle } from "../core/types";
 import { number, t, word } from "../i18n";
-import { DataLinks, PrintButton } from "../parts/exports";
+import { DataLinks, PrintButton, ServerTable } from "../parts/exports";
 import { Ago, Badge, Field, Grid, Page, Shown, toneOfStatus } from "../parts/ui";
 import { Subject } from "./audit";
 import { KpiTile, span, Window } from "./kpi";
@@ -33,6 +33,7 @@ export function Fleet() {
           return (
             <>
               <section aria-label={t("fleet.numbers")} class="tiles six">{six.map((kpi) => <KpiTile kpi={kpi} />)}</section>
+              <ServerTable path="/analytics/catalogue" params={span()} file="key-figures" />
               {rest.length > 0 && (
                 <details class="more">
                   <summary>{t("fleet.more", { count: rest.length })}</summary>

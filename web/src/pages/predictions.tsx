@@ -5,7 +5,7 @@ import { seg, write } from "../core/api";
 import { useAsked } from "../core/query";
 import { filters, href, setFilters } from "../core/route";
 import { may } from "../core/session";
-import { type Key, number, t, time, word } from "../i18n";
+import { number, t, time, word } from "../i18n";
 import { DataLinks, PrintButton } from "../parts/exports";
 import { Badge, Field, Grid, Page, Shown } from "../parts/ui";
 import { featureName, RISK, Reasons } from "./risk";
@@ -182,7 +182,10 @@ export function ModelPage({ id }: { id: string }) {
                 <>
                   <div class="halves">
                     <Bars title={t("predict.calibration")} summary={t("predict.calibration.summary")} file="calibration" unit="%" bars={known.map((days) => ({ label: t("plan.in-days", { days }), value: 100 * metric("ece", days), tone: metric("ece", days) > 0.1 ? "bad" : metric("ece", days) > 0.05 ? "warn" : "good" }))} />
-                    <Bars title={t("predict.loss")} summary={t("predict.loss.summary")} file="loss" unit="" digits={3} bars={known.flatMap((days) => [["predict.of.model", "logloss", "good"], ["predict.of.rule", "rule_logloss", undefined], ["predict.of.base", "base_rate_logloss", undefined]].map(([label, name, tone]) => ({ label: `${days}: ${t(label as Key)}`, value: metric(name as string, days), tone: tone as "good" | undefined })))} />
+                    <Bars title={t("predict.loss")} summary={t("predict.loss.summary")} file="loss" unit="" digits={3} bars={known.flatMap((days) => {
+                      const beats = metric("logloss", days) < Math.min(metric("rule_logloss", days), metric("base_rate_logloss", days));
+                      return ([["predict.of.model", "logloss"], ["predict.of.rule", "rule_logloss"], ["predict.of.base", "base_rate_logloss"]] as const).map(([label, name]) => ({ label: `${days}: ${t(label)}`, value: metric(name, days), tone: name !== "logloss" ? undefined : beats ? ("good" as const) : ("bad" as const) }));
+                    })} />
                   </div>
                   <Grid
                     label={t("predict.metrics")}

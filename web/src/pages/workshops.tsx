@@ -4,7 +4,7 @@ import { Scatter } from "../charts/svg";
 import { useAsked } from "../core/query";
 import { filters, href, setFilters } from "../core/route";
 import { number, t } from "../i18n";
-import { DataLinks, PrintButton } from "../parts/exports";
+import { PrintButton, ServerTable } from "../parts/exports";
 import { Badge, Field, Grid, Page, Shown, type Tone } from "../parts/ui";
 import type { Workshop } from "../core/types";
 
@@ -71,7 +71,7 @@ export function Workshops() {
                   { name: t("workshops.verdict"), cell: (one) => { const [tone, said] = verdict(one); return <Badge tone={tone}>{said}</Badge>; } },
                 ]}
               />
-              <DataLinks file="workshops" table={{ head: ["workshop", "orders", "actual_hours", "expected_hours", "ratio", "low", "high", "funnel_low", "funnel_high"], rows: found.workshops.map((one) => [one.code, one.orders, one.actual_hours, one.expected_hours, one.ratio, one.low, one.high, one.funnel_low, one.funnel_high]) }} />
+              <ServerTable path="/analytics/benchmark/workshops" params={{ from: since && `${since}T00:00:00Z` }} file="workshops" />
             </>
           );
         }}
