@@ -22,6 +22,7 @@ mod page;
 mod page_codec;
 mod pull;
 mod record;
+mod saved;
 mod tablet;
 mod verdict;
 

@@ -33,6 +33,9 @@ fn change_to_json(change: &Change) -> Json {
         Change::Raise { epoch, value } => json!({ "raise": [epoch, value] }),
         Change::Insert(member) => json!({ "insert": value_to_json(member) }),
         Change::Remove(member) => json!({ "remove": value_to_json(member) }),
+        Change::RemoveSeen { member, upto, at } => {
+            json!({ "remove_seen": [value_to_json(member), upto.get(), at.get()] })
+        }
         Change::Enable => json!({ "enable": true }),
         Change::Disable => json!({ "disable": true }),
         Change::Put { key, field, value } => {

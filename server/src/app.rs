@@ -153,7 +153,8 @@ impl AppState {
             config.auth.clone(),
             &key,
         )?);
-        let sync = Sync::open(log.clone(), clock.clone(), accounts.clone(), &key)?;
+        let folder = config.sync_folder();
+        let sync = Sync::open(log.clone(), clock.clone(), accounts.clone(), &key, &folder)?;
         let projections =
             Projections::start(log.clone(), &config.projections_folder(), projections);
         let checkpoints = Checkpoints::open(&log, &config.data, &config.keys_folder())?;
@@ -195,6 +196,7 @@ impl AppState {
         self.stopping.send_replace(true);
         self.security.flush(true);
         self.projections.stop();
+        self.sync.engine.stop();
     }
 }
 

@@ -24,6 +24,8 @@ const TREE_PAUSE: Duration = Duration::from_millis(500);
 const TREE_TILES: usize = 16;
 /// While the log grows, hashing takes one part in this many of a core, so that it costs the writers next to nothing.
 const TREE_SHARE: u32 = 8;
+/// How often leases of tablets that are gone are looked for.
+const LEASES_PAUSE: Duration = Duration::from_secs(3_600);
 /// How often what was refused is told to the log.
 const SECURITY_PAUSE: Duration = Duration::from_secs(1);
 const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
@@ -34,6 +36,9 @@ pub fn start(state: &AppState) {
     tokio::spawn(follow_figures(state.clone()));
     tokio::spawn(hash_tree(state.clone()));
     tokio::spawn(tell_refusals(state.clone()));
+    if state.config.sync.enabled {
+        tokio::spawn(return_leases(state.clone()));
+    }
     if !state.config.events.checkpoint_interval.is_zero() {
         tokio::spawn(sign_checkpoints(state.clone()));
     }
@@ -107,6 +112,34 @@ async fn follow_figures(state: AppState) {
         };
         if !changed || !pause(&mut stopping, FIGURES_PAUSE.max(rest)).await {
             return;
+        }
+    }
+}
+
+/// Parts that were given to tablets which do not come back are returned after their grace.
+async fn return_leases(state: AppState) {
+    let mut stopping = state.stopping.subscribe();
+    while pause(&mut stopping, LEASES_PAUSE).await {
+        let task = state.clone();
+        let step = move || crate::sync::leases::return_overdue(&task, "server");
+        match tokio::task::spawn_blocking(step).await {
+            Ok(Ok(returned)) => {
+                for lease in returned {
+                    let (device, part, quantity) = (lease.device_id, lease.part_no, lease.quantity);
+                    match lease.location_id {
+                        Some(place) => {
+                            tracing::info!(%device, %part, quantity, %place, "a lease of a tablet that is gone was returned");
+                        }
+                        None => {
+                            tracing::warn!(%device, %part, quantity, "a tablet that is gone has parts that came from no known place; return them by hand");
+                        }
+                    }
+                }
+            }
+            Ok(Err(problem)) => {
+                tracing::error!(detail = problem.detail(), "leases cannot be returned");
+            }
+            Err(error) => tracing::error!(%error, "returning leases was cut short"),
         }
     }
 }

@@ -171,6 +171,9 @@ pub struct SyncConfig {
     pub batch_size: usize,
     pub device_token_lifetime: Duration,
     pub offline_max: Duration,
+    pub lease_grace: Duration,
+    pub operations_per_day_max: u64,
+    pub conflicts_open_max: usize,
 }
 
 /// Predictors.
@@ -214,6 +217,11 @@ impl Config {
     /// Where the read models' checkpoints lie.
     pub fn projections_folder(&self) -> PathBuf {
         self.data.join("projections")
+    }
+
+    /// Where the state of tablets is saved.
+    pub fn sync_folder(&self) -> PathBuf {
+        self.data.join("sync")
     }
 
     /// Where models' files lie, each named by its digest.
@@ -293,6 +301,9 @@ impl Config {
                 batch_size: 0,
                 device_token_lifetime: Duration::ZERO,
                 offline_max: Duration::ZERO,
+                lease_grace: Duration::ZERO,
+                operations_per_day_max: 0,
+                conflicts_open_max: 0,
             },
             ml: MlConfig {
                 models_path: None,

@@ -4,6 +4,8 @@
 //! else, acts for that person, within a [`scope`], until it ends or is revoked. Everything here is folded from the log:
 //! a restart forgets nothing.
 
+pub mod budget;
+mod checkpoint;
 mod conflict;
 pub mod contact;
 pub mod cursor;
@@ -11,7 +13,9 @@ pub mod devices;
 pub mod engine;
 pub mod items;
 mod judge;
+pub mod leases;
 mod note;
+pub mod parts;
 mod policy;
 pub mod pull;
 pub mod push;
@@ -22,6 +26,7 @@ pub mod upkeep;
 mod visible;
 mod wire;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use storage::{Clock, Log, ReadError};
@@ -45,10 +50,12 @@ pub struct Sync {
     pub contacts: Contacts,
     /// What was refused that no honest device sends.
     pub refusals: Refusals,
+    /// What devices may still push.
+    pub budgets: budget::Budgets,
 }
 
 impl Sync {
-    /// Opens the service over this log: reads the devices' events.
+    /// Opens the service over this log: reads the devices' events, and the state that was saved in `folder`.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -57,17 +64,19 @@ impl Sync {
         clock: Arc<dyn Clock>,
         accounts: Arc<Accounts>,
         key: &[u8],
+        folder: &Path,
     ) -> Result<Self, ReadError> {
         // HMAC takes a key of any length.
         let cursors = Cursors::new(key).unwrap_or_else(|| unreachable!("any key is a key"));
-        let engine = Arc::new(Engine::new(log.clone()));
-        Engine::warm_up(&engine);
+        let engine = Arc::new(Engine::open(log.clone(), folder));
+        Engine::keep_up(&engine);
         Ok(Sync {
             devices: Devices::open(log, clock, accounts)?,
             engine,
             cursors,
             contacts: Contacts::default(),
             refusals: Refusals::default(),
+            budgets: budget::Budgets::default(),
         })
     }
 }

@@ -225,6 +225,10 @@ impl CollapsedEntity {
                 let gone = set.remove(origin, member);
                 (!set.contains(member), gone)
             }
+            (CollapsedField::Set(set), Change::RemoveSeen { member, upto, at }) => {
+                let gone = set.remove_seen(origin, member, *upto, *at);
+                (!set.contains(member), gone)
+            }
             (CollapsedField::Map(map), Change::Put { key, field, value }) => {
                 (map.put(origin, key, *field, write(value)), false)
             }

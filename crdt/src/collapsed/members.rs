@@ -80,12 +80,35 @@ impl CollapsedSet {
 
     /// Folds a removal. Answers whether the member is gone by it.
     pub(super) fn remove(&mut self, origin: &Origin, member: &Value) -> bool {
+        self.take(origin, member, |addition| {
+            origin.saw(addition.device, addition.position)
+        })
+    }
+
+    /// Folds a removal out of a whole state: of what is at or below `upto`, and of what is `at`. Answers as
+    /// [`CollapsedSet::remove`].
+    pub(super) fn remove_seen(
+        &mut self,
+        origin: &Origin,
+        member: &Value,
+        upto: LogPosition,
+        at: LogPosition,
+    ) -> bool {
+        self.take(origin, member, |addition| {
+            addition.position <= upto || addition.position == at
+        })
+    }
+
+    fn take(
+        &mut self,
+        origin: &Origin,
+        member: &Value,
+        is_seen: impl Fn(&Addition) -> bool,
+    ) -> bool {
         let Some(additions) = self.members.get_mut(member) else {
             return false;
         };
-        additions.retain(|addition| {
-            holds(Rule::RemoveOnlySeen) && !origin.saw(addition.device, addition.position)
-        });
+        additions.retain(|addition| holds(Rule::RemoveOnlySeen) && !is_seen(addition));
         if !additions.is_empty() {
             return false;
         }

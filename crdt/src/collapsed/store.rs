@@ -3,6 +3,8 @@
 //! The index is "latest position per entity", not the log: a range scan from a cursor is already the folded answer,
 //! for a cursor of any age. Nothing here is durable; it is folded from the log and can be packed into a snapshot.
 
+mod saved;
+
 use super::entity::{CollapsedEntity, CollapsedField, Folded, Undo};
 use super::register::WriteUndo;
 use super::{Origin, packed};

@@ -268,7 +268,10 @@ impl EntityView {
             (FieldView::Set(members), Change::Insert(member)) => {
                 members.insert(member.clone());
             }
-            (FieldView::Set(members), Change::Remove(member)) => {
+            (
+                FieldView::Set(members),
+                Change::Remove(member) | Change::RemoveSeen { member, .. },
+            ) => {
                 members.remove(member);
             }
             (FieldView::Map(items), Change::Put { key, field, value }) => {

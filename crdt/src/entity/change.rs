@@ -2,6 +2,7 @@
 
 use super::table::find_row;
 use super::{FieldRow, Kind};
+use crate::clock::LogPosition;
 use crate::value::Value;
 use thiserror::Error;
 
@@ -23,6 +24,17 @@ pub enum Change {
     Insert(Value),
     /// Removes a member from a set.
     Remove(Value),
+    /// Removes of a member what a whole state says that its sender saw removed: the additions at or below `upto`, and
+    /// the one that the log has at `at`. Unlike [`Change::Remove`] it claims nothing of its device's own past: a state
+    /// may come late, behind an addition that its device made after it. Made by the server, never by a tablet.
+    RemoveSeen {
+        /// The member.
+        member: Value,
+        /// The highest position that the state says its sender had seen, at most the operation's `base`.
+        upto: LogPosition,
+        /// Where the addition stands that the state's tombstone names; 0 where it names none that the log has.
+        at: LogPosition,
+    },
     /// Turns a flag on.
     Enable,
     /// Turns a flag off.
@@ -90,9 +102,10 @@ impl Change {
             (Change::Add(_), Kind::Counter)
             | (Change::Raise { .. }, Kind::Max)
             | (Change::Enable | Change::Disable, Kind::Flag) => Ok(()),
-            (Change::Insert(member) | Change::Remove(member), Kind::Set(of)) => {
-                refuse(no_null(member).or_else(|| of.refusal(member)))
-            }
+            (
+                Change::Insert(member) | Change::Remove(member) | Change::RemoveSeen { member, .. },
+                Kind::Set(of),
+            ) => refuse(no_null(member).or_else(|| of.refusal(member))),
             (Change::Put { key, field, value }, Kind::Map { key: of, items }) => {
                 let item =
                     find_row(items, *field).ok_or(ChangeError::UnknownField { number: *field })?;

@@ -188,7 +188,8 @@ impl<R: Replica> FieldState<R> {
                 )
             }
             (Self::Flag(store), Change::Disable) => (self.same_bottom(), dots_of(store)),
-            (Self::Set(store), Change::Remove(member)) => (
+            // A reference knows no positions: there it removes what this replica has.
+            (Self::Set(store), Change::Remove(member) | Change::RemoveSeen { member, .. }) => (
                 self.same_bottom(),
                 store.get(member).map_or_else(Vec::new, dots_of),
             ),

@@ -5,7 +5,7 @@ use super::depot::Depot;
 use super::device::Device;
 use super::frame::{Frame, FrameHead, Tables};
 use super::host::{Host, Judgement, Request};
-use super::operation::{EntityRef, Operation, OperationBody};
+use super::operation::{EntityRef, Former, Operation, OperationBody};
 use super::record::{Record, RecordBody};
 use super::verdict::{Adjustment, Rejection, Verdict};
 use crate::clock::{LogPosition, Stamp};
@@ -230,7 +230,7 @@ impl Depot {
         let reject = |code| Verdict::Rejected(position, code);
         if operation
             .former
-            .is_some_and(|former| self.renumbered.contains(&former))
+            .is_some_and(|former| self.is_here_as(&former))
         {
             return Err(reject(Rejection::AlreadyHere));
         }
@@ -243,6 +243,11 @@ impl Depot {
             .ok_or(reject(Rejection::UnknownEntity))?;
         let row = table.field(field).filter(|row| change.check(row).is_ok());
         let row = row.ok_or(reject(Rejection::InvalidValue))?;
+        if let Change::RemoveSeen { upto, .. } = change
+            && *upto > operation.base
+        {
+            return Err(reject(Rejection::InvalidValue));
+        }
         let state = self
             .store
             .get(handle)
@@ -284,6 +289,16 @@ impl Depot {
             stamp: effective.stamp,
             verdict,
         })
+    }
+
+    /// Whether an operation came before under this name: from another copy of the store, or from this one before it began
+    /// anew, when the answer was lost.
+    fn is_here_as(&self, former: &Former) -> bool {
+        let before = self.devices.get(&former.device);
+        let mut unheard = before
+            .into_iter()
+            .flat_map(|device| device.unheard.values());
+        self.renumbered.contains(former) || unheard.any(|chain| chain.0 == former.chain)
     }
 
     /// The claimed stamp moved into what causality proves: not before the data its writer had seen, not after now.

@@ -1,9 +1,9 @@
 //! The bytes of a change: what its field's row already says is not repeated.
 
-use crate::clock::Stamp;
+use crate::clock::{LogPosition, Stamp};
 use crate::entity::{Change, FieldRow, Kind, ValueType};
 use crate::value::Value;
-use crate::wire::{DecodeError, Reader, Writer};
+use crate::wire::{DecodeError, Reader, Wire as _, Writer};
 
 /// Two bits that tell the changes of one kind of field apart.
 pub(super) fn verb_of(change: &Change) -> u8 {
@@ -11,7 +11,8 @@ pub(super) fn verb_of(change: &Change) -> u8 {
         Change::Set(Value::Null) | Change::Disable | Change::Remove(_) | Change::Drop { .. } => 1,
         Change::Put {
             value: Value::Null, ..
-        } => 2,
+        }
+        | Change::RemoveSeen { .. } => 2,
         _ => 0,
     }
 }
@@ -29,6 +30,11 @@ pub(super) fn encode_change(change: &Change, row: &FieldRow, writer: &mut Writer
         }
         (Change::Insert(member) | Change::Remove(member), Kind::Set(of)) => {
             of.encode(member, writer)
+        }
+        (Change::RemoveSeen { member, upto, at }, Kind::Set(of)) => {
+            of.encode(member, writer);
+            upto.encode(writer);
+            at.encode(writer);
         }
         (Change::Put { key, field, value }, Kind::Map { key: of, items }) => {
             of.encode(key, writer);
@@ -61,6 +67,11 @@ pub(super) fn decode_change(
         (Kind::Flag, 1) => Change::Disable,
         (Kind::Set(of), 0) => Change::Insert(of.decode(number, reader)?),
         (Kind::Set(of), 1) => Change::Remove(of.decode(number, reader)?),
+        (Kind::Set(of), 2) => Change::RemoveSeen {
+            member: of.decode(number, reader)?,
+            upto: LogPosition::decode(reader)?,
+            at: LogPosition::decode(reader)?,
+        },
         (Kind::Map { key: of, items }, 0 | 2) => {
             let key = of.decode(number, reader)?;
             let field = reader.varint_u16("item field")?;

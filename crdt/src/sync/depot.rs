@@ -434,6 +434,7 @@ impl Depot {
         };
         device.seen = device.seen.max(operation.seq);
         device.chain = *chain;
+        device.unheard.insert(operation.seq, *chain);
         // What a trial forgets could not be put back; nothing of it is asked for in this frame.
         if self.trial.is_none() {
             device.acknowledge_verdicts(*acknowledged);

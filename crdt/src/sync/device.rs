@@ -16,6 +16,9 @@ pub(super) struct Device {
     pub(super) chain: Chain,
     /// The verdicts the device has not acknowledged.
     pub(super) verdicts: BTreeMap<u64, Verdict>,
+    /// The chains after the same operations. A device that begins anew may not know that they came, and sends them again
+    /// under its new number.
+    pub(super) unheard: BTreeMap<u64, Chain>,
     /// The device has heard every verdict up to here.
     pub(super) acknowledged_verdicts: u64,
     /// What it created, by operation: it may refer to it in this way for ever.
@@ -34,6 +37,7 @@ impl Device {
             seen: 0,
             chain: Chain::default(),
             verdicts: BTreeMap::new(),
+            unheard: BTreeMap::new(),
             acknowledged_verdicts: 0,
             created: BTreeMap::new(),
             registered_ms,
@@ -54,6 +58,7 @@ impl Device {
     /// Takes back everything admitted since it stood at `place`.
     pub(super) fn put_back(&mut self, place: Place) {
         Self::cut(&mut self.verdicts, place.seen);
+        Self::cut(&mut self.unheard, place.seen);
         Self::cut(&mut self.created, place.seen);
         (self.seen, self.chain) = (place.seen, place.chain);
         self.expired = place.expired;
@@ -74,6 +79,7 @@ impl Device {
         if upto > self.acknowledged_verdicts {
             self.acknowledged_verdicts = upto;
             self.verdicts = self.verdicts.split_off(&(upto + 1));
+            self.unheard = self.unheard.split_off(&(upto + 1));
         }
     }
 }
@@ -103,6 +109,11 @@ impl Devices {
             self.0.push(Device::new(registered_ms));
         }
         is_next
+    }
+
+    /// Adds the next device as it was saved.
+    pub(super) fn push(&mut self, device: Device) {
+        self.0.push(device);
     }
 
     pub(super) fn get(&self, device: &DeviceId) -> Option<&Device> {

@@ -12,6 +12,8 @@ use crate::value::Value;
 use crate::wire::{DecodeError, from_bytes, to_bytes};
 use proptest::prelude::*;
 
+mod saved;
+
 const NOW_MS: u64 = 1_790_000_000_000;
 
 /// A host that allows everything; all records are of one time.

@@ -290,7 +290,12 @@ fn discrepancies(levels: &Levels, changes: &Changes<'_>, move_id: &str) -> Optio
     let emptied = changes
         .iter()
         .find_map(|(location, _)| location.filter(|location| levels.at(Some(location)) < 0));
-    if emptied.is_none() && levels.total >= 0 {
+    // Taken from where nobody knows, while all that there is lies somewhere: one of those places has less than it says.
+    let from_nowhere = changes
+        .iter()
+        .any(|(location, delta)| location.is_none() && *delta < 0);
+    let is_untrue_somewhere = from_nowhere && levels.at(None) < 0;
+    if emptied.is_none() && levels.total >= 0 && !is_untrue_somewhere {
         return None;
     }
     let mut data = members(json!({
@@ -301,6 +306,9 @@ fn discrepancies(levels: &Levels, changes: &Changes<'_>, move_id: &str) -> Optio
     if let Some(location) = emptied {
         data.insert("location_id".to_owned(), location.into());
         let level = levels.at(Some(location));
+        data.insert("level_at_location".to_owned(), level.into());
+    } else if is_untrue_somewhere {
+        let level = levels.at(None);
         data.insert("level_at_location".to_owned(), level.into());
     }
     Some(part::schema::SCHEMA.draft(part_event::STOCK_DISCREPANCY_DETECTED, data))

@@ -234,7 +234,16 @@ fn a_reported_fact_is_taken_in_and_its_discrepancy_told() {
         NOW,
     )
     .unwrap();
-    assert_eq!(types(&moved), ["StockLevelChanged"]);
+    // All ten lie in the north, so there are nine, whatever is said of the north: somebody has to count.
+    assert_eq!(
+        types(&moved),
+        ["StockLevelChanged", "StockDiscrepancyDetected"]
+    );
+    let told = &moved.of_part[1].data;
+    assert_eq!(
+        (&told["level"], &told["level_at_location"]),
+        (&json!(9), &json!(-1))
+    );
 }
 
 #[test]

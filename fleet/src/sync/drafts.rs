@@ -134,7 +134,9 @@ fn of_order(row: &FieldRow, change: &Change, by: &str, at: &str) -> Result<Plan,
             }
             admitted(order_schema::UPDATED, fields)
         }
-        (Kind::Set(_), Change::Insert(_) | Change::Remove(_)) => Ok(Plan::Members(row.name)),
+        (Kind::Set(_), Change::Insert(_) | Change::Remove(_) | Change::RemoveSeen { .. }) => {
+            Ok(Plan::Members(row.name))
+        }
         (Kind::Map { items, .. }, Change::Put { key, field, value }) => {
             let item = items.iter().find(|item| item.number == *field);
             let item = item.ok_or_else(|| untold(row))?;

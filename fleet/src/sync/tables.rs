@@ -187,12 +187,99 @@ pub static MAINTENANCE_TASK: EntityTable = EntityTable::new(
     ],
 );
 
+/// A train of vehicles from one place to another. Tablets read it.
+pub static TRANSFER_PLAN: EntityTable = EntityTable::new(
+    6,
+    "TransferPlan",
+    "transfer_plan_id",
+    &[
+        last(1, "plan_id", SHORT),
+        last(2, "from_location", SHORT),
+        last(3, "to_location", SHORT),
+        last(4, "scheduled_departure_ts", SHORT),
+        last(5, "scheduled_arrival_ts", SHORT),
+        last(6, "actual_departure_ts", SHORT),
+        last(7, "actual_arrival_ts", SHORT),
+        last(8, "status", SHORT),
+        last(9, "priority", SHORT),
+        last(10, "route_notes", LONG),
+        last(11, IS_DELETED, ValueType::Bool),
+    ],
+);
+
+/// A vehicle of such a train. Tablets read it.
+pub static TRANSFER_ASSIGNMENT: EntityTable = EntityTable::new(
+    7,
+    "TransferAssignment",
+    "transfer_assignment_id",
+    &[
+        last(1, "transfer_plan_id", SHORT),
+        last(2, "vehicle_id", SHORT),
+        last(3, "position_in_convoy", COUNT),
+        last(4, "driver_id", SHORT),
+        last(5, "is_confirmed", SHORT),
+        last(6, "confirmation_notes", LONG),
+        last(7, IS_DELETED, ValueType::Bool),
+    ],
+);
+
+/// Somebody on the staff, as far as it is nothing personal: what the log seals stays off tablets, which cannot be made to
+/// forget. Tablets read it.
+pub static STAFF: EntityTable = EntityTable::new(
+    8,
+    "Staff",
+    "staff_uuid",
+    &[
+        last(1, "staff_id", SHORT),
+        last(2, "role", SHORT),
+        last(3, "status", SHORT),
+        last(4, "home_depot", SHORT),
+        last(5, "workshop_id", SHORT),
+        last(6, "is_available", ValueType::Bool),
+        last(7, IS_DELETED, ValueType::Bool),
+    ],
+);
+
+/// Somebody's time, planned for an order or a train. Tablets read it.
+pub static STAFF_ASSIGNMENT: EntityTable = EntityTable::new(
+    9,
+    "StaffAssignment",
+    "staff_assignment_id",
+    &[
+        last(1, "staff_id", SHORT),
+        last(2, "work_order_id", SHORT),
+        last(3, "transfer_plan_id", SHORT),
+        last(4, "scheduled_start_ts", SHORT),
+        last(5, "scheduled_end_ts", SHORT),
+        last(6, "status", SHORT),
+        last(7, "role_on_assignment", SHORT),
+        last(8, IS_DELETED, ValueType::Bool),
+    ],
+);
+
 /// All of them, by number.
-pub static TABLES: [&EntityTable; 5] =
-    [&VEHICLE, &WORK_ORDER, &STOCK_MOVE, &PART, &MAINTENANCE_TASK];
+pub static TABLES: [&EntityTable; 9] = [
+    &VEHICLE,
+    &WORK_ORDER,
+    &STOCK_MOVE,
+    &PART,
+    &MAINTENANCE_TASK,
+    &TRANSFER_PLAN,
+    &TRANSFER_ASSIGNMENT,
+    &STAFF,
+    &STAFF_ASSIGNMENT,
+];
 
 /// The schema that a client of these tables speaks.
-pub const SCHEMA_NUMBER: u16 = 1;
+pub const SCHEMA_NUMBER: u16 = 2;
+
+/// The highest table that a client of a schema knows: its decoder cannot pass over entities of any other.
+pub const fn last_table_of(schema: u16) -> u16 {
+    match schema {
+        0 | 1 => 5,
+        _ => 9,
+    }
+}
 
 /// The table of an aggregate type; spellings of the old documents (`vehicle`, `work_order`) are taken too.
 pub fn table_of(entity_type: &str) -> Option<&'static EntityTable> {

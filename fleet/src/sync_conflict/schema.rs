@@ -12,7 +12,7 @@ pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
 
 const LISTING: Listing = Listing {
     keys: &["conflict_id"],
-    filters: &[Filter::key("is_resolved")],
+    filters: &[Filter::key("is_resolved"), Filter::key("source_device")],
     orders: &[Order::LATEST_CREATED],
     row: view::row,
     ..Listing::NONE

@@ -332,6 +332,24 @@ pub const OPTIONS: &[OptionSpec] = &[
         |config, text| config.sync.offline_max = seconds(text, 1..=3_650)? * 86_400
     ),
     option!(
+        "sync.lease_grace_days",
+        "7",
+        "Days after which parts that were given to a tablet go back, once it was revoked, its token has ended or it was not heard of for `sync.offline_days_max`. 0 to 3,650.",
+        |config, text| config.sync.lease_grace = seconds(text, 0..=3_650)? * 86_400
+    ),
+    option!(
+        "sync.operations_per_day_max",
+        "50000",
+        "New operations that a tablet may push in a day, refused ones included. More is answered by 429 and stays on the tablet. 1,000 to 10,000,000.",
+        |config, text| config.sync.operations_per_day_max = number(text, 1_000..=10_000_000)?
+    ),
+    option!(
+        "sync.conflicts_open_max",
+        "500",
+        "Open conflicts of one tablet beyond which a change that would open another one is held. 1 to 100,000.",
+        |config, text| config.sync.conflicts_open_max = number(text, 1..=100_000)?
+    ),
+    option!(
         "ml.models_path",
         old["ML_MODELS_PATH"],
         "",

@@ -18,6 +18,7 @@ mod docs;
 mod exchange;
 mod leases;
 mod phase2;
+mod states;
 mod status;
 
 pub(super) use devices::{device_as_the_old, offline, register};
@@ -53,6 +54,24 @@ impl<S: Send + std::marker::Sync> FromRequestParts<S> for Asker {
 }
 
 impl Asker {
+    /// The device that is to be given another token: by its own, or by its user, also after it has ended.
+    ///
+    /// # Errors
+    /// As [`Asker::device`].
+    pub(super) fn device_to_renew(
+        &self,
+        state: &AppState,
+        named: &str,
+    ) -> Result<DeviceCaller, Problem> {
+        if self.device.is_some() {
+            return self.device(state, Some(named));
+        }
+        if let Ok(device) = state.sync.devices.to_renew(named, &self.caller) {
+            return Ok(device);
+        }
+        of_person(state, named, &self.caller)
+    }
+
     /// The device that asks: by its own token, or one that its user names.
     ///
     /// # Errors

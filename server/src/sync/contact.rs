@@ -25,6 +25,8 @@ pub struct Contact {
     pub pushed: Option<Timestamp>,
     /// It pulled.
     pub pulled: Option<Timestamp>,
+    /// By how much its last push that told a wrong time was wrong, in milliseconds: above 0 where it was ahead.
+    pub clock_off_ms: Option<i64>,
 }
 
 impl Contact {
@@ -45,6 +47,12 @@ impl Contacts {
         if pulled {
             contact.pulled = Some(now);
         }
+    }
+
+    /// Notes how wrong a device's clock was in a push that was taken in; `None` where it was right.
+    pub fn note_clock(&self, device_id: &str, off_ms: Option<i64>) {
+        let mut contacts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        contacts.entry(device_id.into()).or_default().clock_off_ms = off_ms;
     }
 
     /// When a device was last heard of, since the server began.

@@ -34,6 +34,8 @@ pub struct Device {
     pub grant: Option<Arc<Grant>>,
     /// When its present store was begun.
     pub began: Option<Timestamp>,
+    /// When it was revoked, if it is.
+    pub revoked_at: Option<Timestamp>,
     /// The token before a renewal: good until the new one is used, since the answer that brought that may be lost.
     previous: Option<TokenHash>,
 }
@@ -175,6 +177,37 @@ impl Devices {
         self.read().by_number.get(index).cloned()
     }
 
+    /// The numbers that a device had, the latest first.
+    pub fn numbers_of(&self, device_id: &str) -> Vec<u32> {
+        let directory = self.read();
+        let numbers = directory.by_number.iter().zip(1_u32..);
+        let its = numbers.filter(|(id, _)| ***id == *device_id);
+        let mut its: Vec<u32> = its.map(|(_, number)| number).collect();
+        its.reverse();
+        its
+    }
+
+    /// The device of this name, for its own user, also when its token has ended: to be given another one.
+    ///
+    /// # Errors
+    /// As [`Devices::of_user`], but `Expired`.
+    pub fn to_renew(&self, device_id: &str, user: &Caller) -> Result<DeviceCaller, TokenRefusal> {
+        match self.of_user(device_id, user) {
+            Err(TokenRefusal::Expired) => {}
+            other => return other,
+        }
+        let device = self.get(device_id).ok_or(TokenRefusal::Unknown)?;
+        let grant = device.grant.clone().ok_or(TokenRefusal::Unknown)?;
+        if grant.user != user.account().id {
+            return Err(TokenRefusal::Unknown);
+        }
+        Ok(DeviceCaller {
+            device,
+            grant,
+            caller: user.clone(),
+        })
+    }
+
     /// All devices, in no order.
     pub fn all(&self) -> Vec<Arc<Device>> {
         self.read().devices.values().cloned().collect()
@@ -303,8 +336,14 @@ impl Directory {
         let known = self.devices.get(&id);
         let mut device = known.map_or_else(|| Device::unknown(&id), |device| (**device).clone());
         match fleet::alias::canonical(event.event_type()) {
-            event::DEVICE_REGISTERED => device.is_active = true,
-            event::DEVICE_DEACTIVATED => device.is_active = false,
+            event::DEVICE_REGISTERED => {
+                device.is_active = true;
+                device.revoked_at = None;
+            }
+            event::DEVICE_DEACTIVATED => {
+                device.is_active = false;
+                device.revoked_at = Some(event.recorded_at());
+            }
             event::DEVICE_TOKEN_ISSUED => {
                 let grant = Grant::read(&data);
                 if grant.is_none() {
@@ -346,6 +385,7 @@ impl Device {
             is_active: false,
             grant: None,
             began: None,
+            revoked_at: None,
             previous: None,
         }
     }

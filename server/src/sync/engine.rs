@@ -6,10 +6,14 @@
 //! of the protocol are positions of the log.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crdt::collapsed::{CollapsedEntity, Handle, StoreError};
 use crdt::sync::{Depot, Record, RecordBody, Verdict};
+#[cfg(test)]
+use crdt::wire::Writer;
 use crdt::{Change, DeviceId, EntityTable, LogPosition};
 use fleet::sync::{IS_DELETED, TABLES, stamp_of, table_of, told};
 use fleet::{device, sync_session};
@@ -17,6 +21,7 @@ use serde_json::{Map, Value};
 use storage::{EventRef, Log, Position, Query, ReadError, ReadRequest, Timestamp};
 use uuid::Uuid;
 
+use super::checkpoint::{self, Checkpoint};
 use super::devices::begins_store;
 use super::note;
 use crate::http::problem::{Kind, Problem};
@@ -25,11 +30,17 @@ use crate::http::problem::{Kind, Problem};
 /// tablet's concurrent change the time decides, unless the tablet's user has the last word over the field.
 const WRITTEN_RANK: u8 = 1;
 /// Entities that stay decoded after they were edited.
-const DECODED_MAX: usize = 2_000;
+pub(super) const DECODED_MAX: usize = 2_000;
 /// Events folded while the state is held, before somebody else may have it.
 const HELD_EVENTS_MAX: u64 = 20_000;
 /// Events that a request folds itself; with more to go it is answered that it is too early.
 const BEHIND_MAX: u64 = 500_000;
+/// How often the state is saved.
+const SAVED_EVERY: Duration = Duration::from_secs(60);
+/// Events since the last save that make another one worth its while.
+const SAVED_EVENTS_MIN: u64 = 10_000;
+/// Events after which it is saved while the log is still being folded.
+const SAVED_EVENTS_MAX: u64 = 1_000_000;
 /// Longest aggregate id that tablets can name, in bytes.
 const ID_BYTES_MAX: usize = crdt::collapsed::ENTITY_ID_BYTES_MAX;
 /// Before the name of an operation that was read out of a counter's state.
@@ -42,6 +53,37 @@ const OPERATIONS: Uuid = Uuid::from_u128(0x5d2a_7c1e_90b4_4f6b_8e13_c4f0_2b6d_7a
 pub struct Engine {
     log: Arc<Log>,
     fold: Mutex<Fold>,
+    checkpoint: Checkpoint,
+    /// How far what is saved is; held through a save.
+    saved: Mutex<Position>,
+    ends: Arc<Ends>,
+}
+
+/// Tells the thread that keeps up that the service has ended.
+#[derive(Debug, Default)]
+struct Ends {
+    over: Mutex<bool>,
+    told: Condvar,
+}
+
+impl Ends {
+    fn tell(&self) {
+        *self.over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.told.notify_all();
+    }
+
+    /// Waits for the end, at most so long. Answers whether it came.
+    fn within(&self, time: Duration) -> bool {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.told.wait_timeout_while(over, time, |over| !*over);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.ends.tell();
+    }
 }
 
 /// The state, and how far it is.
@@ -52,9 +94,9 @@ pub struct Fold {
     /// Every event up to here is in it.
     pub position: Position,
     /// The present number of each device.
-    numbers: HashMap<Box<str>, u32>,
+    pub(super) numbers: HashMap<Box<str>, u32>,
     /// What devices that send whole states have counted so far, by the name of the count.
-    sums: HashMap<Box<str>, i64>,
+    pub(super) sums: HashMap<Box<str>, i64>,
 }
 
 /// The id of the event that carries an operation of a device's own count.
@@ -70,12 +112,34 @@ pub fn named_event_id(device_id: &str, operation_id: &str) -> Uuid {
     )
 }
 
+/// The id of the event that carries a tagged part of a whole state, whichever device brings it: an addition (`+`) or a
+/// tombstone (`-`).
+pub(super) fn part_event_id(
+    aggregate_type: &str,
+    id: &str,
+    field: u16,
+    sign: char,
+    tag: &str,
+) -> Uuid {
+    let name = format!("state\0{aggregate_type}\0{id}\0{field}\0{sign}{tag}");
+    Uuid::new_v5(&OPERATIONS, name.as_bytes())
+}
+
 impl Engine {
-    /// The state of an empty log; it is folded when somebody asks.
-    pub fn new(log: Arc<Log>) -> Self {
+    /// The state as it was saved in `folder`, or that of an empty log; the rest is folded when somebody asks.
+    pub fn open(log: Arc<Log>, folder: &Path) -> Self {
+        let checkpoint = Checkpoint::at(folder);
+        let fold = checkpoint.load(&log).unwrap_or_else(|error| {
+            tracing::warn!(%error, folder = %folder.display(), "the saved state of tablets is passed over; the log is folded from its beginning");
+            None
+        });
+        let fold = fold.unwrap_or_else(Fold::new);
         Engine {
             log,
-            fold: Mutex::new(Fold::new()),
+            saved: Mutex::new(fold.position),
+            fold: Mutex::new(fold),
+            checkpoint,
+            ends: Arc::default(),
         }
     }
 
@@ -110,15 +174,22 @@ impl Engine {
         }
     }
 
-    /// Folds the log on a thread of its own, so that the first tablet need not wait for all of it. The thread holds nothing
-    /// between stretches, and ends with the service.
-    pub fn warm_up(engine: &Arc<Self>) {
-        let engine = Arc::downgrade(engine);
+    /// Folds the log on a thread of its own, so that the first tablet need not wait for all of it, and saves the state now
+    /// and then. The thread holds nothing between stretches, and ends with the service.
+    pub fn keep_up(engine: &Arc<Self>) {
+        let (engine, ends) = (Arc::downgrade(engine), engine.ends.clone());
         let run = move || {
             while let Some(engine) = engine.upgrade() {
-                match engine.advance() {
-                    Ok(true) => return,
-                    Ok(false) => {}
+                let folded = engine.advance();
+                let least = match &folded {
+                    Ok(true) => SAVED_EVENTS_MIN,
+                    _ => SAVED_EVENTS_MAX,
+                };
+                engine.save(least);
+                drop(engine);
+                match folded {
+                    Ok(true) if ends.within(SAVED_EVERY) => return,
+                    Ok(_) => {}
                     Err(problem) => {
                         tracing::error!(
                             detail = problem.detail(),
@@ -129,9 +200,32 @@ impl Engine {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("sync-warm-up".to_owned());
+        let thread = std::thread::Builder::new().name("sync-fold".to_owned());
         if let Err(error) = thread.spawn(run) {
             tracing::warn!(%error, "the log is folded for tablets when the first one asks");
+        }
+    }
+
+    /// Ends the thread and saves the state as it is.
+    pub fn stop(&self) {
+        self.ends.tell();
+        self.save(1);
+    }
+
+    /// Saves the state if at least `events` came since. What cannot be saved is folded again at the next start.
+    fn save(&self, events: u64) {
+        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        let (position, content) = {
+            let fold = self.fold.lock().unwrap_or_else(PoisonError::into_inner);
+            if fold.position.get() < saved.get().saturating_add(events) {
+                return;
+            }
+            (fold.position, checkpoint::encode(&self.log, &fold))
+        };
+        let Some(content) = content else { return };
+        match self.checkpoint.save(&content) {
+            Ok(()) => *saved = position,
+            Err(error) => tracing::warn!(%error, "the state of tablets was not saved"),
         }
     }
 
@@ -145,6 +239,14 @@ impl Engine {
             return Err(error);
         }
         Ok(fold.position >= durable)
+    }
+
+    /// The state as it is saved.
+    #[cfg(test)]
+    pub(crate) fn state_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        self.current().unwrap().save(&mut writer);
+        writer.into_bytes()
     }
 
     /// How far the state is, without waiting for more.
@@ -175,15 +277,24 @@ impl Engine {
         position: Position,
         read: impl FnOnce(&EventRef<'_>) -> T,
     ) -> Option<T> {
-        let request = ReadRequest {
-            from: position,
-            to: position,
-            ..ReadRequest::default()
-        };
-        let mut reader = self.log.read(&request).ok()?;
-        let event = reader.next()?.ok()?;
-        Some(read(&event))
+        event_in(&self.log, position, read)
     }
+}
+
+/// The event at a position of the log.
+pub(super) fn event_in<T>(
+    log: &Log,
+    position: Position,
+    read: impl FnOnce(&EventRef<'_>) -> T,
+) -> Option<T> {
+    let request = ReadRequest {
+        from: position,
+        to: position,
+        ..ReadRequest::default()
+    };
+    let mut reader = log.read(&request).ok()?;
+    let event = reader.next()?.ok()?;
+    Some(read(&event))
 }
 
 fn millis(time: Timestamp) -> u64 {
@@ -195,7 +306,7 @@ fn damaged(error: &StoreError) -> Problem {
 }
 
 impl Fold {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Fold {
             depot: Depot::new(&TABLES, DECODED_MAX),
             position: Position::START,
@@ -244,10 +355,13 @@ impl Fold {
         if let Some(note) = note::read(event.metadata()) {
             match note.record(&self.depot, position, time_ms) {
                 Some(record) => {
-                    if let Some((name, total)) = sum_of(&note.operation) {
-                        self.sums.insert(name.into(), total);
-                    }
                     let verdict = self.depot.replay_at(position, &record)?;
+                    if let Some((name, total)) = sum_of(&note.operation)
+                        && verdict.is_folded()
+                    {
+                        let counted = self.sums.entry(name.into()).or_insert(total);
+                        *counted = total.max(*counted);
+                    }
                     carried = Some((record.body, verdict));
                 }
                 None => {
@@ -389,7 +503,7 @@ impl Fold {
 }
 
 /// The name of an operation that brings a device's count to `total`.
-pub fn sum_name(name: &str, total: i64) -> String {
+pub fn sum_name(name: &str, total: u64) -> String {
     format!("{SUM_PREFIX}{name}={total}")
 }
 

@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::engine::{Engine, Fold, named_event_id};
+use super::parts::{Lookup, Part, PartKind, Resolved};
 use crate::app::AppState;
 
 /// Operations that one push may bring.
@@ -53,17 +54,8 @@ pub enum Act {
         /// Which field of the item.
         item_field: Option<String>,
     },
-    /// A change that was read out of a state.
-    Ready(u16, Change),
-    /// A count of some device, read out of a state.
-    Sum {
-        /// The counter's field.
-        field: u16,
-        /// Which count: entity, field and device.
-        name: String,
-        /// What the device has counted on the whole.
-        total: i64,
-    },
+    /// What was read out of a whole state.
+    Part(Part),
 }
 
 /// Why an operation cannot even be asked for.
@@ -79,10 +71,21 @@ pub struct Unusable {
 pub(super) struct Prepared {
     /// The frame of what is new; `None` where nothing is.
     pub(super) frame: Option<Vec<u8>>,
-    /// The names and event ids of the frame's operations, in order.
-    pub(super) named: Vec<(String, Uuid)>,
+    /// What the frame's operations are called, in order.
+    pub(super) named: Vec<Named>,
     /// For each item: the operations that it became.
     pub(super) items: Vec<Fate>,
+}
+
+/// What an operation of a frame is called.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    /// The client's name for it.
+    pub(super) name: String,
+    /// The event that carries it.
+    pub(super) event: Uuid,
+    /// The same once it is taken in, where it is one whichever device brings it.
+    pub(super) shared: Option<Uuid>,
 }
 
 /// What an item became.
@@ -117,9 +120,11 @@ struct Builder<'a> {
     seq: u64,
     stamp: Stamp,
     operations: Vec<Operation>,
-    named: Vec<(String, Uuid)>,
+    named: Vec<Named>,
     /// Entities that this frame creates.
     created: HashMap<(u16, String), u64>,
+    /// How far counts of states are with this frame.
+    counted: HashMap<String, i64>,
 }
 
 /// Makes a frame of those items that the log does not have yet.
@@ -146,13 +151,16 @@ pub(super) fn prepare(
         operations: Vec::new(),
         named: Vec::new(),
         created: HashMap::new(),
+        counted: HashMap::new(),
     };
     // Within a frame stamps do not fall. Items may come in any order, so they are framed in the order of their times.
+    let stamps: Vec<Stamp> = items.iter().map(|item| builder.stamp_of(item)).collect();
     let mut order: Vec<usize> = (0..items.len()).collect();
-    order.sort_by_key(|index| items[*index].stamp.unwrap_or(builder.now));
+    order.sort_by_key(|index| stamps[*index]);
     let mut fates: Vec<Option<Fate>> = vec![None; items.len()];
     for index in order {
-        fates[index] = Some(builder.add(&items[index]).unwrap_or_else(Fate::Unusable));
+        let added = builder.add(&items[index], stamps[index]);
+        fates[index] = Some(added.unwrap_or_else(Fate::Unusable));
     }
     let items = fates.into_iter().flatten().collect();
     let frame = (!builder.operations.is_empty()).then(|| {
@@ -173,7 +181,49 @@ pub(super) fn prepare(
 }
 
 impl Builder<'_> {
-    fn add(&mut self, item: &Item) -> Result<Fate, Unusable> {
+    fn lookup(&self) -> Lookup<'_> {
+        Lookup {
+            engine: self.engine,
+            fold: self.fold,
+            devices: &self.state.sync.devices,
+            device_id: self.device_id,
+            base: self.base,
+        }
+    }
+
+    fn is_in_log(&self, event: Uuid) -> bool {
+        let position = self.engine.log().position_of(event);
+        position.ok().flatten().is_some()
+    }
+
+    /// When an item's operation is said to be.
+    fn stamp_of(&self, item: &Item) -> Stamp {
+        let stamp = item.stamp.unwrap_or(self.now);
+        let (Act::Part(part), Some(table)) = (&item.act, table_of(&item.entity_type)) else {
+            return stamp;
+        };
+        let id = aggregate_id(self.state, table, &item.entity_id);
+        let held = self.fold.entity(table, &id);
+        let entity = held.as_ref().map(|(_, entity)| &**entity);
+        self.lookup().stamp_of(entity, part, stamp)
+    }
+
+    /// The operation that a repeated item became, where that cannot be told from what it would become now.
+    fn known_whole(&self, table: &'static EntityTable, item: &Item) -> Option<Uuid> {
+        let Act::Change { field, verb, .. } = &item.act else {
+            return None;
+        };
+        let is_whole_set = matches!(verb.as_str(), "" | "set")
+            && row_of(table, field).is_some_and(|row| matches!(row.kind, Kind::Set(_)));
+        let first = format!("{}/0", item.id);
+        let names = [item.id.as_str(), first.as_str()];
+        let mut events = names
+            .map(|name| named_event_id(self.device_id, name))
+            .into_iter();
+        events.find(|event| is_whole_set && self.is_in_log(*event))
+    }
+
+    fn add(&mut self, item: &Item, stamp: Stamp) -> Result<Fate, Unusable> {
         let table = table_of(&item.entity_type).ok_or_else(|| {
             let detail = format!("tablets hold no {}", item.entity_type);
             unusable("unknown_entity", detail)
@@ -187,12 +237,25 @@ impl Builder<'_> {
         }
         let held = self.fold.entity(table, &id);
         let entity = held.as_ref().map(|(_, entity)| &**entity);
+        if let Some(known) = self.known_whole(table, item) {
+            return Ok(already(Some(known)));
+        }
+        let mut shared = None;
         let changes = match &item.act {
             Act::Create => Vec::new(),
-            Act::Ready(field, change) => vec![(*field, change.clone())],
-            Act::Sum { field, name, total } => {
-                let amount = total.saturating_sub(self.fold.sum(name));
-                vec![(*field, Change::Add(amount))]
+            Act::Part(part) => {
+                let lookup = self.lookup();
+                let counted = |name: &str| {
+                    let here = self.counted.get(name).copied();
+                    here.unwrap_or_else(|| lookup.counted(name))
+                };
+                match lookup.resolve(table, &id, entity, part, item.stamp, counted) {
+                    Resolved::Known(event) => return Ok(already(event)),
+                    Resolved::New(change, event) => {
+                        shared = event;
+                        vec![(part.field, change)]
+                    }
+                }
             }
             Act::Change { .. } => changes_of(table, entity, &item.act)?,
         };
@@ -207,20 +270,15 @@ impl Builder<'_> {
         let (mut new, mut known) = (Vec::new(), Vec::new());
         let mut place = |builder: &mut Self, name: String, body: OperationBody| {
             let event = named_event_id(builder.device_id, &name);
-            let twice = builder.named.iter().any(|(_, id)| *id == event);
-            if twice
-                || builder
-                    .engine
-                    .log()
-                    .position_of(event)
-                    .ok()
-                    .flatten()
-                    .is_some()
-            {
+            let shared = shared.filter(|_| !matches!(body, OperationBody::Create { .. }));
+            let twice = |named: &Named| {
+                named.event == event || (shared.is_some() && named.shared == shared)
+            };
+            if builder.named.iter().any(twice) || builder.is_in_log(event) {
                 known.push(event);
                 return;
             }
-            builder.stamp = builder.stamp.max(item.stamp.unwrap_or(builder.now));
+            builder.stamp = builder.stamp.max(stamp);
             builder.operations.push(Operation {
                 seq: builder.seq,
                 base: builder.base,
@@ -229,7 +287,11 @@ impl Builder<'_> {
                 former: None,
                 body,
             });
-            builder.named.push((name, event));
+            builder.named.push(Named {
+                name,
+                event,
+                shared,
+            });
             new.push(builder.seq);
             builder.seq += 1;
         };
@@ -277,7 +339,21 @@ impl Builder<'_> {
             };
             place(self, name, body);
         }
+        if let (Act::Part(part), false) = (&item.act, new.is_empty())
+            && let PartKind::Counted { name, total, .. } = &part.what
+        {
+            let total = i64::try_from(*total).unwrap_or(i64::MAX);
+            self.counted.insert(name.clone(), total);
+        }
         Ok(Fate::Operations { new, known })
+    }
+}
+
+/// The fate of an item that changes nothing any more.
+fn already(known: Option<Uuid>) -> Fate {
+    Fate::Operations {
+        new: Vec::new(),
+        known: known.into_iter().collect(),
     }
 }
 

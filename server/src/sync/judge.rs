@@ -7,7 +7,7 @@
 
 mod staging;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 
 use crdt::collapsed::{CollapsedEntity, CollapsedField};
 use crdt::sync::{
@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use super::devices::DeviceCaller;
 use super::engine::{Engine, event_id, is_deleted};
+use super::items::Named;
 use super::note::Note;
 use super::policy::Policy;
 use super::stock;
@@ -34,6 +35,7 @@ use crate::command::{Decision, Staged};
 use crate::envelope::{CORRELATION_PREFIX, USER_PREFIX, tag};
 use crate::http::maintenance::step_order;
 use crate::http::problem::Problem;
+use crate::projection::Ask;
 use crate::rfc3339;
 
 /// Kilometres that a vehicle may run in a day, as far as readings are believed.
@@ -66,9 +68,11 @@ pub(super) struct Judging<'a> {
     policy: Policy,
     now: Timestamp,
     correlation: &'a str,
-    /// Ids of operations that clients named, in order of their numbers from `first` on.
-    named: &'a [(String, Uuid)],
+    /// What operations are called that clients named, in order of their numbers from `first` on.
+    named: &'a [Named],
     first: u64,
+    /// Open conflicts of the device before this push; counted when it first matters.
+    open_conflicts: OnceCell<usize>,
     staging: RefCell<Staging<'a>>,
 }
 
@@ -77,6 +81,8 @@ struct Staging<'a> {
     pending: Pending,
     outcomes: Vec<Outcome>,
     conflicts: usize,
+    /// By how much a time was wrong that had to be moved, the worst of this push.
+    clock_off_ms: Option<i64>,
     failure: Option<Problem>,
 }
 
@@ -87,6 +93,7 @@ impl<'a> Staging<'a> {
             pending: Pending::Nothing,
             outcomes: Vec::new(),
             conflicts: 0,
+            clock_off_ms: None,
             failure: None,
         }
     }
@@ -105,6 +112,8 @@ pub(super) struct Judged<'a> {
     pub(super) tx: Decision<'a>,
     pub(super) outcomes: Vec<Outcome>,
     pub(super) conflicts: usize,
+    /// By how much the device's clock is wrong, where a time had to be moved.
+    pub(super) clock_off_ms: Option<i64>,
 }
 
 impl<'a> Judging<'a> {
@@ -117,19 +126,20 @@ impl<'a> Judging<'a> {
         engine: &'a Engine,
         device: &'a DeviceCaller,
         correlation: &'a str,
-        named: &'a [(String, Uuid)],
+        named: &'a [Named],
         first: u64,
     ) -> Result<Self, Problem> {
         Ok(Judging {
             state,
             engine,
             device,
-            scope: DeviceScope::of(device),
+            scope: DeviceScope::of(state, device),
             policy: Policy::now(state)?,
             now: state.clock.now(),
             correlation,
             named,
             first,
+            open_conflicts: OnceCell::new(),
             staging: RefCell::new(Staging::new(state)),
         })
     }
@@ -191,6 +201,7 @@ impl<'a> Judging<'a> {
             tx,
             outcomes: staging.outcomes,
             conflicts: staging.conflicts,
+            clock_off_ms: staging.clock_off_ms,
         })
     }
 
@@ -257,13 +268,18 @@ impl<'a> Judging<'a> {
         Timestamp::from_micros(i64::try_from(claimed).unwrap_or(0) * 1_000)
     }
 
-    fn id_of(&self, device: DeviceId, seq: u64) -> (String, Uuid) {
+    /// What an operation is called, and the id of the event that carries it.
+    fn id_of(&self, device: DeviceId, seq: u64, verdict: &Verdict) -> (String, Uuid) {
         let named = seq
             .checked_sub(self.first)
             .and_then(|index| usize::try_from(index).ok())
             .and_then(|index| self.named.get(index));
         match named {
-            Some((name, id)) => (name.clone(), *id),
+            Some(named) => {
+                // What one device was refused, another may still bring.
+                let shared = named.shared.filter(|_| verdict.is_folded());
+                (named.name.clone(), shared.unwrap_or(named.event))
+            }
             None => (format!("{device}/{seq}"), event_id(device, seq)),
         }
     }
@@ -302,6 +318,35 @@ impl<'a> Judging<'a> {
     fn refuse(&self, detail: impl Into<String>, code: Rejection) -> Judgement {
         self.staging.borrow_mut().pending = Pending::Refused(detail.into());
         Judgement::Reject(code)
+    }
+
+    /// Whether the change meets another value that its writer had not seen.
+    fn would_disagree(&self, request: &Request<'_>) -> bool {
+        let register = request.entity.register(request.row.number, request.change);
+        let (Some(winner), Change::Set(value) | Change::Put { value, .. }) =
+            (register.and_then(|held| held.winner()), request.change)
+        else {
+            return false;
+        };
+        let is_seen = winner.device == request.device || winner.position <= request.operation.base;
+        !is_seen && winner.value != *value
+    }
+
+    /// Whether the device has as many open conflicts as it may, with `here` of this push.
+    fn has_spent_conflicts(&self, here: usize) -> bool {
+        let before = *self.open_conflicts.get_or_init(|| {
+            let ask = Ask {
+                aggregate_type: fleet::sync_conflict::AGGREGATE_TYPE,
+                filters: vec![
+                    ("is_resolved", "false".to_owned()),
+                    ("source_device", self.device.device.id.to_string()),
+                ],
+                ..Ask::default()
+            };
+            let page = self.state.projections.catalog().page(&ask);
+            page.map_or(0, |page| page.value.total)
+        });
+        before + here >= self.state.config.sync.conflicts_open_max
     }
 
     /// Why a reading cannot be believed as it is.
@@ -354,6 +399,10 @@ impl Judge for Judging<'_> {
             let detail = format!("a {} may not change {} here", self.role(), request.row.name);
             return self.refuse(detail, Rejection::NotAuthorised);
         };
+        if matches!(request.change, Change::RemoveSeen { .. }) && self.named.is_empty() {
+            let detail = "a frame removes by what its device had seen";
+            return self.refuse(detail, Rejection::InvalidValue);
+        }
         if let Some(detail) = self.implausible(request) {
             self.staging.borrow_mut().pending = Pending::Refused(detail);
             return Judgement::Hold(Hold::Implausible);
@@ -363,13 +412,21 @@ impl Judge for Judging<'_> {
         }
         match self.plan_for(request, id) {
             Ok(pending) => {
-                let decided = matches!(pending, Pending::Stepped(_));
-                self.staging.borrow_mut().pending = pending;
-                if decided {
-                    Judgement::Decided
-                } else {
-                    Judgement::Allow { rank }
+                if matches!(pending, Pending::Stepped(_)) {
+                    self.staging.borrow_mut().pending = pending;
+                    return Judgement::Decided;
                 }
+                let here = self.staging.borrow().conflicts;
+                if self.would_disagree(request) && self.has_spent_conflicts(here) {
+                    let most = self.state.config.sync.conflicts_open_max;
+                    let detail = format!(
+                        "the tablet has {most} open conflicts; settle some of them, and it may be done again"
+                    );
+                    self.staging.borrow_mut().pending = Pending::Refused(detail);
+                    return Judgement::Hold(Hold::ConflictBudget);
+                }
+                self.staging.borrow_mut().pending = pending;
+                Judgement::Allow { rank }
             }
             Err(problem) => {
                 let detail = problem.detail().to_owned();

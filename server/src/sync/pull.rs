@@ -6,6 +6,8 @@ use crdt::sync::{Cursor, Page, PullRequest, Slot};
 use crdt::{DeviceId, EntityTable, FieldRow, Kind, LogPosition};
 use serde_json::{Map, Value as Json, json};
 
+use fleet::sync::tables::SCHEMA_NUMBER;
+
 use super::devices::{DeviceCaller, Devices};
 use super::visible::DeviceScope;
 use crate::app::AppState;
@@ -22,6 +24,8 @@ pub struct Ask {
     pub digest: bool,
     /// Whether it wants bytes rather than JSON.
     pub binary: bool,
+    /// The schema whose tables it knows; `None`: the first one where it wants bytes, all where it wants JSON.
+    pub schema: Option<u16>,
 }
 
 /// A page, encoded.
@@ -46,7 +50,18 @@ pub fn read_cursor(
         return Ok(Cursor::default());
     };
     let sync = &state.sync;
-    let read = sync.cursors.read(&sync.engine, device.device.number, text);
+    let number = device.device.number;
+    let mut read = sync.cursors.read(&sync.engine, number, text);
+    if read == Err(super::cursor::CursorError::Forged) {
+        // A device that began anew goes on from where its store was, and with what it had seen there.
+        let earlier = sync.devices.numbers_of(&device.device.id);
+        let mut tried = earlier
+            .into_iter()
+            .filter(|earlier| *earlier != number)
+            .map(|earlier| sync.cursors.read(&sync.engine, earlier, text));
+        let found = tried.find(|tried| *tried != Err(super::cursor::CursorError::Forged));
+        read = found.unwrap_or(read);
+    }
     read.map_err(|error| {
         let code = match error {
             super::cursor::CursorError::Forged => {
@@ -68,8 +83,8 @@ pub fn has_news(
     device: &DeviceCaller,
     from: LogPosition,
 ) -> Result<(LogPosition, bool), Problem> {
+    let scope = DeviceScope::of(state, device);
     let fold = state.sync.engine.current()?;
-    let scope = DeviceScope::of(device);
     let store = fold.depot.store();
     let mut changed = store.changed_since(from);
     let news = changed.any(|(_, handle)| {
@@ -89,6 +104,8 @@ pub fn pull(state: &AppState, device: &DeviceCaller, ask: &Ask) -> Result<Pulled
     let number = device.device.number;
     sync.contacts
         .note(&device.device.id, state.clock.now(), false, true);
+    let first = if ask.binary { 1 } else { SCHEMA_NUMBER };
+    let scope = DeviceScope::of(state, device).of_schema(ask.schema.unwrap_or(first));
     let mut fold = sync.engine.current()?;
     let request = PullRequest {
         device: DeviceId::new(number),
@@ -96,7 +113,6 @@ pub fn pull(state: &AppState, device: &DeviceCaller, ask: &Ask) -> Result<Pulled
         entities_max: ask.limit,
         with_digest: ask.digest,
     };
-    let scope = DeviceScope::of(device);
     let page = fold.depot.pull_within(&request, &scope);
     let page = page.map_err(|error| Problem::internal(&error))?;
     let next = if page.is_last() {

@@ -10,8 +10,9 @@ use std::time::Duration;
 use axum::body::Bytes;
 use crdt::sync::{PushAnswer, PushError, PushRequest, Verdict};
 use crdt::{DeviceId, LogPosition};
+use fleet::sync_session;
 use serde_json::{Value as Json, json};
-use storage::{AppendError, Transaction};
+use storage::{AppendError, ExpectedVersion, NewEvent, StreamName, StreamWrite, Transaction};
 use uuid::Uuid;
 
 use super::contact::refused;
@@ -22,6 +23,7 @@ use super::judge::{Judging, Outcome, is_applied};
 use super::{note, wire};
 use crate::app::AppState;
 use crate::append::append;
+use crate::envelope::{USER_PREFIX, tag};
 use crate::http::problem::{Kind, Problem};
 use crate::projection::CATALOG;
 
@@ -82,6 +84,7 @@ struct Proposal {
     fates: Vec<Fate>,
     answer: PushAnswer,
     conflicts: usize,
+    clock_off_ms: Option<i64>,
 }
 
 /// Pushes.
@@ -116,10 +119,16 @@ pub async fn push(
             fates,
             answer,
             conflicts,
+            clock_off_ms,
         } = proposal;
         match append(&state.log, transaction).await {
             Ok(receipt) => {
                 count(state, &outcomes);
+                let contacts = &state.sync.contacts;
+                contacts.note_clock(&device.device.id, clock_off_ms);
+                let most = state.config.sync.operations_per_day_max;
+                let (id, taken) = (&device.device.id, outcomes.len() as u64);
+                state.sync.budgets.take(id, taken, most, state.clock.now());
                 let position = receipt.last_position();
                 if state.projections.position(CATALOG) < position {
                     state.projections.reach(CATALOG, position, SHOWN_WAIT).await;
@@ -217,6 +226,7 @@ fn judge(
     if records.is_empty() {
         return Ok(Attempt::Done(answer, fates));
     }
+    check_budget(state, device, records.len())?;
     let judged = judging.finish(&records, before, &fold.depot)?;
     let moved = judged.tx.written().any(|stream| {
         let tip = state.log.stream(stream);
@@ -234,7 +244,92 @@ fn judge(
         fates,
         answer,
         conflicts: judged.conflicts,
+        clock_off_ms: judged.clock_off_ms,
     })))
+}
+
+/// Keeps operations that were refused before they were judged in the device's trail, under ids of this refusal: the same
+/// operations may come again otherwise, and be judged then. Told twice they are kept once.
+///
+/// # Errors
+/// 429 beyond the device's share; what the log says.
+pub async fn keep_unjudged(
+    state: &AppState,
+    device: &DeviceCaller,
+    items: &[Item],
+    why: (&'static str, &str),
+    detail: &str,
+) -> Result<(), Problem> {
+    let id = &*device.device.id;
+    let (reason, claim) = why;
+    let event_of = |item: &Item| {
+        let shortened = |text: &str| text.chars().take(200).collect::<String>();
+        let (field, value) = match &item.act {
+            items::Act::Change { field, value, .. } => (Some(shortened(field)), value.clone()),
+            _ => (None, Json::Null),
+        };
+        let data = json!({
+            "operation_id": item.id,
+            "entity_type": item.entity_type,
+            "entity_id": item.entity_id,
+            "field": field,
+            "change": { "op": "set", "value": value },
+            "reason": reason,
+            "detail": detail,
+            "user_id": device.caller.id_text(),
+        });
+        let mut event = NewEvent::new(sync_session::SYNC_OPERATION_REFUSED, data.to_string());
+        let name = format!("{reason}\0{claim}\0{}", item.id);
+        event.id = Some(super::engine::named_event_id(id, &name));
+        event.tags.push(tag(USER_PREFIX, device.caller.id_text()));
+        event
+    };
+    let is_new = |event: &NewEvent| {
+        let known = event.id.map(|id| state.log.position_of(id));
+        !matches!(known, Some(Ok(Some(_))))
+    };
+    let mut events: Vec<NewEvent> = items.iter().map(event_of).filter(is_new).collect();
+    events.sort_by_key(|event| event.id);
+    events.dedup_by_key(|event| event.id);
+    if events.is_empty() {
+        return Ok(());
+    }
+    check_budget(state, device, events.len())?;
+    let (most, count) = (state.config.sync.operations_per_day_max, events.len());
+    let stream = StreamName::new(sync_session::AGGREGATE_TYPE, id);
+    let writes = vec![StreamWrite {
+        stream,
+        expected: ExpectedVersion::Any,
+        events,
+    }];
+    let transaction = Transaction {
+        writes,
+        condition: None,
+    };
+    match append(&state.log, transaction).await {
+        // Its first two calls came at once.
+        Ok(_) | Err(AppendError::IdReused { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let now = state.clock.now();
+    state.sync.budgets.take(id, count as u64, most, now);
+    Ok(())
+}
+
+/// Refuses what is beyond the device's share, before anything of it is taken.
+fn check_budget(state: &AppState, device: &DeviceCaller, operations: usize) -> Result<(), Problem> {
+    let (id, most) = (&*device.device.id, state.config.sync.operations_per_day_max);
+    let checked = state
+        .sync
+        .budgets
+        .check(id, operations as u64, most, state.clock.now());
+    checked.map_err(|seconds| {
+        let detail = format!("{operations} operations are more than the tablet may push now, of {most} a day; it keeps them and pushes again in {seconds} s");
+        refused(state, id, "rate", &detail);
+        Problem::new(Kind::OverBudget, detail)
+            .with("code", "rate")
+            .retry_after(seconds)
+    })
 }
 
 fn prepare(
@@ -373,7 +468,13 @@ fn results(
                 .iter()
                 .filter_map(|seq| by_seq.get(seq).copied())
                 .collect();
-            let verdicts = new.iter().map(|seq| fold.depot.verdict(device, *seq));
+            let verdicts = new.iter().map(|seq| {
+                // Another push of the device may have come behind this one and taken its verdicts as heard.
+                match (fold.depot.verdict(device, *seq), by_seq.get(seq)) {
+                    (Verdict::Duplicate, Some(outcome)) => outcome.verdict,
+                    (verdict, _) => verdict,
+                }
+            });
             of_operations(state, fold, item, &told, verdicts.collect(), known)
         }
     };
@@ -455,7 +556,7 @@ fn shown(state: &AppState, fold: &Fold, item: &Item) -> Json {
     let row = match &item.act {
         items::Act::Create => None,
         items::Act::Change { field, .. } => items::row_of(table, field),
-        items::Act::Ready(field, _) | items::Act::Sum { field, .. } => table.field(*field),
+        items::Act::Part(part) => table.field(part.field),
     };
     let devices = &state.sync.devices;
     match row {

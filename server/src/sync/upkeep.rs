@@ -20,6 +20,9 @@ use crate::rfc3339;
 /// Changed entities that are counted for a device's lag.
 const LAG_MAX: usize = 10_000;
 
+/// A clock that is wrong by more is told of, in milliseconds.
+const CLOCK_OFF_MS_MAX: i64 = 120_000;
+
 /// How a device stands.
 #[derive(Clone, Debug)]
 pub struct Standing {
@@ -70,6 +73,9 @@ impl Standing {
             put("verdicts_waiting", status.verdicts_waiting.into());
             put("is_expired", status.expired.into());
         }
+        let off = self.contact.clock_off_ms;
+        let told = off.filter(|off| off.abs() > CLOCK_OFF_MS_MAX);
+        put("clock_off_seconds", told.map(|off| off / 1_000).into());
         if self.last_sync().is_some() {
             put("last_sync_at", time(self.last_sync()));
         }

@@ -3,23 +3,48 @@
 use crdt::collapsed::{CollapsedEntity, CollapsedField, Handle};
 use crdt::{LogPosition, Value};
 
+use fleet::staff;
+use fleet::sync::tables::last_table_of;
+
 use super::devices::DeviceCaller;
 use super::scope::Scope;
+use crate::app::AppState;
+use crate::projection::Ask;
+
+/// People on the staff that are looked through for a user.
+const STAFF_MAX: usize = 10_000;
 
 /// The scope of a device's token, for the entities of one moment.
 #[derive(Clone, Debug)]
 pub(super) struct DeviceScope {
     scope: Scope,
-    user: Box<str>,
+    /// The highest table that it knows.
+    last_table: u16,
+    /// What orders may call the device's user; empty where the scope does not ask for it.
+    names: Vec<Value>,
 }
 
 impl DeviceScope {
     /// What this device may see.
-    pub(super) fn of(device: &DeviceCaller) -> Self {
+    pub(super) fn of(state: &AppState, device: &DeviceCaller) -> Self {
+        let scope = device.grant.scope.clone();
+        let names = if scope.assigned_orders {
+            names_of(state, device)
+        } else {
+            Vec::new()
+        };
         DeviceScope {
-            scope: device.grant.scope.clone(),
-            user: device.caller.id_text().into(),
+            scope,
+            last_table: u16::MAX,
+            names,
         }
+    }
+
+    /// The same, for a client that knows the tables of this schema and no later ones.
+    #[must_use]
+    pub(super) fn of_schema(mut self, schema: u16) -> Self {
+        self.last_table = last_table_of(schema);
+        self
     }
 
     /// Whether the device may see the entity.
@@ -29,6 +54,7 @@ impl DeviceScope {
             Some(wanted) => text(entity, field) == Some(wanted),
         };
         match entity.table().name {
+            _ if entity.table().number > self.last_table => false,
             "Vehicle" => holds(&self.scope.depot, "home_depot"),
             "WorkOrder" => {
                 holds(&self.scope.workshop, "workshop_id")
@@ -46,7 +72,7 @@ impl DeviceScope {
     fn is_assigned(&self, entity: &CollapsedEntity) -> bool {
         let row = entity.table().field_named("assigned_staff");
         match row.and_then(|row| entity.field(row.number)) {
-            Some(CollapsedField::Set(set)) => set.contains(&Value::text(&self.user)),
+            Some(CollapsedField::Set(set)) => self.names.iter().any(|name| set.contains(name)),
             _ => false,
         }
     }
@@ -77,6 +103,36 @@ impl crdt::sync::Scope for DeviceScope {
         });
         places.max().unwrap_or(LogPosition::START)
     }
+}
+
+/// What an order may call the user of a device: the account's id and name, and the ids of the people on the staff that are
+/// the same person, by their e-mail address or by a staff id that is the account's name.
+fn names_of(state: &AppState, device: &DeviceCaller) -> Vec<Value> {
+    let account = &device.caller.account().state;
+    let mut names = vec![
+        device.caller.id_text().to_owned(),
+        account.username.to_string(),
+    ];
+    let ask = Ask {
+        aggregate_type: staff::AGGREGATE_TYPE,
+        limit: STAFF_MAX,
+        ..Ask::default()
+    };
+    let people = state.projections.catalog().page(&ask);
+    let people = people.map_or_else(|_| Vec::new(), |page| page.value.entries);
+    for person in people {
+        let text = |name: &str| person.folded.text(name).unwrap_or_default();
+        let same_address =
+            !account.email.is_empty() && text("email").eq_ignore_ascii_case(&account.email);
+        if same_address || text("staff_id").eq_ignore_ascii_case(&account.username) {
+            names.push(person.aggregate_id.to_string());
+            names.push(person.uuid().to_string());
+            names.push(text("staff_id").to_owned());
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    names.iter().map(|name| Value::text(name)).collect()
 }
 
 /// The text that a register shows.

@@ -15,6 +15,12 @@ pub(super) fn change_to_json(row: &FieldRow, change: &Change) -> Json {
         Change::Raise { epoch, value } => json!({ "op": "raise", "value": value, "epoch": epoch }),
         Change::Insert(member) => json!({ "op": "insert", "value": value_to_json(member) }),
         Change::Remove(member) => json!({ "op": "remove", "value": value_to_json(member) }),
+        Change::RemoveSeen { member, upto, at } => json!({
+            "op": "remove",
+            "value": value_to_json(member),
+            "seen_position": upto.get(),
+            "addition_position": at.get(),
+        }),
         Change::Enable => json!({ "op": "set", "value": true }),
         Change::Disable => json!({ "op": "set", "value": false }),
         Change::Put { key, field, value } => json!({

@@ -24,6 +24,7 @@ pub enum Kind {
     MediaType,
     Invalid,
     TooManyAttempts,
+    OverBudget,
     Internal,
     Unavailable,
     Busy,
@@ -177,6 +178,13 @@ pub const TYPES: &[TypeSpec] = &[
         StatusCode::TOO_MANY_REQUESTS,
         "Too many attempts",
         "Too many wrong passwords for the account or from the address. `Retry-After` says when to try again.",
+    ),
+    spec(
+        Kind::OverBudget,
+        "over-budget",
+        StatusCode::TOO_MANY_REQUESTS,
+        "More than its share",
+        "A tablet pushed more operations than it may in a day. Nothing of the push was taken; it keeps what it holds and pushes again after `Retry-After`.",
     ),
     spec(
         Kind::Internal,

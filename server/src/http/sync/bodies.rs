@@ -1,16 +1,13 @@
 //! What clients send, in every shape that was ever documented: operations of ours, whole states (`/crdt/sync/push`), the
 //! changes of the Phase 3 documents, the events of Phase 2. All become operations with ids.
 
-use crdt::json::{FieldJson, TaggedSet, entity_from_json, stamp_from_text, stamp_to_text};
-use crdt::{Change, DeviceName, Dot, EntityTable, FieldState, MaxRegister, Replica as _};
-use std::collections::BTreeSet;
-
+use crdt::json::{stamp_from_text, stamp_to_text};
 use fleet::sync::table_of;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use super::states;
 use crate::field_error::{FieldError, Place};
 use crate::http::problem::Problem;
-use crate::sync::engine::sum_name;
 use crate::sync::items::{Act, ITEMS_MAX, Item};
 
 /// Characters of an operation's id.
@@ -273,210 +270,15 @@ impl Reader {
         let Some(Value::Object(data)) = given.get("crdt_data") else {
             return self.fault(list, index, Some("crdt_data"), "is required: an object");
         };
-        let data = in_our_names(table, data, given, &entity_id);
-        let read = entity_from_json::<DeviceName>(table, &Value::Object(data));
-        let entity = match read {
-            Ok(entity) => entity,
-            Err(error) => {
-                let msg = format!("{}: expected {}", error.path, error.expected);
-                return self.fault(list, index, Some("crdt_data"), msg);
-            }
-        };
-        let about = format!("{}/{entity_id}", table.name);
-        let mut parts = Vec::new();
-        for (field, json) in &entity.legacy {
-            legacy_parts(*field, json, &mut parts);
-        }
-        for row in table.fields {
-            if let Some(state) = entity.state.field(row.number) {
-                state_parts(row.number, state, &mut parts);
-            }
-        }
-        for part in parts {
-            let (id, act) = match part.act {
-                Some(act) => (format!("state:{about}:{}:{}", part.field, part.id), act),
-                None => {
-                    let name = format!("{about}:{}:{}", part.field, part.id);
-                    let (field, total) = (part.field, part.total);
-                    (sum_name(&name, total), Act::Sum { field, name, total })
-                }
-            };
-            let item = Item {
-                id: shortened_unless_sum(id, &act),
-                entity_type: table.name.to_owned(),
-                entity_id: entity_id.clone(),
-                act,
-                stamp: part.stamp,
-            };
-            self.push(index, &index.to_string(), item);
-        }
-    }
-}
-
-/// One part of a state: a write, a tag, a reading, a device's count.
-struct Part {
-    field: u16,
-    id: String,
-    act: Option<Act>,
-    total: i64,
-    stamp: Option<crdt::Stamp>,
-}
-
-fn part(field: u16, id: String, change: Change, stamp: Option<crdt::Stamp>) -> Part {
-    Part {
-        field,
-        id,
-        act: Some(Act::Ready(field, change)),
-        total: 0,
-        stamp,
-    }
-}
-
-fn count(field: u16, device: &DeviceName, total: i64) -> Part {
-    Part {
-        field,
-        id: device.to_text(),
-        act: None,
-        total,
-        stamp: None,
-    }
-}
-
-fn legacy_parts(field: u16, json: &FieldJson<DeviceName>, parts: &mut Vec<Part>) {
-    match json {
-        FieldJson::Register(register) => parts.extend(register.write().map(|write| {
-            let id = format!("{}:{}", stamp_to_text(write.stamp), write.replica.to_text());
-            part(
-                field,
-                id,
-                Change::Set(write.value.clone()),
-                Some(write.stamp),
-            )
-        })),
-        FieldJson::Max(reading) => parts.extend(reading_part(field, reading)),
-        FieldJson::GrowCounter(counter) => {
-            parts.extend(
-                counter
-                    .iter()
-                    .map(|(device, sum)| count(field, device, whole(sum))),
-            );
-        }
-        FieldJson::Counter(counter) => {
-            let (up, down) = (counter.increments(), counter.decrements());
-            let devices: BTreeSet<_> = up
-                .iter()
-                .chain(down.iter())
-                .map(|(device, _)| device)
-                .collect();
-            parts.extend(devices.into_iter().map(|device| {
-                let total = whole(up.count_of(device)).saturating_sub(whole(down.count_of(device)));
-                count(field, device, total)
-            }));
-        }
-        FieldJson::Flag(on) => {
-            let change = if *on { Change::Enable } else { Change::Disable };
-            parts.push(part(field, on.to_string(), change, None));
-        }
-        FieldJson::Set(set) => set_parts(field, set, parts),
-    }
-}
-
-fn set_parts(field: u16, set: &TaggedSet<DeviceName>, parts: &mut Vec<Part>) {
-    for (member, tag, device) in set.live() {
-        let id = format!("+{tag}:{}", device.to_text());
-        parts.push(part(field, id, Change::Insert(member.clone()), None));
-    }
-    for (member, tag, device) in set.removed() {
-        let id = format!("-{tag}:{}", device.to_text());
-        parts.push(part(field, id, Change::Remove(member.clone()), None));
-    }
-}
-
-fn reading_part(field: u16, reading: &MaxRegister) -> Option<Part> {
-    let (epoch, value) = (reading.epoch(), reading.value()?);
-    let change = Change::Raise { epoch, value };
-    Some(part(field, format!("{epoch}:{value}"), change, None))
-}
-
-fn state_parts(field: u16, state: &FieldState<DeviceName>, parts: &mut Vec<Part>) {
-    match state {
-        FieldState::Lww(register) => {
-            legacy_parts(field, &FieldJson::Register(register.clone()), parts);
-        }
-        FieldState::Max(reading) => parts.extend(reading_part(field, reading)),
-        FieldState::GrowCounter(counter) => {
-            legacy_parts(field, &FieldJson::GrowCounter(counter.clone()), parts);
-        }
-        FieldState::Counter(counter) => {
-            legacy_parts(field, &FieldJson::Counter(counter.clone()), parts);
-        }
-        FieldState::MultiValue(writes) => {
-            parts.extend(writes.iter().map(|(dot, write)| {
-                let change = Change::Set(write.value.clone());
-                part(field, dot_text(dot), change, Some(write.stamp))
-            }));
-        }
-        FieldState::Flag(dots) => {
-            let on = dots.iter().next().is_some();
-            legacy_parts(field, &FieldJson::Flag(on), parts);
-        }
-        FieldState::Set(members) => {
-            for (member, dots) in members.iter() {
-                for dot in dots.iter() {
-                    let change = Change::Insert(member.clone());
-                    parts.push(part(field, format!("+{}", dot_text(dot)), change, None));
+        match states::items_of(table, &entity_id, given, data) {
+            Ok(items) => {
+                for item in items {
+                    self.push(index, &index.to_string(), item);
                 }
             }
-        }
-        FieldState::Map(items) => {
-            for (key, item) in items.iter() {
-                for (number, writes) in item.iter() {
-                    for (dot, write) in writes.iter() {
-                        let change = Change::Put {
-                            key: key.clone(),
-                            field: *number,
-                            value: write.value.clone(),
-                        };
-                        parts.push(part(field, dot_text(dot), change, Some(write.stamp)));
-                    }
-                }
-            }
+            Err(msg) => self.fault(list, index, Some("crdt_data"), msg),
         }
     }
-}
-
-fn dot_text(dot: &Dot<DeviceName>) -> String {
-    format!("{}/{}", dot.replica.to_text(), dot.counter)
-}
-
-fn whole(sum: u64) -> i64 {
-    i64::try_from(sum).unwrap_or(i64::MAX)
-}
-
-/// A state's members by the names of our tables, with the members that the reader needs.
-fn in_our_names(
-    table: &'static EntityTable,
-    data: &Map<String, Value>,
-    given: &Map<String, Value>,
-    entity_id: &str,
-) -> Map<String, Value> {
-    let mut named = Map::new();
-    for (name, value) in data {
-        let spelling = fleet::registry()
-            .aggregate(table.name)
-            .and_then(|aggregate| {
-                aggregate
-                    .spellings
-                    .iter()
-                    .find(|spelling| spelling.given == name)
-            });
-        let name = spelling.map_or(name.as_str(), |spelling| spelling.meant);
-        named.insert(name.to_owned(), value.clone());
-    }
-    named.insert(table.key.to_owned(), entity_id.into());
-    let device = given.get("device_id").cloned().unwrap_or(json!("unknown"));
-    named.entry("device_id").or_insert(device);
-    named
 }
 
 fn set(field: &str, value: &Value) -> Act {
@@ -490,7 +292,7 @@ fn set(field: &str, value: &Value) -> Act {
 }
 
 /// An id that was made of content, by its digest where it is long.
-fn shortened(id: String) -> String {
+pub(super) fn shortened(id: String) -> String {
     use sha2::{Digest as _, Sha256};
     if id.chars().count() <= ID_CHARS_MAX {
         return id;
@@ -503,12 +305,4 @@ fn shortened(id: String) -> String {
         .collect();
     let head: String = id.chars().take(100).collect();
     format!("{head}#{digest}")
-}
-
-/// The name of a count carries its total, which has to stay legible.
-fn shortened_unless_sum(id: String, act: &Act) -> String {
-    match act {
-        Act::Sum { .. } => id,
-        _ => shortened(id),
-    }
 }

@@ -265,7 +265,8 @@ fn text_of(fields: &Map<String, Value>, name: &str) -> String {
 
 /// Renew a device's token.
 ///
-/// The device keeps its number and its store. The token that it has is good until the new one is used.
+/// The device keeps its number and its store. The token that it has is good until the new one is used. One that has ended is
+/// renewed by the device's user, with the user's own token.
 #[utoipa::path(
     post,
     path = "/api/v1/sync/devices/{device_id}/renew",
@@ -281,7 +282,7 @@ pub(crate) async fn renew_token(
     request: Request,
 ) -> Result<Response<Body>, Problem> {
     require_enabled(&state)?;
-    let device = asker.device(&state, Some(&id))?;
+    let device = asker.device_to_renew(&state, &id)?;
     let issue = Issue::new(&state, device.grant.role, device.grant.scope.clone())?;
     let grant = issue.grant(device.caller.id_text(), true);
     let by = device.caller.id_text().to_owned();

@@ -222,6 +222,19 @@ pub(crate) struct Compaction {
     expired: Vec<String>,
     /// Devices that hold up the next one.
     waiting_for: Vec<String>,
+    /// Parts that went back from devices which did not come back in time.
+    leases_returned: Vec<ReturnedLease>,
+}
+
+/// Parts that went back from a device.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct ReturnedLease {
+    device_id: String,
+    part_no: String,
+    quantity: i64,
+    /// Where they were given from; null where no place is known, so that they are still with the device.
+    location_id: Option<String>,
 }
 
 /// Parts to give to a tablet, or to take back.

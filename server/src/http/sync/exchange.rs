@@ -170,9 +170,9 @@ fn session_id() -> String {
 fn sync_result(answered: &Answered) -> Value {
     let rejected = answered.pushed.results.iter();
     let errors: Vec<String> = rejected
-        .filter(|result| result.status == "rejected")
+        .filter(|result| came_to(result).0 == "rejected")
         .map(|result| {
-            let reason = result.reason.as_deref().unwrap_or("refused");
+            let reason = came_to(result).1.unwrap_or("refused");
             format!(
                 "{}: {reason} {}",
                 result.id,
@@ -196,12 +196,28 @@ fn sync_result(answered: &Answered) -> Value {
     })
 }
 
+/// Status and reason of an item, of a repeated one those of the first time.
+fn came_to(result: &ItemResult) -> (&str, Option<&str>) {
+    let reason = result.reason.as_deref();
+    if result.status != "duplicate" {
+        return (result.status, reason);
+    }
+    match reason.map(|verdict| verdict.split_once(':').unwrap_or((verdict, ""))) {
+        Some(("rejected", code)) => ("rejected", Some(code)),
+        Some(("adjusted", "authority")) => ("merged", Some("adjusted_authority")),
+        Some(("held" | "superseded", _)) => ("merged", None),
+        _ => ("applied", None),
+    }
+}
+
 /// The answer of Phase 2: each event's id in one of three lists. An event of which a field was overruled or refused by the
 /// policy is a conflict, also where its other fields were applied.
 fn events_answer(answered: &Answered) -> Value {
     let mut worst: Vec<(usize, String, u8)> = Vec::new();
     for ((index, id), result) in answered.body.sources.iter().zip(&answered.pushed.results) {
-        let badness = match (result.status, result.reason.as_deref()) {
+        // What comes again is told what it came to, or a client whose answer was lost would take it for applied.
+        let (status, reason) = came_to(result);
+        let badness = match (status, reason) {
             // It won over another value by its authority, as Phase 2 has it.
             ("merged", Some("adjusted_authority")) => 0,
             ("rejected", Some("not_authorised")) | ("merged", _) => 1,
@@ -227,11 +243,14 @@ fn events_answer(answered: &Answered) -> Value {
     })
 }
 
-fn page_ask(state: &AppState, query: &mut Query<'_>) -> (usize, bool) {
+fn page_ask(state: &AppState, query: &mut Query<'_>) -> (usize, bool, Option<u16>) {
     let limit = query.number("limit", 1..=PAGE_MAX);
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
     let digest = query.text("digest").is_some_and(|text| text == "true");
-    (limit.unwrap_or(state.config.sync.batch_size), digest)
+    let schema = query.number("schema", 1..=u64::from(u16::MAX));
+    let schema = schema.and_then(|schema| u16::try_from(schema).ok());
+    let limit = limit.unwrap_or(state.config.sync.batch_size);
+    (limit, digest, schema)
 }
 
 async fn pulled(state: &AppState, device: DeviceCaller, ask: Ask) -> Result<Pulled, Problem> {
@@ -317,6 +336,7 @@ pub(crate) async fn push_any_shape(
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before; none: from the start"),
         ("limit" = Option<u64>, Query, description = "Entities at most, 1 to 10,000, default `sync.batch_size`"),
         ("digest" = Option<bool>, Query, description = "Whether the last page of bytes carries the digest of the whole view"),
+        ("schema" = Option<u16>, Query, description = "The schema whose tables the client knows; none: 1 for bytes, the latest for JSON"),
     ),
     responses((status = 200, description = "A page", body = docs::PullPage), (status = 409, description = "The cursor is not of this device, or of another history")),
 )]
@@ -330,7 +350,7 @@ pub(crate) async fn pull_changes(
     let mut query = Query::parse(query.as_deref());
     let named = query.text("device_id");
     let cursor = query.text("cursor");
-    let (limit, digest) = page_ask(&state, &mut query);
+    let (limit, digest, schema) = page_ask(&state, &mut query);
     query.finish()?;
     let device = asker.device(&state, named.as_deref())?;
     let ask = Ask {
@@ -338,6 +358,7 @@ pub(crate) async fn pull_changes(
         limit,
         digest,
         binary: is_binary(&headers, header::ACCEPT),
+        schema,
     };
     Ok(match pulled(&state, device, ask).await? {
         Pulled::Binary(bytes, cursor) => binary_response(bytes, Some(&cursor)),
@@ -358,6 +379,7 @@ pub(crate) async fn pull_changes(
         ("cursor" = Option<String>, Query, description = "For frames: the device's cursor"),
         ("limit" = Option<u64>, Query, description = "Entities at most, 1 to 10,000, default `sync.batch_size`"),
         ("digest" = Option<bool>, Query, description = "Whether the last page of bytes carries the digest of the whole view"),
+        ("schema" = Option<u16>, Query, description = "The schema whose tables the client knows; none: 1 for bytes, the latest for JSON"),
     ),
     request_body = docs::Push,
     responses((status = 200, description = "What became of each operation, and a page", body = docs::SyncAnswer)),
@@ -371,7 +393,7 @@ pub(crate) async fn sync_both(
     require_enabled(&state)?;
     let mut query = Query::parse(query.as_deref());
     let cursor = query.text("cursor");
-    let (limit, digest) = page_ask(&state, &mut query);
+    let (limit, digest, schema) = page_ask(&state, &mut query);
     query.finish()?;
     let told = read(&state, request).await?;
     if is_binary(&told.parts.headers, header::CONTENT_TYPE) {
@@ -389,6 +411,7 @@ pub(crate) async fn sync_both(
             limit,
             digest,
             binary: true,
+            schema,
         };
         let Pulled::Binary(page, next) = pulled(&state, device, ask).await? else {
             return Err(Problem::internal(&"a page of bytes was asked for"));
@@ -402,6 +425,7 @@ pub(crate) async fn sync_both(
         limit,
         digest: false,
         binary: false,
+        schema,
     };
     let device = answered.device.clone();
     let Pulled::Json(page) = pulled(&state, device, ask).await? else {
@@ -428,6 +452,7 @@ pub(in crate::http) async fn bidirectional(
         limit: state.config.sync.batch_size,
         digest: false,
         binary: false,
+        schema: None,
     };
     let device = answered.device.clone();
     let Pulled::Json(page) = pulled(&state, device, ask).await? else {
@@ -467,7 +492,7 @@ pub(crate) async fn pull_by_device(
     let mut query = Query::parse(query.as_deref());
     let since = query.text("since_version");
     let since = since.filter(|since| since != "0");
-    let (limit, _) = page_ask(&state, &mut query);
+    let (limit, ..) = page_ask(&state, &mut query);
     query.finish()?;
     let mut page = json_page(&state, &asker, Some(&id), since.as_deref(), limit).await?;
     if let Some(page) = page.as_object_mut() {
@@ -501,7 +526,7 @@ pub(crate) async fn pull_events(
     let header = headers.get(DEVICE).and_then(|value| value.to_str().ok());
     let named = header.map(str::to_owned).or(query.text("device_id"));
     let cursor = query.text("cursor");
-    let (limit, _) = page_ask(&state, &mut query);
+    let (limit, ..) = page_ask(&state, &mut query);
     query.finish()?;
     require_enabled(&state)?;
     let device = phase2::device(&state, &asker, named.as_deref()).await?;
@@ -531,6 +556,7 @@ pub(in crate::http) async fn json_page(
         limit,
         digest: false,
         binary: false,
+        schema: None,
     };
     match pulled(state, device, ask).await? {
         Pulled::Json(page) => Ok(page),

@@ -20,6 +20,9 @@ use crate::sync::devices::{DeviceCaller, TokenRefusal};
 use crate::sync::pull::read_cursor;
 use crate::sync::push::{self, ItemResult, Pushed, Source};
 
+/// Why an event is refused whose part its sender does not play.
+const PART_NOT_PLAYED: &str = "part_not_played";
+
 /// What cursors of the old system began with. They say nothing, so their reader begins at the start.
 const OLD_CURSOR: &str = "log-";
 
@@ -93,10 +96,11 @@ pub(super) async fn push_events(
         let Some(player) = playing(&device, &claim) else {
             contact::refused(state, &device.device.id, "part_not_played", &claim);
             let detail = format!("{} does not play the part {claim}", device.role());
+            push::keep_unjudged(state, &device, &run, (PART_NOT_PLAYED, &claim), &detail).await?;
             all.results.extend(run.into_iter().map(|item| ItemResult {
                 id: item.id,
                 status: "rejected",
-                reason: Some("part_not_played".to_owned()),
+                reason: Some(PART_NOT_PLAYED.to_owned()),
                 detail: Some(detail.clone()),
                 position: None,
                 state: Value::Null,

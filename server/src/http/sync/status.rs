@@ -21,7 +21,7 @@ use crate::http::json_response;
 use crate::http::problem::{Kind, Problem};
 use crate::http::query::Query;
 use crate::sync::devices::DeviceCaller;
-use crate::sync::{pull, upkeep};
+use crate::sync::{leases, pull, upkeep};
 use crate::{reads, rfc3339};
 
 /// Sessions or operations of an answer that asks for no number.
@@ -197,13 +197,29 @@ pub(crate) async fn compact(
 ) -> Result<Response<Body>, Problem> {
     require_enabled(&state)?;
     let by = caller.id_text().to_owned();
-    let done = reads::run(&state, move |state| upkeep::compact(state, &by)).await?;
+    let work = move |state: &AppState| {
+        let done = upkeep::compact(state, &by)?;
+        Ok((done, leases::return_overdue(state, &by)?))
+    };
+    let (done, returned) = reads::run(&state, work).await?;
+    let returned: Vec<Value> = returned
+        .iter()
+        .map(|lease| {
+            json!({
+                "device_id": lease.device_id,
+                "part_no": lease.part_no,
+                "quantity": lease.quantity,
+                "location_id": lease.location_id,
+            })
+        })
+        .collect();
     let body = json!({
         "compacted": done.compacted,
         "floor": done.floor,
         "head": done.head,
         "expired": done.expired,
         "waiting_for": done.waiting_for,
+        "leases_returned": returned,
     });
     Ok(json_response(body.to_string()))
 }

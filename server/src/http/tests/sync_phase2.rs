@@ -125,6 +125,42 @@ async fn nobody_plays_a_part_that_is_not_theirs() {
         (&shown["priority"], &shown["findings"]),
         (&json!("medium"), &json!("rust"))
     );
+    // What was refused is kept, once however often it comes, and may come again as a part that is played.
+    push(
+        &server,
+        &token,
+        json!([event("e3", "boss", &number, json!({ "findings": "gold" }))]),
+    )
+    .await;
+    let manager = server.token(Role::FleetManager).await;
+    let kept = "/api/v1/sync/devices/MOB-001/refused?limit=100";
+    let kept = server.get(kept, &manager).await.expect(200);
+    let kept: Vec<&Value> = kept["operations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|operation| operation["reason"] == "part_not_played")
+        .collect();
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    let content = kept.iter().any(|operation| {
+        operation["change"]["value"] == "gold" && operation["field"] == "findings"
+    });
+    assert!(content, "{kept:?}");
+    let events = json!([event(
+        "e3",
+        "workshop",
+        &number,
+        json!({ "findings": "gold" })
+    )]);
+    let answer = push(&server, &token, events).await;
+    assert_eq!(answer["applied"], json!(["e3"]), "{answer}");
+    let events = json!([event(
+        "e4",
+        "workshop",
+        &number,
+        json!({ "findings": "rust" })
+    )]);
+    push(&server, &token, events).await;
     // Who may play several is judged as the one that is claimed.
     let admin = server.token(Role::SuperAdmin).await;
     let body = json!({ "device_id": "DESK-1", "events": [

@@ -1,7 +1,7 @@
 //! What an admitted operation is in the log: its own events, those of its consequences, and what is told about it.
 
 use crdt::collapsed::{CollapsedEntity, CollapsedField};
-use crdt::sync::{Operation, OperationBody, RecordBody, Verdict};
+use crdt::sync::{Adjustment, Operation, OperationBody, RecordBody, Verdict};
 use crdt::{Change, EntityTable, FieldRow, Stamp};
 use fleet::command::Asked;
 use fleet::sync::Plan;
@@ -49,7 +49,7 @@ impl Judging<'_> {
         else {
             return Ok(());
         };
-        let (name, id) = self.id_of(*device, operation.seq);
+        let (name, id) = self.id_of(*device, operation.seq, verdict);
         let mut admitted = Admitted {
             operation,
             verdict: *verdict,
@@ -73,6 +73,14 @@ impl Judging<'_> {
             OperationBody::Change { field, change, .. } => {
                 admitted.field = admitted.table.and_then(|table| table.field(*field));
                 admitted.change = Some(change);
+            }
+        }
+        if matches!(verdict, Verdict::Adjusted(_, Adjustment::Clock)) {
+            let claimed = operation.stamp.millis().cast_signed();
+            let off = claimed.saturating_sub(stamp.millis().cast_signed());
+            let worst = staging.clock_off_ms.map_or(0, i64::abs);
+            if off.abs() > worst {
+                staging.clock_off_ms = Some(off);
             }
         }
         let (carrier, detail) = match (verdict, pending) {
@@ -306,6 +314,10 @@ impl Judging<'_> {
         let Some(found) = found.filter(|_| staging.conflicts < CONFLICTS_MAX) else {
             return Ok(());
         };
+        if self.has_spent_conflicts(staging.conflicts) {
+            // The operation itself tells of it, in the device's trail.
+            return Ok(());
+        }
         staging.conflicts += 1;
         let source = conflict::Source {
             entity_type: entity.table().name,
