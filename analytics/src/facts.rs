@@ -54,7 +54,7 @@ pub struct Reading {
     /// The event's position.
     pub position: u64,
     /// Kilometres.
-    pub km: i64,
+    pub km: i32,
     /// Whether it sets a wrong reading right: then nothing was driven between it and the one before.
     pub corrects: bool,
 }
@@ -67,7 +67,7 @@ pub struct Incident {
     /// The event's position.
     pub position: u64,
     /// Minutes of delay; 0 where none are known.
-    pub delay_min: i64,
+    pub delay_min: i32,
     /// Whether the vehicle itself failed.
     pub is_failure: bool,
 }

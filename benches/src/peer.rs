@@ -1,5 +1,6 @@
 //! The programs that are measured from outside: the server itself, and what it replaces.
 
+pub mod duckdb;
 pub mod fastapi;
 pub mod postgres;
 pub mod railfleet;

@@ -1,5 +1,6 @@
 //! The questions, one file each.
 
+mod analytics;
 mod batches;
 mod disk;
 mod flushes;
@@ -141,5 +142,10 @@ pub const ALL: &[Question] = &[
         name: "sync-many",
         asks: "how long does each of 1,000 tablets wait for a sync?",
         ask: sync::ask_many,
+    },
+    Question {
+        name: "analytics",
+        asks: "how long do figures take at 3.65 million events, and how does that compare with DuckDB?",
+        ask: analytics::ask,
     },
 ];

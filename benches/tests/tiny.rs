@@ -78,4 +78,5 @@ tiny! {
     sync_push: "sync-push",
     sync_pull: "sync-pull",
     sync_many: "sync-many",
+    analytics: "analytics",
 }

@@ -144,7 +144,7 @@ fn driven(facts: &Facts, selection: &Selection<'_>, side: Side, visit: Visit<'_>
     for (index, vehicle) in vehicles(facts, selection) {
         for pair in vehicle.readings.windows(2) {
             let (before, reading) = (pair[0], pair[1]);
-            let km = reading.km - before.km;
+            let km = i64::from(reading.km) - i64::from(before.km);
             if reading.corrects || km <= 0 {
                 continue;
             }

@@ -178,7 +178,7 @@ fn history() -> impl Strategy<Value = VehicleFacts> {
         Just(Standing::NotRequired)
     ];
     let standings = proptest::collection::vec((0..40 * 24_i64, standing), 0..12);
-    let readings = proptest::collection::vec((0..40 * 24_i64, 0..10_000_i64), 0..12);
+    let readings = proptest::collection::vec((0..40 * 24_i64, 0..10_000_i32), 0..12);
     let incidents = proptest::collection::vec((0..40 * 24_i64, any::<bool>()), 0..12);
     (standings, readings, incidents).prop_map(|(standings, readings, incidents)| {
         let mut vehicle = VehicleFacts::default();

@@ -39,7 +39,7 @@ pub(super) fn reading(vehicle: &VehicleFacts, index: usize, sums: &mut Sums) {
     if let Some(before) = index.checked_sub(1).map(|before| vehicle.readings[before])
         && !reading.corrects
     {
-        sums.km += (reading.km - before.km).max(0);
+        sums.km += (i64::from(reading.km) - i64::from(before.km)).max(0);
     }
 }
 

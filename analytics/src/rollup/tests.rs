@@ -31,7 +31,7 @@ fn calendar(at: i64) -> Day {
 #[derive(Clone, Debug)]
 enum Told {
     Stands(usize, i64, Standing),
-    Read(usize, i64, i64, bool),
+    Read(usize, i64, i32, bool),
     Suffers(usize, i64, bool),
     Order(usize, OrderFacts),
     Task(usize, TaskFacts),
@@ -116,7 +116,7 @@ fn told() -> impl Strategy<Value = Told> {
     prop_oneof![
         (0..2_usize, time(), standing)
             .prop_map(|(vehicle, at, one)| Told::Stands(vehicle, at, one)),
-        (0..2_usize, time(), 0..9_000_i64, any::<bool>())
+        (0..2_usize, time(), 0..9_000_i32, any::<bool>())
             .prop_map(|(vehicle, at, km, corrects)| Told::Read(vehicle, at, km, corrects)),
         (0..2_usize, time(), any::<bool>())
             .prop_map(|(vehicle, at, one)| Told::Suffers(vehicle, at, one)),

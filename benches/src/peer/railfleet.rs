@@ -58,12 +58,24 @@ impl RailFleet {
         setting: &Setting,
         fill: impl FnOnce(&Path) -> Result<(), BenchError>,
     ) -> Result<Self, BenchError> {
+        RailFleet::start_as(setting, &[], fill)
+    }
+
+    /// The same, with these settings in its environment.
+    ///
+    /// # Errors
+    /// As [`start_on`](RailFleet::start_on).
+    pub fn start_as(
+        setting: &Setting,
+        environment: &[(&str, &str)],
+        fill: impl FnOnce(&Path) -> Result<(), BenchError>,
+    ) -> Result<Self, BenchError> {
         let program = program(setting)?;
         let scratch = setting.scratch()?;
         let data = scratch.join("data");
         add_user(&program, &data)?;
         fill(&data.join("log"))?;
-        RailFleet::serve(&program, scratch, &data)
+        RailFleet::serve(&program, environment, scratch, &data)
     }
 
     /// Makes an account in a data folder that holds a log already, and starts the server on it.
@@ -73,13 +85,19 @@ impl RailFleet {
     pub fn start_at(setting: &Setting, data: &Path) -> Result<Self, BenchError> {
         let program = program(setting)?;
         add_user(&program, data)?;
-        RailFleet::serve(&program, setting.scratch()?, data)
+        RailFleet::serve(&program, &[], setting.scratch()?, data)
     }
 
-    fn serve(program: &Path, scratch: Scratch, data: &Path) -> Result<Self, BenchError> {
+    fn serve(
+        program: &Path,
+        environment: &[(&str, &str)],
+        scratch: Scratch,
+        data: &Path,
+    ) -> Result<Self, BenchError> {
         let address = free_address().map_err(doing("looking for a free port"))?;
         let mut command = Command::new(program);
         command
+            .envs(environment.iter().copied())
             .arg("serve")
             .arg("--data")
             .arg(data)

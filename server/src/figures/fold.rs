@@ -397,6 +397,7 @@ impl Folding {
         if let Some(km) = told
             .get(vehicle::schema::MILEAGE_KEY)
             .and_then(Value::as_i64)
+            .and_then(|km| i32::try_from(km).ok())
         {
             let reading = Reading {
                 at,
@@ -416,6 +417,7 @@ impl Folding {
                     .data
                     .get("delay_min")
                     .and_then(Value::as_i64)
+                    .and_then(|minutes| i32::try_from(minutes).ok())
                     .unwrap_or(0),
                 is_failure: is_breakdown || failed.unwrap_or(false),
             };
