@@ -1,7 +1,11 @@
 //! Appends batches: what is new as it is, what is there already by what the log lacks of it.
+//!
+//! While the log writes one transaction and waits for the disk, the next is put together and checked.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use storage::{
-    AppendError, ExpectedVersion, NewEvent, Position, ReadError, StreamName, StreamWrite,
+    AppendError, ExpectedVersion, NewEvent, Position, ReadError, Receipt, StreamName, StreamWrite,
     Transaction,
 };
 
@@ -18,6 +22,9 @@ const TRANSACTION_EVENTS_MAX: usize = 5_000;
 const LARGE_BYTES: usize = 64 << 10;
 /// Bytes of events in a transaction.
 const TRANSACTION_BYTES_MAX: usize = 8 << 20;
+
+/// Transactions that the log has and has not answered: one that it writes, one that is ready.
+const UNANSWERED_MAX: usize = 2;
 
 /// Why a batch is not in the log.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +60,13 @@ pub(crate) struct Appender<'a> {
     pub(crate) there: u64,
     /// The last of those appended.
     pub(crate) last: Position,
+    answers: (Sender<Answer>, Receiver<Answer>),
+    /// Transactions whose answers are awaited.
+    unanswered: usize,
 }
+
+/// What became of a transaction, which comes along to be freed here and not where the log is written.
+type Answer = (Transaction, Result<Receipt, StoreError>);
 
 impl<'a> Appender<'a> {
     pub(crate) fn new(depot: &'a dyn Depot) -> Self {
@@ -64,10 +77,21 @@ impl<'a> Appender<'a> {
             appended: 0,
             there: 0,
             last: depot.log().durable_position(),
+            answers: channel(),
+            unanswered: 0,
         }
     }
 
-    /// Appends what the log lacks of a batch, in its order.
+    /// Waits until all that was taken is in the log.
+    pub(crate) fn finish(&mut self) -> Result<(), StoreError> {
+        let mut outcome = Ok(());
+        while self.unanswered > 0 {
+            outcome = outcome.and(self.hear(self.unanswered - 1));
+        }
+        outcome
+    }
+
+    /// Appends what the log lacks of a batch, in its order. It is in the log once [`finish`](Appender::finish) says so.
     pub(crate) fn take(&mut self, batch: Batch) -> Result<(), StoreError> {
         let known: Vec<&Portion> = batch
             .portions
@@ -76,7 +100,11 @@ impl<'a> Appender<'a> {
             .collect();
         let mut held = match known.is_empty() {
             true => Vec::new(),
-            false => held(self.depot, &known, Counting::Imported)?,
+            false => {
+                // What is looked at must not change meanwhile.
+                self.hear(0)?;
+                held(self.depot, &known, Counting::Imported)?
+            }
         }
         .into_iter();
         let mut open = Open::default();
@@ -119,22 +147,54 @@ impl<'a> Appender<'a> {
             writes: open.writes,
             condition: None,
         };
-        let receipt = self
-            .depot
-            .append(transaction)
-            .map_err(|error| match error {
-                AppendError::TooLarge { limit, actual, .. } if actual == open.largest.1 => {
-                    StoreError::TooLarge {
-                        stream: open.largest.0.unwrap_or_else(|| StreamName::new("", "")),
-                        bytes: actual,
-                        limit,
-                    }
-                }
-                error => StoreError::Append(error),
-            })?;
+        self.hear(UNANSWERED_MAX - 1)?;
+        let (sender, largest) = (self.answers.0.clone(), open.largest);
+        self.unanswered += 1;
+        let done = move |transaction, result: Result<Receipt, AppendError>| {
+            // Nobody listens any more where something else went wrong.
+            let _ = sender.send((transaction, result.map_err(|error| told(error, largest))));
+        };
+        self.depot.submit(transaction, Box::new(done));
+        // What is refused without being written is refused at once: nothing shall stand behind it.
+        while let Ok((_, answer)) = self.answers.1.try_recv() {
+            self.note(answer)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for answers until no more than `left` are awaited.
+    fn hear(&mut self, left: usize) -> Result<(), StoreError> {
+        while self.unanswered > left {
+            let (_, answer) = self
+                .answers
+                .1
+                .recv()
+                .expect("the sender is held here as well");
+            self.note(answer)?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, answer: Result<Receipt, StoreError>) -> Result<(), StoreError> {
+        self.unanswered -= 1;
+        let receipt = answer?;
         self.appended += receipt.events.len() as u64;
         self.last = self.last.max(receipt.last_position());
         Ok(())
+    }
+}
+
+/// Names the event that is too large, where it is that.
+fn told(error: AppendError, largest: (Option<StreamName>, usize)) -> StoreError {
+    match error {
+        AppendError::TooLarge { limit, actual, .. } if actual == largest.1 => {
+            StoreError::TooLarge {
+                stream: largest.0.unwrap_or_else(|| StreamName::new("", "")),
+                bytes: actual,
+                limit,
+            }
+        }
+        error => StoreError::Append(error),
     }
 }
 

@@ -11,6 +11,9 @@ use storage::{AppendError, EventRef, Log, Query, ReadError, ReadRequest, Receipt
 
 use crate::accounts::KnownAccount;
 
+/// Hears of what became of a transaction.
+pub type Done = Box<dyn FnOnce(Transaction, Result<Receipt, AppendError>) + Send>;
+
 /// What an import writes to and reads back from.
 pub trait Depot: Sync {
     /// The log.
@@ -21,6 +24,10 @@ pub trait Depot: Sync {
     /// # Errors
     /// Those of the log.
     fn append(&self, transaction: Transaction) -> Result<Receipt, AppendError>;
+
+    /// The same without waiting: `done` is called with the transaction and the answer once it is durable or refused. What is
+    /// submitted later stands behind it.
+    fn submit(&self, transaction: Transaction, done: Done);
 
     /// The payload of an event as its writer meant it.
     fn opened(&self, event: &EventRef<'_>, data: Map<String, Value>) -> Map<String, Value> {
@@ -44,6 +51,10 @@ impl Depot for Log {
 
     fn append(&self, transaction: Transaction) -> Result<Receipt, AppendError> {
         Log::append(self, transaction)
+    }
+
+    fn submit(&self, transaction: Transaction, done: Done) {
+        Log::submit(self, transaction, done);
     }
 }
 

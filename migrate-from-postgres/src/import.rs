@@ -105,6 +105,12 @@ pub(crate) fn take_rows<'a>(
         &mut importer,
         stop,
     );
+    // Also when it was interrupted: what the log was given is in it before anything else is.
+    let finished = importer.appender.finish();
+    let outcome = outcome.and_then(|findings| {
+        finished?;
+        Ok(findings)
+    });
     let mut findings = match outcome {
         Ok(findings) => findings,
         Err(error) => {
@@ -200,6 +206,7 @@ impl Taker for Importer<'_, '_> {
                 self.counter.count(&rows, &events);
             }
             Message::FamilyRead(family) => {
+                self.appender.finish()?;
                 if self.appender.appended > self.appended_before {
                     self.appended_before = self.appender.appended;
                     self.family_finished(family)?;

@@ -52,7 +52,7 @@ pub mod zone;
 
 pub use append::StoreError;
 pub use compare::Difference;
-pub use depot::Depot;
+pub use depot::{Depot, Done};
 pub use error::ImportError;
 pub use export::export;
 pub use import::{Progress, Step, Watch, dry_run, import};

@@ -21,7 +21,7 @@ use crate::row::Row;
 use crate::tables::Table;
 
 /// Events or rows in a batch, above which it is closed. A transaction takes 10,000 events.
-const BATCH_ITEMS_MAX: usize = 5_000;
+const BATCH_ITEMS_MAX: usize = 2_500;
 /// Bytes of events in a batch, above which it is closed.
 const BATCH_BYTES_MAX: usize = 3 << 20;
 /// Events of one new aggregate that are held back to be sorted; one with more is told in pieces.
