@@ -17,7 +17,11 @@
 //! Nothing but the length is looked at before the checksum has agreed, and the length only to find the payload within
 //! the bytes that are there: a damaged frame can neither allocate nor be taken for another kind or format.
 
+mod writer;
+
 use thiserror::Error;
+
+pub(crate) use writer::FrameWriter;
 
 #[cfg(test)]
 mod tests;
@@ -75,21 +79,31 @@ pub enum FrameError {
 
 /// A frame around a copy of `payload`: [`HEADER_BYTES`] more than it.
 pub fn encode(kind: u16, format: u16, payload: &[u8]) -> Vec<u8> {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(payload);
     let mut frame = Vec::with_capacity(HEADER_BYTES + payload.len());
-    frame.extend_from_slice(&MAGIC);
-    frame.extend_from_slice(&kind.to_le_bytes());
-    frame.extend_from_slice(&format.to_le_bytes());
-    frame.extend_from_slice(&0_u32.to_le_bytes());
-    frame.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+    put_header(kind, format, payload.len() as u64, &hasher, &mut frame);
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// Appends the header of a payload of this length, of which `hasher` has seen all.
+fn put_header(kind: u16, format: u16, length: u64, payload: &crc32fast::Hasher, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&kind.to_le_bytes());
+    out.extend_from_slice(&format.to_le_bytes());
+    out.extend_from_slice(&0_u32.to_le_bytes());
+    out.extend_from_slice(&length.to_le_bytes());
     assert_eq!(
-        frame.len(),
+        out.len() - start,
         CHECKED_BYTES,
         "the checksum covers the whole header"
     );
-    let checksum = checksum_of(&frame, payload);
-    frame.extend_from_slice(&checksum.to_le_bytes());
-    frame.extend_from_slice(payload);
-    frame
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&out[start..]);
+    hasher.combine(payload);
+    out.extend_from_slice(&hasher.finalize().to_le_bytes());
 }
 
 /// The payload of the frame that `bytes` begin with, and how many bytes the frame takes; more may follow.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::frame;
+use crate::frame::{self, FrameWriter};
 use crate::id_filter::IdFilter;
 use crate::names::Names;
 use crate::position::{Position, SegmentId, Version};
@@ -74,15 +74,17 @@ pub(crate) fn save(
     tips: &[StreamTip],
     ids: &[u8],
 ) -> io::Result<u64> {
-    let bytes = frame::encode(KIND, FORMAT, &encode(identity, names, tips, ids));
     let name = state_file(identity.segment);
     let temporary = format!("{name}.new");
     let file = repo.create(&temporary)?;
-    file.write_at(&bytes, 0)?;
+    // Tables of a million streams are not copied in memory to be written.
+    let mut frame = FrameWriter::new(&*file);
+    put(identity, names, tips, ids, &mut frame)?;
+    let bytes = frame.finish(KIND, FORMAT)?;
     file.sync_data()?;
     repo.rename(&temporary, &name)?;
     repo.sync_folder()?;
-    Ok(bytes.len() as u64)
+    Ok(bytes)
 }
 
 /// The tables saved after `identity`'s segment, when they are whole and of this very log.
@@ -103,39 +105,45 @@ pub(crate) fn matches(bytes: &[u8], identity: &StateIdentity) -> Option<Tables> 
     }
 }
 
-fn encode(identity: &StateIdentity, names: &Names, tips: &[StreamTip], ids: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(tips.len() * 48 + ids.len() + 4096);
-    bytes.extend_from_slice(identity.log_id.as_bytes());
-    bytes.extend_from_slice(&identity.segment.get().to_le_bytes());
-    bytes.extend_from_slice(&identity.next.get().to_le_bytes());
-    bytes.extend_from_slice(&identity.chain);
+fn put(
+    identity: &StateIdentity,
+    names: &Names,
+    tips: &[StreamTip],
+    ids: &[u8],
+    frame: &mut FrameWriter<'_>,
+) -> io::Result<()> {
+    frame.put(identity.log_id.as_bytes())?;
+    frame.put(&identity.segment.get().to_le_bytes())?;
+    frame.put(&identity.next.get().to_le_bytes())?;
+    frame.put(&identity.chain)?;
     for of in [TypeNameOf::Aggregate, TypeNameOf::Event] {
         let types = names.types(of);
-        push_length(&mut bytes, types.len());
-        types.iter().for_each(|name| push_text(&mut bytes, name));
+        put_length(frame, types.len())?;
+        for name in &types {
+            put_text(frame, name)?;
+        }
     }
-    push_length(&mut bytes, tips.len());
+    put_length(frame, tips.len())?;
     for (number, tip) in (0..).zip(tips) {
-        bytes.extend_from_slice(&names.aggregate_type_of(number).unwrap_or(0).to_le_bytes());
-        bytes.extend_from_slice(&tip.version.get().to_le_bytes());
-        bytes.extend_from_slice(&tip.position.get().to_le_bytes());
-        push_text(&mut bytes, &names.stream(number).aggregate_id);
+        frame.put(&names.aggregate_type_of(number).unwrap_or(0).to_le_bytes())?;
+        frame.put(&tip.version.get().to_le_bytes())?;
+        frame.put(&tip.position.get().to_le_bytes())?;
+        put_text(frame, &names.stream(number).aggregate_id)?;
     }
-    bytes.extend_from_slice(ids);
-    bytes
+    frame.put(ids)
 }
 
 #[expect(
     clippy::cast_possible_truncation,
     reason = "counts and lengths of names are bounded far below 2^32"
 )]
-fn push_length(bytes: &mut Vec<u8>, length: usize) {
-    bytes.extend_from_slice(&(length as u32).to_le_bytes());
+fn put_length(frame: &mut FrameWriter<'_>, length: usize) -> io::Result<()> {
+    frame.put(&(length as u32).to_le_bytes())
 }
 
-fn push_text(bytes: &mut Vec<u8>, text: &str) {
-    push_length(bytes, text.len());
-    bytes.extend_from_slice(text.as_bytes());
+fn put_text(frame: &mut FrameWriter<'_>, text: &str) -> io::Result<()> {
+    put_length(frame, text.len())?;
+    frame.put(text.as_bytes())
 }
 
 fn decode(payload: &[u8], identity: &StateIdentity) -> Option<Tables> {

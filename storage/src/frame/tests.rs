@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::repo::{MemoryRepo, Repo as _};
 
 const KIND: u16 = 0x0102;
 const FORMAT: u16 = 3;
@@ -129,6 +130,24 @@ fn damage_is_named_before_kind_and_format() {
         decode(&frame, KIND + 1, FORMAT + 1),
         Err(FrameError::Checksum)
     );
+}
+
+#[test]
+fn a_frame_written_in_pieces_is_the_one_that_is_encoded() {
+    let piece: Vec<u8> = (0..=250).cycle().take(300_001).collect();
+    for pieces in [0, 1, 3, 4, 9] {
+        let repo = MemoryRepo::new();
+        let file = repo.create("frame").unwrap();
+        let mut writer = FrameWriter::new(&*file);
+        for _ in 0..pieces {
+            writer.put(&piece).unwrap();
+            writer.put(b"").unwrap();
+        }
+        let length = writer.finish(KIND, FORMAT).unwrap();
+        let whole = encode(KIND, FORMAT, &piece.repeat(pieces));
+        assert_eq!(length, whole.len() as u64);
+        assert!(repo.bytes("frame") == whole, "{pieces} pieces");
+    }
 }
 
 proptest! {
