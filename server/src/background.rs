@@ -9,6 +9,7 @@ use storage::{ScrubCursor, TILE_LEAVES, TreeError};
 use tokio::sync::watch;
 
 use crate::app::AppState;
+use crate::privacy::lost;
 
 /// How often at most the accounts are caught up with the log.
 const ACCOUNTS_PAUSE: Duration = Duration::from_millis(200);
@@ -36,6 +37,7 @@ pub fn start(state: &AppState) {
     tokio::spawn(follow_figures(state.clone()));
     tokio::spawn(hash_tree(state.clone()));
     tokio::spawn(tell_refusals(state.clone()));
+    tokio::spawn(search_lost_keys(state.clone()));
     if state.config.sync.enabled {
         tokio::spawn(return_leases(state.clone()));
     }
@@ -141,6 +143,18 @@ async fn return_leases(state: AppState) {
             }
             Err(error) => tracing::error!(%error, "returning leases was cut short"),
         }
+    }
+}
+
+/// Finds out whose keys are lost, where some may be.
+async fn search_lost_keys(state: AppState) {
+    let task = state.clone();
+    let search = move || lost::search(&task.log, task.privacy.store());
+    match tokio::task::spawn_blocking(search).await {
+        Ok(Ok(0)) => {}
+        Ok(Ok(people)) => tracing::error!(people, "keys are lost: {}", lost::WHAT_TO_DO),
+        Ok(Err(error)) => tracing::error!(%error, "the log cannot be searched for lost keys"),
+        Err(error) => tracing::error!(%error, "the search for lost keys was cut short"),
     }
 }
 

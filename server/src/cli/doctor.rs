@@ -8,10 +8,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use storage::{Clock as _, OpenError, SystemClock, VerifyError, VerifyOptions};
+use storage::{Clock as _, OpenError, SystemClock, VerifyError, VerifyOptions, VerifyReport};
 
 use super::{CliError, DataArgs, chain, environment, holds_log, print};
 use crate::config::{Config, unknown_variables};
+use crate::privacy::{self, KeyStore, MASTER_FILE_NAME, lost};
 
 /// Syncs that are timed.
 const SYNCS: usize = 25;
@@ -299,17 +300,69 @@ fn log(config: &Config) -> Vec<Finding> {
             ))
         })
         .collect();
-    if report.torn_bytes > 0 {
-        findings.push(Finding::Look(format!(
-            "{} bytes of an append that was never acknowledged will be cut at the next start",
-            report.torn_bytes
-        )));
-    }
+    let remarks = report.remarks.iter().map(|remark| {
+        let (file, what) = (&remark.file, &remark.what);
+        Finding::Look(format!(
+            "{file}: {what}; no event hangs on it, and the next start sees to it"
+        ))
+    });
+    findings.extend(remarks);
     if findings.is_empty() {
         findings.push(Finding::Fine(format!(
             "the log's {} events in {} segments all agree",
             report.events, report.segments
         )));
     }
+    findings.extend(people(config, &report));
     findings
 }
+
+/// Whether everybody whose fields lie in the log can be read.
+fn people(config: &Config, report: &VerifyReport) -> Vec<Finding> {
+    let folder = config.keys_folder();
+    let master_file = folder.join(MASTER_FILE_NAME);
+    let master = match &config.privacy.master_key {
+        Some(key) => Some(key.clone().into_bytes()),
+        None => fs::read(&master_file).ok(),
+    };
+    let looked = match KeyStore::look(&folder, master.as_deref()) {
+        Ok(looked) => looked,
+        Err(error) => return vec![Finding::Bad(chain(&error))],
+    };
+    let mut findings = Vec::new();
+    match &looked {
+        Some(_) if master.is_none() => findings.push(Finding::Bad(format!(
+            "the master key is gone: {} cannot be read and privacy.master_key is not set; put it back before the next start, which would make another and set the keys of people aside",
+            master_file.display()
+        ))),
+        Some(looked) if !looked.opens => findings.push(Finding::Bad(
+            "the master key does not open the keys of people: give the one that they were made under before the next start, which would set them aside"
+                .to_owned(),
+        )),
+        Some(looked) if looked.bad > 0 => findings.push(Finding::Bad(format!(
+            "{} lines of {} are damaged: restore the file from its backup",
+            looked.bad,
+            folder.join(privacy::store::FILE_NAME).display()
+        ))),
+        _ => {}
+    }
+    let lost = looked.unwrap_or_default().lost(&report.covered);
+    if !lost.is_empty() {
+        findings.push(Finding::Bad(format!(
+            "the fields of {} people cannot be read, their keys are lost: {}; {}",
+            lost.len(),
+            lost::named(&lost),
+            lost::WHAT_TO_DO
+        )));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::Fine(format!(
+            "the fields of all {} people in the log can be read, but for who was erased",
+            report.covered.len()
+        )));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests;

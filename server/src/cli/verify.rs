@@ -3,7 +3,10 @@
 //! Standard output says the same of the same events, whatever stands around them: `COUNT`, `DIGEST` and `HEAD`, then
 //! a line for each problem and each missing event. What is only for people goes to standard error.
 //!
-//! With `--checkpoint`, the log is also held against notes that were signed earlier and kept elsewhere: a change since then
+//! What is not as it was written though no event hangs on it (derived files, an append that was never acknowledged) is told
+//! there, and in JSON as `remarks`; so is whose keys are missing in a data folder. Neither changes how it ends.
+//!
+//! A data folder's own checkpoints are held against its log. With `--checkpoint`, the log is also held against notes that were signed earlier and kept elsewhere: a change since then
 //! is told even where checksums and chain were made anew.
 //!
 //! Ends with 0 when every record, index and saved table agrees and every acknowledged event is there; 10 when an
@@ -15,12 +18,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
-use storage::{OpenError, Position, TreeHash, VerifyError, VerifyOptions, VerifyReport};
+use storage::{OpenError, Position, Problem, TreeHash, VerifyError, VerifyOptions, VerifyReport};
 use uuid::Uuid;
 
 use super::{CliError, chain, holds_log, log_folder, print, say};
-use crate::audit::checkpoints::{PUBLIC_KEY_FILE, opened};
+use crate::audit::checkpoints::{NOTES_FILE, PUBLIC_KEY_FILE, opened};
 use crate::audit::note::{NoteError, Verifier, split_notes};
+use crate::privacy::{KeyStore, lost};
 
 /// An acknowledged event is missing.
 const MISSING: u8 = 10;
@@ -58,6 +62,8 @@ struct Told {
     head: u64,
     /// File and what is wrong there.
     problems: Vec<(String, String)>,
+    /// The same of what no event hangs on.
+    remarks: Vec<(String, String)>,
     missing: Vec<Uuid>,
 }
 
@@ -71,13 +77,18 @@ pub(super) fn run(args: VerifyArgs) -> Result<ExitCode, CliError> {
         None => Vec::new(),
     };
     let folder = log_folder(&args.folder);
+    let mut roots = match &args.checkpoint {
+        Some(file) => promised_roots(file, args.public_key.as_deref(), &args.folder)?,
+        None => Vec::new(),
+    };
+    let own = own_checkpoints(&args.folder);
+    roots.extend(&own.roots);
+    roots.sort_unstable();
+    roots.dedup();
     let options = VerifyOptions {
         acknowledged: acknowledged.clone(),
         archive: args.archive,
-        roots: match &args.checkpoint {
-            Some(file) => promised_roots(file, args.public_key.as_deref(), &args.folder)?,
-            None => Vec::new(),
-        },
+        roots,
     };
     // Asked first, because locking leaves a file, which a folder that was named by mistake should not get.
     let verified = if holds_log(&folder) {
@@ -85,10 +96,19 @@ pub(super) fn run(args: VerifyArgs) -> Result<ExitCode, CliError> {
     } else {
         Err(VerifyError::NoLog)
     };
-    let told = match verified {
-        Ok(report) => tell(report),
+    let mut told = match verified {
+        Ok(report) => {
+            tell_lost_keys(&args.folder, &report);
+            tell(report)
+        }
         Err(error) => refusal(error, acknowledged, &args.folder.display().to_string())?,
     };
+    let of_notes = |what| (NOTES_FILE.to_owned(), what);
+    told.problems.extend(own.unusable.into_iter().map(of_notes));
+    if let Some(what) = own.cut {
+        say(&format!("{NOTES_FILE}: {what}"));
+        told.remarks.push(of_notes(what));
+    }
     if args.json {
         print(&as_json(&told));
     } else {
@@ -102,22 +122,88 @@ fn tell(report: VerifyReport) -> Told {
         "log {} in {} segments",
         report.log_id, report.segments
     ));
-    if report.torn_bytes > 0 {
-        say(&format!(
-            "{} bytes of an append that was never acknowledged will be cut at the next start",
-            report.torn_bytes
-        ));
+    for remark in &report.remarks {
+        say(&format!("{}: {}", remark.file, remark.what));
     }
-    let problems = report.problems.into_iter();
+    let pair = |problem: Problem| (problem.file, problem.what);
     Told {
         events: report.events,
         digest: report.digest.to_string(),
         head: report.head.get(),
-        problems: problems
-            .map(|problem| (problem.file, problem.what))
-            .collect(),
+        problems: report.problems.into_iter().map(pair).collect(),
+        remarks: report.remarks.into_iter().map(pair).collect(),
         missing: report.missing,
     }
+}
+
+/// Says whose fields cannot be read in a data folder, where keys of people ought to be.
+fn tell_lost_keys(data: &Path, report: &VerifyReport) {
+    let keys = data.join("keys");
+    if !keys.is_dir() || report.covered.is_empty() {
+        return;
+    }
+    match KeyStore::look(&keys, None) {
+        Ok(looked) => {
+            let people = looked.unwrap_or_default().lost(&report.covered);
+            if !people.is_empty() {
+                say(&format!(
+                    "the log agrees, but the keys of {} people are lost: {}; {}",
+                    people.len(),
+                    lost::named(&people),
+                    lost::WHAT_TO_DO
+                ));
+            }
+        }
+        Err(error) => say(&chain(&error)),
+    }
+}
+
+/// What a data folder holds of its own checkpoints.
+#[derive(Debug, Default)]
+struct OwnCheckpoints {
+    roots: Vec<(Position, TreeHash)>,
+    /// What cannot be used, in words.
+    unusable: Vec<String>,
+    /// The same of the last one: a crash may have cut it.
+    cut: Option<String>,
+}
+
+/// The checkpoints that the folder's server has signed and kept. They are only as good as the folder; but what changed in the
+/// log alone, they tell.
+fn own_checkpoints(data: &Path) -> OwnCheckpoints {
+    let mut own = OwnCheckpoints::default();
+    let Ok(text) = std::fs::read(data.join(NOTES_FILE)) else {
+        return own;
+    };
+    let key = std::fs::read_to_string(data.join("keys").join(PUBLIC_KEY_FILE)).ok();
+    let verifier = match key.as_deref().map(Verifier::parse) {
+        Some(Ok(verifier)) => verifier,
+        Some(Err(error)) => {
+            let what = format!("keys/{PUBLIC_KEY_FILE} is no public key: {error}");
+            own.unusable.push(what);
+            return own;
+        }
+        None => return own,
+    };
+    let text = String::from_utf8_lossy(&text);
+    let notes = split_notes(&text);
+    let count = notes.len();
+    for (note, number) in notes.into_iter().zip(1..) {
+        match opened(note, &verifier) {
+            Ok(signed) => {
+                let (size, root) = (signed.checkpoint.size, signed.checkpoint.root);
+                own.roots.push((Position::new(size), root));
+            }
+            Err(error) => {
+                let what = format!("checkpoint {number} cannot be used: {error}");
+                match number == count {
+                    true => own.cut = Some(what),
+                    false => own.unusable.push(what),
+                }
+            }
+        }
+    }
+    own
 }
 
 /// The roots in a file of checkpoints, each signature checked.
@@ -212,15 +298,18 @@ fn as_lines(told: &Told) -> Vec<String> {
 }
 
 fn as_json(told: &Told) -> String {
-    let problems = told.problems.iter();
-    let problems: Vec<_> = problems
-        .map(|(file, what)| json!({ "file": file, "what": what }))
-        .collect();
+    let listed = |found: &[(String, String)]| -> Vec<_> {
+        let found = found.iter();
+        found
+            .map(|(file, what)| json!({ "file": file, "what": what }))
+            .collect()
+    };
     json!({
         "events": told.events,
         "digest": told.digest,
         "head": told.head,
-        "problems": problems,
+        "problems": listed(&told.problems),
+        "remarks": listed(&told.remarks),
         "missing": told.missing,
     })
     .to_string()

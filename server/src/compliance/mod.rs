@@ -226,7 +226,7 @@ mod common {
             severity: Severity::Critical,
             title: "The record has been damaged or changed",
             description: format!(
-                "{} stretches of the log cannot be read, {} checkpoints do not agree with it",
+                "{} stretches of the log cannot be read, {} checkpoints or stretches do not agree with what was hashed",
                 survey.damaged.count, survey.disagreeing.count
             ),
             evidence: survey.damaged.lines.iter().chain(&survey.disagreeing.lines).cloned().collect(),

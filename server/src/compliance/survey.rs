@@ -7,7 +7,7 @@ use fleet::{budget, cost_center, erasure, invoice, purchase_order, security, use
 use serde_json::{Map, Value, json};
 use storage::{
     EventRef, Position, Query, QueryItem, ReadError, ReadRequest, StreamName, StreamRange,
-    TimeRange, Timestamp,
+    TimeRange, Timestamp, TreeError,
 };
 
 use super::EVIDENCE_MAX;
@@ -108,8 +108,10 @@ pub struct Survey {
     pub modifications: u64,
     pub damaged: Evidence,
     pub checkpoints_held: u64,
-    /// Checkpoints whose root the log does not have.
+    /// Checkpoints whose root the log does not have, and stretches of the period that do not hash to what they did.
     pub disagreeing: Evidence,
+    /// The first and the last position of the period.
+    pub positions: Option<(Position, Position)>,
 
     pub personal_events: u64,
     pub plain_personal: Evidence,
@@ -158,6 +160,7 @@ impl Survey {
             damaged: Evidence::default(),
             checkpoints_held: 0,
             disagreeing: Evidence::default(),
+            positions: None,
             personal_events: 0,
             plain_personal: Evidence::default(),
             oldest_personal_days: None,
@@ -235,6 +238,11 @@ impl Survey {
                 break;
             }
             self.total += 1;
+            let position = event.position();
+            self.positions = Some((
+                self.positions.map_or(position, |(first, _)| first),
+                position,
+            ));
             let kind = (
                 Box::from(&*event.stream().aggregate_type),
                 Box::from(event.event_type()),
@@ -406,6 +414,16 @@ impl Survey {
             if !agrees {
                 self.disagreeing
                     .add(|| json!({"checkpoint": size, "note": kept.note}));
+            }
+        }
+        // The roots above are made of hashes that are kept: whether events are still what was hashed, only hashing tells.
+        if let Some((first, last)) = self.positions {
+            match state.log.tree_recheck(first, last) {
+                Ok(()) => {}
+                Err(TreeError::Changed { first, last }) => self
+                    .disagreeing
+                    .add(|| json!({"changed": {"first": first.get(), "last": last.get()}})),
+                Err(error) => return Err(CheckpointError::from(error).into()),
             }
         }
         if end > Position::START {

@@ -12,6 +12,7 @@ use super::json_response;
 use super::problem::Problem;
 use crate::app::AppState;
 use crate::metrics;
+use crate::privacy::lost;
 use crate::projection::ProjectionState;
 
 /// The routes of operation.
@@ -24,7 +25,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 
 /// Whether the server lives, and how its log fares.
 ///
-/// 200 as long as it can answer at all; `status` says `ok`, or `degraded` when the log is damaged or takes no writes.
+/// 200 as long as it can answer at all; `status` says `ok`, or `degraded` when the log is damaged or takes no writes, or when
+/// keys of people are lost.
 #[utoipa::path(
     get,
     path = "/health",
@@ -34,11 +36,14 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 )]
 pub(crate) async fn health(State(state): State<AppState>) -> Response<Body> {
     let health = state.log.health();
-    let degraded = health.state != LogState::Writable || !health.damage.is_empty();
+    let store = state.privacy.store();
+    let lost = store.lost_count();
+    let degraded = health.state != LogState::Writable || !health.damage.is_empty() || lost > 0;
     let body = json!({
         "status": if degraded { "degraded" } else { "ok" },
         "version": env!("CARGO_PKG_VERSION"),
         "log": log_json(&health, state.log.durable_position().get()),
+        "keys": keys_json(lost, store.needs_search()),
     });
     json_response(body.to_string())
 }
@@ -107,6 +112,22 @@ pub(crate) async fn figures(State(state): State<AppState>) -> Result<Response<Bo
         HeaderValue::from_static(metrics::MEDIA_TYPE),
     );
     Ok(response)
+}
+
+/// How many people's keys are lost is for everybody to see; whose, for those who may ask `/compliance/keys`.
+fn keys_json(lost: usize, may_be_more: bool) -> Value {
+    let mut keys = json!({ "state": if lost > 0 { "lost" } else { "whole" } });
+    if lost > 0 {
+        let detail = format!(
+            "the fields of {lost} people cannot be read; GET /api/v1/compliance/keys names them: {}",
+            lost::WHAT_TO_DO
+        );
+        keys["people"] = json!(lost);
+        keys["detail"] = json!(detail);
+    } else if may_be_more {
+        keys["state"] = json!("searched");
+    }
+    keys
 }
 
 /// Where damage lies is for everybody to see; why the disk failed is for the server's log.

@@ -18,6 +18,7 @@ mod live;
 mod maintenance;
 mod operations;
 mod order_items;
+mod past_input;
 mod policies;
 mod procurement;
 mod raw_events;

@@ -32,7 +32,7 @@ pub(super) use compare::compare_points;
 pub(super) use docs::{Changes, Comparison, Snapshot};
 pub(super) use history::{Walk, replay, walk};
 pub(super) use state_at::snapshot_at;
-pub(super) use target::Target;
+pub(super) use target::{Target, most_similar, told};
 
 /// The routes of time travel.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {

@@ -50,7 +50,18 @@ impl Folded {
         let Some(data) = payload(event) else {
             return false;
         };
-        self.subject.fold(&view(event, &data));
+        self.take(event, &data);
+        true
+    }
+
+    /// Folds an event whose data was read.
+    pub(super) fn take(&mut self, event: &EventRef<'_>, data: &Map<String, Value>) {
+        self.subject.fold(&view(event, data));
+        self.count(event);
+    }
+
+    /// Notes an event that the subject has taken in.
+    pub(super) fn count(&mut self, event: &EventRef<'_>) {
         self.events += 1;
         let version = event.version().get();
         if self.last.is_none_or(|last| last.version < version) {
@@ -61,7 +72,6 @@ impl Folded {
                 recorded_at: event.recorded_at().micros(),
             });
         }
-        true
     }
 
     /// The bytes of a saved state. MessagePack, because a state holds free JSON.

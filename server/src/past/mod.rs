@@ -14,6 +14,7 @@ mod cache;
 mod cause;
 mod diff;
 mod folded;
+mod folding;
 mod moment;
 pub mod restore;
 mod steps;

@@ -17,6 +17,7 @@ use bincode::{Decode, Encode};
 use storage::{EventRef, Log, Position, Query, ReadError, ReadRequest, StreamName};
 
 use super::folded::{Folded, payload};
+use super::folding::Folding;
 use super::moment::Bounds;
 
 /// Versions between two saved states: what an answer folds on average is half of it, what a stream takes in memory is a
@@ -137,7 +138,7 @@ impl Timeline {
         if whole <= self.chunks.len() {
             return Ok(());
         }
-        let mut state = Folded::unpack(&self.tip);
+        let mut state = Folding::of(Folded::unpack(&self.tip));
         let mut latest = self.latest(self.chunks.len());
         let mut in_order = true;
         let stretch = Stretch {
@@ -147,7 +148,7 @@ impl Timeline {
         read_stretch(log, name, stretch, Position::MAX, |event| {
             let index = index_of(event);
             while self.chunks.len() <= index / CHUNK {
-                self.begin_chunk(event.position().get(), latest, &state);
+                self.begin_chunk(event.position().get(), latest, state.settled());
             }
             self.next_position = event.position().get() + 1;
             if state.fold(event) {
@@ -163,10 +164,10 @@ impl Timeline {
             }
         })?;
         while self.chunks.len() < whole {
-            self.begin_chunk(self.next_position, latest, &state);
+            self.begin_chunk(self.next_position, latest, state.settled());
         }
-        self.events = state.events;
-        self.tip = state.pack();
+        self.events = state.events();
+        self.tip = state.settled().pack();
         if let Some(disorder) = &mut self.disorder {
             disorder.grow(whole * CHUNK);
         } else if !in_order {
@@ -222,7 +223,7 @@ impl Timeline {
         let Some(chunk) = self.chunks.last() else {
             return false;
         };
-        let mut state = Folded::unpack(&chunk.state);
+        let mut state = Folding::of(Folded::unpack(&chunk.state));
         let stretch = Stretch {
             from_position: chunk.first_position,
             to_version: self.versions(),
@@ -230,7 +231,7 @@ impl Timeline {
         let read = read_stretch(log, name, stretch, Position::MAX, |event| {
             state.fold(event);
         });
-        read.is_ok() && Folded::unpack(&self.tip) == state
+        read.is_ok() && Folded::unpack(&self.tip) == *state.settled()
     }
 
     /// The fold of the events within `bounds`.
@@ -241,7 +242,7 @@ impl Timeline {
         bounds: &Bounds,
     ) -> Result<Found, ReadError> {
         let plan = self.plan(bounds);
-        let mut folded = Folded::unpack(plan.base);
+        let mut folded = Folding::of(Folded::unpack(plan.base));
         for position in &plan.rest {
             read_one(log, *position, &mut folded)?;
         }
@@ -263,7 +264,7 @@ impl Timeline {
             })?;
         }
         Ok(Found {
-            folded,
+            folded: folded.into_settled(),
             damaged,
             wants_course: plan.wants_course,
         })
@@ -437,15 +438,15 @@ impl Course {
         // Stable: among events of the same moment the version decides, as the position does in a fold.
         order.sort_by_key(when);
         let mut states = Vec::with_capacity(chunks + 1);
-        let mut state = Folded::default();
+        let mut state = Folding::default();
         for (done, index) in order.iter().enumerate() {
             if done.is_multiple_of(CHUNK) {
-                states.push(state.pack());
+                states.push(state.settled().pack());
             }
             read_one(log, disorder.positions[*index as usize], &mut state)?;
         }
         if order.len().is_multiple_of(CHUNK) {
-            states.push(state.pack());
+            states.push(state.settled().pack());
         }
         Ok(Course {
             chunks,
@@ -496,7 +497,7 @@ fn read_stretch(
 }
 
 /// Folds the event at a position; one that is damaged is left out.
-fn read_one(log: &Log, position: u64, folded: &mut Folded) -> Result<(), ReadError> {
+fn read_one(log: &Log, position: u64, folded: &mut Folding) -> Result<(), ReadError> {
     let position = Position::new(position);
     let mut reader = log.read(&ReadRequest {
         from: position,

@@ -11,6 +11,9 @@ pub const MASTER_FILE_NAME: &str = "master.key";
 
 pub mod erase;
 mod field;
+mod file;
+pub mod lost;
+mod master;
 mod splice;
 pub mod store;
 pub mod subject;

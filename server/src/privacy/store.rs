@@ -10,19 +10,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
-use aes_gcm::{Aes256Gcm, Key, Nonce};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use storage::Timestamp;
 use thiserror::Error;
 
 use super::field::{KEY_BYTES, PersonKey, keyed_hash, random};
+use super::file::{append_line, free_name_beside, overwrite, write_new};
+use super::lost::Looked;
+use super::master::Master;
 use super::subject::Subject;
 use crate::auth::keys;
 use crate::rfc3339;
@@ -31,13 +30,14 @@ use crate::rfc3339;
 pub const FILE_NAME: &str = "people.keys";
 /// The file that says that what was derived from an erased person's data may still lie about.
 const PURGE_NAME: &str = "people.purge";
+/// The file that says that keys may be lost, and that whose they are has not been looked for.
+const SEARCH_NAME: &str = "people.lost";
 /// The number of the file's layout.
 const FORMAT: u16 = 1;
 /// Bytes of the file; a person is about 250.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 /// Persons with a lost key that are remembered.
 const LOST_MAX: usize = 10_000;
-const NONCE_BYTES: usize = 12;
 
 /// Why the store cannot be used.
 #[derive(Debug, Error)]
@@ -67,7 +67,7 @@ pub enum StoreError {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
-enum Line {
+pub(super) enum Line {
     /// The first one. `index` is the key of hashes in tags, wrapped; that it unwraps shows that the master key is the right one.
     Store { format: u16, index: String },
     Key {
@@ -134,42 +134,6 @@ pub struct KeyStore {
     pub begun_anew: bool,
 }
 
-struct Master(Aes256Gcm);
-
-impl std::fmt::Debug for Master {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Master")
-    }
-}
-
-impl Master {
-    fn new(secret: &[u8]) -> Self {
-        let key = keyed_hash(b"railfleet master key", &[secret]);
-        Master(Aes256Gcm::new(&Key::<Aes256Gcm>::from(key)))
-    }
-
-    fn wrap(&self, name: &str, key: &[u8]) -> Result<String, StoreError> {
-        let nonce: [u8; NONCE_BYTES] = random().map_err(StoreError::Random)?;
-        let payload = Payload {
-            msg: key,
-            aad: name.as_bytes(),
-        };
-        let wrapped = self
-            .0
-            .encrypt(&Nonce::from(nonce), payload)
-            .expect("AES-GCM takes up to 64 GiB, a key is smaller");
-        Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &wrapped].concat()))
-    }
-
-    fn unwrap<const COUNT: usize>(&self, name: &str, text: &str) -> Option<[u8; COUNT]> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (nonce, msg) = bytes.split_first_chunk::<NONCE_BYTES>()?;
-        let aad = name.as_bytes();
-        let key = self.0.decrypt(&Nonce::from(*nonce), Payload { msg, aad });
-        key.ok()?.try_into().ok()
-    }
-}
-
 /// What a file held.
 #[derive(Default)]
 struct Read {
@@ -204,6 +168,7 @@ impl KeyStore {
             Err(error) => return Err(failed("open", &path)(error)),
         };
         let begun_anew = read.is_none();
+        let mut is_doubtful = begun_anew;
         let (index, people, keeps) = match read {
             Some(Read {
                 index: Some(index),
@@ -211,6 +176,7 @@ impl KeyStore {
                 whole,
                 bad,
             }) => {
+                is_doubtful |= bad > 0;
                 if bad > 0 {
                     tracing::error!(lines = bad, path = %path.display(), "keys of people are damaged: restore the file from its backup");
                 }
@@ -218,6 +184,7 @@ impl KeyStore {
             }
             Some(unreadable) => {
                 tracing::error!(path = %path.display(), "the master key does not open the keys of people: they are set aside as lost");
+                is_doubtful = true;
                 let aside = free_name_beside(&path);
                 fs::rename(&path, &aside).map_err(failed("set aside", &path))?;
                 let mut people = unreadable.people;
@@ -240,6 +207,9 @@ impl KeyStore {
             None => write_new(&path, &lines_of(&master, &index, &people)?)
                 .map_err(failed("write", &path))?,
         };
+        if is_doubtful {
+            mark_for_search(&path);
+        }
         Ok(KeyStore {
             path,
             master,
@@ -319,6 +289,9 @@ impl KeyStore {
         let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         if lost.len() >= LOST_MAX && !lost.contains_key(subject) {
             return;
+        }
+        if lost.is_empty() {
+            mark_for_search(&self.path);
         }
         let times = lost.entry(subject.clone()).or_default();
         if *times == 0 {
@@ -430,6 +403,57 @@ impl KeyStore {
             .collect()
     }
 
+    /// Whether keys may be lost and the log has not been searched for whose, in this run or an earlier one.
+    pub fn needs_search(&self) -> bool {
+        self.path.with_file_name(SEARCH_NAME).exists()
+    }
+
+    /// Every event of the log was read, so whose keys are lost is known. Unless some are, the next start need not search.
+    pub(super) fn searched(&self) {
+        if self.lost_count() == 0 {
+            let _ = fs::remove_file(self.path.with_file_name(SEARCH_NAME));
+        }
+    }
+
+    /// How many people's keys are known to be lost.
+    pub fn lost_count(&self) -> usize {
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.len()
+    }
+
+    /// What stands in the file in `folder`; `None` when there is none. Nothing is changed. Without a secret every key that
+    /// stands there counts.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn look(folder: &Path, secret: Option<&[u8]>) -> Result<Option<Looked>, StoreError> {
+        let path = folder.join(FILE_NAME);
+        let mut bytes = Vec::new();
+        match File::open(&path) {
+            Ok(file) => file
+                .take(FILE_BYTES_MAX)
+                .read_to_end(&mut bytes)
+                .map_err(failed("read", &path))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("open", &path)(error)),
+        };
+        let master = secret.map(Master::new);
+        let mut looked = Looked::default();
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if line.last() == Some(&b'\n') {
+                looked.note(line, master.as_ref());
+            }
+        }
+        Ok(Some(looked))
+    }
+
+    /// Has keys written into another file from now on, as if the disk had become one that takes nothing. Gives the one of before.
+    #[cfg(test)]
+    pub(super) fn write_into(&self, file: File) -> File {
+        let mut held = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut held, file)
+    }
+
     fn people(&self) -> RwLockReadGuard<'_, HashMap<Subject, Person>> {
         self.people.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -537,53 +561,12 @@ fn read_lines(bytes: &[u8], master: &Master, path: &Path) -> Result<Read, StoreE
     Ok(read)
 }
 
-/// Where a file that no key opens is set aside. One set aside before stays: it may hold the keys after all, once the right
-/// master key is given again.
-fn free_name_beside(path: &Path) -> PathBuf {
-    let mut aside = path.with_extension("keys.unopened");
-    let mut number = 2;
-    while aside.exists() {
-        aside = path.with_extension(format!("keys.unopened-{number}"));
-        number += 1;
+/// Notes that whose keys are lost is to be looked for. Where that cannot be written, only those are known who are asked about.
+fn mark_for_search(path: &Path) {
+    let marker = path.with_file_name(SEARCH_NAME);
+    if !marker.exists()
+        && let Err(error) = write_new(&marker, b"")
+    {
+        tracing::warn!(%error, path = %marker.display(), "that keys may be lost could not be noted");
     }
-    aside
-}
-
-/// Adds a line and syncs it. Where that fails nothing of it is left, so that a full disk does not spoil the next line.
-fn append_line(file: &mut File, line: &str) -> io::Result<()> {
-    let end = file.seek(SeekFrom::End(0))?;
-    let written = file
-        .write_all(line.as_bytes())
-        .and_then(|()| file.sync_data());
-    if written.is_err() {
-        file.set_len(end)?;
-    }
-    written
-}
-
-/// Writes a file under another name, for its owner alone, and puts it in the place of the one that was there.
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".new");
-    let draft = PathBuf::from(draft);
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    if let Some(folder) = path.parent() {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(file)
-}
-
-/// Overwrites a file that has no name any more. What the disk itself keeps of it is out of our hands.
-fn overwrite(mut file: File) -> io::Result<()> {
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(0))?;
-    io::copy(&mut io::repeat(0).take(length), &mut file)?;
-    file.sync_all()
 }

@@ -13,6 +13,8 @@ use uuid::Uuid;
 use super::*;
 use crate::envelope::write_event_json;
 
+mod full_disk;
+
 const SECRET: &[u8] = b"a master key of at least thirty-two bytes";
 
 struct Depot {

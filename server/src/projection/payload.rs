@@ -24,7 +24,7 @@ pub(super) fn payload(event: &EventRef<'_>) -> Result<Map<String, Value>, FoldEr
 
 /// The fields of the event's data as text: each key, which is unique, and its value. `None` when they cannot be told apart
 /// without decoding them, or are none that the strictest reader takes; [`payload`] is asked then.
-pub(super) fn field_texts<'a>(event: &EventRef<'a>) -> Option<Vec<(&'a str, &'a str)>> {
+pub(crate) fn field_texts<'a>(event: &EventRef<'a>) -> Option<Vec<(&'a str, &'a str)>> {
     const FIELDS_EXPECTED: usize = 16;
     if event.data().is_empty() {
         return Some(Vec::new());

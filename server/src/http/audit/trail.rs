@@ -16,7 +16,7 @@ use crate::envelope::{USER_PREFIX, tag};
 use crate::http::extract::{PathParts, ReadAt};
 use crate::http::problem::{Kind, Problem};
 use crate::http::query::Query;
-use crate::http::time_travel::{Target, read_span};
+use crate::http::time_travel::{Target, most_similar, read_span, told};
 use crate::http::visible::Sight;
 use crate::{reads, rfc3339};
 
@@ -279,6 +279,8 @@ pub(crate) async fn user_actions(
     at.reach_log(&state).await?;
     let user_id = account_id(&state, user_id);
     may_look(&caller, &user_id)?;
+    let known = user_id.clone();
+    reads::run(&state, move |state| is_known(state, &known)).await?;
     let mut head = Map::new();
     head.insert("user_id".to_owned(), json!(user_id));
     head.insert(
@@ -312,6 +314,46 @@ pub(in crate::http) fn account_id(state: &AppState, name: String) -> String {
         Some(account) => account.id_text.to_string(),
         None => name,
     }
+}
+
+/// Sees that there is such an account, or that something was done in this name.
+///
+/// # Errors
+/// A 404 that tells the ids of accounts that are named alike.
+fn is_known(state: &AppState, user_id: &str) -> Result<(), Problem> {
+    let accounts = state.accounts.directory().list();
+    if accounts.iter().any(|account| *account.id_text == *user_id) {
+        return Ok(());
+    }
+    let item = QueryItem {
+        tags: vec![tag(USER_PREFIX, user_id)],
+        ..QueryItem::default()
+    };
+    let request = ReadRequest {
+        query: LogQuery::from(item),
+        ..ReadRequest::default()
+    };
+    if state.log.read(&request)?.next().is_some() {
+        return Ok(());
+    }
+    let names = accounts
+        .iter()
+        .flat_map(|account| [&*account.id_text, &*account.state.username]);
+    let alike = most_similar(user_id, names);
+    let similar: Vec<String> = accounts
+        .iter()
+        .filter(|account| {
+            alike
+                .iter()
+                .any(|name| *name == *account.id_text || *name == *account.state.username)
+        })
+        .map(|account| account.id_text.to_string())
+        .collect();
+    let detail = format!(
+        "there is no account {user_id}, and nothing was done in this name{}",
+        told(&similar)
+    );
+    Err(Problem::not_found(detail).with("similar_ids", similar))
 }
 
 /// Whether the caller may see what this account did.

@@ -55,8 +55,10 @@ pub(in crate::http) struct KeyStatus {
     begun_anew: bool,
     /// Whether what was derived from erased people's data is still being removed.
     purge_pending: bool,
-    /// People whose fields cannot be read; those that were asked for since the start.
+    /// People whose fields cannot be read, the first 10,000. Where keys may be lost the log is searched for them at the start.
     lost: Vec<LostSubject>,
+    /// What to do about it, where some are lost.
+    what_to_do: Option<String>,
 }
 
 /// Something that was looked into.

@@ -22,7 +22,7 @@ use crate::http::json_response;
 use crate::http::problem::{Kind, Problem};
 use crate::privacy::erase::{self, EraseError};
 use crate::privacy::subject::CONTACT;
-use crate::privacy::{Subject, SubjectStatus};
+use crate::privacy::{Subject, SubjectStatus, lost};
 use crate::{reads, rfc3339};
 
 /// Why, and since when.
@@ -296,17 +296,19 @@ pub(super) fn requests(state: &AppState) -> Result<BTreeMap<String, Requested>, 
 )]
 pub(crate) async fn key_status(State(state): State<AppState>) -> Response<Body> {
     let store = state.privacy.store();
-    let lost: Vec<Value> = store
+    let people: Vec<Value> = store
         .lost()
         .into_iter()
         .map(|(subject, reads)| json!({"subject": subject.to_string(), "reads": reads}))
         .collect();
+    let what_to_do = (!people.is_empty()).then_some(lost::WHAT_TO_DO);
     let body = json!({
         "people": store.people_count(),
         "erased": store.erased().len(),
         "begun_anew": store.begun_anew,
         "purge_pending": store.needs_purge(),
-        "lost": lost,
+        "lost": people,
+        "what_to_do": what_to_do,
     });
     json_response(body.to_string())
 }

@@ -9,7 +9,7 @@ use storage::{StreamName, Timestamp};
 use utoipa::ToSchema;
 
 use super::docs;
-use super::{Target, difference_json};
+use super::{Target, difference_json, state_at};
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::field_error::FieldError;
@@ -201,6 +201,11 @@ pub(in crate::http) fn compare_points(
         .iter()
         .map(|difference| difference_json(difference, causes.get(difference.field())))
         .collect();
+    let mut warnings: Vec<String> = moments
+        .iter()
+        .flat_map(|moment| state_at::warnings(state, *moment))
+        .collect();
+    warnings.dedup();
     Ok(json!({
         "aggregate_type": &*name.aggregate_type,
         "aggregate_id": &*name.aggregate_id,
@@ -209,6 +214,7 @@ pub(in crate::http) fn compare_points(
         "changes": changes,
         "differences": by_field(&fields, &before, &after),
         "changed_fields": fields,
+        "warnings": warnings,
     }))
 }
 

@@ -142,6 +142,8 @@ pub(in crate::http) struct Comparison {
     #[schema(value_type = Object)]
     differences: BTreeMap<String, Value>,
     changed_fields: Vec<String>,
+    /// What a reader might misunderstand, as a moment in the future.
+    warnings: Vec<String>,
 }
 
 /// An event with what it changed.

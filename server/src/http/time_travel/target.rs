@@ -130,7 +130,8 @@ fn unknown(state: &AppState, sight: Sight, name: &StreamName) -> Problem {
     Problem::not_found(detail).with("similar_ids", similar)
 }
 
-fn told(similar: &[String]) -> String {
+/// Similar names, as the end of a sentence.
+pub(in crate::http) fn told(similar: &[String]) -> String {
     if similar.is_empty() {
         String::new()
     } else {
@@ -139,7 +140,10 @@ fn told(similar: &[String]) -> String {
 }
 
 /// The names that are most like `wanted`, the most similar first.
-fn most_similar<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub(in crate::http) fn most_similar<'a>(
+    wanted: &str,
+    names: impl Iterator<Item = &'a str>,
+) -> Vec<String> {
     let wanted = wanted.to_lowercase();
     let mut scored: Vec<(f64, &str)> = names
         .map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name))

@@ -173,6 +173,14 @@ async fn an_erased_person_is_in_no_file_answer_or_backup_and_proofs_hold() {
         .post("/api/v1/events", &admin, late)
         .await
         .expect(201);
+    server
+        .post(
+            "/api/v1/operations/backups",
+            &admin,
+            json!({"name": "later"}),
+        )
+        .await
+        .expect(201);
     let folder = server.stop();
     assert_eq!(holding(folder.path(), PLAIN), Vec::<String>::new());
     let report = storage::verify(&folder.path().join("log"), &VerifyOptions::default()).unwrap();
@@ -378,4 +386,76 @@ async fn lost_keys_are_told_and_the_rest_is_served() {
         .map(|one| one["subject"].as_str().unwrap())
         .collect();
     assert!(lost.contains(&&*format!("Staff:{STAFF}")), "{keys}");
+}
+
+/// Also of whom nobody has asked since: in /health, where they are to be asked for, and after the next start as well.
+#[tokio::test]
+async fn whose_keys_are_lost_is_known_before_anybody_asks() {
+    let server = TestServer::start();
+    let admin = server.token(Role::SuperAdmin).await;
+    let search = |server: &TestServer| {
+        crate::privacy::lost::search(&server.state.log, server.state.privacy.store()).unwrap()
+    };
+    assert_eq!(search(&server), 0);
+    let health = server.get("/health", "").await.expect(200);
+    assert_eq!(
+        (&health["status"], &health["keys"]),
+        (&json!("ok"), &json!({"state": "whole"}))
+    );
+    let data = json!({"staff_id": "S-77", "last_name": "Quastenflosser"});
+    let created = event("Staff", STAFF, "StaffCreated", data);
+    server
+        .post("/api/v1/events", &admin, created)
+        .await
+        .expect(201);
+    let mut folder = server.stop();
+    let keys = folder.path().join("keys/people.keys");
+    let copy = std::fs::read(&keys).unwrap();
+    std::fs::remove_file(&keys).unwrap();
+    for begun_anew in [true, false] {
+        let server = TestServer::start_in(folder, |_| {});
+        let store = server.state.privacy.store();
+        assert!(store.needs_search());
+        assert_eq!(store.begun_anew, begun_anew);
+        let people = search(&server);
+        assert!(
+            people >= 2,
+            "the person on the staff and the accounts: {people}"
+        );
+        let answer = server.get("/health", "").await.expect(200);
+        assert_eq!(
+            (&answer["status"], &answer["keys"]["people"]),
+            (&json!("degraded"), &json!(people))
+        );
+        let detail = answer["keys"]["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("keys/people.keys") && detail.contains("/compliance/keys"),
+            "{detail}"
+        );
+        assert!(
+            !answer.to_string().contains(STAFF),
+            "whose is not for everybody"
+        );
+        let token = server.token(Role::SuperAdmin).await;
+        let told = server
+            .get("/api/v1/compliance/keys", &token)
+            .await
+            .expect(200);
+        assert!(
+            told["lost"].to_string().contains(&format!("Staff:{STAFF}")),
+            "{told}"
+        );
+        assert!(
+            told["what_to_do"]
+                .as_str()
+                .is_some_and(|text| text.contains("master key")),
+            "{told}"
+        );
+        folder = server.stop();
+    }
+    std::fs::write(&keys, copy).unwrap();
+    let server = TestServer::start_in(folder, |_| {});
+    let admin = server.token(Role::SuperAdmin).await;
+    let state = server.get(READS[2], &admin).await.expect(200);
+    assert_eq!(state["state"]["last_name"], "Quastenflosser");
 }
