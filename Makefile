@@ -17,6 +17,7 @@ demo:
 # The programs are built together with the tests, so that both share one build of every dependency.
 test:
 	./scripts/setup-tests.sh
+	./scripts/setup-engines.sh
 	cargo build --workspace --bins --tests
 	RAILFLEET_BIN=$(TARGET)/debug/railfleet cargo test --workspace
 	RAILFLEET_BIN=$(TARGET)/debug/railfleet ./scripts/test-web.sh

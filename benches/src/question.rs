@@ -11,10 +11,12 @@ mod http_many_writers;
 mod http_one_writer;
 mod http_stream;
 mod import;
+mod lake;
 mod limits;
 mod many_writers;
 mod one_writer;
 mod open;
+mod predict;
 mod proofs;
 mod rebuild;
 mod scan;
@@ -147,5 +149,20 @@ pub const ALL: &[Question] = &[
         name: "analytics",
         asks: "how long do figures take at 3.65 million events, and how does that compare with DuckDB?",
         ask: analytics::ask,
+    },
+    Question {
+        name: "http-predict",
+        asks: "how long does a prediction take over HTTP, with its features from the log?",
+        ask: predict::ask,
+    },
+    Question {
+        name: "beside-training",
+        asks: "how long does a writer wait while a training runs?",
+        ask: predict::ask_beside,
+    },
+    Question {
+        name: "lake",
+        asks: "how many events a second are exported as Parquet, and into how many bytes each?",
+        ask: lake::ask,
     },
 ];

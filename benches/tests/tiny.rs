@@ -79,4 +79,7 @@ tiny! {
     sync_pull: "sync-pull",
     sync_many: "sync-many",
     analytics: "analytics",
+    http_predict: "http-predict",
+    beside_training: "beside-training",
+    lake: "lake",
 }

@@ -51,6 +51,9 @@ pub fn start(state: &AppState) {
     if state.config.events.retention_days > 0 {
         tokio::spawn(retain(state.clone()));
     }
+    if let Some(place) = state.config.lake.to.clone() {
+        tokio::spawn(crate::lake::follow(state.clone(), place));
+    }
 }
 
 /// Accounts that something else than the account service wrote (an import) are known soon, too.

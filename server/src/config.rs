@@ -42,6 +42,8 @@ pub struct Config {
     pub sync: SyncConfig,
     /// Predictors.
     pub ml: MlConfig,
+    /// The log as Parquet.
+    pub lake: LakeConfig,
     /// Figures and dashboards.
     pub analytics: AnalyticsConfig,
 }
@@ -187,6 +189,17 @@ pub struct MlConfig {
     pub predictions_enabled: bool,
 }
 
+/// The log as Parquet.
+#[derive(Clone, Debug)]
+#[expect(
+    missing_docs,
+    reason = "each field is described in the table of options"
+)]
+pub struct LakeConfig {
+    pub to: Option<String>,
+    pub interval: Duration,
+}
+
 /// Figures and dashboards.
 #[derive(Clone, Debug)]
 #[expect(
@@ -308,6 +321,10 @@ impl Config {
             ml: MlConfig {
                 models_path: None,
                 predictions_enabled: false,
+            },
+            lake: LakeConfig {
+                to: None,
+                interval: Duration::ZERO,
             },
             analytics: AnalyticsConfig {
                 cache_ttl: Duration::ZERO,

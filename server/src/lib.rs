@@ -15,7 +15,7 @@
 //! - A read: [`reads`] runs it on a blocking thread and makes long answers chunk by chunk; [`projection`] has the read models.
 //! - [`past`] folds any stream to any moment; [`audit`] signs what the log's tree is.
 //! - [`auth`] knows who calls; [`http::access`] who may; [`http::problem`] how to say no.
-//! - [`sync`] knows the tablets.
+//! - [`sync`] knows the tablets; [`lake`](mod@lake) exports the log as Parquet.
 //! - [`ingest`] and [`demo`] bring events in bulk. [`cli`] is the command line, [`config`] what can be set, [`listener`] the
 //!   socket, `lane` its short way for writes, [`background`] what runs beside requests, [`metrics`] and [`telemetry`] what is told to operators.
 //!
@@ -37,6 +37,7 @@ pub mod figures;
 pub mod http;
 pub mod ingest;
 pub mod json;
+pub mod lake;
 pub(crate) mod lane;
 pub mod learn;
 pub mod listener;

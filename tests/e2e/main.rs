@@ -13,6 +13,7 @@ mod documents;
 mod history;
 mod hostile_clients;
 mod kill;
+mod lake;
 mod ownership;
 mod pages;
 mod power_cut;

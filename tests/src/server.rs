@@ -85,6 +85,15 @@ impl DataFolder {
         }
     }
 
+    /// A data folder that was made elsewhere; the test's account is added to it.
+    ///
+    /// # Panics
+    /// When the account cannot be added.
+    pub fn adopt_new(data: &Path) -> Self {
+        let home = must("making a folder", tempfile::tempdir());
+        DataFolder::with(home, data.to_owned())
+    }
+
     fn with(home: TempDir, data: PathBuf) -> Self {
         let folder = DataFolder { home, data };
         let mut add = folder.command(&["user", "add", USER, "--role", "SUPER_ADMIN"]);

@@ -170,6 +170,14 @@ impl RailFleet {
         process::cpu_micros(&self.service.pid()).map_err(doing("asking for processor time"))
     }
 
+    /// What memory the server holds.
+    ///
+    /// # Errors
+    /// [`BenchError::Io`] when the kernel does not say.
+    pub fn memory(&self) -> Result<process::Memory, BenchError> {
+        process::memory(&self.service.pid()).map_err(doing("asking for memory"))
+    }
+
     /// A connection to it.
     ///
     /// # Errors
@@ -180,7 +188,10 @@ impl RailFleet {
 }
 
 /// The server's program: the one that `RAILFLEET_BIN` names, else the one that lies beside this one.
-fn program(setting: &Setting) -> Result<PathBuf, BenchError> {
+///
+/// # Errors
+/// [`BenchError::Missing`] where it has not been built.
+pub fn program(setting: &Setting) -> Result<PathBuf, BenchError> {
     let program = std::env::var_os("RAILFLEET_BIN")
         .map_or_else(|| setting.beside("railfleet"), PathBuf::from);
     if program.is_file() {

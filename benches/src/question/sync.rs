@@ -91,7 +91,8 @@ pub(super) fn ask_pull(setting: &Setting) -> Result<Vec<Row>, BenchError> {
     ])
 }
 
-/// How long each of 1,000 tablets waits for a sync of ten operations.
+/// How long each of 1,000 tablets waits for a sync of ten operations, and what memory the server takes for them.
+#[expect(clippy::cast_precision_loss, reason = "memory in megabytes")]
 pub(super) fn ask_many(setting: &Setting) -> Result<Vec<Row>, BenchError> {
     let devices = setting.pick(20, 1_000);
     let vehicles = setting.pick(50, 1_000);
@@ -124,11 +125,19 @@ pub(super) fn ask_many(setting: &Setting) -> Result<Vec<Row>, BenchError> {
     let mut took = took.into_inner().unwrap_or_default();
     took.sort_by(f64::total_cmp);
     let p95 = took.get(took.len() * 95 / 100).copied().unwrap_or(f64::NAN);
+    let memory = fleet.server.memory()?;
+    let (now_kb, peak_kb) = (memory.resident_kb, memory.resident_peak_kb);
     Ok(vec![
         Row::new("sync of one of 1,000 tablets, p95", "ms", vec![p95])
             .bar(Bar::AtMost(500.0))
             .note(format!(
                 "{devices} tablets, {OPERATIONS_EACH} operations each, {CALLERS} at a time; all of them in {all:.1} s"
+            )),
+        Row::new("memory of the server with 1,000 tablets, peak", "MB", vec![peak_kb as f64 / 1_024.0])
+            .bar(Bar::AtMost(500.0))
+            .note(format!(
+                "resident, mapped files of the log included; {:.0} MB of it when all had synced",
+                now_kb as f64 / 1_024.0
             )),
     ])
 }

@@ -11,6 +11,7 @@ mod doctor;
 mod export;
 mod import;
 mod ingest;
+mod lake;
 mod learn;
 mod restore;
 mod serve;
@@ -57,6 +58,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Write what the log holds now into an empty Phase 2 schema: the way back.
     Export(export::ExportArgs),
+    /// The log as Parquet, for query engines.
+    Lake(lake::LakeArgs),
     /// Learn from the log, backtest it, and deploy the model where it is better.
     Train(learn::TrainArgs),
     /// Predict with the deployed model: one vehicle, or the whole fleet ranked.
@@ -213,6 +216,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Ingest(args) => ingest::run(args),
         Command::Import(args) => import::run(args),
         Command::Export(args) => export::run(args),
+        Command::Lake(args) => lake::run(args),
         Command::Train(args) => learn::train(args),
         Command::Predict(args) => learn::predict(args),
         Command::Backtest(args) => learn::backtest(args),

@@ -364,6 +364,18 @@ pub const OPTIONS: &[OptionSpec] = &[
         |config, text| config.ml.predictions_enabled = boolean(text)?
     ),
     option!(
+        "lake.to",
+        "",
+        "Where the log is exported to as Parquet while the server runs: `file:///folder` or `s3://bucket/prefix`. Empty: nowhere.",
+        |config, text| config.lake.to = (!text.is_empty()).then(|| text.to_owned())
+    ),
+    option!(
+        "lake.interval_s",
+        "3600",
+        "Seconds between exports. 1 to 604,800.",
+        |config, text| config.lake.interval = seconds(text, 1..=604_800)?
+    ),
+    option!(
         "analytics.cache_ttl_s",
         old["ANALYTICS_CACHE_TTL"],
         "900",

@@ -1,0 +1,357 @@
+//! Rows into columns, columns into a Parquet file. In memory, a file's rows at a time.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    BooleanBuilder, Decimal128Builder, Float64Builder, Int64Builder, StringBuilder,
+    TimestampMicrosecondBuilder,
+};
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Int64Type;
+use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow_schema::{Field, Schema, SchemaRef};
+use arrow_select::take::take_record_batch;
+use bytes::Bytes;
+use fleet::calendar;
+use fleet::money::Money;
+use hashbrown::HashMap;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+use serde_json::{Map, Value};
+
+use crate::column::{ColumnKind, Columns, MONEY_DIGITS, MONEY_PLACES};
+use crate::error::LakeError;
+
+/// Rows of a row group: what an engine skips or reads at once.
+const GROUP_ROWS: usize = 65_536;
+/// Of 1 to 22. Above, files shrink by little and exports take long.
+const ZSTD_LEVEL: i32 = 3;
+/// The column of what has no column.
+pub(crate) const REST: &str = "rest";
+
+/// A column that every row of a table has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    pub(crate) name: &'static str,
+    pub(crate) kind: ColumnKind,
+}
+
+impl Head {
+    pub(crate) const fn new(name: &'static str, kind: ColumnKind) -> Self {
+        Head { name, kind }
+    }
+}
+
+/// What the tables of one kind for one aggregate type have in common.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    schema: SchemaRef,
+    kinds: Vec<ColumnKind>,
+    by_name: HashMap<&'static str, usize>,
+    hidden: Vec<&'static str>,
+    /// The heads by which rows are sorted.
+    sorted_by: [usize; 2],
+    properties: WriterProperties,
+}
+
+impl Layout {
+    /// These heads, then these columns, then what has none. Rows are sorted by two of the heads: a text and a whole number.
+    pub(crate) fn new(
+        heads: &[Head],
+        columns: Columns,
+        sorted_by: [usize; 2],
+    ) -> Result<Self, LakeError> {
+        let mut fields = Vec::new();
+        let mut kinds = Vec::new();
+        let mut by_name = HashMap::new();
+        for head in heads {
+            fields.push(Field::new(head.name, head.kind.data_type(), true));
+            kinds.push(head.kind);
+        }
+        for (name, column, kind) in columns.fields {
+            by_name.insert(name, kinds.len());
+            fields.push(Field::new(column, kind.data_type(), true));
+            kinds.push(kind);
+        }
+        fields.push(Field::new(REST, ColumnKind::Json.data_type(), true));
+        kinds.push(ColumnKind::Json);
+        let properties = properties(&fields, &kinds)?;
+        Ok(Layout {
+            schema: Arc::new(Schema::new(fields)),
+            kinds,
+            by_name,
+            hidden: columns.hidden,
+            sorted_by,
+            properties,
+        })
+    }
+}
+
+/// How files are written. Whole numbers and times as differences, which are small where rows are sorted by stream.
+fn properties(fields: &[Field], kinds: &[ColumnKind]) -> Result<WriterProperties, LakeError> {
+    let mut properties = WriterProperties::builder()
+        .set_created_by(concat!("railfleet ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_statistics_enabled(EnabledStatistics::Chunk);
+    for (field, kind) in fields.iter().zip(kinds) {
+        if matches!(kind, ColumnKind::Integer | ColumnKind::Time) {
+            let path = ColumnPath::from(field.name().as_str());
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+        }
+    }
+    // No two rows share one.
+    let unique = ColumnPath::from("event_id");
+    Ok(properties
+        .set_column_dictionary_enabled(unique, false)
+        .build())
+}
+
+/// A file's rows.
+#[derive(Debug)]
+pub(crate) struct Table {
+    layout: Arc<Layout>,
+    columns: Vec<Column>,
+    rest: Map<String, Value>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Table {
+    pub(crate) fn new(layout: Arc<Layout>) -> Self {
+        let columns = layout.kinds.iter().map(|kind| Column::new(*kind));
+        Table {
+            columns: columns.collect(),
+            rest: Map::new(),
+            rows: 0,
+            bytes: 0,
+            layout,
+        }
+    }
+
+    /// Finished rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// About how many bytes the rows take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The row's text in a head.
+    pub(crate) fn text(&mut self, head: usize, text: &str) {
+        if let Column::Text(builder) = self.at(head) {
+            builder.append_value(text);
+        }
+        self.bytes += text.len();
+    }
+
+    /// The row's whole number in a head.
+    pub(crate) fn integer(&mut self, head: usize, number: i64) {
+        if let Column::Integer(builder) = self.at(head) {
+            builder.append_value(number);
+        }
+    }
+
+    /// The row's moment in a head: microseconds since 1970 UTC.
+    pub(crate) fn time(&mut self, head: usize, micros: i64) {
+        if let Column::Time(builder) = self.at(head) {
+            builder.append_value(micros);
+        }
+    }
+
+    /// Whether so, in a head.
+    pub(crate) fn flag(&mut self, head: usize, flag: bool) {
+        if let Column::Flag(builder) = self.at(head) {
+            builder.append_value(flag);
+        }
+    }
+
+    /// One of the row's fields: into its column where it has one and fits, else into the rest.
+    pub(crate) fn field(&mut self, name: String, value: Value) {
+        if let Some(column) = self.layout.by_name.get(name.as_str()) {
+            let (column, kind) = (*column, self.layout.kinds[*column]);
+            if self.at(column).take(kind, &value) {
+                self.bytes += 16 + value.as_str().map_or(0, str::len);
+                return;
+            }
+        } else if self.layout.hidden.contains(&name.as_str()) {
+            return;
+        }
+        self.rest.insert(name, value);
+    }
+
+    /// What the row holds is no JSON object: kept as text.
+    pub(crate) fn foreign(&mut self, text: &str) {
+        let last = self.columns.len() - 1;
+        self.text(last, text);
+    }
+
+    /// The row is complete.
+    pub(crate) fn end_row(&mut self) {
+        if !self.rest.is_empty() {
+            let rest = Value::Object(std::mem::take(&mut self.rest)).to_string();
+            let last = self.columns.len() - 1;
+            self.text(last, &rest);
+        }
+        self.rows += 1;
+        self.bytes += 64;
+    }
+
+    /// The column, with nulls for the rows before that it was not in.
+    fn at(&mut self, column: usize) -> &mut Column {
+        let column = &mut self.columns[column];
+        column.fill(self.rows);
+        column
+    }
+
+    /// The rows as a Parquet file, sorted.
+    pub(crate) fn into_parquet(mut self) -> Result<Bytes, LakeError> {
+        let rows = self.rows;
+        let arrays = self.columns.iter_mut().map(|column| {
+            column.fill(rows);
+            column.finish()
+        });
+        let arrays = arrays.collect::<Result<Vec<ArrayRef>, _>>()?;
+        let batch = RecordBatch::try_new(self.layout.schema.clone(), arrays)?;
+        let batch = sorted(batch, self.layout.sorted_by)?;
+        let options = ArrowWriterOptions::new()
+            .with_properties(self.layout.properties.clone())
+            .with_skip_arrow_metadata(true);
+        let mut file = Vec::new();
+        let mut writer =
+            ArrowWriter::try_new_with_options(&mut file, self.layout.schema.clone(), options)?;
+        writer.write(&batch)?;
+        writer.close()?;
+        Ok(file.into())
+    }
+}
+
+fn sorted(batch: RecordBatch, by: [usize; 2]) -> Result<RecordBatch, LakeError> {
+    let texts = batch.column(by[0]).as_string::<i32>();
+    let numbers = batch.column(by[1]).as_primitive::<Int64Type>();
+    let key = |row: usize| (texts.value(row), numbers.value(row));
+    let rows = batch.num_rows();
+    if (1..rows).all(|row| key(row - 1) <= key(row)) {
+        return Ok(batch);
+    }
+    let mut order: Vec<u32> = (0..u32::try_from(rows).unwrap_or(u32::MAX)).collect();
+    order.sort_unstable_by(|left, right| key(*left as usize).cmp(&key(*right as usize)));
+    Ok(take_record_batch(&batch, &UInt32Array::from(order))?)
+}
+
+/// A column as it is filled.
+#[derive(Debug)]
+enum Column {
+    Text(StringBuilder),
+    Integer(Int64Builder),
+    Number(Float64Builder),
+    Flag(BooleanBuilder),
+    Time(TimestampMicrosecondBuilder),
+    Money(Decimal128Builder),
+}
+
+impl Column {
+    fn new(kind: ColumnKind) -> Self {
+        match kind {
+            ColumnKind::Text | ColumnKind::Json => Column::Text(StringBuilder::with_capacity(0, 0)),
+            ColumnKind::Integer => Column::Integer(Int64Builder::with_capacity(0)),
+            ColumnKind::Number => Column::Number(Float64Builder::with_capacity(0)),
+            ColumnKind::Flag => Column::Flag(BooleanBuilder::with_capacity(0)),
+            ColumnKind::Time => Column::Time(
+                TimestampMicrosecondBuilder::with_capacity(0).with_data_type(kind.data_type()),
+            ),
+            ColumnKind::Money => {
+                Column::Money(Decimal128Builder::with_capacity(0).with_data_type(kind.data_type()))
+            }
+        }
+    }
+
+    /// Nulls up to this many rows.
+    fn fill(&mut self, rows: usize) {
+        macro_rules! fill {
+            ($($kind:ident),*) => {
+                match self {
+                    $(Column::$kind(builder) => {
+                        let missing = rows.saturating_sub(arrow_array::builder::ArrayBuilder::len(builder));
+                        if missing > 0 {
+                            builder.append_nulls(missing);
+                        }
+                    })*
+                }
+            };
+        }
+        fill!(Text, Integer, Number, Flag, Time, Money);
+    }
+
+    /// Takes the value, unless it does not fit.
+    fn take(&mut self, kind: ColumnKind, value: &Value) -> bool {
+        match (self, value) {
+            (Column::Text(builder), Value::String(text)) if kind == ColumnKind::Text => {
+                builder.append_value(text);
+                true
+            }
+            (Column::Text(builder), value) if kind == ColumnKind::Json && !value.is_null() => {
+                builder.append_value(value.to_string());
+                true
+            }
+            (Column::Integer(builder), Value::Number(number)) => {
+                appended(whole(number), |value| builder.append_value(value))
+            }
+            (Column::Number(builder), Value::Number(number)) => {
+                appended(number.as_f64(), |value| builder.append_value(value))
+            }
+            (Column::Flag(builder), Value::Bool(flag)) => {
+                builder.append_value(*flag);
+                true
+            }
+            (Column::Time(builder), Value::String(text)) => {
+                appended(calendar::parse_time(text), |value| {
+                    builder.append_value(value)
+                })
+            }
+            (Column::Money(builder), value) => appended(hundredths(value), |value| {
+                builder.append_value(value);
+            }),
+            _ => false,
+        }
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef, LakeError> {
+        Ok(match self {
+            Column::Text(builder) => Arc::new(builder.finish()),
+            Column::Integer(builder) => Arc::new(builder.finish()),
+            Column::Number(builder) => Arc::new(builder.finish()),
+            Column::Flag(builder) => Arc::new(builder.finish()),
+            Column::Time(builder) => Arc::new(builder.finish()),
+            Column::Money(builder) => Arc::new(builder.finish()),
+        })
+    }
+}
+
+fn appended<T>(value: Option<T>, append: impl FnOnce(T)) -> bool {
+    value.map(append).is_some()
+}
+
+/// `7` and `7.0`.
+fn whole(number: &serde_json::Number) -> Option<i64> {
+    number.as_i64().or_else(|| {
+        let value = number.as_f64()?;
+        let fits = value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0;
+        #[expect(clippy::cast_possible_truncation, reason = "whole, and within 2^53")]
+        fits.then_some(value as i64)
+    })
+}
+
+/// An amount in hundredths that the column has the digits for.
+fn hundredths(value: &Value) -> Option<i128> {
+    const { assert!(MONEY_PLACES == 2, "money is kept in hundredths") };
+    let amount = i128::from(Money::of_json(value)?.hundredths());
+    (amount.abs() < 10_i128.pow(u32::from(MONEY_DIGITS))).then_some(amount)
+}

@@ -1,0 +1,217 @@
+//! Where exports go: a folder, or a bucket that speaks S3. Blocking, for whoever exports has nothing else to do.
+//!
+//! An object is there whole or not at all, and one that is replaced is the old one or the new one, in folders too. Requests
+//! are repeated while the place is out of reach, for a minute.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Location;
+use object_store::prefix::PrefixStore;
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt as _, RetryConfig};
+use tokio::runtime::Runtime;
+use url::Url;
+
+use crate::error::LakeError;
+
+/// How long one request may take: a file is at most some tens of megabytes.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// For how long a request that failed is repeated.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
+const RETRIES_MAX: usize = 8;
+
+/// A place to export to.
+#[derive(Debug)]
+pub struct Target {
+    url: String,
+    base: String,
+    store: Arc<dyn ObjectStore>,
+    /// `None` only while it is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        // Waiting for its thread is not allowed where a server drops this.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Target {
+    /// The place at `file:///folder` (made if it is not there) or `s3://bucket/prefix`.
+    ///
+    /// What S3 needs besides comes from the environment by its usual names: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+    /// `AWS_REGION`, and for others than Amazon `AWS_ENDPOINT`, with `AWS_ALLOW_HTTP=true` where that is no HTTPS.
+    ///
+    /// # Errors
+    /// `Address` for what is no such address, `Folder` for a folder that cannot be made.
+    pub fn open(url: &str) -> Result<Self, LakeError> {
+        Target::reach(url, true)
+    }
+
+    /// The same, of which only reading is wanted: a folder that is not there is none.
+    ///
+    /// # Errors
+    /// `Address` for what is no such address, `Folder` for a folder that is not there.
+    pub fn open_existing(url: &str) -> Result<Self, LakeError> {
+        Target::reach(url, false)
+    }
+
+    fn reach(url: &str, makes_folder: bool) -> Result<Self, LakeError> {
+        let refused = |reason: String| LakeError::Address {
+            url: url.to_owned(),
+            reason,
+        };
+        let parsed = Url::parse(url).map_err(|error| refused(error.to_string()))?;
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            // Not repeated in the error: it would show up in logs.
+            return Err(LakeError::Address {
+                url: format!("{}://…", parsed.scheme()),
+                reason: "keys belong into the environment, not into the address".to_owned(),
+            });
+        }
+        let mut base = url.trim_end_matches('/').to_owned();
+        let store: Arc<dyn ObjectStore> = match parsed.scheme() {
+            "file" => {
+                let folder = parsed
+                    .to_file_path()
+                    .map_err(|()| refused("it names no folder of this machine".to_owned()))?;
+                base = folder.display().to_string();
+                Arc::new(local(&folder, makes_folder)?)
+            }
+            "s3" => bucket(url, &parsed).map_err(|error| refused(error.to_string()))?,
+            other => return Err(refused(format!("{other} is neither file nor s3"))),
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("lake")
+            .enable_all()
+            .build()
+            .map_err(LakeError::Runtime)?;
+        Ok(Target {
+            url: url.trim_end_matches('/').to_owned(),
+            base,
+            store,
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Its address, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What the paths of its objects follow, as query engines take it: a folder's path, or a bucket's address.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    fn wait<T>(&self, doing: impl Future<Output = T>) -> T {
+        self.runtime
+            .as_ref()
+            .expect("the runtime lives as long as the target")
+            .block_on(doing)
+    }
+
+    /// Puts an object there, instead of one that may be there.
+    pub(crate) fn put(&self, path: &str, bytes: Bytes) -> Result<(), LakeError> {
+        let location = located("write", path)?;
+        self.wait(self.store.put(&location, bytes.into()))
+            .map_err(failed("write", path))?;
+        Ok(())
+    }
+
+    /// The object, if there is one.
+    pub(crate) fn get(&self, path: &str) -> Result<Option<Bytes>, LakeError> {
+        let location = located("read", path)?;
+        let read = async { self.store.get(&location).await?.bytes().await };
+        match self.wait(read) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed("read", path)(error)),
+        }
+    }
+
+    /// Takes an object away; one that is not there is no error.
+    pub(crate) fn delete(&self, path: &str) -> Result<(), LakeError> {
+        let location = located("remove", path)?;
+        match self.wait(self.store.delete(&location)) {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("remove", path)(error)),
+        }
+    }
+
+    /// The objects under a folder.
+    pub(crate) fn list(&self, folder: &str) -> Result<Vec<String>, LakeError> {
+        let prefix = located("list", folder)?;
+        let listed = self.store.list(Some(&prefix));
+        let paths = listed.map_ok(|object| object.location.to_string());
+        self.wait(paths.try_collect())
+            .map_err(failed("list", folder))
+    }
+}
+
+fn located(doing: &'static str, path: &str) -> Result<Location, LakeError> {
+    Location::parse(path).map_err(|error| failed(doing, path)(error.into()))
+}
+
+fn local(folder: &Path, makes_it: bool) -> Result<LocalFileSystem, LakeError> {
+    let there = match makes_it {
+        true => fs::create_dir_all(folder),
+        false => fs::read_dir(folder).map(|_| ()),
+    };
+    there.map_err(|source| LakeError::Folder {
+        path: folder.display().to_string(),
+        source,
+    })?;
+    let store = LocalFileSystem::new_with_prefix(folder)
+        .map_err(failed("open", &folder.to_string_lossy()))?;
+    // A manifest must not outlive a power cut that its files do not.
+    Ok(store.with_fsync(true))
+}
+
+fn bucket(url: &str, parsed: &Url) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
+    // Whoever installed a provider before has one that does as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = ClientOptions::new()
+        .with_timeout(REQUEST_TIMEOUT)
+        .with_connect_timeout(CONNECT_TIMEOUT)
+        .with_allow_http(allows_http());
+    let store = AmazonS3Builder::from_env()
+        .with_url(url)
+        .with_client_options(client)
+        .with_retry(RetryConfig {
+            max_retries: RETRIES_MAX,
+            retry_timeout: RETRY_TIMEOUT,
+            ..RetryConfig::default()
+        })
+        .build()?;
+    let prefix = Location::from_url_path(parsed.path())?;
+    if prefix.as_ref().is_empty() {
+        return Ok(Arc::new(store));
+    }
+    Ok(Arc::new(PrefixStore::new(store, prefix)))
+}
+
+/// The options of the client take the place of what the builder read from the environment.
+fn allows_http() -> bool {
+    std::env::var("AWS_ALLOW_HTTP").is_ok_and(|value| value == "true" || value == "1")
+}
+
+fn failed(doing: &'static str, path: &str) -> impl FnOnce(object_store::Error) -> LakeError {
+    let path = path.to_owned();
+    move |source| LakeError::Store {
+        doing,
+        path,
+        source,
+    }
+}
