@@ -50,7 +50,7 @@ def in_datafusion(place, tables):
         whole = pyarrow.dataset.dataset(
             paths, schema=schema, format="parquet", partitioning=hive, partition_base_dir=folder
         )
-        context.register_dataset(table, whole)
+        context.register_dataset(f"\"{table}\"", whole)
     return lambda sql: [tuple(row.values()) for row in context.sql(sql).to_pylist()]
 
 
@@ -59,8 +59,9 @@ def in_spark(place, tables):
 
     builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
     builder = builder.config("spark.sql.session.timeZone", "UTC").config("spark.driver.bindAddress", "127.0.0.1")
-    builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.log.level", "ERROR")
-    session = builder.config("spark.sql.sources.partitionColumnTypeInference.enabled", "false").getOrCreate()
+    builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.ui.showConsoleProgress", "false")
+    builder = builder.config("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
+    session = builder.config("spark.log.level", "ERROR").getOrCreate()
     for table, paths in tables:
         folder = os.path.join(place, "states" if table.endswith("_states") else "events")
         rows = session.read.option("basePath", folder).option("mergeSchema", "true").parquet(*paths)

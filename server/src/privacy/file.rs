@@ -19,11 +19,21 @@ pub(super) fn free_name_beside(path: &Path) -> PathBuf {
 /// Adds a line and syncs it. Where that fails nothing of it is left, so that a full disk does not spoil the next line.
 pub(super) fn append_line(file: &mut File, line: &str) -> io::Result<()> {
     let end = file.seek(SeekFrom::End(0))?;
+    if end > 0 {
+        // What an earlier line left half-written, and could not be taken away, must not swallow this one.
+        let mut last = [0];
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+        if last != *b"\n" {
+            file.write_all(b"\n")?;
+        }
+    }
     let written = file
         .write_all(line.as_bytes())
         .and_then(|()| file.sync_data());
     if written.is_err() {
-        file.set_len(end)?;
+        // The first failure is the one to tell.
+        let _ = file.set_len(end);
     }
     written
 }

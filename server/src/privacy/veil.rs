@@ -1,5 +1,6 @@
 //! The log's veil: personal fields are sealed where events enter, and opened where they leave.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use storage::{
@@ -9,7 +10,7 @@ use storage::{
 
 use super::field::{self, ERASED, KEY_LOST, Place};
 use super::splice::{Member, members, replaced};
-use super::store::{KeyOf, KeyStore};
+use super::store::{KeyOf, KeyStore, StoreError};
 use super::subject::{CONTACT, METADATA_FIELDS, Subject, owner_of_data, personal_fields};
 use crate::envelope;
 use crate::json::Kind;
@@ -180,7 +181,7 @@ impl Sealing<'_> {
             };
             // As the tag names them, from which they are known again.
             let subject = Subject::of_tag(&subject.tag()).unwrap_or(subject);
-            let sealed = match store.key_to_seal(&subject, now).map_err(unavailable)? {
+            let sealed = match store.key_to_seal(&subject, now).map_err(without_key)? {
                 KeyOf::Key(key) => {
                     let number = self.number_of(&subject);
                     let place = Place {
@@ -280,6 +281,16 @@ fn holds_personal_metadata(metadata: &[u8]) -> bool {
         && NAMES
             .iter()
             .any(|name| memchr::memmem::find(metadata, name).is_some())
+}
+
+/// A key that was made is on the disk before an event needs it: where there is no room for the key, there is none for the event.
+fn without_key(error: StoreError) -> AppendError {
+    match &error {
+        StoreError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            AppendError::DiskFull
+        }
+        _ => unavailable(error),
+    }
 }
 
 fn unavailable(error: impl std::error::Error) -> AppendError {

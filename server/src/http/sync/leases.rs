@@ -22,10 +22,11 @@ use super::unknown_device;
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::command::{Decision, Reference, Write};
+use crate::http::extract::ReadAt;
 use crate::http::json_response;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-use crate::projection::Ask;
+use crate::projection::{Ask, CATALOG};
 use crate::sync::lease_code;
 
 /// Parts that are looked through for a device's leases.
@@ -189,10 +190,12 @@ pub(crate) async fn list_leases(
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
     let device_id = query.required("device_id");
+    let at = ReadAt::read(&mut query, &state);
     query.finish()?;
     if state.sync.devices.get(&device_id).is_none() {
         return Err(unknown_device(&device_id));
     }
+    at.reach_projection(&state, CATALOG).await?;
     let catalog = state.projections.catalog();
     let place = catalog.find(stock_location::AGGREGATE_TYPE, &lease_code(&device_id));
     let place = place.value.map(|entry| entry.uuid().to_string());

@@ -20,6 +20,7 @@ use crate::http::extract::PathParts;
 use crate::http::json_response;
 use crate::http::problem::{Kind, Problem};
 use crate::http::query::Query;
+use crate::projection::CATALOG;
 use crate::sync::devices::DeviceCaller;
 use crate::sync::{leases, pull, upkeep};
 use crate::{reads, rfc3339};
@@ -202,6 +203,11 @@ pub(crate) async fn compact(
         Ok((done, leases::return_overdue(state, &by)?))
     };
     let (done, returned) = reads::run(&state, work).await?;
+    if !returned.is_empty() {
+        // Whoever looks next sees the parts where they are now.
+        let (position, wait) = (state.log.durable_position(), state.config.http.wait_default);
+        state.projections.reach(CATALOG, position, wait).await;
+    }
     let returned: Vec<Value> = returned
         .iter()
         .map(|lease| {

@@ -251,13 +251,18 @@ async fn sessions_refusals_and_lag_are_told() {
         "{text}"
     );
     assert!(text.contains("railfleet_sync_operations_total{verdict=\"applied\"} 1"));
-    let refused = depot.get("/api/v1/sync/devices/t1/refused?limit=100").await;
-    let told = refused["operations"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|told| told["code"] == "cursor_unknown");
-    assert_eq!(told.count(), 1);
+    // It is told behind the answer's back.
+    let told = async || {
+        let refused = depot.get("/api/v1/sync/devices/t1/refused?limit=100").await;
+        let told = refused["operations"].as_array().unwrap().iter();
+        told.filter(|told| told["code"] == "cursor_unknown").count()
+    };
+    let mut looks = 0;
+    while told().await == 0 && looks < 500 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        looks += 1;
+    }
+    assert_eq!(told().await, 1);
 }
 
 #[tokio::test]
