@@ -21,8 +21,14 @@ use crate::plan::{Range, plan};
 use crate::{Export, LakeError, MANIFEST_NAME, Manifest, Report, Target, export};
 
 const HOUR: i64 = 3_600_000_000;
-/// Of the aggregates that come by turns.
-const KINDS: [&str; 3] = ["Vehicle", "Part", "Unheard"];
+/// The aggregate types come by turns.
+fn kind_of(number: u64) -> &'static str {
+    match number % 3 {
+        0 => "Vehicle",
+        1 => "Part",
+        _ => "Unheard",
+    }
+}
 /// 2026-11-29T12:00:00Z.
 const NOON: i64 = 1_795_953_600_000_000;
 
@@ -518,7 +524,7 @@ proptest! {
         for (count, span_events, pause) in pieces {
             // One transaction: what is tried here is not the log.
             let writes = (appended + 1..=appended + count).map(|number| StreamWrite {
-                stream: StreamName::new(KINDS[number as usize % 3], format!("{}", number % 5)),
+                stream: StreamName::new(kind_of(number), format!("{}", number % 5)),
                 expected: ExpectedVersion::Any,
                 events: vec![NewEvent::new("Told", json!({"number": number, "name": "x"}).to_string())],
             });
@@ -532,8 +538,8 @@ proptest! {
         let events = depot.events();
         prop_assert_eq!(events.len() as u64, appended);
         for (position, (stream, event_type, rest)) in events {
-            let number = position as u64;
-            let kind = KINDS[number as usize % 3];
+            let number = u64::try_from(position).unwrap();
+            let kind = kind_of(number);
             prop_assert_eq!(stream, format!("{kind}/{}", number % 5));
             prop_assert_eq!(event_type, "Told");
             let rest: serde_json::Value = serde_json::from_str(&rest.unwrap()).unwrap();

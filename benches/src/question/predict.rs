@@ -129,7 +129,7 @@ fn depot(setting: &Setting) -> Result<(RailFleet, crate::scratch::Scratch), Benc
 }
 
 fn fill(setting: &Setting, data: &Path) -> Result<(), BenchError> {
-    let vehicles = setting.pick(16, 120);
+    let vehicles = setting.pick(40, 120);
     // Learning needs two years and some hundred snapshots of vehicles, however small the depot.
     let days = 1_500;
     let output = Command::new(program(setting)?)
