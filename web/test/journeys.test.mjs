@@ -126,7 +126,7 @@ test("the engineer: what gets worse and where, in two clicks to the events, whic
   assert.equal(await page.locator("h1").innerText(), "Fleet");
   await settled(page);
   assert.equal(await page.locator(".six .tile").count(), 6);
-  assert.equal(await page.locator(".six .tile .badge").count(), 6, "each figure has its trend");
+  assert.equal(await page.locator(".six .tile > .badge").count(), 6, "each figure has its trend");
   // Causes and kilometres, each a way on.
   await page.waitForSelector("figure:has-text('What fails') .bars a");
   await page.waitForSelector("figure:has-text('Failures against kilometres') a");
