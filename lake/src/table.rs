@@ -218,7 +218,7 @@ impl Table {
             column.fill(rows);
             column.finish()
         });
-        let arrays = arrays.collect::<Result<Vec<ArrayRef>, _>>()?;
+        let arrays = arrays.collect();
         let batch = RecordBatch::try_new(self.layout.schema.clone(), arrays)?;
         let batch = sorted(batch, self.layout.sorted_by)?;
         let options = ArrowWriterOptions::new()
@@ -323,15 +323,15 @@ impl Column {
         }
     }
 
-    fn finish(&mut self) -> Result<ArrayRef, LakeError> {
-        Ok(match self {
+    fn finish(&mut self) -> ArrayRef {
+        match self {
             Column::Text(builder) => Arc::new(builder.finish()),
             Column::Integer(builder) => Arc::new(builder.finish()),
             Column::Number(builder) => Arc::new(builder.finish()),
             Column::Flag(builder) => Arc::new(builder.finish()),
             Column::Time(builder) => Arc::new(builder.finish()),
             Column::Money(builder) => Arc::new(builder.finish()),
-        })
+        }
     }
 }
 
