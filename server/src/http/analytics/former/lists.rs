@@ -9,6 +9,7 @@ use analytics::kpi::{Kpi, Selection};
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::Response;
+use fleet::work_order::{PRIORITIES, STATUSES};
 use serde_json::{Map, Value, json};
 
 use super::now::items;
@@ -133,15 +134,6 @@ pub(crate) async fn availability_by_vehicle(
     .await
 }
 
-const STATUSES: [&str; 5] = [
-    "draft",
-    "scheduled",
-    "in_progress",
-    "completed",
-    "cancelled",
-];
-const PRIORITIES: [&str; 4] = ["low", "medium", "high", "urgent"];
-
 /// Orders created in the window by status, and by priority.
 pub(super) fn distributions(known: &Known, window: &Window) -> ([i64; 5], [i64; 4]) {
     let edges = [window.from, window.to.saturating_add(1)];
@@ -196,8 +188,8 @@ pub(crate) async fn workorder_performance(
         let hours = time as f64 / HOUR / count.max(1) as f64;
         let body = json!({
             "period": period(&window),
-            "status_distribution": named(&STATUSES, &statuses),
-            "priority_distribution": named(&PRIORITIES, &priorities),
+            "status_distribution": named(STATUSES, &statuses),
+            "priority_distribution": named(PRIORITIES, &priorities),
             "average_completion_hours": rounded(hours, 1),
             "completed": count,
             "completion_hours": spread(times),
