@@ -103,7 +103,7 @@ proptest! {
             state = after(state, &command);
             prop_assert_eq!(decide(&state, &command), Ok(Vec::new()));
             for (name, value) in fields {
-                prop_assert_eq!(state.get(&name), Some(value));
+                prop_assert_eq!(state.get(&name).unwrap_or_default(), value);
             }
         }
     }
