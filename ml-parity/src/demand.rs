@@ -1,5 +1,6 @@
 //! Intermittent demand: the method is chosen by backtest inside the history; the last periods are looked at once.
 
+use crate::baseline::Baselines;
 use crate::data::{Folder, records};
 use crate::error::BenchError;
 use crate::report::{Report, decimals};
@@ -16,7 +17,11 @@ struct Errors {
 }
 
 /// Asks every data set of demand, and those that carry a demand file beside another task.
-pub(crate) fn ask(folders: &[Folder], report: &mut Report) -> Result<(), BenchError> {
+pub(crate) fn ask(
+    folders: &[Folder],
+    baselines: &Baselines,
+    report: &mut Report,
+) -> Result<(), BenchError> {
     report.section(
         "Demand",
         "Scaled errors on the held-out last periods, lower is better; bias nearer zero. The rows of single methods are for comparison; \
@@ -30,7 +35,7 @@ pub(crate) fn ask(folders: &[Folder], report: &mut Report) -> Result<(), BenchEr
             _ => continue,
         };
         let path = folder.path.join(file.unwrap_or("demand.csv.gz"));
-        measure(&folder.name, path, about, &mut rows, report)?;
+        measure(&folder.name, path, about, baselines, &mut rows, report)?;
     }
     report.table(
         &[
@@ -51,6 +56,7 @@ fn measure(
     name: &str,
     path: PathBuf,
     about: &Value,
+    baselines: &Baselines,
     rows: &mut Vec<Vec<String>>,
     report: &mut Report,
 ) -> Result<(), BenchError> {
@@ -96,15 +102,24 @@ fn measure(
         .map(|choice| format!("{:?} {} {:?}", choice.class, choice.series, choice.methods))
         .collect();
     rows.push(vec![name.to_owned(), choices.join("; ")]);
-    report.bar(
-        &format!(
-            "{name}: chosen RMSSE {:.4} is at most the best single classical method's {best:.4}",
-            chosen.rmsse
-        ),
-        chosen.rmsse <= best,
+    report.at_most(
+        &format!("demand: RMSSE of {name}, best single method of this run"),
+        best,
+        chosen.rmsse,
     );
+    for (metric, found) in [("rmsse", chosen.rmsse), ("bias", chosen.bias.abs())] {
+        if let Some(known) = baselines.of(name, metric) {
+            report.at_most(
+                &format!("demand: {metric} of {name}, best known"),
+                known,
+                found,
+            );
+        }
+    }
     report.bar(
-        &format!("{name}: the 95 % quantile covers {covered:.3}"),
+        &format!("demand: the 95 % quantile of {name} covers"),
+        "93 to 97 %",
+        &format!("{:.1} %", covered * 100.0),
         (0.93..=0.97).contains(&covered),
     );
     Ok(())

@@ -6,6 +6,7 @@
 )]
 
 mod anomaly;
+mod baseline;
 mod data;
 mod demand;
 mod error;
@@ -21,12 +22,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-ml-parity [--data FOLDER] [--only NAME,…] [--out FOLDER] [QUESTION…]
+ml-parity [--data FOLDER] [--only NAME,…] [--reuse] [--out FOLDER] [QUESTION…]
 
 Questions: quality, horizons, demand, anomalies, training, prediction. Without one, all are asked.
 
   --data FOLDER   data sets, a folder with a schema.json each (default ../shared/data)
   --only NAME,…   some of the data sets; speed also knows `synthetic`
+  --reuse         take the peers' answers of an earlier run where table and settings are the same; not for times
   --out FOLDER    where the peers are installed and the report goes (default out/ml-parity)
 ";
 
@@ -44,6 +46,7 @@ struct Arguments {
     out: PathBuf,
     only: Vec<String>,
     questions: Vec<String>,
+    reuse: bool,
 }
 
 fn main() -> ExitCode {
@@ -68,11 +71,16 @@ fn parse(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
         out: PathBuf::from("out/ml-parity"),
         only: Vec::new(),
         questions: Vec::new(),
+        reuse: false,
     };
     while let Some(argument) = given.next() {
         if argument == "--only" {
             let names = given.next().ok_or("--only wants names")?;
             arguments.only = names.split(',').map(str::to_owned).collect();
+            continue;
+        }
+        if argument == "--reuse" {
+            arguments.reuse = true;
             continue;
         }
         let place = match &*argument {
@@ -97,24 +105,26 @@ fn parse(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
 
 /// Asks the questions; returns how many bars were missed.
 fn run(arguments: &Arguments) -> Result<usize, BenchError> {
-    let peers = peer::Peers::install(&arguments.out)?;
+    let peers = peer::Peers::install(&arguments.out, arguments.reuse)?;
     let mut folders = data::folders(&arguments.data)?;
     let wanted =
         |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
     folders.retain(|folder| wanted(&folder.name));
     let synthetic = wanted("synthetic");
+    let baselines = baseline::read()?;
     let mut report = Report::default();
     for question in &arguments.questions {
         match &**question {
-            "quality" => quality::ask(&folders, &peers, &mut report)?,
-            "horizons" => horizons::ask(&folders, &mut report)?,
-            "demand" => demand::ask(&folders, &mut report)?,
+            "quality" => quality::ask(&folders, &peers, &baselines, &mut report)?,
+            "horizons" => horizons::ask(&folders, &baselines, &mut report)?,
+            "demand" => demand::ask(&folders, &baselines, &mut report)?,
             "anomalies" => anomaly::ask(&folders, &mut report)?,
             "training" => speed::ask_training(&folders, synthetic, &peers, &mut report)?,
             "prediction" => speed::ask_prediction(&folders, synthetic, &peers, &mut report)?,
             _ => unreachable!("questions were checked"),
         }
     }
+    report.conclude();
     let path = arguments.out.join("report.md");
     std::fs::write(&path, report.text()).map_err(BenchError::file(&path))?;
     Ok(report.missed)

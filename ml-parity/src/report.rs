@@ -4,7 +4,7 @@
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     text: String,
-    pub(crate) held: usize,
+    bars: Vec<Vec<String>>,
     pub(crate) missed: usize,
 }
 
@@ -24,18 +24,36 @@ impl Report {
         for row in rows {
             text.push_str(&format!("| {} |\n", row.join(" | ")));
         }
+        text.push('\n');
         self.say(&text);
     }
 
-    /// A bar: counted, and said in one line.
-    pub(crate) fn bar(&mut self, what: &str, held: bool) {
-        if held {
-            self.held += 1;
-        } else {
-            self.missed += 1;
-        }
-        let verdict = if held { "held" } else { "MISSED" };
-        self.say(&format!("\n{verdict}: {what}\n"));
+    /// A bar: what is asked, what was asked for, what was found. It goes into the table at the end.
+    pub(crate) fn bar(&mut self, what: &str, bar: &str, measured: &str, held: bool) {
+        let verdict = if held { "yes" } else { "**no**" };
+        self.missed += usize::from(!held);
+        self.bars
+            .push([what, bar, measured, verdict].map(str::to_owned).to_vec());
+    }
+
+    /// A bar from above.
+    pub(crate) fn at_most(&mut self, what: &str, bar: f64, measured: f64) {
+        let (least, found) = (format!("≤ {}", decimals(bar)), decimals(measured));
+        self.bar(what, &least, &found, measured <= bar);
+    }
+
+    /// A bar from below.
+    pub(crate) fn at_least(&mut self, what: &str, bar: f64, measured: f64) {
+        let (least, found) = (format!("≥ {}", decimals(bar)), decimals(measured));
+        self.bar(what, &least, &found, measured >= bar);
+    }
+
+    /// All bars in one table.
+    pub(crate) fn conclude(&mut self) {
+        let bars = std::mem::take(&mut self.bars);
+        let held = bars.len() - self.missed;
+        self.section("Bars", &format!("{held} of {} held.", bars.len()));
+        self.table(&["question", "bar", "measured", "held"], &bars);
     }
 
     /// Everything so far.

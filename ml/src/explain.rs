@@ -16,7 +16,7 @@ use crate::tree::{Child, Test, Tree};
 mod quadrature;
 mod walk;
 use quadrature::Rule;
-use walk::{Edge, Walk};
+use walk::{Edge, NO_SAME, PLACES_BEFORE, ROOT, Walk};
 
 /// A model prepared for explanation: conditions and row shares of every edge, laid out in walking order.
 #[derive(Debug, Clone)]
@@ -25,10 +25,10 @@ pub struct Explainer<'model> {
     trees: Vec<PreparedTree>,
     /// Mean score over the training rows, an output.
     expected: Vec<f64>,
-    rules: [Rule; 4],
+    rules: [Rule; POINTS.len()],
 }
 
-/// A tree as a list of edges in depth-first order.
+/// A tree as a list of edges, parents before children.
 #[derive(Debug, Clone)]
 struct PreparedTree {
     output: usize,
@@ -36,11 +36,10 @@ struct PreparedTree {
     rule: usize,
     edges: Vec<Edge>,
     tests: Vec<(u32, Test)>,
-    depth: usize,
 }
 
 /// Numbers of points offered; a rule with `n` points is exact for paths of up to `2n` distinct features.
-const POINTS: [usize; 4] = [4, 8, 16, 32];
+const POINTS: [usize; 8] = [2, 4, 6, 8, 10, 12, 16, 32];
 
 impl<'model> Explainer<'model> {
     /// Prepares a model; costs about as much as reading it once.
@@ -86,10 +85,14 @@ impl<'model> Explainer<'model> {
             walk.decide(&tree.tests, &encoded);
             let rule = &self.rules[tree.rule];
             match POINTS[tree.rule] {
-                4 => walk.run::<4>(&tree.edges, rule, tree.depth, values),
-                8 => walk.run::<8>(&tree.edges, rule, tree.depth, values),
-                16 => walk.run::<16>(&tree.edges, rule, tree.depth, values),
-                _ => walk.run::<32>(&tree.edges, rule, tree.depth, values),
+                2 => walk.run::<2>(&tree.edges, rule, values),
+                4 => walk.run::<4>(&tree.edges, rule, values),
+                6 => walk.run::<6>(&tree.edges, rule, values),
+                8 => walk.run::<8>(&tree.edges, rule, values),
+                10 => walk.run::<10>(&tree.edges, rule, values),
+                12 => walk.run::<12>(&tree.edges, rule, values),
+                16 => walk.run::<16>(&tree.edges, rule, values),
+                _ => walk.run::<32>(&tree.edges, rule, values),
             }
         }
         Ok(values)
@@ -111,46 +114,48 @@ fn mean_value(tree: &Tree) -> f64 {
         .sum()
 }
 
-/// Lists the edges of a tree depth-first, each with its share of rows and the edge above that asked the same feature.
+/// Lists the edges of a tree, each with its share of rows and the edge above that asked the same feature.
 fn prepare(tree: &Tree, output: usize) -> PreparedTree {
     let mut edges: Vec<Edge> = Vec::with_capacity(tree.nodes.len() * 2);
-    let mut most_features = 0;
-    let mut deepest = 0;
-    // Each entry: the child, its edge's parent node, whether it is the left one, its level, the path's edges.
-    let mut stack: Vec<(Child, u32, bool, usize)> = Vec::new();
-    let mut path: Vec<usize> = Vec::new();
-    push_children(tree, 0, 0, &mut stack);
-    while let Some((child, parent, is_left, level)) = stack.pop() {
-        path.truncate(level);
-        let node = &tree.nodes[parent as usize];
-        let same = path
-            .iter()
-            .rev()
-            .copied()
-            .find(|&edge| edges[edge].feature == node.feature);
-        let share = f64::from(tree.rows_of(child)) / f64::from(node.rows.max(1));
-        let distinct =
-            path.last().map_or(0, |&edge| edges[edge].distinct) + usize::from(same.is_none());
-        edges.push(Edge {
-            feature: node.feature,
-            node: parent,
-            is_left,
-            level,
-            share: share * same.map_or(1.0, |edge| edges[edge].share),
-            same_level: same.map(|edge| edges[edge].level),
-            distinct,
-            leaf: match child {
-                Child::Leaf(leaf) => Some(f64::from(tree.leaves[leaf as usize].value)),
-                Child::Node(_) => None,
-            },
-        });
-        most_features = most_features.max(distinct);
-        deepest = deepest.max(level + 1);
-        path.push(edges.len() - 1);
-        if let Child::Node(index) = child {
-            push_children(tree, index, level + 1, &mut stack);
+    // Place of the edge that leads to each node, and distinct features down to each edge.
+    let mut places = vec![ROOT; tree.nodes.len()];
+    let mut distinct: Vec<usize> = Vec::with_capacity(tree.nodes.len() * 2);
+    for ((index, node), parent) in tree.nodes.iter().enumerate().zip(0_u32..) {
+        let above = places[index];
+        let same = same_above(&edges, above, node.feature);
+        let known = |place: u32| &edges[(place - PLACES_BEFORE) as usize];
+        let share_above = if same == NO_SAME {
+            1.0
+        } else {
+            known(same).share
+        };
+        let features = if above == ROOT {
+            0
+        } else {
+            distinct[(above - PLACES_BEFORE) as usize]
+        };
+        for (child, is_left) in [(node.left, true), (node.right, false)] {
+            let share = f64::from(tree.rows_of(child)) / f64::from(node.rows.max(1));
+            let place = PLACES_BEFORE + u32::try_from(edges.len()).unwrap_or(u32::MAX);
+            edges.push(Edge {
+                feature: node.feature,
+                node: parent,
+                is_left,
+                parent: above,
+                same,
+                share: share * share_above,
+                value: match child {
+                    Child::Leaf(leaf) => f64::from(tree.leaves[leaf as usize].value),
+                    Child::Node(_) => 0.0,
+                },
+            });
+            distinct.push(features + usize::from(same == NO_SAME));
+            if let Child::Node(child) = child {
+                places[child as usize] = place;
+            }
         }
     }
+    let most_features = distinct.iter().copied().max().unwrap_or(0);
     let rule = POINTS
         .iter()
         .position(|&points| most_features <= 2 * points);
@@ -163,19 +168,19 @@ fn prepare(tree: &Tree, output: usize) -> PreparedTree {
             .iter()
             .map(|node| (node.feature, node.test))
             .collect(),
-        depth: deepest,
     }
 }
 
-fn push_children(
-    tree: &Tree,
-    index: u32,
-    level: usize,
-    stack: &mut Vec<(Child, u32, bool, usize)>,
-) {
-    let node = &tree.nodes[index as usize];
-    stack.push((node.right, index, false, level));
-    stack.push((node.left, index, true, level));
+/// Place of the nearest edge at or above `place` that asks `feature`.
+fn same_above(edges: &[Edge], mut place: u32, feature: u32) -> u32 {
+    while place != ROOT {
+        let edge = &edges[(place - PLACES_BEFORE) as usize];
+        if edge.feature == feature {
+            return place;
+        }
+        place = edge.parent;
+    }
+    NO_SAME
 }
 
 #[cfg(test)]

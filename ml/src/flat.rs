@@ -1,345 +1,436 @@
-//! The forest laid out for prediction: every node is one 64-bit word, and a row is walked through eight trees at once.
+//! The forest laid out for prediction: every tree is a word of bits, one a leaf, and a row strikes out leaves it cannot reach.
 //!
 //! Place on the path: model → **flat** → prediction.
 //!
-//! A node is `threshold:f32 | left:u16 | slot:u16`; the right child follows the left one, so a step is
-//! `left + (row[slot] > threshold)` without a branch. Three tricks keep that one comparison enough:
-//! * missing values: a numeric feature has up to two slots, with NaN replaced by −∞ or +∞, and a node reads the one
-//!   that sends missing values its way;
-//! * categories: each distinct subset of a feature is a slot holding 0 or 1, copied from a table by the row's category;
-//! * leaves: a leaf compares with slot 0, which is always −∞, and so stays where it is; its threshold is its value.
+//! Leaves are numbered from left to right. Where a row goes right at a node, the leaves of the left side are out of
+//! reach; when all such nodes have struck theirs out, the first leaf left standing is the row's. The order of nodes does
+//! not matter, so they are sorted by column instead of by tree, and nothing is walked:
+//! * a numeric column keeps its nodes in order of threshold: those a value exceeds are a prefix. Every so often the
+//!   prefix so far is kept as a whole vector of words, so that only the nodes behind the last such vector are gone through;
+//! * a category, and a missing value, strikes out the same leaves each time: a list, or a vector where the list is long.
 //!
-//! Walking eight trees in step hides the latency of each load. Trees of equal depth walk together.
+//! Source: Lucchese et al., "QuickScorer: a Fast Algorithm to Rank Documents with Additive Ensembles of Regression Trees",
+//! SIGIR 2015 (the bits and the order by threshold; the vectors in between are ours).
 
 use crate::binning::MISSING_BIN;
 use crate::model::ModelFeature;
-use crate::tree::{Child, Node, Test, Tree, mask_holds};
-use std::collections::BTreeMap;
+use crate::tree::{Child, Test, Tree, mask_holds};
 
-/// Trees walked together.
-const LANES: usize = 8;
-/// Words of a small tree: enough for 32 leaves, and a power of two, so that a masked position needs no bounds check.
-const SMALL_WORDS: usize = 64;
-/// With at most this many slots, a slot is one byte and needs no bounds check either.
-const SMALL_SLOTS: usize = 256;
-/// Slots and positions inside a tree are 16-bit numbers.
-const INDEX_MAX: usize = u16::MAX as usize;
+/// Leaves of a tree that is one word.
+const WORD_LEAVES: usize = 32;
+/// Leaves a word of a larger tree; its last bit is never struck out and stands for "none of these".
+const PART_LEAVES: usize = WORD_LEAVES - 1;
+/// The bit that stands for none, whose value is zero.
+const NONE: u32 = 1 << PART_LEAVES;
+/// Trees are summed in so many lanes; a sum's order is fixed by it.
+const LANES: usize = 4;
+/// Thresholds of one block; a value is placed among the blocks' last ones first.
+const BLOCK: usize = 16;
+/// A vector costs about as much as this share of its words costs as single strikes.
+const VECTOR_SHARE: usize = 4;
+/// Fewest strikes that are worth a vector.
+const VECTOR_STRIKES_MIN: usize = 16;
+/// Vectors that are applied in one pass over the words.
+const VECTORS_AT_ONCE: usize = 4;
+/// A forest that needs more memory than this, as an unlucky or hostile file may, walks its trees instead.
+const BYTES_MAX: usize = 64 << 20;
 
-/// Where a slot's value comes from.
+/// Takes leaves of one word out of reach.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Strike {
+    word: u32,
+    kept: u32,
+}
+
+/// What one value of a column strikes out: a vector, and a stretch of strikes.
 #[derive(Debug, Clone, Copy)]
-struct NumericSlot {
-    feature: u32,
-    slot: u32,
-    missing: f32,
+struct Effect {
+    /// Number of the vector, from 1; zero for none.
+    vector: u32,
+    from: u32,
+    to: u32,
 }
 
-/// The slots of one categorical feature: a table of bins × subsets, 1 where the bin goes right.
+/// One column that is asked about.
 #[derive(Debug, Clone)]
-struct SubsetSlots {
-    feature: u32,
-    first_slot: usize,
-    count: usize,
-    /// Rows for bins `0..bins`, then one for missing and unknown.
-    table: Vec<u8>,
-    bins: usize,
+struct Column {
+    feature: usize,
+    /// First of its effects: one a rank or category bin, then the missing value's.
+    first_effect: usize,
+    values: usize,
+    /// Blocks of ascending thresholds, filled up with +∞, and the last one of each; both empty for a categorical column.
+    blocks: Vec<[f32; BLOCK]>,
+    lasts: Vec<f32>,
 }
 
-/// Eight trees of one output that walk together for `depth` steps.
-#[derive(Debug, Clone)]
-struct Group {
-    output: usize,
-    depth: u32,
-    /// Whether `bases` number small trees; otherwise they are first words of large ones.
-    small: bool,
-    /// Where each tree is; a group that is not full repeats the empty tree.
-    bases: [u32; LANES],
+/// A tree of several words.
+#[derive(Debug, Clone, Copy)]
+struct LargeTree {
+    first: usize,
+    words: usize,
 }
 
 /// A forest ready to predict.
 #[derive(Debug, Clone)]
 pub(crate) struct FlatForest {
-    numeric: Vec<NumericSlot>,
-    subsets: Vec<SubsetSlots>,
-    pub(crate) slots: usize,
-    /// Trees of up to 64 words, each in a block of its own.
-    small: Vec<[u64; SMALL_WORDS]>,
-    /// Larger trees, one after the other.
-    words: Vec<u64>,
-    groups: Vec<Group>,
+    /// Words of all trees, those of one output together and filled up to whole lanes.
+    words: usize,
+    /// First word of each output, and one past the last.
+    output_starts: Vec<usize>,
+    columns: Vec<Column>,
+    effects: Vec<Effect>,
+    strikes: Vec<Strike>,
+    vectors: Vec<u32>,
+    large: Vec<LargeTree>,
+    leaves: Vec<[f32; WORD_LEAVES]>,
 }
 
-/// Slots of features and subsets while trees are being laid out.
-struct SlotMap {
-    numeric: BTreeMap<(u32, bool), u32>,
-    subsets: BTreeMap<u32, BTreeMap<[u64; 4], u32>>,
-    next: u32,
+/// A node with the leaves it strikes out when a row goes right.
+struct PlacedNode {
+    test: Test,
+    strikes: Vec<Strike>,
 }
 
 impl FlatForest {
-    /// Lays out a forest; none when it needs more than 65 535 slots, which then walks the trees themselves.
+    /// Lays out a forest; none when that would take too much memory.
     pub(crate) fn compile(
         features: &[ModelFeature],
         trees: &[Tree],
         outputs: usize,
     ) -> Option<Self> {
-        let map = SlotMap::collect(trees);
-        if map.next as usize > INDEX_MAX {
-            return None;
-        }
         let mut flat = Self {
-            numeric: map.numeric_slots(),
-            subsets: map.subset_slots(features),
-            slots: (map.next as usize).max(SMALL_SLOTS),
-            // The first block and the first word are the empty tree: a leaf of value zero.
-            small: vec![[leaf_word(0.0, 0); SMALL_WORDS]],
-            words: vec![leaf_word(0.0, 0)],
-            groups: Vec::new(),
+            words: 0,
+            output_starts: vec![0],
+            columns: Vec::new(),
+            effects: Vec::new(),
+            strikes: Vec::new(),
+            vectors: Vec::new(),
+            large: Vec::new(),
+            leaves: Vec::new(),
         };
-        let order: Vec<(usize, usize)> = trees.iter().map(Tree::depth).zip(0..).collect();
+        let mut nodes: Vec<Vec<PlacedNode>> = features.iter().map(|_| Vec::new()).collect();
+        let mut bytes = 0;
         for output in 0..outputs {
-            let mut own: Vec<(usize, usize)> = order
-                .iter()
-                .copied()
-                .filter(|&(_, tree)| tree % outputs == output)
-                .collect();
-            own.sort_unstable();
-            let is_small = |&(_, tree): &(usize, usize)| trees[tree].nodes.len() * 2 < SMALL_WORDS;
-            let (small, large): (Vec<_>, Vec<_>) = own.into_iter().partition(is_small);
-            for (part, small) in small
-                .chunks(LANES)
-                .map(|part| (part, true))
-                .chain(large.chunks(LANES).map(|part| (part, false)))
-            {
-                let mut bases = [0; LANES];
-                for (base, &(_, tree)) in bases.iter_mut().zip(part) {
-                    *base = flat.place(&trees[tree], &map, small)?;
-                }
-                let depth = u32::try_from(part.last().map_or(0, |last| last.0)).ok()?;
-                flat.groups.push(Group {
-                    output,
-                    depth,
-                    small,
-                    bases,
-                });
+            for tree in trees.iter().skip(output).step_by(outputs) {
+                flat.place(tree, &mut nodes, &mut bytes)?;
+            }
+            flat.leaves.resize(
+                flat.leaves.len().next_multiple_of(LANES),
+                [0.0; WORD_LEAVES],
+            );
+            flat.output_starts.push(flat.leaves.len());
+        }
+        flat.words = flat.leaves.len();
+        for (feature, nodes) in nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, nodes)| !nodes.is_empty())
+        {
+            let bins = features[feature].codes.len();
+            flat.add_column(feature, nodes, bins);
+            if flat.bytes() > BYTES_MAX {
+                return None;
             }
         }
         Some(flat)
     }
 
-    /// Lays out one tree and says where.
-    fn place(&mut self, tree: &Tree, map: &SlotMap, small: bool) -> Option<u32> {
-        let mut words = Vec::with_capacity(SMALL_WORDS);
-        lay_out(tree, map, &mut words)?;
-        if !small {
-            let base = u32::try_from(self.words.len()).ok()?;
-            self.words.extend(words);
-            return Some(base);
-        }
-        words.resize(SMALL_WORDS, leaf_word(0.0, 0));
-        self.small.push(words.try_into().ok()?);
-        u32::try_from(self.small.len() - 1).ok()
+    fn bytes(&self) -> usize {
+        self.vectors.len() * 4 + self.strikes.len() * 8 + self.effects.len() * 12
     }
 
-    /// Fills the slots of one row. `bin_of` gives the bin of a categorical value.
-    pub(crate) fn fill(&self, row: &[f32], slots: &mut [f32], bin_of: impl Fn(u32, f32) -> u8) {
-        slots[0] = f32::NEG_INFINITY;
-        for numeric in &self.numeric {
-            let value = row[numeric.feature as usize];
-            slots[numeric.slot as usize] = if value.is_nan() {
-                numeric.missing
-            } else {
-                value.clamp(f32::MIN, f32::MAX)
-            };
-        }
-        for subsets in &self.subsets {
-            let bin = bin_of(subsets.feature, row[subsets.feature as usize]);
-            let at = usize::from(bin).min(subsets.bins) * subsets.count;
-            let places = &mut slots[subsets.first_slot..subsets.first_slot + subsets.count];
-            for (place, &goes_right) in places
-                .iter_mut()
-                .zip(&subsets.table[at..at + subsets.count])
-            {
-                *place = f32::from(goes_right);
-            }
-        }
-    }
-
-    /// Adds each output's leaf values to `scores`, in the fixed order of the layout.
-    pub(crate) fn add_scores(&self, slots: &[f32], scores: &mut [f64]) {
-        match slots.first_chunk::<SMALL_SLOTS>() {
-            // The low byte of a word is its whole slot here.
-            Some(few) if slots.len() == SMALL_SLOTS => {
-                self.add_with(scores, |word| few[usize::from(word.to_le_bytes()[0])]);
-            }
-            _ => self.add_with(scores, |word| slots[usize::from(low_half(word))]),
-        }
-    }
-
-    fn add_with(&self, scores: &mut [f64], value_of: impl Fn(u64) -> f32) {
-        for group in &self.groups {
-            let leaves = if group.small {
-                walk_small(
-                    group.bases.map(|base| &self.small[base as usize]),
-                    group.depth,
-                    &value_of,
-                )
-            } else {
-                walk_large(
-                    group.bases.map(|base| &self.words[base as usize..]),
-                    group.depth,
-                    &value_of,
-                )
-            };
-            scores[group.output] += leaves.into_iter().map(f64::from).sum::<f64>();
-        }
-    }
-}
-
-#[inline]
-fn walk_small(
-    trees: [&[u64; SMALL_WORDS]; LANES],
-    depth: u32,
-    value_of: &impl Fn(u64) -> f32,
-) -> [f32; LANES] {
-    let mut at = [0_usize; LANES];
-    for _ in 0..depth {
-        for lane in 0..LANES {
-            let word = trees[lane][at[lane] % SMALL_WORDS];
-            at[lane] =
-                usize::from(low_half(word >> 16)) + usize::from(value_of(word) > threshold(word));
-        }
-    }
-    std::array::from_fn(|lane| threshold(trees[lane][at[lane] % SMALL_WORDS]))
-}
-
-#[inline]
-fn walk_large(trees: [&[u64]; LANES], depth: u32, value_of: &impl Fn(u64) -> f32) -> [f32; LANES] {
-    let mut at = [0_usize; LANES];
-    for _ in 0..depth {
-        for lane in 0..LANES {
-            let word = trees[lane][at[lane]];
-            at[lane] =
-                usize::from(low_half(word >> 16)) + usize::from(value_of(word) > threshold(word));
-        }
-    }
-    std::array::from_fn(|lane| threshold(trees[lane][at[lane]]))
-}
-
-#[inline]
-fn threshold(word: u64) -> f32 {
-    let bits = (word >> 32) as u32;
-    f32::from_bits(bits)
-}
-
-#[inline]
-fn low_half(word: u64) -> u16 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the low 16 bits are wanted"
-    )]
-    let half = word as u16;
-    half
-}
-
-fn leaf_word(value: f32, position: u16) -> u64 {
-    u64::from(value.to_bits()) << 32 | u64::from(position) << 16
-}
-
-/// Appends a tree breadth-first, children side by side, so that the top of a tree shares cache lines.
-fn lay_out(tree: &Tree, map: &SlotMap, words: &mut Vec<u64>) -> Option<()> {
-    let base = words.len();
-    words.push(0);
-    let mut queue = std::collections::VecDeque::from([(tree.root(), 0_usize)]);
-    while let Some((child, position)) = queue.pop_front() {
-        let place = u16::try_from(position).ok()?;
-        words[base + position] = match child {
-            Child::Leaf(leaf) => leaf_word(tree.leaves[leaf as usize].value, place),
-            Child::Node(index) => {
-                let node = &tree.nodes[index as usize];
-                let left = words.len() - base;
-                words.extend([0, 0]);
-                queue.push_back((node.left, left));
-                queue.push_back((node.right, left + 1));
-                map.node_word(node, u16::try_from(left).ok()?)?
-            }
+    /// Gives a tree its words and its nodes their strikes.
+    fn place(
+        &mut self,
+        tree: &Tree,
+        nodes: &mut [Vec<PlacedNode>],
+        bytes: &mut usize,
+    ) -> Option<()> {
+        let first = self.leaves.len();
+        let count = tree.leaves.len();
+        let a_word = if count <= WORD_LEAVES {
+            WORD_LEAVES
+        } else {
+            PART_LEAVES
         };
-    }
-    Some(())
-}
-
-impl SlotMap {
-    fn collect(trees: &[Tree]) -> Self {
-        let mut map = Self {
-            numeric: BTreeMap::new(),
-            subsets: BTreeMap::new(),
-            next: 1,
-        };
-        for node in trees.iter().flat_map(|tree| &tree.nodes) {
-            match node.test {
-                Test::Threshold { missing_left, .. } => {
-                    map.numeric.insert((node.feature, missing_left), 0);
+        let words = count.div_ceil(a_word);
+        self.leaves.resize(first + words, [0.0; WORD_LEAVES]);
+        if words > 1 {
+            self.large.push(LargeTree { first, words });
+        }
+        for (number, child) in in_order(tree) {
+            match child {
+                Child::Leaf(leaf) => {
+                    self.leaves[first + number.start / a_word][number.start % a_word] =
+                        tree.leaves[leaf as usize].value;
                 }
-                Test::Subset { mask } => {
-                    map.subsets.entry(node.feature).or_default().insert(mask, 0);
+                Child::Node(index) => {
+                    let node = &tree.nodes[index as usize];
+                    let strikes = strikes_of(first, a_word, &number);
+                    *bytes += strikes.len() * size_of::<Strike>() + size_of::<PlacedNode>();
+                    if *bytes > BYTES_MAX {
+                        return None;
+                    }
+                    nodes[node.feature as usize].push(PlacedNode {
+                        test: node.test,
+                        strikes,
+                    });
                 }
             }
         }
-        let subsets = map.subsets.values_mut().flat_map(BTreeMap::values_mut);
-        for slot in map.numeric.values_mut().chain(subsets) {
-            *slot = map.next;
-            map.next += 1;
-        }
-        map
+        Some(())
     }
 
-    fn node_word(&self, node: &Node, left: u16) -> Option<u64> {
-        let (slot, at) = match node.test {
-            Test::Threshold { at, missing_left } => {
-                // A bound of +∞ must still let the +∞ of a missing value pass to the right.
-                (
-                    *self.numeric.get(&(node.feature, missing_left))?,
-                    at.min(f32::MAX),
-                )
+    fn add_column(&mut self, feature: usize, nodes: &[PlacedNode], bins: usize) {
+        let mut thresholds: Vec<(f32, &PlacedNode)> = Vec::new();
+        for node in nodes {
+            if let Test::Threshold { at, .. } = node.test {
+                thresholds.push((at.min(f32::MAX), node));
             }
-            Test::Subset { mask } => (*self.subsets.get(&node.feature)?.get(&mask)?, 0.5),
-        };
-        Some(leaf_word(at, left) | u64::from(u16::try_from(slot).ok()?))
-    }
-
-    fn numeric_slots(&self) -> Vec<NumericSlot> {
-        let slot = |(&(feature, missing_left), &slot): (&(u32, bool), &u32)| NumericSlot {
+        }
+        let first_effect = self.effects.len();
+        let mut column = Column {
             feature,
-            slot,
-            missing: if missing_left {
-                f32::NEG_INFINITY
-            } else {
-                f32::INFINITY
-            },
+            first_effect,
+            values: bins,
+            blocks: Vec::new(),
+            lasts: Vec::new(),
         };
-        self.numeric.iter().map(slot).collect()
+        if thresholds.is_empty() {
+            for bin in (0..MISSING_BIN).take(bins).chain([MISSING_BIN]) {
+                self.add_effect(nodes, |test| match test {
+                    Test::Subset { mask } => !mask_holds(mask, bin),
+                    Test::Threshold { .. } => false,
+                });
+            }
+        } else {
+            thresholds.sort_by(|left, right| left.0.total_cmp(&right.0));
+            let distinct = self.add_ranks(&thresholds);
+            column.values = distinct.len() + 1;
+            // The last block always ends with +∞, which no value exceeds.
+            column.blocks = vec![[f32::INFINITY; BLOCK]; distinct.len() / BLOCK + 1];
+            for (place, at) in column.blocks.iter_mut().flatten().zip(distinct) {
+                *place = at;
+            }
+            column.lasts = column.blocks.iter().map(|block| block[BLOCK - 1]).collect();
+            self.add_effect(nodes, |test| {
+                matches!(
+                    test,
+                    Test::Threshold {
+                        missing_left: false,
+                        ..
+                    }
+                )
+            });
+        }
+        self.columns.push(column);
     }
 
-    fn subset_slots(&self, features: &[ModelFeature]) -> Vec<SubsetSlots> {
-        self.subsets
-            .iter()
-            .map(|(&feature, masks)| {
-                let bins = features[feature as usize].codes.len();
-                let all_bins = (0..MISSING_BIN).take(bins).chain([MISSING_BIN]);
-                let table = all_bins
-                    .flat_map(|bin| {
-                        masks
-                            .keys()
-                            .map(move |mask| u8::from(!mask_holds(mask, bin)))
-                    })
-                    .collect();
-                SubsetSlots {
-                    feature,
-                    first_slot: masks.values().next().map_or(0, |&slot| slot as usize),
-                    count: masks.len(),
-                    table,
-                    bins,
+    /// The effect of each rank among the distinct thresholds, which are returned.
+    fn add_ranks(&mut self, thresholds: &[(f32, &PlacedNode)]) -> Vec<f32> {
+        let spacing = (self.words / VECTOR_SHARE / 2).max(VECTOR_STRIKES_MIN);
+        let mut reach = vec![u32::MAX; self.words];
+        let (mut vector, mut from) = (0, self.strikes.len());
+        let mut distinct: Vec<f32> = Vec::new();
+        for group in thresholds.chunk_by(|left, right| left.0 == right.0) {
+            self.push_effect(vector, from);
+            distinct.push(group[0].0);
+            for strike in group.iter().flat_map(|(_, node)| &node.strikes) {
+                reach[strike.word as usize] &= strike.kept;
+                self.strikes.push(*strike);
+            }
+            if self.strikes.len() - from >= spacing {
+                vector = self.push_vector(&reach);
+                from = self.strikes.len();
+            }
+        }
+        self.push_effect(vector, from);
+        distinct
+    }
+
+    /// The effect of a value that goes right where `goes_right` says so.
+    fn add_effect(&mut self, nodes: &[PlacedNode], goes_right: impl Fn(&Test) -> bool) {
+        let right = nodes.iter().filter(|node| goes_right(&node.test));
+        let mut strikes: Vec<Strike> = right
+            .flat_map(|node| node.strikes.iter().copied())
+            .collect();
+        strikes.sort_by_key(|strike| strike.word);
+        strikes.dedup_by(|next, kept| {
+            let same = next.word == kept.word;
+            if same {
+                kept.kept &= next.kept;
+            }
+            same
+        });
+        if strikes.len() > (self.words / VECTOR_SHARE).max(VECTOR_STRIKES_MIN) {
+            let mut reach = vec![u32::MAX; self.words];
+            for strike in &strikes {
+                reach[strike.word as usize] &= strike.kept;
+            }
+            let vector = self.push_vector(&reach);
+            self.push_effect(vector, self.strikes.len());
+        } else {
+            let from = self.strikes.len();
+            self.strikes.extend(strikes);
+            self.push_effect(0, from);
+        }
+    }
+
+    fn push_vector(&mut self, reach: &[u32]) -> u32 {
+        self.vectors.extend(reach);
+        number(self.vectors.len() / self.words)
+    }
+
+    fn push_effect(&mut self, vector: u32, from: usize) {
+        self.effects.push(Effect {
+            vector,
+            from: number(from),
+            to: number(self.strikes.len()),
+        });
+    }
+
+    /// Words a row needs.
+    pub(crate) fn words(&self) -> usize {
+        self.words
+    }
+
+    /// Adds each output's leaf values to `scores`, in the fixed order of the layout. `bin_of` gives the bin of a
+    /// categorical value; `reach` has room for [`FlatForest::words`].
+    pub(crate) fn add_scores(
+        &self,
+        row: &[f32],
+        reach: &mut [u32],
+        bin_of: impl Fn(usize, f32) -> u8,
+        scores: &mut [f64],
+    ) {
+        reach.fill(u32::MAX);
+        let (mut vectors, mut waiting) = ([0; VECTORS_AT_ONCE], 0);
+        for column in &self.columns {
+            let value = row[column.feature];
+            let at = if column.blocks.is_empty() {
+                usize::from(bin_of(column.feature, value)).min(column.values)
+            } else if value.is_nan() {
+                column.values
+            } else {
+                column.rank_of(value.clamp(f32::MIN, f32::MAX))
+            };
+            let effect = self.effects[column.first_effect + at];
+            for strike in &self.strikes[effect.from as usize..effect.to as usize] {
+                reach[strike.word as usize] &= strike.kept;
+            }
+            if effect.vector > 0 {
+                vectors[waiting] = effect.vector as usize;
+                waiting += 1;
+                if waiting == VECTORS_AT_ONCE {
+                    self.apply(vectors, reach);
+                    waiting = 0;
                 }
-            })
-            .collect()
+            }
+        }
+        if waiting > 0 {
+            let first = vectors[0];
+            vectors[waiting..].fill(first);
+            self.apply(vectors, reach);
+        }
+        for tree in &self.large {
+            settle(&mut reach[tree.first..tree.first + tree.words]);
+        }
+        for (score, span) in scores.iter_mut().zip(self.output_starts.windows(2)) {
+            let span = span[0]..span[1];
+            let fours = self.leaves[span.clone()].as_chunks::<LANES>().0;
+            let mut sums = [0.0; LANES];
+            for (leaves, words) in fours.iter().zip(reach[span].as_chunks::<LANES>().0) {
+                for lane in 0..LANES {
+                    let leaf = words[lane].trailing_zeros() as usize % WORD_LEAVES;
+                    sums[lane] += f64::from(leaves[lane][leaf]);
+                }
+            }
+            *score += (sums[0] + sums[1]) + (sums[2] + sums[3]);
+        }
+    }
+
+    /// Strikes out what the vectors strike out; the same one may be given more than once.
+    fn apply(&self, vectors: [usize; VECTORS_AT_ONCE], reach: &mut [u32]) {
+        let [a, b, c, d] =
+            vectors.map(|vector| &self.vectors[(vector - 1) * self.words..vector * self.words]);
+        for ((((word, a), b), c), d) in reach.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *word &= a & b & c & d;
+        }
     }
 }
+
+impl Column {
+    /// Thresholds below a value: whole blocks first, then inside one. Both loops are counts without a branch.
+    #[inline]
+    fn rank_of(&self, value: f32) -> usize {
+        let count = |thresholds: &[f32]| {
+            let below = thresholds.iter().map(|&at| u32::from(at < value));
+            below.sum::<u32>() as usize
+        };
+        let block = count(&self.lasts);
+        block * BLOCK + count(&self.blocks[block])
+    }
+}
+
+/// Leaves the first word in which a leaf is in reach, and makes the others of its tree stand for none.
+fn settle(words: &mut [u32]) {
+    let found = words.iter().position(|&word| word & !NONE != 0);
+    for (at, word) in words.iter_mut().enumerate() {
+        if Some(at) != found {
+            *word = NONE;
+        }
+    }
+}
+
+/// A tree's children from left to right: a leaf with its number, a node with the numbers of the leaves on its left.
+fn in_order(tree: &Tree) -> Vec<(std::ops::Range<usize>, Child)> {
+    let mut found = Vec::with_capacity(tree.nodes.len() + tree.leaves.len());
+    let mut next_leaf = 0;
+    // A node is met twice: before its left side, and with the number of the first leaf there, after it.
+    let mut open: Vec<(Child, Option<usize>)> = vec![(tree.root(), None)];
+    while let Some((child, first)) = open.pop() {
+        match (child, first) {
+            (Child::Leaf(_), _) => {
+                found.push((next_leaf..next_leaf + 1, child));
+                next_leaf += 1;
+            }
+            (Child::Node(index), None) => {
+                open.push((child, Some(next_leaf)));
+                open.push((tree.nodes[index as usize].left, None));
+            }
+            (Child::Node(index), Some(first)) => {
+                found.push((first..next_leaf, child));
+                open.push((tree.nodes[index as usize].right, None));
+            }
+        }
+    }
+    found
+}
+
+/// Strikes that take a stretch of a tree's leaves out of reach, one a word.
+fn strikes_of(first: usize, a_word: usize, leaves: &std::ops::Range<usize>) -> Vec<Strike> {
+    let words = leaves.start / a_word..=(leaves.end - 1) / a_word;
+    words
+        .map(|word| {
+            let begin = leaves.start.max(word * a_word) - word * a_word;
+            let end = leaves.end.min((word + 1) * a_word) - word * a_word;
+            let struck = (u64::MAX << begin) & !(u64::MAX << end);
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a word has 32 leaves at most"
+            )]
+            let kept = !(struck as u32);
+            Strike {
+                word: number(first + word),
+                kept,
+            }
+        })
+        .collect()
+}
+
+fn number(value: usize) -> u32 {
+    u32::try_from(value).expect("the layout's memory is bounded far below 2^32")
+}
+
+#[cfg(test)]
+mod tests;

@@ -81,7 +81,10 @@ pub enum PredictError {
 /// Buffers of one thread that predicts row by row; made once by [`Model::scratch`], then nothing is allocated.
 #[derive(Debug, Clone)]
 pub struct Scratch {
-    slots: Vec<f32>,
+    /// Leaves in reach, for a forest that is laid out.
+    reach: Vec<u32>,
+    /// The encoded row, for one that is not.
+    encoded: Vec<f32>,
 }
 
 /// A trained forest.
@@ -165,12 +168,15 @@ impl Model {
     /// Buffers for [`Model::scores_into`].
     #[must_use]
     pub fn scratch(&self) -> Scratch {
-        let slots = self
-            .flat
-            .as_ref()
-            .map_or(self.features.len(), |flat| flat.slots);
-        Scratch {
-            slots: vec![0.0; slots],
+        match &self.flat {
+            Some(flat) => Scratch {
+                reach: vec![0; flat.words()],
+                encoded: Vec::new(),
+            },
+            None => Scratch {
+                reach: Vec::new(),
+                encoded: vec![0.0; self.features.len()],
+            },
         }
     }
 
@@ -196,16 +202,14 @@ impl Model {
         scores.copy_from_slice(&self.base);
         match &self.flat {
             Some(flat) => {
-                scratch.slots.resize(flat.slots, 0.0);
-                flat.fill(row, &mut scratch.slots, |feature, value| {
-                    self.features[feature as usize].bin_of(value)
-                });
-                flat.add_scores(&scratch.slots, scores);
+                scratch.reach.resize(flat.words(), 0);
+                let bin_of = |feature: usize, value| self.features[feature].bin_of(value);
+                flat.add_scores(row, &mut scratch.reach, bin_of, scores);
             }
             None => {
-                scratch.slots.resize(row.len(), 0.0);
-                self.encode(row, &mut scratch.slots);
-                self.walk(&scratch.slots, scores);
+                scratch.encoded.resize(row.len(), 0.0);
+                self.encode(row, &mut scratch.encoded);
+                self.walk(&scratch.encoded, scores);
             }
         }
         Ok(())
