@@ -293,7 +293,7 @@ fn cut_segment(listed: &Listed, known: Position, asked: Position) -> Result<Cut,
         SEGMENT_HEADER_BYTES.min(source.len()),
         place,
         known,
-        &mut |found| match found {
+        &mut |found| match *found {
             Found::Group { start, end, commit } if commit.first_position <= asked && !damaged => {
                 let last = commit
                     .first_position

@@ -63,6 +63,21 @@ impl IdFilter {
             .any(|level| level.might_contain(hashed))
     }
 
+    /// Those of many ids that were certainly never inserted, by their places among them. No look-up waits for the one before it,
+    /// so together they take a fraction of the time that they take one by one.
+    pub(crate) fn unknown(&self, ids: impl Iterator<Item = u128>) -> Vec<usize> {
+        let mut left: Vec<(usize, Hashed)> = ids.map(Hashed::of).enumerate().collect();
+        for level in self.levels.iter().rev() {
+            let known: Vec<bool> = left
+                .iter()
+                .map(|(_, hashed)| level.might_contain(*hashed))
+                .collect();
+            let mut known = known.into_iter();
+            left.retain(|_| !known.next().unwrap_or(false));
+        }
+        left.into_iter().map(|(place, _)| place).collect()
+    }
+
     /// How many insertions there were.
     #[cfg(test)]
     pub(crate) fn len(&self) -> u64 {

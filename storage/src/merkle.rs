@@ -14,6 +14,7 @@
 //! there, and a proof for it fails by name.
 
 mod hash;
+mod lanes;
 mod leaves;
 mod nodes;
 mod path;
@@ -32,7 +33,8 @@ use crate::repo::Repo;
 use crate::shared::Shared;
 
 pub use hash::{Accumulator, TreeHash};
-pub(crate) use leaves::{Leaf, leaf_start};
+pub(crate) use hash::{hash_leaves, root_of};
+pub(crate) use leaves::leaf_start;
 use nodes::Nodes;
 pub(crate) use nodes::{NODES_FILE, Stored, stored_tiles};
 use path::Subtrees;
@@ -112,7 +114,7 @@ impl Tree {
             // Outside of the lock on the nodes: questions about what is known go on meanwhile.
             let mut hashes = Vec::with_capacity(TILES_AT_ONCE);
             for tile in known..known + step {
-                hashes.push(hash::root_of(&leaves::tile(shared, tile)?));
+                hashes.push(root_of(&leaves::tile(shared, tile)?.leaves));
             }
             self.with_nodes(|nodes| nodes.append(&hashes));
             known += step;
@@ -128,9 +130,8 @@ impl Tree {
         }
         let mut nodes = Nodes::load(self.repo.clone(), self.log_id, full);
         if let Some(last) = nodes.tiles().checked_sub(1) {
-            let leaves = leaves::tile(shared, last)?;
-            let readable = leaves.iter().all(Leaf::is_readable);
-            if readable && nodes.tile(last) != Some(hash::root_of(&leaves)) {
+            let tile = leaves::tile(shared, last)?;
+            if tile.is_readable && nodes.tile(last) != Some(root_of(&tile.leaves)) {
                 nodes = Nodes::empty(self.repo.clone(), self.log_id);
             }
         }
@@ -261,7 +262,7 @@ impl Log {
 struct Questions<'a> {
     tree: &'a Tree,
     shared: &'a Shared,
-    tiles: Vec<(u64, Vec<Leaf>)>,
+    tiles: Vec<(u64, Vec<TreeHash>)>,
 }
 
 impl<'a> Questions<'a> {
@@ -274,13 +275,13 @@ impl<'a> Questions<'a> {
     }
 
     /// The leaves of a tile, checked against the tile's hash where there is one.
-    fn leaves(&mut self, tile: u64) -> Result<&[Leaf], TreeError> {
+    fn leaves(&mut self, tile: u64) -> Result<&[TreeHash], TreeError> {
         let place = match self.tiles.iter().position(|(known, _)| *known == tile) {
             Some(place) => place,
             None => {
-                let leaves = leaves::tile(self.shared, tile)?;
+                let leaves = leaves::tile(self.shared, tile)?.leaves;
                 let stored = self.tree.with_nodes(|nodes| nodes.tile(tile));
-                if stored.is_some_and(|stored| stored != hash::root_of(&leaves)) {
+                if stored.is_some_and(|stored| stored != root_of(&leaves)) {
                     return Err(TreeError::Changed {
                         first: Position::new(tile * TILE_LEAVES + 1),
                         last: Position::new((tile + 1) * TILE_LEAVES),
@@ -317,8 +318,6 @@ impl Subtrees for Questions<'_> {
         let all = self.leaves(tile)?;
         let from = usize::try_from(within).unwrap_or(usize::MAX);
         let count = usize::try_from(leaves).unwrap_or(usize::MAX);
-        Ok(hash::root_of(
-            all.get(from..from + count).unwrap_or_default(),
-        ))
+        Ok(root_of(all.get(from..from + count).unwrap_or_default()))
     }
 }

@@ -394,8 +394,8 @@ fn recover_active(
         active.place,
         known,
         &mut |found| {
-            index_found(&mut index, &names, active.place, &found);
-            match found {
+            index_found(&mut index, &names, active.place, found);
+            match *found {
                 Found::Event {
                     position, event, ..
                 } => {

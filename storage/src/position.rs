@@ -113,6 +113,8 @@ pub struct SegmentId(u64);
 impl SegmentId {
     /// The first segment of a log.
     pub const FIRST: SegmentId = SegmentId(1);
+    /// Above every segment.
+    pub const MAX: SegmentId = SegmentId(u64::MAX);
 
     /// The segment with this number.
     pub const fn new(number: u64) -> Self {

@@ -91,7 +91,7 @@ pub(crate) fn scan<'a>(
     from: usize,
     place: Place,
     known: Position,
-    visit: &mut dyn FnMut(Found<'a>),
+    visit: &mut dyn FnMut(&Found<'a>),
 ) -> Scan {
     let mut known = known;
     let mut group = Vec::new();
@@ -105,8 +105,8 @@ pub(crate) fn scan<'a>(
     loop {
         let start = scan.end;
         if let Ok((end, commit)) = read_group(bytes, start, place.seed, scan.next, &mut group) {
-            group.drain(..).for_each(&mut *visit);
-            visit(Found::Group { start, end, commit });
+            group.iter().for_each(&mut *visit);
+            visit(&Found::Group { start, end, commit });
             known = known.max(commit.durable);
             scan.end = end;
             scan.next = scan.next.advanced_by(u64::from(commit.event_count));
@@ -311,7 +311,7 @@ fn salvage<'a>(
     seed: Seed,
     first: Position,
     next: Position,
-    visit: &mut dyn FnMut(Found<'a>),
+    visit: &mut dyn FnMut(&Found<'a>),
 ) {
     let bytes = bytes.get(..range.end).unwrap_or(bytes);
     let mut offset = range.start;
@@ -322,7 +322,7 @@ fn salvage<'a>(
         match record {
             Record::Event(_) if position >= next => break,
             Record::Event(event) => {
-                visit(Found::Event {
+                visit(&Found::Event {
                     position,
                     offset,
                     event,
@@ -334,13 +334,13 @@ fn salvage<'a>(
                 aggregate_type,
                 aggregate_id,
             } => {
-                visit(Found::StreamName {
+                visit(&Found::StreamName {
                     number,
                     aggregate_type,
                     aggregate_id,
                 });
             }
-            Record::TypeName { of, number, name } => visit(Found::TypeName { of, number, name }),
+            Record::TypeName { of, number, name } => visit(&Found::TypeName { of, number, name }),
             Record::Commit(_) => {}
         }
         offset += length;
@@ -389,13 +389,13 @@ fn salvage<'a>(
         }
         end = start;
     }
-    visit(Found::Damage(Damage {
+    visit(&Found::Damage(Damage {
         start: offset,
         end,
         first_lost: position,
         lost: position.distance_to(after),
     }));
-    behind.into_iter().rev().for_each(visit);
+    behind.iter().rev().for_each(visit);
 }
 
 /// The valid marker that ends right before `end`, if one does.

@@ -57,7 +57,7 @@ impl Log {
             from,
             segment.place,
             known,
-            &mut |found| match found {
+            &mut |found| match *found {
                 Found::Group { start, end, commit } => {
                     let linked = chain::link(&chain, &bytes[start..end - record::COMMIT_BYTES]);
                     if linked != commit.chain {

@@ -267,9 +267,9 @@ impl Segment {
             self.place,
             known,
             &mut |found| {
-                index_found(&mut index, &self.names, self.place, &found);
+                index_found(&mut index, &self.names, self.place, found);
                 if let Found::Damage(found) = found {
-                    damage.push(found);
+                    damage.push(*found);
                 }
             },
         );
@@ -334,7 +334,9 @@ pub(crate) fn index_found(index: &mut MemoryIndex, names: &Names, place: Place, 
             names.add_type(of, number, name);
             record::write_type_name(index.names_mut(), place.seed, of, number, name);
         }
-        Found::Event { offset, event, .. } => {
+        Found::Event {
+            offset, ref event, ..
+        } => {
             names.keep_numbers(event.stream, event.event_type);
             let aggregate_type = names.aggregate_type_of(event.stream);
             let offset = u32::try_from(offset).expect("a segment is shorter than 4 GiB");

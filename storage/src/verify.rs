@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::chain;
 use crate::header::SEGMENT_HEADER_BYTES;
-use crate::index::{self, MemoryIndex};
+use crate::index::{IndexIdentity, MemoryIndex};
 use crate::lock::{DirectoryLock, LockError};
 use crate::log::{ARCHIVE_FOLDER, SNAPSHOT_FOLDER};
 use crate::merkle::{self, Stored, TREE_FOLDER, TreeHash};
@@ -25,15 +25,17 @@ use crate::record::{Chain, EVENT_BYTES_MIN, EventRecord};
 use crate::recovery::{self, Found, Place, Scan};
 use crate::repo::{FsRepo, Repo, View};
 use crate::segment::{index_file, index_found, segment_file};
-use crate::state::{self, StateIdentity, Tables, state_file};
+use crate::state::{self, StateIdentity, state_file};
 use crate::time::Timestamp;
 use crate::veil::COVERED_PREFIX;
 use crate::watermark;
 
 mod beside;
+mod pieces;
 mod tree;
 
-use tree::{Extent, TreeHasher};
+use pieces::{Hands, Ids, Index, Known, Link, Links, Piece, Saved, Where};
+use tree::{Extent, Hashed, Leaves};
 
 /// What to verify beyond the log itself.
 #[derive(Clone, Debug, Default)]
@@ -181,10 +183,8 @@ pub(crate) fn verify_with(
             "the header of segment {} is damaged, or the file is missing",
             damage.segment
         );
-        verifier.problems.push(Problem {
-            file: segment_file(damage.segment),
-            what,
-        });
+        let at = (damage.segment, Position::START);
+        verifier.problem(at, segment_file(damage.segment), what);
     }
     for (at, listed) in listing.segments.iter().enumerate() {
         verifier.segment(&listing, at, listed)?;
@@ -196,7 +196,7 @@ pub(crate) fn verify_with(
                 "it is missing: segment {} was written to when position {} was acknowledged",
                 watermark.segment, watermark.position
             );
-            verifier.problem(segment_file(missing), what);
+            verifier.problem(END, segment_file(missing), what);
         }
     }
     if let watermark::Found::Valid(watermark) = &watermark
@@ -207,10 +207,7 @@ pub(crate) fn verify_with(
             "the chain at position {} is not the one that was durable there",
             watermark.position
         );
-        verifier.problems.push(Problem {
-            file: watermark::WATERMARK_FILE.to_owned(),
-            what,
-        });
+        verifier.problem(END, watermark::WATERMARK_FILE.to_owned(), what);
     }
     let log_id = listing.log_id;
     let sealed = listing.segments.iter().rev().skip(1);
@@ -226,9 +223,16 @@ pub(crate) fn verify_with(
     Ok(verifier.report(log_id, &options.roots, stored))
 }
 
+/// Behind everything that is found in segments.
+const END: Where = (SegmentId::MAX, Position::MAX);
+
+/// Walks the records in their order, and gives away what needs none.
 struct Verifier {
     names: Arc<Names>,
-    tree: TreeHasher,
+    hands: Hands,
+    /// At which sizes the tree's root is asked for, ascending.
+    sizes: Vec<Position>,
+    leaves: Leaves,
     /// Where the record behind the last event begins; `None` behind damage.
     behind: Option<usize>,
     /// The first position of each segment.
@@ -241,9 +245,9 @@ struct Verifier {
     recorded_last: Timestamp,
     versions: Vec<Version>,
     acknowledged: HashSet<Uuid>,
-    /// Saved tables, and the position behind what they cover: each must know all events below.
-    states: Vec<(Tables, Position, String)>,
-    problems: Vec<Problem>,
+    /// Below it some saved tables must know every event.
+    saved_up_to: Position,
+    problems: Vec<(Where, Problem)>,
     remarks: Vec<Problem>,
     covered: BTreeMap<Box<str>, Timestamp>,
     segments: u64,
@@ -255,10 +259,20 @@ impl Verifier {
             .segments
             .first()
             .map_or_else(|| chain::start(listing.log_id), |first| first.header.chain);
-        let sizes = options.roots.iter().map(|(size, _)| *size).collect();
-        let verifier = Verifier {
+        let mut sizes: Vec<Position> = options.roots.iter().map(|(size, _)| *size).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        let (saved, problems) = saved_tables(listing);
+        let saved_up_to = saved.iter().map(|saved| saved.next).max();
+        let hands = Hands::start(Known {
+            saved,
+            sizes: sizes.clone(),
+        })?;
+        Ok(Verifier {
             names: Arc::new(Names::new()),
-            tree: TreeHasher::start(sizes)?,
+            hands,
+            sizes,
+            leaves: Leaves::default(),
             behind: None,
             starts: Vec::new(),
             events: 0,
@@ -269,46 +283,17 @@ impl Verifier {
             recorded_last: Timestamp::MIN,
             versions: Vec::new(),
             acknowledged: options.acknowledged.iter().copied().collect(),
-            states: Vec::new(),
-            problems: Vec::new(),
+            saved_up_to: saved_up_to.unwrap_or(Position::START),
+            problems,
             remarks: Vec::new(),
             covered: BTreeMap::new(),
             segments: 0,
-        };
-        Ok(verifier.with_states(listing))
+        })
     }
 
-    /// Reads the saved tables first, so that each event can be looked up in them as it comes by.
-    fn with_states(mut self, listing: &Listing) -> Self {
-        for pair in listing.segments.windows(2) {
-            let (covered, next) = (&pair[0].header, &pair[1].header);
-            let file = state_file(covered.segment);
-            let Ok(view) = pair[1]
-                .repo
-                .open(&file)
-                .and_then(|file| file.view(file.len()?, 0))
-            else {
-                continue;
-            };
-            let identity = StateIdentity {
-                log_id: listing.log_id,
-                segment: covered.segment,
-                next: next.first_position,
-                chain: next.chain,
-            };
-            match state::matches(view.bytes(), &identity) {
-                Some(tables) => self.states.push((tables, next.first_position, file)),
-                None => self.problem(file, "the saved tables are damaged or not of this log"),
-            }
-        }
-        self
-    }
-
-    fn problem(&mut self, file: String, what: impl Into<String>) {
-        self.problems.push(Problem {
-            file,
-            what: what.into(),
-        });
+    fn problem(&mut self, at: Where, file: String, what: impl Into<String>) {
+        let what = what.into();
+        self.problems.push((at, Problem { file, what }));
     }
 
     fn segment(
@@ -329,17 +314,17 @@ impl Verifier {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),
         };
-        let bytes = view.as_ref().map_or(&[][..], |view| view.bytes());
         if listed.header.chain != self.chain {
             self.problem(
+                (id, Position::START),
                 segment_file(id),
                 "the segment does not continue the chain of the one before it",
             );
         }
         let place = listed.header.place();
         self.starts.push((place.first_position, id));
-        self.tree.begin_segment(view.as_ref());
-        let (index, scan) = self.records(id, bytes, place, known);
+        self.leaves.begin_segment(view.as_ref());
+        let (index, scan) = self.records(id, view.as_ref(), place, known);
         self.segments += 1;
         self.bytes += scan.end.saturating_sub(SEGMENT_HEADER_BYTES) as u64;
         self.head = scan.next.previous();
@@ -352,6 +337,7 @@ impl Verifier {
         if scan.torn_bytes > 0 {
             if next.is_some() {
                 self.problem(
+                    (id, scan.next),
                     segment_file(id),
                     format!(
                         "{} bytes follow the last group, at offset {}",
@@ -376,63 +362,65 @@ impl Verifier {
                     "the segment ends before position {}, the next one begins at {}",
                     scan.next, next.first_position
                 );
-                self.problem(segment_file(id), what);
+                self.problem((id, scan.next), segment_file(id), what);
             }
             if !scan.damaged {
-                self.index(id, listed, &index, next.chain, listing.log_id);
+                self.index(listed, index, next.chain);
             }
         }
         Ok(())
     }
 
-    /// Holds a segment's records against the chain, the order, and what was acknowledged.
+    /// Holds a segment's records against the order and what was acknowledged, and gives the rest away.
     fn records(
         &mut self,
         id: SegmentId,
-        bytes: &[u8],
+        view: Option<&Arc<dyn View>>,
         place: Place,
         known: Position,
     ) -> (MemoryIndex, Scan) {
+        let bytes = view.map_or(&[][..], |view| view.bytes());
         let mut index = MemoryIndex::new();
         // As many as a sealed segment says it has, and no more than its bytes can hold.
         let events = place.first_position.distance_to(known.next());
         let room = bytes.len() / EVENT_BYTES_MIN;
         index.reserve(usize::try_from(events).map_or(room, |events| events.min(room)));
         let mut chain = place.chain;
+        let mut links = Links::of(id, view);
+        let mut ids = Ids::of(id);
         let names = self.names.clone();
         let from = SEGMENT_HEADER_BYTES.min(bytes.len());
         self.behind = Some(from);
         let scan = recovery::scan(bytes, from, place, known, &mut |found| {
-            index_found(&mut index, &names, place, &found);
+            index_found(&mut index, &names, place, found);
             match found {
                 Found::Event {
                     position,
                     offset,
                     event,
                 } => {
+                    let (position, offset) = (*position, *offset);
                     let end = offset + event.bytes.len();
                     let start = self
                         .behind
                         .map_or(offset, |behind| merkle::leaf_start(bytes, behind, offset));
-                    self.tree.push(start, end);
+                    self.leaves.push(start, end, &self.hands);
                     self.behind = Some(end);
-                    self.event(id, position, offset, &event);
+                    if position < self.saved_up_to {
+                        ids.push(position, event.id, &self.hands);
+                    }
+                    self.event(id, position, offset, event);
                 }
                 Found::Group { start, end, commit } => {
-                    let linked =
-                        chain::link(&chain, &bytes[start..end - crate::record::COMMIT_BYTES]);
-                    if linked != commit.chain {
-                        self.problem(
-                            segment_file(id),
-                            format!("the hash chain breaks in the group at offset {start}"),
-                        );
-                    }
+                    let group = *start..*end - crate::record::COMMIT_BYTES;
+                    links.push(Link::of(group, chain, commit), &self.hands);
                     chain = commit.chain;
                 }
                 Found::Damage(damage) => {
-                    self.tree.push_lost(damage.lost);
+                    self.leaves.push_lost(damage.lost, &self.hands);
                     self.behind = None;
-                    self.problem(segment_file(id), damaged_range(id, &damage).to_string());
+                    let what = damaged_range(id, damage).to_string();
+                    self.problem((id, damage.first_lost), segment_file(id), what);
                     // The chain cannot be followed through damage; it is taken up again at the next marker.
                     if let Some(commit) = recovery::marker_before(bytes, damage.end, place) {
                         chain = commit.chain;
@@ -441,6 +429,8 @@ impl Verifier {
                 Found::StreamName { .. } | Found::TypeName { .. } => {}
             }
         });
+        links.give(&self.hands);
+        ids.give(&self.hands);
         (index, scan)
     }
 
@@ -458,7 +448,7 @@ impl Verifier {
             }
         }
         if event.recorded_at <= self.recorded_last {
-            self.problem(segment_file(id), format!("the event at position {position}, offset {offset}, was recorded before the one before it"));
+            self.problem((id, position), segment_file(id), format!("the event at position {position}, offset {offset}, was recorded before the one before it"));
         }
         self.recorded_last = event.recorded_at;
         let stream = event.stream as usize;
@@ -470,50 +460,29 @@ impl Verifier {
         if expected.is_none_or(|expected| {
             event.version < expected || event.version > expected && self.problems.is_empty()
         }) {
-            self.problem(segment_file(id), format!("the event at position {position}, offset {offset}, does not follow in its stream"));
+            self.problem((id, position), segment_file(id), format!("the event at position {position}, offset {offset}, does not follow in its stream"));
         }
         self.versions[stream] = event.version;
-        let unknown = self.states.iter().filter(|(tables, next, _)| {
-            position < *next && !tables.ids.might_contain(event.id.as_u128())
-        });
-        let files: Vec<String> = unknown.map(|(_, _, file)| file.clone()).collect();
-        for file in files {
-            self.problem(
-                file,
-                format!("the saved tables do not know the event at position {position}"),
-            );
-        }
     }
 
-    /// Compares a sealed segment's index file, where there is one, with what the segment says.
-    fn index(
-        &mut self,
-        id: SegmentId,
-        listed: &Listed,
-        index: &MemoryIndex,
-        chain: Chain,
-        log_id: Uuid,
-    ) {
-        let file = index_file(id);
-        let Ok(view) = listed
-            .repo
-            .open(&file)
-            .and_then(|file| file.view(file.len()?, 0))
-        else {
+    /// Gives a sealed segment's index file away, where there is one, with what the segment says.
+    fn index(&mut self, listed: &Listed, index: MemoryIndex, chain: Chain) {
+        let header = &listed.header;
+        let file = listed.repo.open(&index_file(header.segment));
+        let Ok(view) = file.and_then(|file| file.view(file.len()?, 0)) else {
             return;
         };
-        let identity = index::IndexIdentity {
-            log_id,
-            segment: id,
-            first_position: listed.header.first_position,
+        let identity = IndexIdentity {
+            log_id: header.log_id,
+            segment: header.segment,
+            first_position: header.first_position,
             chain,
         };
-        if view.bytes() != index::encode(index, &identity) {
-            self.problem(
-                file,
-                "the index does not agree with its segment; remove it and it is made again",
-            );
-        }
+        self.hands.give(Piece::Index(Box::new(Index {
+            identity,
+            view,
+            index,
+        })));
     }
 
     fn report(
@@ -522,12 +491,19 @@ impl Verifier {
         roots: &[(Position, TreeHash)],
         stored: Option<Stored>,
     ) -> VerifyReport {
-        let hashed = self.tree.finish();
+        self.leaves.give(&self.hands);
+        let apart = self.hands.finish();
+        let tiles = apart.tiles.iter().flat_map(|(_, tiles)| tiles);
+        let hashed = Hashed::of(tiles, &self.sizes);
+        let mut placed = self.problems;
+        placed.extend(apart.problems);
+        placed.sort_by_key(|(at, _)| *at);
+        let mut problems: Vec<Problem> = placed.into_iter().map(|(_, problem)| problem).collect();
         let place = Extent {
             starts: &self.starts,
             head: self.head,
         };
-        self.problems.extend(place.compare(&hashed, roots, stored));
+        problems.extend(place.compare(&hashed, roots, stored));
         let mut missing: Vec<Uuid> = self.acknowledged.into_iter().collect();
         missing.sort_unstable();
         VerifyReport {
@@ -539,10 +515,42 @@ impl Verifier {
             segments: self.segments,
             bytes: self.bytes,
             torn_bytes: self.torn_bytes,
-            problems: self.problems,
+            problems,
             remarks: self.remarks,
             covered: self.covered,
             missing,
         }
     }
+}
+
+/// Reads the saved tables first, so that each event can be looked up in them as it comes by; says which are no such thing.
+fn saved_tables(listing: &Listing) -> (Vec<Saved>, Vec<(Where, Problem)>) {
+    let (mut saved, mut problems) = (Vec::new(), Vec::new());
+    for pair in listing.segments.windows(2) {
+        let (covered, next) = (&pair[0].header, &pair[1].header);
+        let file = state_file(covered.segment);
+        let opened = pair[1].repo.open(&file);
+        let Ok(view) = opened.and_then(|file| file.view(file.len()?, 0)) else {
+            continue;
+        };
+        let identity = StateIdentity {
+            log_id: listing.log_id,
+            segment: covered.segment,
+            next: next.first_position,
+            chain: next.chain,
+        };
+        match state::matches(view.bytes(), &identity) {
+            Some(tables) => saved.push(Saved {
+                file,
+                tables,
+                next: next.first_position,
+            }),
+            None => {
+                let what = "the saved tables are damaged or not of this log".to_owned();
+                let at = (covered.segment, Position::MAX);
+                problems.push((at, Problem { file, what }));
+            }
+        }
+    }
+    (saved, problems)
 }

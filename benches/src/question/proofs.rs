@@ -96,7 +96,7 @@ fn verified(folder: &Path, rounds: usize) -> Result<Row, BenchError> {
         .against("SHA-256 over the same bytes, one thread", &hashed)
         .bar(Bar::RatioAtLeast(0.6))
         .note(format!(
-            "{} MB, page cache warm; checksums, chain, order, indexes and tree: every byte is hashed twice, over the chain and as a leaf, on two threads",
+            "{} MB, page cache warm; checksums, chain, order, indexes and tree: every byte is hashed twice, over the chain and as a leaf, in pieces for all cores",
             bytes / 1_000_000
         )))
 }

@@ -58,6 +58,13 @@ fn it_grows_by_levels_and_forgets_nothing() {
     let counts: Vec<_> = filter.levels.iter().map(|level| level.ids).collect();
     assert_eq!(counts, [262_144, 1_048_576, 1]);
     assert!((0..ids).all(|number| filter.might_contain(time_ordered(number))));
+    // Together they are told apart as one by one.
+    let asked = || (ids - 500_000..ids + 1_000).map(time_ordered);
+    let apart = asked().enumerate();
+    let apart = apart.filter(|(_, id)| !filter.might_contain(*id));
+    let apart: Vec<usize> = apart.map(|(place, _)| place).collect();
+    assert!(apart.len() > 900 && apart[0] >= 500_000, "{}", apart.len());
+    assert_eq!(filter.unknown(asked()), apart);
 }
 
 #[test]

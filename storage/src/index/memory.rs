@@ -19,7 +19,7 @@ pub(crate) struct IndexedEvent<'a> {
     pub(crate) offset: u32,
     /// The number of its stream's aggregate type, if that is known.
     pub(crate) aggregate_type: Option<u16>,
-    pub(crate) event: EventRecord<'a>,
+    pub(crate) event: &'a EventRecord<'a>,
 }
 
 /// See the module.
@@ -101,7 +101,7 @@ impl MemoryIndex {
     /// Takes the next event in.
     pub(crate) fn push(&mut self, indexed: &IndexedEvent<'_>) {
         let ordinal = self.count();
-        let event = &indexed.event;
+        let event = indexed.event;
         self.offsets.push(indexed.offset);
         match self.streams.entry(event.stream) {
             Entry::Occupied(mut list) => list.get_mut().ordinals.push(ordinal),

@@ -114,7 +114,7 @@ fn memory_index(events: &[Listed]) -> MemoryIndex {
         index.push(&IndexedEvent {
             offset: offset(ordinal),
             aggregate_type: aggregate_type(event.stream),
-            event: record::read_event(&bytes, seed, at).unwrap(),
+            event: &record::read_event(&bytes, seed, at).unwrap(),
         });
     }
     index

@@ -1,7 +1,7 @@
 //! The tree's leaves, out of the segments.
 
 use super::TILE_LEAVES;
-use super::hash::TreeHash;
+use super::hash::{TreeHash, hash_leaves};
 use crate::header::SEGMENT_HEADER_BYTES;
 use crate::position::Position;
 use crate::read::ReadError;
@@ -9,50 +9,42 @@ use crate::record;
 use crate::segment::Segment;
 use crate::shared::Shared;
 
-/// A leaf.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Leaf {
-    pub(crate) hash: TreeHash,
-    readable: bool,
-}
-
-impl Leaf {
-    /// The leaf with these bytes; without any, of an event that cannot be read.
-    pub(crate) fn of(bytes: &[u8]) -> Self {
-        Leaf {
-            hash: TreeHash::leaf(bytes),
-            readable: !bytes.is_empty(),
-        }
-    }
-
-    /// Whether its event can be read.
-    pub(crate) fn is_readable(&self) -> bool {
-        self.readable
-    }
-}
-
-/// The leaves of a tile, up to what is durable.
-pub(super) fn tile(shared: &Shared, tile: u64) -> Result<Vec<Leaf>, ReadError> {
+/// The hashes of a tile's leaves, up to what is durable; an event that cannot be read is an empty leaf.
+pub(super) fn tile(shared: &Shared, tile: u64) -> Result<Tile, ReadError> {
     let from = Position::new(tile * TILE_LEAVES + 1);
     let to = Position::new((tile + 1) * TILE_LEAVES).min(shared.durable.get());
-    let mut leaves = Vec::with_capacity(usize::try_from(TILE_LEAVES).unwrap_or(0));
-    each(shared, from, to, |bytes| leaves.push(Leaf::of(bytes)))?;
-    Ok(leaves)
+    let mut found = Tile {
+        leaves: Vec::new(),
+        is_readable: true,
+    };
+    each(shared, from, to, |leaves| {
+        found.is_readable &= leaves.iter().all(|leaf| !leaf.is_empty());
+        found.leaves.extend(hash_leaves(leaves.iter().copied()));
+    })?;
+    Ok(found)
+}
+
+/// See [`tile`].
+#[derive(Debug)]
+pub(super) struct Tile {
+    pub(super) leaves: Vec<TreeHash>,
+    /// Whether all of its events can be read.
+    pub(super) is_readable: bool,
 }
 
 /// The bytes of one leaf; none when its event cannot be read.
 pub(super) fn bytes(shared: &Shared, position: Position) -> Result<Vec<u8>, ReadError> {
     let mut found = Vec::new();
-    each(shared, position, position, |bytes| found = bytes.to_vec())?;
+    each(shared, position, position, |leaves| found = leaves.concat())?;
     Ok(found)
 }
 
-/// Gives the bytes of the leaves from `from` to `to`, both included, in order.
+/// Gives the bytes of the leaves from `from` to `to`, both included, in order, those of a segment at once.
 fn each(
     shared: &Shared,
     from: Position,
     to: Position,
-    mut give: impl FnMut(&[u8]),
+    mut give: impl FnMut(&[&[u8]]),
 ) -> Result<(), ReadError> {
     let segments = shared.segments();
     let first = segments.partition_point(|segment| segment.place.first_position <= from);
@@ -74,7 +66,7 @@ fn each_of_segment(
     segment: &Segment,
     from: Position,
     to: Position,
-    give: &mut impl FnMut(&[u8]),
+    give: &mut impl FnMut(&[&[u8]]),
 ) -> Result<(), ReadError> {
     let (first, last) = (segment.ordinal(from), segment.ordinal(to));
     let before = first.saturating_sub(1);
@@ -85,6 +77,7 @@ fn each_of_segment(
     })?;
     let view = segment.bytes()?;
     let bytes = view.bytes();
+    let mut leaves = Vec::with_capacity(offsets.len());
     let mut behind = (first == 0).then_some(SEGMENT_HEADER_BYTES);
     for (ordinal, offset) in (before..=last).zip(offsets) {
         let start = offset.and_then(|offset| usize::try_from(offset).ok());
@@ -97,10 +90,11 @@ fn each_of_segment(
                 let begins = behind.map_or(start, |behind| leaf_start(bytes, behind, start));
                 bytes.get(begins..end)
             });
-            give(leaf.unwrap_or_default());
+            leaves.push(leaf.unwrap_or_default());
         }
         behind = end;
     }
+    give(&leaves);
     Ok(())
 }
 

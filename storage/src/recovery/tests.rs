@@ -103,7 +103,7 @@ impl Segment {
                 damaged: false,
             },
         };
-        seen.scan = scan(bytes, 0, self.place, known, &mut |found| match found {
+        seen.scan = scan(bytes, 0, self.place, known, &mut |found| match *found {
             Found::Event {
                 position,
                 offset,

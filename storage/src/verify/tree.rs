@@ -1,19 +1,18 @@
-//! The Merkle tree of a log that is verified: leaves are hashed on a thread of their own, while the next ones are checked.
+//! The Merkle tree of a log that is verified: its leaves are hashed in pieces, whose tiles are put together in the end.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 
 use super::Problem;
-use crate::merkle::{Accumulator, NODES_FILE, Stored, TILE_LEAVES, TREE_FOLDER, TreeHash};
+use super::pieces::{Hands, Piece};
+use crate::merkle::{
+    Accumulator, NODES_FILE, Stored, TILE_LEAVES, TREE_FOLDER, TreeHash, hash_leaves, root_of,
+};
 use crate::position::{Position, SegmentId};
 use crate::repo::View;
 use crate::segment::segment_file;
 
-/// Leaves handed over at once.
-const BATCH_LEAVES: usize = 2_048;
-/// Batches that may wait.
-const BATCHES_MAX: usize = 4;
+/// Tiles in a piece.
+const PIECE_TILES: u64 = 8;
 
 /// What was hashed.
 #[derive(Debug)]
@@ -26,106 +25,132 @@ pub(super) struct Hashed {
     pub(super) roots: Vec<(Position, TreeHash)>,
 }
 
-/// Leaves of one segment, by where they begin and end; empty ones are lost.
+/// Leaves, gathered up to the end of a piece.
 #[derive(Debug, Default)]
-struct Batch {
+pub(super) struct Leaves {
+    /// Leaves in front of these.
+    before: u64,
+    count: u64,
+    runs: Vec<Run>,
+}
+
+/// Leaves of one segment, by where they begin and end; empty ones are lost.
+#[derive(Debug)]
+struct Run {
     view: Option<Arc<dyn View>>,
     leaves: Vec<(usize, usize)>,
 }
 
-/// See the module.
+/// A tile's hash; its leaves where a root is asked for that ends among them, or where there are too few of them.
 #[derive(Debug)]
-pub(super) struct TreeHasher {
-    batch: Batch,
-    sender: SyncSender<Batch>,
-    thread: JoinHandle<Hashed>,
+pub(super) struct Tile {
+    root: TreeHash,
+    leaves: Vec<TreeHash>,
 }
 
-impl TreeHasher {
-    /// Begins, to tell the roots at these sizes.
-    pub(super) fn start(mut sizes: Vec<Position>) -> std::io::Result<Self> {
-        sizes.sort_unstable();
-        sizes.dedup();
-        let (sender, receiver) = sync_channel(BATCHES_MAX);
-        let thread = std::thread::Builder::new()
-            .name("verify-tree".to_owned())
-            .spawn(move || hash(&receiver, &sizes))?;
-        Ok(TreeHasher {
-            batch: Batch::default(),
-            sender,
-            thread,
-        })
-    }
-
+impl Leaves {
     /// The leaves that follow are in this segment.
     pub(super) fn begin_segment(&mut self, view: Option<&Arc<dyn View>>) {
-        self.flush();
-        self.batch.view = view.cloned();
+        self.runs.push(Run {
+            view: view.cloned(),
+            leaves: Vec::new(),
+        });
     }
 
     /// The next leaf.
-    pub(super) fn push(&mut self, start: usize, end: usize) {
-        self.batch.leaves.push((start, end));
-        if self.batch.leaves.len() == BATCH_LEAVES {
-            self.flush();
+    pub(super) fn push(&mut self, start: usize, end: usize, hands: &Hands) {
+        if let Some(run) = self.runs.last_mut() {
+            run.leaves.push((start, end));
+            self.count += 1;
+        }
+        if self.count == PIECE_TILES * TILE_LEAVES {
+            self.give(hands);
         }
     }
 
     /// The next leaves, which cannot be read.
-    pub(super) fn push_lost(&mut self, count: u64) {
-        (0..count).for_each(|_| self.push(0, 0));
+    pub(super) fn push_lost(&mut self, count: u64, hands: &Hands) {
+        (0..count).for_each(|_| self.push(0, 0, hands));
     }
 
-    fn flush(&mut self) {
-        let view = self.batch.view.clone();
-        let full = std::mem::replace(
-            &mut self.batch,
-            Batch {
-                view,
-                leaves: Vec::with_capacity(BATCH_LEAVES),
-            },
-        );
-        // The thread ends before this one only by a panic, which `finish` passes on.
-        let _ = self.sender.send(full);
+    /// Gives away what was gathered; the leaves that follow are in the same segment.
+    pub(super) fn give(&mut self, hands: &Hands) {
+        let view = self.runs.last().and_then(|run| run.view.clone());
+        let mut next = Leaves {
+            before: self.before + self.count,
+            ..Leaves::default()
+        };
+        next.begin_segment(view.as_ref());
+        hands.give(Piece::Leaves(std::mem::replace(self, next)));
     }
 
-    /// The hashes of everything that was pushed.
-    pub(super) fn finish(mut self) -> Hashed {
-        self.flush();
-        drop(self.sender);
-        match self.thread.join() {
-            Ok(hashed) => hashed,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+    /// The number of the first tile.
+    pub(super) fn first_tile(&self) -> u64 {
+        self.before / TILE_LEAVES
+    }
+
+    /// Hashes them. `sizes` are those at which a root is asked for, ascending.
+    pub(super) fn hash(&self, sizes: &[Position]) -> Vec<Tile> {
+        let hashes = hash_leaves(self.runs.iter().flat_map(|run| {
+            let bytes = run.view.as_ref().map_or(&[][..], |view| view.bytes());
+            let leaves = run.leaves.iter();
+            leaves.map(move |(start, end)| bytes.get(*start..*end).unwrap_or_default())
+        }));
+        let tiles = hashes.chunks(usize::try_from(TILE_LEAVES).unwrap_or(usize::MAX));
+        tiles
+            .zip(self.first_tile()..)
+            .map(|(leaves, tile)| {
+                let before = Position::new(tile * TILE_LEAVES);
+                let within = sizes.partition_point(|size| *size <= before);
+                let is_asked = sizes
+                    .get(within)
+                    .is_some_and(|size| before.distance_to(*size) < TILE_LEAVES);
+                let is_full = leaves.len() as u64 == TILE_LEAVES;
+                Tile {
+                    root: root_of(leaves),
+                    leaves: match is_asked || !is_full {
+                        true => leaves.to_vec(),
+                        false => Vec::new(),
+                    },
+                }
+            })
+            .collect()
     }
 }
 
-fn hash(batches: &Receiver<Batch>, sizes: &[Position]) -> Hashed {
-    let mut sizes = sizes.iter().copied().peekable();
-    let mut tree = Accumulator::default();
-    let mut hashed = Hashed {
-        root: TreeHash::empty(),
-        tiles: Vec::new(),
-        roots: Vec::new(),
-    };
-    if sizes.next_if_eq(&Position::START).is_some() {
-        hashed.roots.push((Position::START, tree.root()));
-    }
-    for batch in batches {
-        let bytes = batch.view.as_ref().map_or(&[][..], |view| view.bytes());
-        for (start, end) in batch.leaves {
-            tree.push(TreeHash::leaf(bytes.get(start..end).unwrap_or_default()));
-            if tree.size().is_multiple_of(TILE_LEAVES) {
-                hashed.tiles.extend(tree.tile());
-            }
+impl Hashed {
+    /// Puts the tree together from all of its tiles, in order. `sizes` as in [`Leaves::hash`].
+    pub(super) fn of<'a>(tiles: impl IntoIterator<Item = &'a Tile>, sizes: &[Position]) -> Self {
+        let mut sizes = sizes.iter().copied().peekable();
+        let mut tree = Accumulator::default();
+        let mut hashed = Hashed {
+            root: TreeHash::empty(),
+            tiles: Vec::new(),
+            roots: Vec::new(),
+        };
+        let mut note = |tree: &Accumulator, hashed: &mut Hashed| {
             let size = Position::new(tree.size());
             if sizes.next_if_eq(&size).is_some() {
                 hashed.roots.push((size, tree.root()));
             }
+        };
+        note(&tree, &mut hashed);
+        for tile in tiles {
+            if tile.leaves.is_empty() {
+                tree.push_tile(tile.root);
+                note(&tree, &mut hashed);
+            }
+            for leaf in &tile.leaves {
+                tree.push(*leaf);
+                note(&tree, &mut hashed);
+            }
+            if tree.size().is_multiple_of(TILE_LEAVES) {
+                hashed.tiles.push(tile.root);
+            }
         }
+        hashed.root = tree.root();
+        hashed
     }
-    hashed.root = tree.root();
-    hashed
 }
 
 /// Where the log's events lie.

@@ -151,22 +151,29 @@ fn the_nodes_file_is_grown_used_and_made_again() {
     assert_eq!(log.tree_root(Position::new(1_300)).unwrap(), all);
 }
 
+/// More events than are hashed at once, in many segments; asked for at the ends of tiles and of what is hashed at once, and within.
 #[test]
-fn the_digest_of_verify_is_the_root() {
+fn the_digest_of_verify_is_the_root_and_so_is_every_root_that_was_kept() {
     let site = Site::new();
     let log = site.open();
-    fill(&log, 777);
-    let at = |size: u64| {
-        (
-            Position::new(size),
-            log.tree_root(Position::new(size)).unwrap(),
-        )
-    };
-    let roots = vec![at(0), at(1), at(300), at(777)];
-    let root = at(777).1;
+    fill(&log, 5_000);
+    let sizes = [
+        0, 1, 255, 256, 257, 300, 2_047, 2_048, 2_049, 4_096, 4_999, 5_000,
+    ];
+    let kept = sizes.map(|size| {
+        let size = Position::new(size);
+        (size, log.tree_root(size).unwrap())
+    });
+    let root = kept[sizes.len() - 1].1;
     log.close();
-    let report = site.verify(roots);
+    let report = site.verify(kept.to_vec());
     assert_eq!((report.digest, report.problems), (root, vec![]));
+    for (size, _) in kept {
+        let other = (size, TreeHash::leaf(b"another"));
+        let said = site.verify(vec![other]).problems;
+        let what = format!("the first {size} events are not those of the checkpoint");
+        assert!(said.len() == 1 && said[0].what.contains(&what), "{said:?}");
+    }
 }
 
 #[test]

@@ -2,7 +2,12 @@
 
 use std::convert::Infallible;
 
+use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
+
+use crate::merkle::lanes::digest_each;
 use crate::merkle::path::Subtrees;
+use crate::merkle::{TILE_LEAVES, hash_leaves, root_of};
 use crate::{Accumulator, ConsistencyProof, InclusionProof, Position, TreeHash};
 
 /// `MTH(D[0:n])` of §2.1.1.
@@ -83,6 +88,52 @@ fn a_growing_tree_has_the_root_of_the_definition() {
         if let Some(leaf) = all.get(count) {
             tree.push(TreeHash::leaf(leaf));
         }
+    }
+}
+
+/// Every length around the ends of blocks, beside neighbours of other lengths, whatever is left over for the last turn.
+#[test]
+fn messages_that_take_turns_have_the_digests_that_they_have_alone() {
+    let bytes: Vec<u8> = (0_u8..=255).cycle().take(600).collect();
+    for count in 0..8 {
+        for length in 0..300 {
+            let messages: Vec<&[u8]> = (0..count)
+                .map(|number| &bytes[number..number + (length + number * 61) % 500])
+                .collect();
+            let mut digests = Vec::new();
+            digest_each(7, messages.iter().copied(), |digest| digests.push(digest));
+            let alone: Vec<[u8; 32]> = messages
+                .iter()
+                .map(|message| {
+                    Sha256::new_with_prefix([7])
+                        .chain_update(message)
+                        .finalize()
+                        .into()
+                })
+                .collect();
+            assert_eq!(digests, alone, "{count} messages from {length} bytes on");
+        }
+    }
+}
+
+proptest! {
+    /// Hashed level by level, leaf by leaf, or by tiles.
+    #[test]
+    fn a_root_is_the_same_however_it_is_made(sizes in prop::collection::vec(0_usize..200, 0..600)) {
+        let leaves: Vec<Vec<u8>> = sizes.iter().map(|size| vec![7; *size]).collect();
+        let hashes = hash_leaves(leaves.iter().map(Vec::as_slice));
+        let expected = root(&leaves);
+        prop_assert_eq!(root_of(&hashes), expected);
+        let mut tree = Accumulator::default();
+        for tile in hashes.chunks(usize::try_from(TILE_LEAVES).unwrap()) {
+            if tile.len() as u64 == TILE_LEAVES {
+                tree.push_tile(root_of(tile));
+            } else {
+                tile.iter().for_each(|leaf| tree.push(*leaf));
+            }
+        }
+        prop_assert_eq!(tree.root(), expected);
+        prop_assert_eq!(tree.size(), leaves.len() as u64);
     }
 }
 
