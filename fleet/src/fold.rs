@@ -13,6 +13,7 @@
 
 mod highest;
 mod items;
+pub mod plain;
 mod state;
 mod sum;
 #[cfg(test)]

@@ -123,7 +123,8 @@ impl Comparer {
     }
 }
 
-fn field_names(table: &'static Table) -> Vec<&'static str> {
+/// The names of the fields that carry a table's columns, in their order; empty where none does.
+pub(crate) fn field_names(table: &'static Table) -> Vec<&'static str> {
     let mapping = mapping_of(table.name).map(|(_, mapping)| mapping);
     let name = |column: &'static str| mapping.map_or(column, |mapping| mapping.field_name(column));
     table

@@ -10,7 +10,7 @@ use fleet::listing::row_uuid;
 use fleet::user::{self, UserState, events};
 use fleet::{EventView, Folded};
 use serde_json::{Map, Value};
-use storage::{EventRef, Position, ReadError, ReadRequest, StreamName, StreamRange};
+use storage::{EventRef, Position, ReadError, ReadRequest, StreamName, StreamRange, StreamTip};
 use uuid::Uuid;
 
 use crate::depot::Depot;
@@ -68,24 +68,19 @@ pub(crate) fn held(
 ) -> Result<Vec<Held>, ReadError> {
     let log = depot.log();
     let mut places: HashMap<&StreamName, usize> = HashMap::with_capacity(portions.len());
-    let (mut first, mut last, mut wanted) = (u64::MAX, 0, 0_u64);
     let mut tips = Vec::with_capacity(portions.len());
     for (place, portion) in portions.iter().enumerate() {
         let tip = log.stream(&portion.stream).unwrap_or_default();
         tips.push(tip);
         if portion.standing != Standing::Log && tip.version.get() > 0 {
             places.insert(&portion.stream, place);
-            let version = u64::from(tip.version.get());
-            wanted += version;
-            last = last.max(tip.position.get());
-            first = first.min((tip.position.get() + 1).saturating_sub(version));
         }
     }
     let mut held: Vec<Held> = portions.iter().map(|_| Held::default()).collect();
-    if first <= last && last - first < (wanted * BESIDE_FACTOR).max(TOGETHER_MIN) {
+    if let Some(within) = Within::of(places.values().map(|place| tips[*place])) {
         let mut reader = log.read(&ReadRequest {
-            from: Position::new(first),
-            to: Position::new(last),
+            from: within.first,
+            to: within.last,
             ..ReadRequest::default()
         })?;
         while let Some(event) = reader.next() {
@@ -111,6 +106,31 @@ pub(crate) fn held(
         }
     }
     Ok(held)
+}
+
+/// The part of the log where all events of some streams lie, and little else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Within {
+    pub(crate) first: Position,
+    pub(crate) last: Position,
+}
+
+impl Within {
+    /// Where streams with these last events lie, as far as that tells; `None` where they lie far apart.
+    pub(crate) fn of(tips: impl Iterator<Item = StreamTip>) -> Option<Self> {
+        let (mut first, mut last, mut wanted) = (u64::MAX, 0, 0_u64);
+        for tip in tips.filter(|tip| tip.version.get() > 0) {
+            let version = u64::from(tip.version.get());
+            wanted += version;
+            last = last.max(tip.position.get());
+            first = first.min((tip.position.get() + 1).saturating_sub(version));
+        }
+        let together = (wanted * BESIDE_FACTOR).max(TOGETHER_MIN);
+        (first <= last && last - first < together).then_some(Within {
+            first: Position::new(first),
+            last: Position::new(last),
+        })
+    }
 }
 
 /// Is told of an event: the row that an import made it of, its type, and its payload.
@@ -227,6 +247,12 @@ pub(crate) fn is_imported(event: &EventRef<'_>) -> bool {
     event.metadata().starts_with(SOURCE.as_bytes())
 }
 
+/// Whether an import made the event of a row, and did not take it from the old system's own event store.
+pub(crate) fn is_of_row(event: &EventRef<'_>) -> bool {
+    let table = event.metadata().strip_prefix(SOURCE.as_bytes());
+    table.is_some_and(|table| !table.starts_with(b"events\""))
+}
+
 impl Held {
     fn take(&mut self, depot: &dyn Depot, event: &EventRef<'_>, counting: Counting, keep: bool) {
         let imported = self.count(event);
@@ -256,8 +282,7 @@ impl Held {
         let imported = is_imported(event);
         match imported {
             true => {
-                let table = &event.metadata()[SOURCE.len()..];
-                self.has_rows |= !table.starts_with(b"events\"");
+                self.has_rows |= is_of_row(event);
                 self.imported.insert(event.id(), Vec::new());
             }
             false => self.native += 1,

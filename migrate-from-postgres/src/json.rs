@@ -207,5 +207,97 @@ pub(crate) fn put_value(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends the members of an object, each the name and the text of the value. `None` where it is no object, or a name has
+/// something escaped in it. Values are found by their ends and not read: what is handed in is JSON.
+pub(crate) fn members<'a>(object: &'a str, members: &mut Vec<(&'a str, &'a str)>) -> Option<()> {
+    let mut rest = object
+        .trim_ascii_start()
+        .strip_prefix('{')?
+        .trim_ascii_start();
+    if rest.trim_ascii_end() == "}" {
+        return Some(());
+    }
+    loop {
+        let (quoted, behind) = cut_value(rest)?;
+        let name = quoted.strip_prefix('"')?.strip_suffix('"')?;
+        if name.contains('\\') {
+            return None;
+        }
+        let behind = behind.trim_ascii_start().strip_prefix(':')?;
+        let (value, behind) = cut_value(behind.trim_ascii_start())?;
+        members.push((name, value));
+        rest = behind.trim_ascii_start();
+        match rest.strip_prefix(',') {
+            Some(next) => rest = next.trim_ascii_start(),
+            None => return (rest.trim_ascii_end() == "}").then_some(()),
+        }
+    }
+}
+
+/// Cuts the next item off a list, of which `list` is what is left: the list itself at first. `None` where it is no list, and
+/// `Some(None)` behind the last.
+pub(crate) fn next_item<'a>(list: &mut &'a str) -> Option<Option<&'a str>> {
+    let is_end = |rest: &str| rest.starts_with(']');
+    let mut rest = list.trim_ascii_start();
+    if !is_end(rest) {
+        rest = rest.strip_prefix(['[', ','])?.trim_ascii_start();
+    }
+    if is_end(rest) {
+        return Some(None);
+    }
+    let (item, behind) = cut_value(rest)?;
+    *list = behind;
+    Some(Some(item))
+}
+
+/// Cuts a text behind the value that it begins with.
+fn cut_value(text: &str) -> Option<(&str, &str)> {
+    let bytes = text.as_bytes();
+    let (mut depth, mut at) = (0_usize, 0);
+    loop {
+        match bytes.get(at)? {
+            b'"' => at = string_end(bytes, at)?,
+            b'{' | b'[' => {
+                depth += 1;
+                at += 1;
+            }
+            b'}' | b']' => {
+                depth = depth.checked_sub(1)?;
+                at += 1;
+            }
+            _ if depth > 0 => at += 1,
+            _ => at += plain_length(&bytes[at..])?,
+        }
+        if depth == 0 {
+            return text.split_at_checked(at);
+        }
+    }
+}
+
+/// Where the string ends that begins at `at`.
+fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut at = at + 1;
+    loop {
+        at += bytes
+            .get(at..)?
+            .iter()
+            .position(|byte| matches!(byte, b'"' | b'\\'))?;
+        match bytes[at] {
+            b'"' => return Some(at + 1),
+            _ => at += 2,
+        }
+    }
+}
+
+/// How long the number or word is that `bytes` begin with; `None` where there is neither.
+fn plain_length(bytes: &[u8]) -> Option<usize> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let length = bytes
+        .iter()
+        .position(|byte| !is_plain(byte))
+        .unwrap_or(bytes.len());
+    (length > 0).then_some(length)
+}
+
 #[cfg(test)]
 mod tests;
