@@ -1,6 +1,6 @@
 //! The text that searches look into, of all rows of a type in one piece, and which stretches of it have which grams.
 //!
-//! A search is a pass over memory that lies together. Of a million rows that is forty megabytes, so the text is cut into
+//! A search is a pass over memory that lies together. Of a million rows that is forty megabytes, so rows are taken together in
 //! blocks, and for each gram (three neighbouring bytes) is noted in which blocks it begins: only blocks with all grams of
 //! what is searched for are looked into ([`Grams`]). A text that stands nowhere is mostly found to by its grams alone.
 
@@ -63,24 +63,22 @@ impl Texts {
         }
         let finder = memmem::Finder::new(needle.as_bytes());
         let stretches = match &self.grams {
-            Some(grams) => grams.stretches(needle.as_bytes(), self.bytes.len()),
-            None => std::iter::once(0..self.bytes.len()).collect(),
+            Some(grams) => grams.pieces_with(needle.as_bytes(), self.pieces.len()),
+            None => std::iter::once(0..self.pieces.len()).collect(),
         };
-        let mut at = 0;
-        let mut piece = 0;
-        for stretch in stretches {
-            at = stretch.start.max(at);
-            while let Some(offset) = self
-                .bytes
-                .get(at..stretch.end)
-                .and_then(|rest| finder.find(rest))
-            {
-                piece = self.piece_at(at + offset, piece);
+        for mut pieces in stretches.into_iter().filter(|pieces| !pieces.is_empty()) {
+            let end = self.end_of(pieces.end - 1);
+            while pieces.start < pieces.end {
+                let at = self.pieces[pieces.start].0 as usize;
+                let Some(offset) = finder.find(&self.bytes[at..end]) else {
+                    break;
+                };
+                let piece = self.piece_at(at + offset, pieces.start);
                 let (_, ordinal) = self.pieces[piece];
                 if self.piece_of[ordinal as usize] as usize == piece {
                     found.push(ordinal);
                 }
-                at = self.end_of(piece);
+                pieces.start = piece + 1;
             }
         }
         found
@@ -129,14 +127,19 @@ impl Texts {
         self.pieces.push((begin, ordinal));
         self.piece_of[ordinal as usize] = piece;
         match &mut self.grams {
-            Some(grams) => grams.note(&self.bytes),
-            None if self.bytes.len() >= GRAMS_FROM_BYTES => {
-                let mut grams = Grams::default();
-                grams.note(&self.bytes);
-                self.grams = Some(grams);
-            }
+            Some(grams) => grams.note(piece, text),
+            None if self.bytes.len() >= GRAMS_FROM_BYTES => self.note_grams(),
             None => {}
         }
+    }
+
+    /// Notes the grams of all pieces.
+    fn note_grams(&mut self) {
+        let mut grams = Grams::default();
+        for (piece, _) in (0_u32..).zip(&self.pieces) {
+            grams.note(piece, self.get(piece));
+        }
+        self.grams = Some(grams);
     }
 
     fn rewrite(&mut self) {

@@ -1,31 +1,34 @@
 //! In which blocks of a text each gram begins.
 //!
-//! A gram is three neighbouring bytes, a block a kilobyte of text. Grams share [`BUCKETS`] lists by their hash, so a list
-//! names blocks that have one of several grams: what is searched for is looked for in all blocks that each of the lists that are
-//! asked names, and never missed. Text is only added at the end, so lists grow at the end and are in order.
+//! A gram is three neighbouring bytes, a block some neighbouring pieces, a quarter of a kilobyte or more. Pieces are never cut, so all
+//! grams of what is searched for begin in the block where it stands, and only blocks that each of the lists asked names are
+//! looked into. Grams share [`BUCKETS`] lists by their hash, so a list names blocks that have one of several grams: a
+//! block may be looked into for nothing, and none is missed. Text is only added at the end, so lists grow at the end and are in order.
 //!
-//! **Memory.** A byte or two for each different gram of a block: about as much as the text, less where it repeats itself.
+//! **Memory.** A byte or two for each different gram of a block: about half as much as the text, where it repeats itself.
 
 use std::fmt;
 use std::ops::Range;
 
 /// Bytes of a gram.
 const GRAM_BYTES: usize = 3;
-/// Bytes of a block. A hit costs looking through one; a smaller block costs memory.
-const BLOCK_BYTES: usize = 1 << 10;
+/// Bytes from which on a block is full. A hit costs looking through one; a smaller block costs memory.
+const BLOCK_BYTES: usize = 256;
 /// Lists of blocks.
 const BUCKETS: usize = 1 << 16;
 /// Grams of what is searched for, from its beginning, of which the rarest are asked.
 const GRAMS_MAX: usize = 256;
-/// How many are asked: more of them rule hardly anything out any more.
-const ASKED_MAX: usize = 4;
+/// Bytes of a list that are read while a block is looked through.
+const LIST_BYTES_A_BLOCK: usize = 32;
 
 /// See the module.
 pub(super) struct Grams {
     /// By the hash of a gram: the blocks in which one begins.
     lists: Vec<List>,
-    /// Grams that begin before are noted.
-    noted: usize,
+    /// The first piece of each block.
+    first_pieces: Vec<u32>,
+    /// Bytes of the last block.
+    last_bytes: usize,
 }
 
 /// Numbers of blocks, ascending: each as the distance from the one before, seven bits a byte, the low ones first.
@@ -40,7 +43,8 @@ impl Default for Grams {
     fn default() -> Self {
         Grams {
             lists: vec![List::default(); BUCKETS],
-            noted: 0,
+            first_pieces: Vec::new(),
+            last_bytes: BLOCK_BYTES,
         }
     }
 }
@@ -49,39 +53,64 @@ impl fmt::Debug for Grams {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Grams")
-            .field("noted", &self.noted)
+            .field("blocks", &self.first_pieces.len())
             .finish_non_exhaustive()
     }
 }
 
 impl Grams {
-    /// Notes what was added to `text` since the last call.
-    pub(super) fn note(&mut self, text: &[u8]) {
-        let new = text.get(self.noted..).unwrap_or_default();
-        for (gram, at) in new.windows(GRAM_BYTES).zip(self.noted..) {
-            let block = u32::try_from(at / BLOCK_BYTES).unwrap_or(u32::MAX - 1);
+    /// Notes the next piece.
+    pub(super) fn note(&mut self, piece: u32, text: &[u8]) {
+        if self.last_bytes >= BLOCK_BYTES {
+            self.first_pieces.push(piece);
+            self.last_bytes = 0;
+        }
+        self.last_bytes += text.len();
+        let block = u32::try_from(self.first_pieces.len() - 1).unwrap_or(u32::MAX - 1);
+        for gram in text.windows(GRAM_BYTES) {
             self.lists[bucket_of(gram)].add(block);
         }
-        self.noted = self.noted.max((text.len() + 1).saturating_sub(GRAM_BYTES));
     }
 
-    /// The stretches of a text of `length` bytes in which `needle` may stand, ascending; neighbours overlap by less than
-    /// its length.
-    pub(super) fn stretches(&self, needle: &[u8], length: usize) -> Vec<Range<usize>> {
+    /// The pieces, of `count` that were noted, among which all are that have `needle`; ascending, neighbours joined.
+    pub(super) fn pieces_with(&self, needle: &[u8], count: usize) -> Vec<Range<usize>> {
         let grams = needle.windows(GRAM_BYTES).take(GRAMS_MAX);
-        let mut lists: Vec<(usize, &List)> = grams
-            .map(|gram| &self.lists[bucket_of(gram)])
-            .enumerate()
-            .collect();
-        lists.sort_unstable_by_key(|(_, list)| list.bytes.len());
-        let Some(((place, rarest), others)) = lists.split_first() else {
-            return std::iter::once(0..length).collect();
+        let mut lists: Vec<&List> = grams.map(|gram| &self.lists[bucket_of(gram)]).collect();
+        lists.sort_unstable_by_key(|list| list.bytes.len());
+        let Some((rarest, others)) = lists.split_first() else {
+            return std::iter::once(0..count).collect();
         };
         let mut blocks: Vec<u32> = rarest.iter().collect();
-        for (_, list) in others.iter().take(ASKED_MAX - 1) {
-            keep_near(&mut blocks, list);
+        for list in others {
+            if !self.is_worth_reading(list, blocks.len()) {
+                break;
+            }
+            keep_common(&mut blocks, list);
         }
-        joined(&blocks, *place, needle.len(), length)
+        self.joined(&blocks, count)
+    }
+
+    /// Whether reading a list takes less than looking through those of `left` blocks that it likely rules out.
+    fn is_worth_reading(&self, list: &List, left: usize) -> bool {
+        let all = self.first_pieces.len().max(1);
+        let ruled_out = left * all.saturating_sub(list.bytes.len()) / all;
+        list.bytes.len() < ruled_out * LIST_BYTES_A_BLOCK
+    }
+
+    /// The pieces of these blocks; neighbours are one.
+    fn joined(&self, blocks: &[u32], count: usize) -> Vec<Range<usize>> {
+        let first = |block: usize| self.first_pieces.get(block).map(|piece| *piece as usize);
+        let mut joined: Vec<Range<usize>> = Vec::new();
+        for block in blocks.iter().map(|block| *block as usize) {
+            let (Some(start), end) = (first(block), first(block + 1).unwrap_or(count)) else {
+                continue;
+            };
+            match joined.last_mut() {
+                Some(last) if last.end == start => last.end = end,
+                _ => joined.push(start..end),
+            }
+        }
+        joined
     }
 }
 
@@ -120,31 +149,16 @@ fn low_bits(number: u32) -> u8 {
     u8::try_from(number & 0x7f).unwrap_or(0)
 }
 
-/// Keeps the blocks that `list` has, or whose neighbour it has: grams of one needle are no further apart.
-fn keep_near(blocks: &mut Vec<u32>, list: &List) {
+/// Keeps the blocks that `list` has, too.
+fn keep_common(blocks: &mut Vec<u32>, list: &List) {
     let mut rest = list.iter();
     let mut next = rest.next();
     blocks.retain(|&block| {
-        while next.is_some_and(|next| next + 1 < block) {
+        while next.is_some_and(|next| next < block) {
             next = rest.next();
         }
-        next.is_some_and(|next| next <= block + 1)
+        next == Some(block)
     });
-}
-
-/// The stretches where a needle can stand whose gram at `place` begins in one of these blocks; neighbours are one.
-fn joined(blocks: &[u32], place: usize, needle: usize, length: usize) -> Vec<Range<usize>> {
-    let mut stretches: Vec<Range<usize>> = Vec::new();
-    for &block in blocks {
-        let start = block as usize * BLOCK_BYTES;
-        let end = (start + BLOCK_BYTES - 1 + needle - place).min(length);
-        let start = start.saturating_sub(place);
-        match stretches.last_mut() {
-            Some(last) if last.end >= start => last.end = last.end.max(end),
-            _ => stretches.push(start..end),
-        }
-    }
-    stretches
 }
 
 /// The list of a gram.
