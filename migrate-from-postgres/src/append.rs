@@ -17,11 +17,11 @@ use crate::made::{Batch, Portion, Standing};
 use crate::settle::settle;
 
 /// Events in a transaction; the log's default limit is twice as many.
-const TRANSACTION_EVENTS_MAX: usize = 5_000;
+const TRANSACTION_EVENTS_MAX: usize = 2_000;
 /// Bytes of a payload that may be too large for the log.
 const LARGE_BYTES: usize = 64 << 10;
 /// Bytes of events in a transaction.
-const TRANSACTION_BYTES_MAX: usize = 8 << 20;
+const TRANSACTION_BYTES_MAX: usize = 2 << 20;
 
 /// Transactions that the log has and has not answered: one that it writes, one that is ready.
 const UNANSWERED_MAX: usize = 2;

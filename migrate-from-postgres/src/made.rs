@@ -21,9 +21,9 @@ use crate::row::Row;
 use crate::tables::Table;
 
 /// Events or rows in a batch, above which it is closed. A transaction takes 10,000 events.
-const BATCH_ITEMS_MAX: usize = 2_500;
+const BATCH_ITEMS_MAX: usize = 1_000;
 /// Bytes of events in a batch, above which it is closed.
-const BATCH_BYTES_MAX: usize = 3 << 20;
+const BATCH_BYTES_MAX: usize = 1 << 20;
 /// Events of one new aggregate that are held back to be sorted; one with more is told in pieces.
 const HELD_EVENTS_MAX: usize = 4_000;
 

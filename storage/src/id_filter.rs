@@ -11,6 +11,8 @@
 //!
 //! Invariants: an id that was inserted is always found. All levels but the last are full.
 
+use std::io;
+
 #[cfg(test)]
 mod tests;
 
@@ -89,22 +91,30 @@ impl IdFilter {
         self.levels.iter().map(|level| level.words.len() * 8).sum()
     }
 
-    /// Appends the filter: the count of levels (u32), then of each level its ids (u64) and its words, little-endian.
+    /// Hands out the filter in pieces: the count of levels (u32), then of each level its ids (u64) and its words, little-endian.
     ///
     /// Without a checksum: it stands in a frame, or in something else that has one.
-    pub(crate) fn to_bytes(&self, bytes: &mut Vec<u8>) {
+    ///
+    /// # Errors
+    /// Those of `put`.
+    pub(crate) fn write_to(&self, put: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let count = u32::try_from(self.levels.len()).expect("there are at most LEVELS_MAX levels");
-        bytes.reserve(4 + self.memory() + 8 * self.levels.len());
-        bytes.extend_from_slice(&count.to_le_bytes());
+        put(&count.to_le_bytes())?;
         for level in &self.levels {
-            bytes.extend_from_slice(&level.ids.to_le_bytes());
-            for word in level.blocks() {
-                bytes.extend_from_slice(&word.to_le_bytes());
+            put(&level.ids.to_le_bytes())?;
+            for block in level.blocks().chunks(BLOCK_WORDS) {
+                let mut bytes = [0; BLOCK_BYTES];
+                let (words, _) = bytes.as_chunks_mut();
+                for (bytes, word) in words.iter_mut().zip(block) {
+                    *bytes = word.to_le_bytes();
+                }
+                put(&bytes)?;
             }
         }
+        Ok(())
     }
 
-    /// The filter that [`to_bytes`](Self::to_bytes) wrote; `None` when the bytes are no such thing or more than it.
+    /// The filter that [`write_to`](Self::write_to) wrote; `None` when the bytes are no such thing or more than it.
     ///
     /// Allocates no more than there are bytes.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<IdFilter> {

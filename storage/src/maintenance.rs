@@ -385,20 +385,10 @@ pub(crate) fn save_state(shared: &Shared) -> io::Result<Option<u64>> {
         next,
         chain,
     };
-    let bytes = {
-        let tips = shared
-            .tips
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let mut ids = Vec::new();
-        shared
-            .ids
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .to_bytes(&mut ids);
-        state::save(&*shared.repo, &identity, &shared.names, &tips, &ids)?
-    };
+    // Ids are added by this very thread, so nobody waits for them.
+    let ids = shared.ids.read().unwrap_or_else(PoisonError::into_inner);
+    let bytes = state::save(&*shared.repo, &identity, &shared.names, &shared.tips, &ids)?;
+    drop(ids);
     let mut states: Vec<String> = shared
         .repo
         .list()?

@@ -208,13 +208,19 @@ impl fmt::Debug for Names {
     }
 }
 
-/// A list that grows while it is read: block `n` holds `2^(n + 6)` slots, and a slot once set stays.
+/// A list that grows while it is read, and a slot once set stays. Block `n` holds `2^(n + 6)` slots, in pieces that are made as
+/// they are needed: a list just over a power of two takes no more than a piece too much.
 struct Slots<T> {
-    blocks: [OnceLock<Box<[OnceLock<T>]>>; SLOT_BLOCKS],
+    blocks: [OnceLock<Free<Free<T>>>; SLOT_BLOCKS],
 }
+
+/// Places of which each is free until it is set.
+type Free<T> = Box<[OnceLock<T>]>;
 
 const SLOTS_FIRST_LOG2: u32 = 6;
 const SLOT_BLOCKS: usize = (u32::BITS - SLOTS_FIRST_LOG2 + 1) as usize;
+/// Slots of a piece, where its block has so many.
+const PIECE_SLOTS: usize = 1 << 10;
 
 impl<T> Slots<T> {
     fn new() -> Self {
@@ -225,16 +231,22 @@ impl<T> Slots<T> {
 
     fn get(&self, index: u32) -> Option<&T> {
         let (block, slot) = slot_of(index);
-        self.blocks[block].get()?[slot].get()
+        let piece = self.blocks[block].get()?[slot / PIECE_SLOTS].get()?;
+        piece[slot % PIECE_SLOTS].get()
     }
 
     /// Whether the slot was free.
     fn set(&self, index: u32, value: T) -> bool {
         let (block, slot) = slot_of(index);
-        let slots = self.blocks[block]
-            .get_or_init(|| (0..block_length(block)).map(|_| OnceLock::new()).collect());
-        slots[slot].set(value).is_ok()
+        let length = block_length(block);
+        let pieces = self.blocks[block].get_or_init(|| free(length.div_ceil(PIECE_SLOTS)));
+        let piece = pieces[slot / PIECE_SLOTS].get_or_init(|| free(length.min(PIECE_SLOTS)));
+        piece[slot % PIECE_SLOTS].set(value).is_ok()
     }
+}
+
+fn free<T>(count: usize) -> Free<T> {
+    (0..count).map(|_| OnceLock::new()).collect()
 }
 
 fn block_length(block: usize) -> usize {

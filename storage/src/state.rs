@@ -2,7 +2,7 @@
 //! and not the log's length. Derived: missing, damaged or stale, it is made again from the segments' indexes.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use uuid::Uuid;
 
@@ -21,6 +21,9 @@ mod tests;
 const KIND: u16 = 2;
 /// The layout of the payload. Another number is not read but made again.
 const FORMAT: u16 = 1;
+
+/// Tips copied at once while the tables are written.
+const TIPS_AT_ONCE: usize = 4_096;
 
 /// The name of the tables as they were when `segment` was sealed.
 pub(crate) fn state_file(segment: SegmentId) -> String {
@@ -66,13 +69,13 @@ pub(crate) struct StateIdentity {
     pub(crate) chain: Chain,
 }
 
-/// Writes the tables beside the log; `ids` is the id filter as bytes. Returns the bytes written.
+/// Writes the tables beside the log. Returns the bytes written.
 pub(crate) fn save(
     repo: &dyn Repo,
     identity: &StateIdentity,
     names: &Names,
-    tips: &[StreamTip],
-    ids: &[u8],
+    tips: &RwLock<Vec<StreamTip>>,
+    ids: &IdFilter,
 ) -> io::Result<u64> {
     let name = state_file(identity.segment);
     let temporary = format!("{name}.new");
@@ -108,8 +111,8 @@ pub(crate) fn matches(bytes: &[u8], identity: &StateIdentity) -> Option<Tables> 
 fn put(
     identity: &StateIdentity,
     names: &Names,
-    tips: &[StreamTip],
-    ids: &[u8],
+    tips: &RwLock<Vec<StreamTip>>,
+    ids: &IdFilter,
     frame: &mut FrameWriter<'_>,
 ) -> io::Result<()> {
     frame.put(identity.log_id.as_bytes())?;
@@ -123,14 +126,22 @@ fn put(
             put_text(frame, name)?;
         }
     }
-    put_length(frame, tips.len())?;
+    // Tips only become more. The writer waits for a short while at a time, and none of it stands in memory twice.
+    let some = |from: usize, to: usize| -> Vec<StreamTip> {
+        let tips = tips.read().unwrap_or_else(PoisonError::into_inner);
+        tips[from..to].to_vec()
+    };
+    let count = tips.read().unwrap_or_else(PoisonError::into_inner).len();
+    put_length(frame, count)?;
+    let pieces = (0..count).step_by(TIPS_AT_ONCE);
+    let tips = pieces.flat_map(|from| some(from, count.min(from + TIPS_AT_ONCE)));
     for (number, tip) in (0..).zip(tips) {
         frame.put(&names.aggregate_type_of(number).unwrap_or(0).to_le_bytes())?;
         frame.put(&tip.version.get().to_le_bytes())?;
         frame.put(&tip.position.get().to_le_bytes())?;
         put_text(frame, &names.stream(number).aggregate_id)?;
     }
-    frame.put(ids)
+    ids.write_to(&mut |bytes| frame.put(bytes))
 }
 
 #[expect(

@@ -29,7 +29,11 @@ fn filled(ids: u64, id: impl Fn(u64) -> u128) -> IdFilter {
 
 fn round_trip(filter: &IdFilter) -> Vec<u8> {
     let mut bytes = Vec::new();
-    filter.to_bytes(&mut bytes);
+    let put = &mut |piece: &[u8]| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    };
+    filter.write_to(put).unwrap();
     bytes
 }
 

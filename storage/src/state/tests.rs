@@ -33,9 +33,8 @@ fn tables() -> Tables {
 fn saved() -> MemoryRepo {
     let repo = MemoryRepo::new();
     let tables = tables();
-    let mut ids = Vec::new();
-    tables.ids.to_bytes(&mut ids);
-    let bytes = save(&repo, &identity(), &tables.names, &tables.tips, &ids).unwrap();
+    let tips = RwLock::new(tables.tips);
+    let bytes = save(&repo, &identity(), &tables.names, &tips, &tables.ids).unwrap();
     assert_eq!(bytes, repo.bytes("000000000003.state").len() as u64);
     assert_eq!(repo.list().unwrap(), ["000000000003.state"]);
     repo
