@@ -5,14 +5,15 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use storage::{
-    AppendError, ExpectedVersion, NewEvent, Position, ReadError, Receipt, StreamName, StreamWrite,
-    Transaction,
+    AppendError, ExpectedVersion, NewEvent, Position, ReadError, ReadRequest, Receipt, StreamName,
+    StreamWrite, Transaction,
 };
 
 use crate::compare::Comparer;
 use crate::depot::Depot;
 use crate::finding::Findings;
 use crate::held::{Counting, Held, held};
+use crate::ids;
 use crate::made::{Batch, Portion, Standing};
 use crate::settle::settle;
 
@@ -63,6 +64,8 @@ pub(crate) struct Appender<'a> {
     answers: (Sender<Answer>, Receiver<Answer>),
     /// Transactions whose answers are awaited.
     unanswered: usize,
+    /// Whether rows were imported before, which may belong to other aggregates now.
+    may_be_elsewhere: bool,
 }
 
 /// What became of a transaction, which comes along to be freed here and not where the log is written.
@@ -79,6 +82,7 @@ impl<'a> Appender<'a> {
             last: depot.log().durable_position(),
             answers: channel(),
             unanswered: 0,
+            may_be_elsewhere: depot.log().durable_position() > Position::START,
         }
     }
 
@@ -108,7 +112,10 @@ impl<'a> Appender<'a> {
         }
         .into_iter();
         let mut open = Open::default();
-        for portion in batch.portions {
+        for mut portion in batch.portions {
+            if self.may_be_elsewhere {
+                self.take_from_elsewhere(&mut portion)?;
+            }
             let made = portion.events.len() as u64;
             let expected = match portion.standing {
                 Standing::New => ExpectedVersion::NoStream,
@@ -128,6 +135,31 @@ impl<'a> Appender<'a> {
             }
         }
         self.append(&mut open)
+    }
+
+    /// Gives events of rows that went from another aggregate to this one an id of their own: theirs are in the other's stream.
+    fn take_from_elsewhere(&self, portion: &mut Portion) -> Result<(), StoreError> {
+        if portion.standing == Standing::Log {
+            return Ok(());
+        }
+        let log = self.depot.log();
+        for event in &mut portion.events {
+            let Some(id) = event.id else { continue };
+            let Some(position) = log.position_of(id)? else {
+                continue;
+            };
+            let mut reader = log.read(&ReadRequest {
+                from: position,
+                to: position,
+                ..ReadRequest::default()
+            })?;
+            if let Some(there) = reader.next()
+                && *there?.stream() != portion.stream
+            {
+                event.id = Some(ids::moved_id(id, &portion.stream));
+            }
+        }
+        Ok(())
     }
 
     fn lacking(&mut self, portion: &Portion, held: Held) -> Vec<NewEvent> {

@@ -1,18 +1,21 @@
 //! Rows that were imported and are no more in the database: what following by changes cannot see.
 //!
-//! Every aggregate that an import began is looked for among the keys of its table, some thousands at a time.
+//! Every aggregate that an import began, and what an aggregate has beside the rows that were read ([`crate::stale`]), is looked for among the keys of its table, some thousands at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 use storage::{Position, Query, ReadRequest};
 
+use crate::compare::Difference;
 use crate::depot::Depot;
 use crate::error::ImportError;
 use crate::held::is_imported;
+use crate::report::MismatchedRow;
 use crate::run::Wanted;
 use crate::shape::{Shape, quoted};
 use crate::source::{Source, SourceError};
+use crate::stale::StaleRow;
 use crate::verify::Verifier;
 
 /// Keys that are asked about at once.
@@ -42,25 +45,79 @@ pub(crate) fn look(
         })
         .map(|found| found.table.name)
         .collect();
-    if suspicious.is_empty() {
+    let stale = std::mem::take(&mut verifier.stale);
+    if suspicious.is_empty() && stale.is_empty() {
         return Ok(());
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(ImportError::Thread)?;
-    let gone = runtime.block_on(async {
+    let (gone, moved) = runtime.block_on(async {
         let source = Source::open(&wanted.address).await?;
-        let gone = find(depot, position, &source, &shape, &suspicious).await;
+        let found = async {
+            let gone = find(depot, position, &source, &shape, &suspicious).await?;
+            let moved = moved(&source, &shape, &stale).await?;
+            Ok::<_, ImportError>((gone, moved))
+        };
+        let found = found.await;
         source.close().await;
-        gone
+        found
     })?;
     for (table, (count, keys)) in gone {
         let tally = verifier.counter.tallies.entry(table).or_default();
         tally.totals.deleted += count;
         tally.deleted = keys;
     }
+    for (row, is_moved) in stale.into_iter().zip(moved) {
+        let tally = verifier.counter.tallies.entry(row.table()).or_default();
+        if is_moved {
+            tally.mismatch(row_elsewhere(row));
+            continue;
+        }
+        tally.totals.deleted += 1;
+        if tally.deleted.len() < NAMED_MAX {
+            tally.deleted.push(row.key);
+        }
+    }
     Ok(())
+}
+
+/// A row that the log has in an aggregate to which it belongs no more.
+fn row_elsewhere(row: StaleRow) -> MismatchedRow {
+    MismatchedRow {
+        key: row.key,
+        found: true,
+        columns: vec![Difference {
+            column: row.child.refers_by.to_owned(),
+            there: Value::Null,
+            here: row.parent.into(),
+        }],
+    }
+}
+
+/// For each of the rows, whether the database has it, elsewhere.
+async fn moved(
+    source: &Source,
+    shape: &Shape,
+    stale: &[StaleRow],
+) -> Result<Vec<bool>, ImportError> {
+    let mut absent_keys = HashSet::new();
+    let mut by_table: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    for row in stale {
+        by_table
+            .entry(row.table())
+            .or_default()
+            .push(row.key.clone());
+    }
+    for (table, keys) in by_table {
+        for some in keys.chunks(KEYS_AT_ONCE) {
+            let absent = absent(source, shape, table, some).await?;
+            absent_keys.extend(absent.into_iter().map(|key| (table, key)));
+        }
+    }
+    let is_there = |row: &StaleRow| !absent_keys.contains(&(row.table(), row.key.clone()));
+    Ok(stale.iter().map(is_there).collect())
 }
 
 /// How many rows of each table an import began something for.

@@ -1,5 +1,6 @@
 //! Ids that a second run makes again: a name made of table, key and kind of event, hashed.
 
+use storage::StreamName;
 use uuid::Uuid;
 
 /// The namespace of all of them: the UUIDv5 of `railfleet/import/postgres` in the URL namespace.
@@ -32,6 +33,11 @@ pub(crate) fn change_id(table: &str, key: &str, version: u32, changes: &[u8]) ->
 pub(crate) fn restated_id(table: &str, key: &str, kind: &str, row: &[u8]) -> Uuid {
     let digest = blake3::hash(row);
     event_id(table, key, &format!("{kind} as {}", digest.to_hex()))
+}
+
+/// The id of an event that is told once more, in this stream, because its row went there from another aggregate.
+pub(crate) fn moved_id(id: Uuid, stream: &StreamName) -> Uuid {
+    Uuid::new_v5(&id, stream.to_string().as_bytes())
 }
 
 /// The id of the import of a database.

@@ -250,6 +250,15 @@ pub(crate) fn next_item<'a>(list: &mut &'a str) -> Option<Option<&'a str>> {
     Some(Some(item))
 }
 
+/// How many items a list has; `None` where it is no list.
+pub(crate) fn count_items(list: &str) -> Option<usize> {
+    let (mut rest, mut count) = (list, 0);
+    while next_item(&mut rest)?.is_some() {
+        count += 1;
+    }
+    Some(count)
+}
+
 /// Cuts a text behind the value that it begins with.
 fn cut_value(text: &str) -> Option<(&str, &str)> {
     let bytes = text.as_bytes();

@@ -10,7 +10,7 @@
 //! - [`tables`] says what is known of the 33 tables, [`shape`] what a database really has of them;
 //! - `mapping` turns rows into events, family by family; `made` sorts them and cuts batches;
 //! - `append` takes batches into the log, `settle` brings what is there up to date, `agree`, `compare` and `verify` hold
-//!   every row against what the log folds to, `gone` finds what was deleted;
+//!   every row against what the log folds to, `stale` and `gone` find what was moved and deleted;
 //! - `events` takes the old system's own event store over as it is, where that is asked for;
 //! - `export` is the way back: states become rows of an empty Phase 2 schema;
 //! - [`report`] is what a run came to, [`finding`] what was noticed on the way and what was done about it.
@@ -47,6 +47,7 @@ mod run;
 mod settle;
 pub mod shape;
 pub mod source;
+mod stale;
 pub mod tables;
 mod verify;
 pub mod zone;

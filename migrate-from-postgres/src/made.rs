@@ -57,6 +57,18 @@ pub(crate) struct Portion {
     pub(crate) standing: Standing,
     pub(crate) events: Vec<NewEvent>,
     pub(crate) expected: Vec<Expected>,
+    /// Whether all rows of the aggregate are in this portion, and not some in another.
+    pub(crate) is_whole: bool,
+}
+
+impl Portion {
+    /// The event that put the item of a row into this stream, of those that were made.
+    pub(crate) fn told(&self, expected: &Expected) -> Option<&NewEvent> {
+        let id = expected.event_id();
+        let moved = ids::moved_id(id, &self.stream);
+        let is_it = |event: &&NewEvent| event.id == Some(id) || event.id == Some(moved);
+        self.events.iter().find(is_it)
+    }
 }
 
 /// What is known about a stream before its events are appended.
@@ -137,6 +149,8 @@ struct Aggregate {
     level: Option<Level>,
     /// Rows that lie within its first event: objects with commas between them.
     lines: Vec<u8>,
+    /// Whether some of its rows were put down already.
+    was_cut: bool,
 }
 
 /// A level that the row states, and that its events only move.
@@ -425,6 +439,9 @@ impl<'a> Made<'a> {
         if held < HELD_EVENTS_MAX || !may {
             return;
         }
+        if let Some(aggregate) = &mut self.aggregate {
+            aggregate.was_cut = true;
+        }
         self.put_down();
         self.flush_behind();
         if let Some(aggregate) = &mut self.aggregate
@@ -447,6 +464,7 @@ impl<'a> Made<'a> {
             standing: aggregate.standing,
             events: aggregate.sorted_events(),
             expected: std::mem::take(&mut aggregate.expected),
+            is_whole: !aggregate.was_cut,
         };
         self.batch.take(portion);
     }
@@ -495,6 +513,7 @@ impl Aggregate {
             made: 0,
             level: None,
             lines: Vec::new(),
+            was_cut: false,
         }
     }
 
@@ -508,6 +527,7 @@ impl Aggregate {
             stream: self.stream,
             standing: self.standing,
             expected: self.expected,
+            is_whole: true,
         }
     }
 

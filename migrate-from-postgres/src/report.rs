@@ -127,6 +127,14 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Counts a row that the log says otherwise, and names the first ones.
+    pub(crate) fn mismatch(&mut self, row: MismatchedRow) {
+        self.totals.mismatches += 1;
+        if self.mismatched.len() < MISMATCHES_NAMED_MAX {
+            self.mismatched.push(row);
+        }
+    }
+
     /// Takes in what both sides say of a row.
     pub(crate) fn hold(&mut self, there: &[u8], here: &[u8]) {
         self.compared = true;

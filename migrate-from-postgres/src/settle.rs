@@ -103,8 +103,7 @@ fn restated(portion: &Portion, held: &Held, comparer: &mut Comparer) -> Vec<NewE
         if !is_told_once || comparer.compare(expected, held).differences.is_empty() {
             continue;
         }
-        let id = Some(expected.event_id());
-        if let Some(told) = portion.events.iter().find(|event| event.id == id) {
+        if let Some(told) = portion.told(expected) {
             restated.push(NewEvent {
                 id: Some(expected.restated_id()),
                 ..told.clone()
@@ -234,8 +233,7 @@ fn item_change<'a>(
     expected: &'a Expected,
     differences: &[Difference],
 ) -> Option<Change<'a>> {
-    let id = expected.event_id();
-    let told = portion.events.iter().find(|event| event.id == Some(id))?;
+    let told = portion.told(expected)?;
     let row: Map<String, Value> = serde_json::from_slice(&expected.row).ok()?;
     let known = fleet::registry().event(&portion.stream.aggregate_type, &told.event_type)?;
     let name = known.event.item?.key;

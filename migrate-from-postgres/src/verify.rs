@@ -21,8 +21,9 @@ use crate::gone;
 use crate::held::{Counting, Held, held};
 use crate::import::{Counter, Step, Watch, millis};
 use crate::made::{Expected, Portion, Purpose};
-use crate::report::{MISMATCHES_NAMED_MAX, MismatchedRow, REPORT_FORMAT, Report};
+use crate::report::{MismatchedRow, REPORT_FORMAT, Report};
 use crate::run::{Message, Opened, Taker, Wanted, run};
+use crate::stale::{self, STALE_MAX, StaleRow};
 
 /// Threads that fold and compare a batch.
 const WORKERS_MAX: usize = 4;
@@ -134,6 +135,8 @@ pub(crate) struct Verifier<'a> {
     against: Option<(&'a dyn Depot, Position)>,
     tolerates: Option<Tolerates<'a>>,
     comparer: Comparer,
+    /// Rows that belong to other aggregates than the log has them in, or to none any more.
+    pub(crate) stale: Vec<StaleRow>,
     /// What each worker reads payloads into.
     payloads: [Vec<u8>; WORKERS_MAX],
     pub(crate) counter: Counter<'a>,
@@ -146,6 +149,7 @@ impl<'a> Verifier<'a> {
             against: Some((depot, position)),
             tolerates: None,
             comparer: Comparer::default(),
+            stale: Vec::new(),
             payloads: Default::default(),
             counter: Counter::new(Step::Verify, watch),
             opened: None,
@@ -158,6 +162,7 @@ impl<'a> Verifier<'a> {
             against: None,
             tolerates: None,
             comparer: Comparer::default(),
+            stale: Vec::new(),
             payloads: Default::default(),
             counter: Counter::new(Step::Import, watch),
             opened: None,
@@ -190,7 +195,7 @@ impl<'a> Verifier<'a> {
             .map_or(1, NonZero::get)
             .min(WORKERS_MAX);
         let at_once = portions.len().div_ceil(workers).max(PORTIONS_MIN);
-        let done: Vec<Result<Vec<Option<Compared>>, ReadError>> = thread::scope(|scope| {
+        let done: Vec<Result<Outcome, ReadError>> = thread::scope(|scope| {
             let parts = portions.chunks(at_once).zip(&mut self.payloads);
             let working: Vec<_> = parts
                 .map(|(part, payloads)| {
@@ -204,13 +209,30 @@ impl<'a> Verifier<'a> {
         });
         let mut compared = Vec::new();
         for part in done {
-            compared.extend(part.map_err(ImportError::Read)?);
+            let part = part.map_err(ImportError::Read)?;
+            compared.extend(part.compared);
+            self.note_stale(part.stale);
         }
         let expected = portions.iter().flat_map(|portion| &portion.expected);
         for (expected, compared) in expected.zip(compared) {
             self.note(expected, compared);
         }
         Ok(())
+    }
+
+    fn note_stale(&mut self, stale: Vec<StaleRow>) {
+        let has_table = |table: &str| match &self.opened {
+            Some(opened) => opened.shape.get(table).is_some(),
+            None => false,
+        };
+        for row in stale.into_iter().filter(|row| has_table(row.table())) {
+            if self.stale.len() < STALE_MAX {
+                self.stale.push(row);
+            } else {
+                let tally = self.counter.tallies.entry(row.table()).or_default();
+                tally.totals.deleted += 1;
+            }
+        }
     }
 
     /// Notes what came of a row; `None`: it was seen at once that both sides say the same.
@@ -235,14 +257,11 @@ impl<'a> Verifier<'a> {
         if compared.found && compared.differences.is_empty() {
             return;
         }
-        tally.totals.mismatches += 1;
-        if tally.mismatched.len() < MISMATCHES_NAMED_MAX {
-            tally.mismatched.push(MismatchedRow {
-                key: expected.key.clone(),
-                found: compared.found,
-                columns: compared.differences,
-            });
-        }
+        tally.mismatch(MismatchedRow {
+            key: expected.key.clone(),
+            found: compared.found,
+            columns: compared.differences,
+        });
     }
 }
 
@@ -272,29 +291,42 @@ impl Taker for Verifier<'_> {
     }
 }
 
-/// What the log says of every row of these portions, in their order; `None` where it says just what the row says.
+/// What came of some portions.
+#[derive(Default)]
+struct Outcome {
+    /// What the log says of every row, in their order; `None` where it says just what the row says.
+    compared: Vec<Option<Compared>>,
+    /// What the log has beside them.
+    stale: Vec<StaleRow>,
+}
+
+/// Holds these portions against the log.
 fn compare_all(
     depot: &dyn Depot,
     position: Position,
     portions: &[Portion],
     payloads: &mut Vec<u8>,
-) -> Result<Vec<Option<Compared>>, ReadError> {
+) -> Result<Outcome, ReadError> {
     let agree = agreeing(depot.log(), portions, position, payloads)?;
     let others = portions.iter().zip(&agree).filter(|(_, agrees)| !**agrees);
     let others: Vec<&Portion> = others.map(|(portion, _)| portion).collect();
     let mut held = held(depot, &others, Counting::UpTo(position))?.into_iter();
     let mut comparer = Comparer::default();
-    let mut compared = Vec::new();
+    let mut outcome = Outcome::default();
     for (portion, agrees) in portions.iter().zip(agree) {
         if agrees {
-            compared.extend(portion.expected.iter().map(|_| None));
+            outcome
+                .compared
+                .extend(portion.expected.iter().map(|_| None));
             continue;
         }
         let held = held.next().unwrap_or_default();
         let rows = portion.expected.iter();
-        compared.extend(rows.map(|expected| Some(comparer.compare(expected, &held))));
+        let compared = rows.map(|expected| Some(comparer.compare(expected, &held)));
+        outcome.compared.extend(compared);
+        outcome.stale.extend(stale::rows(portion, &held));
     }
-    Ok(compared)
+    Ok(outcome)
 }
 
 /// What a stream would be if these were its events.

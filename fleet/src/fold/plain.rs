@@ -12,12 +12,16 @@ use crate::registry::KnownEvent;
 use crate::schema::canon::meant_field;
 use crate::schema::{Constant, EventSchema, Field, ItemRule, Sets};
 
+/// Most keys and fields of items: each is looked for among them one by one.
+pub const CELLS_MAX: usize = 512;
+
 /// Keys and fields of items, each with the text of its latest value.
 #[derive(Debug, Default)]
 pub struct Plain<'a> {
     cells: Vec<Cell<'a>>,
     /// Lists of which there are items.
     lists: Vec<&'static str>,
+    items: Vec<Item<'a>>,
     exists: bool,
 }
 
@@ -159,7 +163,11 @@ impl<'a> Plain<'a> {
             self.lists.push(rule.list);
         }
         let list = rule.list;
-        Some(Some(Item { list, name }))
+        let item = Item { list, name };
+        if !self.items.contains(&item) {
+            self.items.push(item);
+        }
+        Some(Some(item))
     }
 
     fn set(
@@ -179,7 +187,9 @@ impl<'a> Plain<'a> {
             }
         }
         let is_it = |cell: &&mut Cell<'_>| cell.key == key && cell.of == of;
+        let is_full = self.cells.len() == CELLS_MAX;
         match self.cells.iter_mut().find(is_it) {
+            None if is_full => return None,
             None => self.cells.push(Cell {
                 of,
                 key,
@@ -227,7 +237,16 @@ impl<'a> Plain<'a> {
 
     /// Whether the item was put.
     pub fn has_item(&self, item: Item<'_>) -> bool {
-        self.cells.iter().any(|cell| cell.of == Some(item))
+        self.items.contains(&item)
+    }
+
+    /// How many items of a list were put; `None` where the key is no list.
+    pub fn item_count(&self, list: &str) -> Option<usize> {
+        let is_no_list = |cell: &Cell<'_>| cell.of.is_none() && cell.key == list;
+        if self.cells.iter().any(is_no_list) {
+            return None;
+        }
+        Some(self.items.iter().filter(|item| item.list == list).count())
     }
 
     /// What is said of a key, or of a field of an item. It is looked for from `near` on, which is left behind it: who asks

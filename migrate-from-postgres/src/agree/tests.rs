@@ -47,6 +47,7 @@ impl Depot {
             standing: Standing::New,
             events: Vec::new(),
             expected,
+            is_whole: true,
         };
         agreeing(&self.log, &[portion], position, &mut Vec::new()).unwrap()[0]
     }
@@ -147,7 +148,11 @@ fn an_item_agrees_as_its_own_row() {
         !depot.agrees(vec![order(ROW), item("b", row)], last),
         "another item"
     );
-    assert!(!depot.agrees(vec![item("a", &row.replace('3', "4"))], last));
+    assert!(!depot.agrees(vec![order(ROW), item("a", &row.replace('3', "4"))], last));
+    assert!(
+        !depot.agrees(vec![order(ROW)], last),
+        "the log has an item more"
+    );
 }
 
 #[test]
@@ -156,6 +161,7 @@ fn a_stream_that_is_not_there_agrees_with_nothing() {
     let portion = Portion {
         stream: StreamName::new("MaintenanceTask", "1"),
         standing: Standing::New,
+        is_whole: true,
         events: Vec::new(),
         expected: vec![Expected {
             table: &MAINTENANCE_TASKS,
