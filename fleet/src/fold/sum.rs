@@ -110,3 +110,6 @@ impl Sums {
         Value::Object(totals.collect::<Map<_, _>>())
     }
 }
+
+#[cfg(test)]
+mod tests;

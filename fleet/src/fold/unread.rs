@@ -132,3 +132,6 @@ impl Field {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
