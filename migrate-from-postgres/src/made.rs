@@ -57,7 +57,7 @@ pub(crate) struct Portion {
     pub(crate) standing: Standing,
     pub(crate) events: Vec<NewEvent>,
     pub(crate) expected: Vec<Expected>,
-    /// Whether all rows of the aggregate are in this portion, and not some in another.
+    /// Whether all rows of the aggregate are in this portion: none is in another, and no table of theirs is left out.
     pub(crate) is_whole: bool,
 }
 
@@ -126,6 +126,8 @@ pub(crate) struct Made<'a> {
     pub(crate) shared_keys: HashMap<(&'static str, String), bool>,
     /// Who has which name to log in with.
     pub(crate) accounts: Accounts<'a>,
+    /// Whether all tables are read whose rows belong to the aggregates that are.
+    pub(crate) has_all_tables: bool,
     batch: Batch,
     aggregate: Option<Aggregate>,
     /// Portions of other streams, to stand behind those of the present aggregate.
@@ -185,6 +187,7 @@ impl<'a> Made<'a> {
             findings: Findings::default(),
             shared_keys: HashMap::new(),
             accounts,
+            has_all_tables: true,
             batch: Batch::default(),
             aggregate: None,
             behind: Vec::new(),
@@ -464,7 +467,7 @@ impl<'a> Made<'a> {
             standing: aggregate.standing,
             events: aggregate.sorted_events(),
             expected: std::mem::take(&mut aggregate.expected),
-            is_whole: !aggregate.was_cut,
+            is_whole: self.has_all_tables && !aggregate.was_cut,
         };
         self.batch.take(portion);
     }

@@ -114,6 +114,7 @@ pub(crate) async fn read_family(
             children.push((child, cursor));
         }
     }
+    made.has_all_tables = children.len() == family.children.len();
     let wanted = match &mut parent {
         Some(parent) => merge(family, parent, &mut children, made, sink).await?,
         None => true,

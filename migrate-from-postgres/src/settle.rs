@@ -14,6 +14,7 @@ use crate::held::Held;
 use crate::ids;
 use crate::made::{Expected, IMPORTER, Portion, metadata};
 use crate::mapping::Seen;
+use crate::stale::{self, StaleRow};
 use fleet::EventView;
 
 /// The events to append to a stream of which the log holds `held`, whose events will be behind `last`.
@@ -31,7 +32,8 @@ pub(crate) fn settle(
     // A part's level is what its events come to, and stands in none of them; nor does the time of a login.
     let tells_all = ![fleet::part::AGGREGATE_TYPE, fleet::user::AGGREGATE_TYPE]
         .contains(&&*portion.stream.aggregate_type);
-    if tells_all && portion.events.iter().all(is_held) {
+    let stale = stale::rows(portion, &held);
+    if stale.is_empty() && tells_all && portion.events.iter().all(is_held) {
         return Vec::new();
     }
     let has_id = |event: &&NewEvent| event.id.is_some_and(|id| held.imported.contains_key(&id));
@@ -51,7 +53,7 @@ pub(crate) fn settle(
         fold(portion, event, last, &mut held);
     }
     added.extend(restated);
-    let changes = changes(portion, &held, comparer);
+    let changes = changes(portion, &held, &stale, comparer);
     if native > 0 && !is_first {
         if let (Some(expected), false) = (
             portion.expected.first(),
@@ -155,7 +157,12 @@ impl<'a> Change<'a> {
     }
 }
 
-fn changes<'a>(portion: &'a Portion, held: &Held, comparer: &mut Comparer) -> Vec<Change<'a>> {
+fn changes<'a>(
+    portion: &'a Portion,
+    held: &Held,
+    stale: &[StaleRow],
+    comparer: &mut Comparer,
+) -> Vec<Change<'a>> {
     let mut changes = Vec::new();
     let mut lines_differ = false;
     for expected in &portion.expected {
@@ -174,6 +181,12 @@ fn changes<'a>(portion: &'a Portion, held: &Held, comparer: &mut Comparer) -> Ve
             }
             // What happened once was told anew already.
             Seen::Event(_) | Seen::LogRow => {}
+        }
+    }
+    for row in stale {
+        match row.child.mapping.seen {
+            Seen::Item(list, _) => changes.extend(removal(portion, list, row)),
+            _ => lines_differ = true,
         }
     }
     if lines_differ && let Some(change) = lines_change(portion) {
@@ -245,6 +258,31 @@ fn item_change<'a>(
     Some(Change {
         schema: told.schema,
         ..Change::of(expected, &*told.event_type, Value::Object(fields))
+    })
+}
+
+/// Takes an item out of the aggregate to which its row belongs no more.
+fn removal<'a>(portion: &'a Portion, list: &str, row: &StaleRow) -> Option<Change<'a>> {
+    let aggregate = fleet::registry().aggregate(&portion.stream.aggregate_type)?;
+    let (event, rule) = aggregate.events.iter().find_map(|event| {
+        let rule = event
+            .item
+            .filter(|rule| rule.removes && rule.list == list)?;
+        Some((event, rule))
+    })?;
+    let mut fields = Map::new();
+    fields.insert(rule.key.to_owned(), row.key.as_str().into());
+    fields.insert(
+        "reason".to_owned(),
+        format!("{} has no such row there any more", row.table()).into(),
+    );
+    Some(Change {
+        schema: event.schema,
+        ..Change::of(
+            portion.expected.first()?,
+            event.event_type,
+            Value::Object(fields),
+        )
     })
 }
 

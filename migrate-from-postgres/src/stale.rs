@@ -27,7 +27,7 @@ impl StaleRow {
     }
 }
 
-/// The tables whose rows belong to the aggregate of a portion, where all of them are in it.
+/// The tables whose rows belong to the aggregate of a portion, if all of the rows are in it.
 fn children_of(portion: &Portion) -> &'static [Child] {
     let parent = portion.expected.first().filter(|_| portion.is_whole);
     let family = parent.and_then(|parent| mapping_of(parent.table.name));

@@ -221,11 +221,7 @@ impl<'a> Verifier<'a> {
     }
 
     fn note_stale(&mut self, stale: Vec<StaleRow>) {
-        let has_table = |table: &str| match &self.opened {
-            Some(opened) => opened.shape.get(table).is_some(),
-            None => false,
-        };
-        for row in stale.into_iter().filter(|row| has_table(row.table())) {
+        for row in stale {
             if self.stale.len() < STALE_MAX {
                 self.stale.push(row);
             } else {

@@ -16,6 +16,8 @@ pub const UPDATED: &str = "DocumentUpdated";
 pub const STATUS_CHANGED: &str = "DocumentStatusChanged";
 /// A version of its file was added.
 pub const VERSION_ADDED: &str = "DocumentVersionAdded";
+/// A version of its file was taken out.
+pub const VERSION_REMOVED: &str = "DocumentVersionRemoved";
 /// Somebody looked at it or did something else with it.
 pub const ACCESSED: &str = "DocumentAccessed";
 /// The record of it was deleted.
@@ -111,6 +113,12 @@ const EVENTS: &[EventSchema] = &[
         ],
     )
     .putting_item(VERSIONS, "version_id"),
+    EventSchema::new(
+        VERSION_REMOVED,
+        "A version of its file was taken out.",
+        &[Field::required("version_id", SHORT), REASON],
+    )
+    .removing_item(VERSIONS, "version_id"),
     EventSchema::new(
         ACCESSED,
         "Somebody looked at it or did something else with it. The stream itself is the access log.",

@@ -16,3 +16,5 @@ pub const INVENTORY_LOW_STOCK_ALERT: &str = "InventoryLowStockAlert";
 pub const INVENTORY_ITEM_USED: &str = "InventoryItemUsed";
 /// Some of it will be available from a time on.
 pub const PART_AVAILABILITY_ANNOUNCED: &str = "PartAvailabilityAnnounced";
+/// What was announced will not come.
+pub const PART_AVAILABILITY_WITHDRAWN: &str = "PartAvailabilityWithdrawn";

@@ -140,6 +140,12 @@ const EVENTS: &[EventSchema] = &[
         ],
     )
     .putting_item(AVAILABILITIES_KEY, "availability_id"),
+    EventSchema::new(
+        event::PART_AVAILABILITY_WITHDRAWN,
+        "What was announced will not come.",
+        &[Field::required("availability_id", SHORT), row::REASON],
+    )
+    .removing_item(AVAILABILITIES_KEY, "availability_id"),
 ];
 
 /// `StockLevelChanged`, 1 → 2: the difference, where only the levels before and after stand.

@@ -20,6 +20,8 @@ pub const COMPLETED: &str = "WorkOrderCompleted";
 pub const RELEASED: &str = "WorkOrderReleased";
 /// A planner put it on a track with a team.
 pub const ASSIGNED: &str = "WorkOrderAssigned";
+/// Such an assignment was taken back.
+pub const UNASSIGNED: &str = "WorkOrderUnassigned";
 /// An item of its checklist was written or ticked.
 pub const CHECKLIST_ITEM_SET: &str = "WorkOrderChecklistItemSet";
 /// An item of its checklist was taken out.
@@ -189,6 +191,12 @@ const EVENTS: &[EventSchema] = &[
         ],
     )
     .putting_item(ASSIGNMENTS, "assignment_id"),
+    EventSchema::new(
+        UNASSIGNED,
+        "Such an assignment was taken back.",
+        &[Field::required("assignment_id", SHORT), REASON],
+    )
+    .removing_item(ASSIGNMENTS, "assignment_id"),
     EventSchema::new(
         CHECKLIST_ITEM_SET,
         "An item of its checklist was written or ticked.",
