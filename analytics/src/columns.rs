@@ -1,19 +1,21 @@
 //! Every event in packed columns: when, on which local day, of which kind, about whom, and how much.
 //!
 //! Rows stand in segments of [`SEGMENT_ROWS`] in the order of the log, with the least and greatest time of each, so a
-//! question about a time skips what lies outside. Beside them stand count, sum, least and greatest amount by kind and
+//! question about a time skips what lies outside. A full segment is packed; the last one is as it came. Beside them stand count, sum, least and greatest amount by kind and
 //! local day: whole days are answered from there, and only the days that an end of the time cuts are looked at row by
 //! row. Amounts are whole numbers (hundredths, pieces), so sums are exact in any order.
 
+mod segment;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::rollup::Day;
+use segment::Segment;
 
-/// Rows of one segment.
-pub const SEGMENT_ROWS: usize = 65_536;
+/// Rows of one segment; few where tests are to fill some.
+const SEGMENT_ROWS: usize = if cfg!(test) { 50 } else { 16_384 };
 /// Kinds that get a name of their own; what comes behind shares the last.
 const KINDS_MAX: usize = u16::MAX as usize;
 /// Nobody in particular.
@@ -138,54 +140,12 @@ pub struct Row {
     pub amount: i64,
 }
 
-#[derive(Debug)]
-struct Segment {
-    least: i64,
-    greatest: i64,
-    at: Vec<i64>,
-    day: Vec<u16>,
-    kind: Vec<u16>,
-    who: Vec<u32>,
-    amount: Vec<i64>,
-}
-
-impl Segment {
-    fn new() -> Self {
-        Segment {
-            least: i64::MAX,
-            greatest: i64::MIN,
-            at: Vec::new(),
-            day: Vec::new(),
-            kind: Vec::new(),
-            who: Vec::new(),
-            amount: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, row: Row) {
-        if self.at.len() == self.at.capacity() {
-            // A full segment has no room left over.
-            let more = (self.at.len() / 2).clamp(64, SEGMENT_ROWS - self.at.len());
-            self.at.reserve_exact(more);
-            self.day.reserve_exact(more);
-            self.kind.reserve_exact(more);
-            self.who.reserve_exact(more);
-            self.amount.reserve_exact(more);
-        }
-        self.least = self.least.min(row.at);
-        self.greatest = self.greatest.max(row.at);
-        self.at.push(row.at);
-        self.day.push(row.day);
-        self.kind.push(row.kind);
-        self.who.push(row.who);
-        self.amount.push(row.amount);
-    }
-}
-
 /// The columns.
 #[derive(Debug, Default)]
 pub struct Columns {
     segments: Vec<Segment>,
+    /// The last rows, of which no segment is made yet.
+    open: Vec<Row>,
     rows: u64,
     kinds: Names,
     who: Names,
@@ -261,12 +221,10 @@ impl Columns {
 
     /// Takes in a row whose kind has this number already.
     pub fn push_row(&mut self, row: Row, day: Day) {
-        let is_full = |last: &Segment| last.at.len() == SEGMENT_ROWS;
-        if self.segments.last().is_none_or(is_full) {
-            self.segments.push(Segment::new());
-        }
-        if let Some(segment) = self.segments.last_mut() {
-            segment.push(row);
+        self.open.push(row);
+        if self.open.len() == SEGMENT_ROWS {
+            self.segments.push(Segment::of(&self.open));
+            self.open.clear();
         }
         self.rows += 1;
         let kind = usize::from(row.kind);
@@ -321,28 +279,15 @@ impl Columns {
     /// Visits the rows that are meant, in the order of the log.
     pub fn each(&self, filter: &Filter, mut visit: impl FnMut(&Row)) {
         for segment in &self.segments {
-            if segment.greatest < filter.from || segment.least >= filter.to {
-                continue;
-            }
-            let all_times = filter.from <= segment.least && segment.greatest < filter.to;
-            for index in 0..segment.at.len() {
-                if filter.kind.is_some_and(|kind| kind != segment.kind[index])
-                    || filter.who.is_some_and(|who| who != segment.who[index])
-                {
-                    continue;
-                }
-                let at = segment.at[index];
-                if all_times || (filter.from <= at && at < filter.to) {
-                    visit(&Row {
-                        at,
-                        day: segment.day[index],
-                        kind: segment.kind[index],
-                        who: segment.who[index],
-                        amount: segment.amount[index],
-                    });
-                }
-            }
+            segment.each(filter, &mut visit);
         }
+        let is_meant = |row: &&Row| {
+            filter.from <= row.at
+                && row.at < filter.to
+                && filter.kind.is_none_or(|kind| kind == row.kind)
+                && filter.who.is_none_or(|who| who == row.who)
+        };
+        self.open.iter().filter(is_meant).for_each(visit);
     }
 
     /// What the rows that are meant come to, by whom; rows about nobody are left out.
@@ -361,20 +306,26 @@ impl Columns {
     pub fn by_groups(&self, of_day: &[u16], of_who: &[u8], columns: usize) -> Vec<(u64, i64)> {
         let groups = of_day.iter().max().map_or(0, |most| usize::from(*most) + 1);
         let mut found = vec![(0, 0_i64); groups * columns];
-        for segment in &self.segments {
-            let rows = segment.day.iter().zip(&segment.who).zip(&segment.amount);
-            for ((day, who), amount) in rows {
-                let (Some(group), Some(column)) =
-                    (of_day.get(usize::from(*day)), of_who.get(*who as usize))
-                else {
-                    continue;
-                };
-                let place = usize::from(*group) * columns + usize::from(*column);
-                if let Some((count, sum)) = found.get_mut(place) {
-                    *count += 1;
-                    *sum = sum.wrapping_add(*amount);
-                }
+        let mut add = |day: usize, who: usize, amount: i64| {
+            let (Some(group), Some(column)) = (of_day.get(day), of_who.get(who)) else {
+                return;
+            };
+            let place = usize::from(*group) * columns + usize::from(*column);
+            if let Some((count, sum)) = found.get_mut(place) {
+                *count += 1;
+                *sum = sum.wrapping_add(amount);
             }
+        };
+        for segment in &self.segments {
+            segment.each_chunk(|chunk, rows| {
+                let days = chunk.day[..rows].iter().zip(&chunk.who);
+                for ((day, who), amount) in days.zip(&chunk.amount) {
+                    add(*day as usize, *who as usize, *amount);
+                }
+            });
+        }
+        for row in &self.open {
+            add(usize::from(row.day), row.who as usize, row.amount);
         }
         found
     }
@@ -382,12 +333,20 @@ impl Columns {
     /// Sums by whom.
     pub fn sums_by_who(&self) -> Vec<i64> {
         let mut sums = vec![0_i64; self.who.len()];
-        for segment in &self.segments {
-            for (who, amount) in segment.who.iter().zip(&segment.amount) {
-                if let Some(sum) = sums.get_mut(*who as usize) {
-                    *sum = sum.wrapping_add(*amount);
-                }
+        let mut add = |who: usize, amount: i64| {
+            if let Some(sum) = sums.get_mut(who) {
+                *sum = sum.wrapping_add(amount);
             }
+        };
+        for segment in &self.segments {
+            segment.each_chunk(|chunk, rows| {
+                for (who, amount) in chunk.who[..rows].iter().zip(&chunk.amount) {
+                    add(*who as usize, *amount);
+                }
+            });
+        }
+        for row in &self.open {
+            add(row.who as usize, row.amount);
         }
         sums
     }
@@ -395,18 +354,35 @@ impl Columns {
     /// How many rows have an amount in each of `bins` bins of `width` from `low` on: what lies below, the bins, and what
     /// lies above.
     pub fn histogram(&self, low: i64, width: i64, bins: usize) -> (u64, Vec<u64>, u64) {
-        // The first and the last count what lies outside.
-        let mut counts = vec![0_u64; bins + 2];
+        // The first and the last count what lies outside. Neighbouring rows count in tables of their own, so that no row
+        // waits for the one before it.
         let (width, last) = (width.max(1) as f64, (bins + 1) as f64);
-        for segment in &self.segments {
-            for amount in &segment.amount {
+        let mut tables = vec![[0_u64; 4]; bins + 2];
+        let mut add = |amounts: &[i64]| {
+            let mut places = [0_u32; segment::CHUNK_ROWS];
+            for (place, amount) in places.iter_mut().zip(amounts) {
                 // Exact: both are whole numbers far below 2^53 wherever the quotient lies among the bins.
-                let bin = (amount.wrapping_sub(low) as f64 / width).floor() + 1.0;
-                #[expect(clippy::cast_possible_truncation, reason = "clamped to the bins")]
-                let bin = bin.clamp(0.0, last) as usize;
-                counts[bin] += 1;
+                let bin = amount.wrapping_sub(low) as f64 / width + 1.0;
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "clamped to the bins"
+                )]
+                let bin = bin.clamp(0.0, last) as u32;
+                *place = bin;
             }
+            for (turn, place) in places[..amounts.len()].iter().enumerate() {
+                tables[*place as usize][turn % 4] += 1;
+            }
+        };
+        for segment in &self.segments {
+            segment.each_amounts(&mut add);
         }
+        for rows in self.open.chunks(segment::CHUNK_ROWS) {
+            let amounts: Vec<i64> = rows.iter().map(|row| row.amount).collect();
+            add(&amounts);
+        }
+        let mut counts: Vec<u64> = tables.iter().map(|table| table.iter().sum()).collect();
         let above = counts.pop().unwrap_or(0);
         let below = counts.remove(0);
         (below, counts, above)
@@ -414,12 +390,7 @@ impl Columns {
 
     /// Bytes that rows take, without the sums by day.
     pub fn bytes(&self) -> usize {
-        let of = |segment: &Segment| {
-            segment.at.capacity() * 16
-                + segment.day.capacity() * 2
-                + segment.kind.capacity() * 2
-                + segment.who.capacity() * 4
-        };
-        self.segments.iter().map(of).sum()
+        let packed: usize = self.segments.iter().map(Segment::bytes).sum();
+        packed + self.open.capacity() * size_of::<Row>()
     }
 }

@@ -7,10 +7,11 @@
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
 
 /// What a status means for availability. The table of the seven statuses, definition 1.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Standing {
     /// It could run and did not: available, or planned for the workshop.
     Ready,
@@ -21,6 +22,13 @@ pub enum Standing {
     /// Nobody asked for it: retired, or gone.
     NotRequired,
 }
+
+const STANDINGS: [Standing; 4] = [
+    Standing::Ready,
+    Standing::Running,
+    Standing::Down,
+    Standing::NotRequired,
+];
 
 impl Standing {
     /// The standing of a vehicle with this status; an unknown word counts as not required, so that no figure rests on
@@ -35,19 +43,49 @@ impl Standing {
     }
 }
 
-/// From when on a vehicle had a standing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// From when on a vehicle had a standing. Half of a depot's facts are of this kind, so it is kept in 16 bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct StandingSince {
     /// When.
     pub at: i64,
+    /// The position, and below it two bits for the standing: the order of the numbers is that of the positions.
+    packed: u64,
+}
+
+impl StandingSince {
+    /// From `at` on, by the event at this position, which is below 2^62.
+    pub fn new(at: i64, position: u64, standing: Standing) -> Self {
+        StandingSince {
+            at,
+            packed: position << 2 | standing as u64,
+        }
+    }
+
     /// The event's position.
-    pub position: u64,
+    pub fn position(&self) -> u64 {
+        self.packed >> 2
+    }
+
     /// Which.
-    pub standing: Standing,
+    pub fn standing(&self) -> Standing {
+        STANDINGS[(self.packed & 3) as usize]
+    }
+}
+
+impl fmt::Debug for StandingSince {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{:?} since {} by {}",
+            self.standing(),
+            self.at,
+            self.position()
+        )
+    }
 }
 
 /// A reading of the odometer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Reading {
     /// When.
     pub at: i64,
@@ -60,7 +98,7 @@ pub struct Reading {
 }
 
 /// Something that befell a vehicle in service.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Incident {
     /// When.
     pub at: i64,
@@ -73,7 +111,7 @@ pub struct Incident {
 }
 
 /// One vehicle's history. Each list is in order of time, then position.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct VehicleFacts {
     /// Standings, each until the next one.
     pub standings: Vec<StandingSince>,
@@ -86,7 +124,7 @@ pub struct VehicleFacts {
 impl VehicleFacts {
     /// Takes in a standing.
     pub fn stands(&mut self, since: StandingSince) {
-        insert(&mut self.standings, since, |one| (one.at, one.position));
+        insert(&mut self.standings, since, |one| (one.at, one.position()));
     }
 
     /// Takes in a reading.
@@ -114,7 +152,7 @@ fn insert<T: Copy>(list: &mut Vec<T>, item: T, key: impl Fn(&T) -> (i64, u64)) {
 }
 
 /// What kind of work an order is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Work {
     /// Something had failed.
     Corrective,
@@ -124,7 +162,7 @@ pub enum Work {
 }
 
 /// How far an order is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum OrderStatus {
     /// Nobody planned it yet.
     #[default]
@@ -158,7 +196,7 @@ impl OrderStatus {
 }
 
 /// How urgent an order is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Priority {
     /// When there is time.
     Low,
@@ -184,16 +222,16 @@ impl Priority {
 }
 
 /// A work order as it stands.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct OrderFacts {
-    /// The vehicle's row id or asset id, as the order says it.
-    pub vehicle: Box<str>,
+    /// The vehicle's row id or asset id, as the order says it. Names are shared: the same few stand in every order.
+    pub vehicle: Arc<str>,
     /// The workshop's id, if it has one.
-    pub workshop: Option<Box<str>>,
+    pub workshop: Option<Arc<str>>,
     /// What kind of work.
     pub work: Work,
     /// The kind of maintenance in the depot's words (`HU`, `REPAIR`), where one is told.
-    pub kind: Option<Box<str>>,
+    pub kind: Option<Arc<str>>,
     /// When it was created.
     pub created: i64,
     /// When it should begin.
@@ -221,10 +259,10 @@ pub struct OrderFacts {
 }
 
 /// A maintenance task as it stands.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct TaskFacts {
     /// The vehicle's row id or asset id, as the task says it.
-    pub vehicle: Box<str>,
+    pub vehicle: Arc<str>,
     /// Whether a legal limit stands behind its date: main and ECM inspections.
     pub is_safety_critical: bool,
     /// When it is due.

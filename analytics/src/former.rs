@@ -8,7 +8,6 @@
 mod tests;
 
 use crate::columns::{Columns, Filter};
-use crate::kpi::Selection;
 use crate::rollup::Store;
 
 const HOUR: f64 = 3_600_000_000.0;
@@ -276,27 +275,17 @@ fn mtbf(source: &Source<'_>, window: &Window) -> Option<f64> {
 
 /// Completed orders by their last change, and from their creation until then.
 fn completed(source: &Source<'_>, window: &Window) -> (i64, i64) {
-    let edges = [window.from, window.to.saturating_add(1)];
-    let selection = Selection {
-        edges: &edges,
-        now: window.to,
-        vehicle: None,
-    };
-    let found = source.store.between(&selection);
-    let happened = found.first().map(|bucket| bucket.happened);
-    happened.map_or((0, 0), |sums| (sums.completed, sums.completed_time))
+    let sums = source
+        .store
+        .happened(window.from, window.to.saturating_add(1));
+    (sums.completed, sums.completed_time)
 }
 
 /// Orders that are still to be done though they were created more than a week before `end`.
 pub fn overdue(store: &Store, end: i64) -> i64 {
-    let edges = [i64::MIN, end.saturating_sub(OVERDUE_AFTER)];
-    let selection = Selection {
-        edges: &edges,
-        now: end,
-        vehicle: None,
-    };
-    let found = store.between(&selection);
-    found.first().map_or(0, |bucket| bucket.happened.waiting)
+    store
+        .happened(i64::MIN, end.saturating_sub(OVERDUE_AFTER))
+        .waiting
 }
 
 fn mttr(source: &Source<'_>, window: &Window) -> Option<f64> {

@@ -9,6 +9,7 @@
 //! changed one gets a new number.
 
 pub(crate) mod measure;
+mod page;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use crate::facts::Facts;
 use crate::rate::mean_between;
 use crate::rollup::Between;
 use crate::trend::{Floor, Polarity};
+pub use page::Page;
 
 /// Which sum a contribution goes to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +41,25 @@ pub struct Contribution {
     pub position: u64,
     /// The index of the vehicle among the facts, where it is about one.
     pub vehicle: Option<usize>,
+}
+
+/// Who takes in what a walk finds.
+pub(crate) enum Visit<'a> {
+    /// All of it is wanted.
+    All(&'a mut dyn FnMut(Contribution)),
+    /// A page of it: of the numerator, and of the denominator. Nothing is called for what is only counted.
+    Page(&'a mut Page, &'a mut Page),
+}
+
+impl Visit<'_> {
+    fn take(&mut self, part: Contribution) {
+        match (self, part.side) {
+            (Visit::All(visit), _) => visit(part),
+            (Visit::Page(page, _), Side::Numerator) | (Visit::Page(_, page), Side::Denominator) => {
+                page.take(part.position, part.amount);
+            }
+        }
+    }
 }
 
 /// Over what a figure is taken.
@@ -81,7 +102,7 @@ pub struct Kpi {
     pub empty: &'static str,
     /// Whether its interval is that of a mean between events.
     pub is_mean_between: bool,
-    walk: fn(&Facts, &Selection<'_>, &mut dyn FnMut(Contribution)),
+    walk: fn(&Facts, &Selection<'_>, &mut Visit<'_>),
     roll: fn(&Between) -> (i64, i64),
 }
 
@@ -107,7 +128,18 @@ impl Kpi {
         selection: &Selection<'_>,
         visit: &mut dyn FnMut(Contribution),
     ) {
-        (self.walk)(facts, selection, visit);
+        (self.walk)(facts, selection, &mut Visit::All(visit));
+    }
+
+    /// Takes in a page of what makes the figure, one of each side.
+    pub fn page(
+        &self,
+        facts: &Facts,
+        selection: &Selection<'_>,
+        numerator: &mut Page,
+        denominator: &mut Page,
+    ) {
+        (self.walk)(facts, selection, &mut Visit::Page(numerator, denominator));
     }
 
     /// The figure, a bucket each.
@@ -161,7 +193,7 @@ const fn kpi(
     scale: f64,
     text: &'static str,
     empty: &'static str,
-    walk: fn(&Facts, &Selection<'_>, &mut dyn FnMut(Contribution)),
+    walk: fn(&Facts, &Selection<'_>, &mut Visit<'_>),
     roll: fn(&Between) -> (i64, i64),
 ) -> Kpi {
     Kpi {

@@ -14,9 +14,10 @@ pub mod sums;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use crate::facts::{
     Facts, Incident, OrderFacts, PartFacts, Reading, StandingSince, TaskFacts, VehicleFacts, Work,
@@ -66,7 +67,9 @@ pub struct Store {
     rows: Vec<Row>,
     /// By vehicle: when it was required; the last span may be open.
     required: Vec<Vec<(i64, i64)>>,
-    belongings: HashMap<Box<str>, Belongings>,
+    belongings: HashMap<Arc<str>, Belongings>,
+    /// Names that stand in orders and tasks, each kept once.
+    names: HashSet<Arc<str>>,
     /// Orders that nobody ended or gave up.
     open: BTreeSet<u32>,
 }
@@ -92,6 +95,7 @@ impl Store {
             rows: Vec::new(),
             required: Vec::new(),
             belongings: HashMap::new(),
+            names: HashSet::new(),
             open: BTreeSet::new(),
         }
     }
@@ -130,7 +134,7 @@ impl Store {
     /// A vehicle has a standing.
     pub fn stands(&mut self, vehicle: usize, since: StandingSince) {
         let known = &self.facts.vehicles[vehicle].1.standings;
-        let key = |one: &StandingSince| (one.at, one.position);
+        let key = |one: &StandingSince| (one.at, one.position());
         let place = known.partition_point(|one| key(one) <= key(&since));
         if place == known.len() {
             self.facts.vehicles[vehicle].1.stands(since);
@@ -148,7 +152,7 @@ impl Store {
         let mut times = vec![since.at, known[place].at];
         let up = known[place..]
             .iter()
-            .find(|one| one.standing != crate::facts::Standing::Down);
+            .find(|one| one.standing() != crate::facts::Standing::Down);
         times.extend(up.map(|one| one.at));
         self.rework(vehicle, &times, |facts| facts.stands(since));
         self.required[vehicle].clear();
@@ -161,7 +165,7 @@ impl Store {
     fn require(&mut self, vehicle: usize, since: &StandingSince) {
         let spans = &mut self.required[vehicle];
         let is_open = spans.last().is_some_and(|(_, until)| *until == i64::MAX);
-        match (is_open, is_required(since.standing)) {
+        match (is_open, is_required(since.standing())) {
             (false, true) => spans.push((since.at, i64::MAX)),
             (true, false) => {
                 if let Some((_, until)) = spans.last_mut() {
@@ -235,8 +239,26 @@ impl Store {
         days
     }
 
+    /// The one copy that is kept of a name.
+    pub fn share(&mut self, name: &str) -> Arc<str> {
+        if let Some(kept) = self.names.get(name) {
+            return Arc::clone(kept);
+        }
+        let kept: Arc<str> = name.into();
+        self.names.insert(Arc::clone(&kept));
+        kept
+    }
+
     /// Sets what an order is; `index` is that of an order, or the next one.
-    pub fn set_order(&mut self, index: usize, order: OrderFacts) {
+    pub fn set_order(&mut self, index: usize, mut order: OrderFacts) {
+        let names = [
+            Some(&mut order.vehicle),
+            order.workshop.as_mut(),
+            order.kind.as_mut(),
+        ];
+        for name in names.into_iter().flatten() {
+            *name = self.share(name);
+        }
         let number = id(index);
         let old = self.facts.orders.get(index);
         let key = |order: &OrderFacts| {
@@ -338,7 +360,8 @@ impl Store {
     }
 
     /// Sets what a task is; `index` is that of a task, or the next one.
-    pub fn set_task(&mut self, index: usize, task: TaskFacts) {
+    pub fn set_task(&mut self, index: usize, mut task: TaskFacts) {
+        task.vehicle = self.share(&task.vehicle);
         let number = id(index);
         let old_vehicle = self.facts.tasks.get(index).map(|old| old.vehicle.clone());
         if old_vehicle.is_some() {

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::segment::Segment;
 use super::*;
 
 const DAY: i64 = 100;
@@ -69,19 +70,54 @@ proptest! {
     }
 }
 
-#[test]
-fn a_million_rows_take_24_bytes_each() {
-    let mut columns = Columns::default();
-    let (day, number) = calendar(0);
-    for at in 0..(4 * SEGMENT_ROWS as i64) {
-        let row = Row {
-            at: at % DAY,
-            day: number,
-            kind: 0,
-            who: 0,
-            amount: at,
-        };
-        columns.push_row(row, day);
+/// What a row of the second half of a segment may hold, as large as its column allows.
+fn wide_rows() -> impl Strategy<Value = Vec<Row>> {
+    let amounts = prop_oneof![Just(i64::MIN), Just(i64::MAX), any::<i64>(), -300..300_i64];
+    let times = prop_oneof![any::<i64>(), 0..1_i64 << 40, 0..100_i64];
+    let row = (times, any::<u16>(), 0..300_u16, 0..70_000_u32, amounts);
+    let row = row.prop_map(|(at, day, kind, who, amount)| Row {
+        at,
+        day,
+        kind,
+        who,
+        amount,
+    });
+    proptest::collection::vec(row, 1..700)
+}
+
+proptest! {
+    #[test]
+    fn a_packed_segment_gives_its_rows_back(rows in wide_rows(), pick in any::<prop::sample::Index>(), narrow in any::<bool>()) {
+        let mut rows = rows;
+        if narrow {
+            rows.iter_mut().for_each(|row| row.at = row.at.rem_euclid(5_000));
+        }
+        let segment = Segment::of(&rows);
+        let mut found = Vec::new();
+        segment.each(&Filter { to: i64::MAX, ..Filter::ALL }, &mut |row: &Row| found.push(*row));
+        let expected: Vec<Row> = rows.iter().copied().filter(|row| row.at < i64::MAX).collect();
+        prop_assert_eq!(found, expected);
+        let one = *pick.get(&rows);
+        let filter = Filter { from: one.at.min(0), to: one.at.saturating_add(1), kind: Some(one.kind), who: Some(one.who) };
+        let mut found = Vec::new();
+        segment.each(&filter, &mut |row: &Row| found.push(*row));
+        let is_meant = |row: &&Row| filter.from <= row.at && row.at < filter.to && row.kind == one.kind && row.who == one.who;
+        prop_assert_eq!(found, rows.iter().filter(is_meant).copied().collect::<Vec<_>>());
+        let mut amounts = Vec::new();
+        segment.each_amounts(|chunk| amounts.extend_from_slice(chunk));
+        prop_assert_eq!(amounts, rows.iter().map(|row| row.amount).collect::<Vec<_>>());
     }
-    assert_eq!(columns.bytes() as u64, columns.rows() * 24);
+}
+
+#[test]
+fn rows_of_a_depots_days_take_14_bytes_each() {
+    let row = |number: i64| Row {
+        at: number * 40_000_000,
+        day: u16::try_from(19_000 + number / 2_160).unwrap(),
+        kind: u16::try_from(number % 12).unwrap(),
+        who: u32::try_from(number % 500).unwrap(),
+        amount: number * 13 % 900_000,
+    };
+    let rows: Vec<Row> = (0..16_384).map(row).collect();
+    assert_eq!(Segment::of(&rows).bytes(), rows.len() * 14);
 }

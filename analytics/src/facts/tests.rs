@@ -3,16 +3,16 @@ use super::*;
 #[test]
 fn what_comes_late_lands_where_it_belongs() {
     let mut vehicle = VehicleFacts::default();
-    let since = |at, position, standing| StandingSince {
-        at,
-        position,
-        standing,
-    };
+    let since = StandingSince::new;
     vehicle.stands(since(10, 1, Standing::Ready));
     vehicle.stands(since(30, 2, Standing::Down));
     vehicle.stands(since(20, 3, Standing::Running));
     vehicle.stands(since(30, 4, Standing::Ready));
-    let order: Vec<_> = vehicle.standings.iter().map(|one| one.position).collect();
+    let order: Vec<_> = vehicle
+        .standings
+        .iter()
+        .map(StandingSince::position)
+        .collect();
     assert_eq!(order, [1, 3, 2, 4]);
 }
 

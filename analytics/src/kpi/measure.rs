@@ -1,14 +1,14 @@
 //! How each figure is taken from the facts: one walk a figure, which yields what each event adds.
 
-use super::{Contribution, Selection, Side};
+use std::ops::Range;
+
+use super::{Contribution, Selection, Side, Visit};
 use crate::facts::{Facts, Incident, OrderFacts, Standing, StandingSince, VehicleFacts, Work};
 
 const HOUR: i64 = 3_600_000_000;
 pub(crate) const DAY: i64 = 24 * HOUR;
 /// A repair after which the vehicle comes back sooner than this did not fix it.
 pub(crate) const FIXED_AFTER: i64 = 30 * DAY;
-
-type Visit<'a> = &'a mut dyn FnMut(Contribution);
 
 /// The chosen vehicles.
 fn vehicles<'a>(
@@ -48,8 +48,16 @@ fn bucket_of(selection: &Selection<'_>, at: i64) -> Option<usize> {
 /// Calls `part` with each bucket that a span reaches into, and for how long.
 fn spread(selection: &Selection<'_>, from: i64, to: i64, mut part: impl FnMut(usize, i64)) {
     let to = to.min(selection.now);
+    if let [begin, end] = selection.edges {
+        let (begin, end) = (from.max(*begin), to.min(*end));
+        if end > begin {
+            part(0, end - begin);
+        }
+        return;
+    }
     let first = selection.edges.partition_point(|edge| *edge <= from);
-    for bucket in first.saturating_sub(1)..selection.buckets() {
+    let first = first.saturating_sub(1);
+    for bucket in first..selection.buckets() {
         let begin = from.max(selection.edges[bucket]);
         let end = to.min(selection.edges[bucket + 1]);
         if begin >= to {
@@ -61,40 +69,61 @@ fn spread(selection: &Selection<'_>, from: i64, to: i64, mut part: impl FnMut(us
     }
 }
 
-/// Calls `part` with each stretch of time at one standing: since when, until when.
-fn stretches(vehicle: &VehicleFacts, mut part: impl FnMut(&StandingSince, i64)) {
-    for (index, since) in vehicle.standings.iter().enumerate() {
-        let until = vehicle
-            .standings
-            .get(index + 1)
-            .map_or(i64::MAX, |next| next.at);
-        part(since, until);
-    }
+/// Where those of a list in order of time stand that lie in the selection.
+fn inside<T>(list: &[T], selection: &Selection<'_>, at: impl Fn(&T) -> i64) -> Range<usize> {
+    let (Some(from), Some(to)) = (selection.edges.first(), selection.edges.last()) else {
+        return 0..0;
+    };
+    let first = list.partition_point(|one| at(one) < *from);
+    first..first + list[first..].partition_point(|one| at(one) < *to)
 }
 
-/// Time at standings that `counts`, to one side.
+/// Each stretch of time at one standing that reaches into the selection: since when, until when.
+fn stretches<'a>(
+    vehicle: &'a VehicleFacts,
+    selection: &Selection<'_>,
+) -> impl Iterator<Item = (&'a StandingSince, i64)> + use<'a> {
+    let range = inside(&vehicle.standings, selection, |one| one.at);
+    // The one before lasts into it.
+    let first = range.start.saturating_sub(1);
+    let all = &vehicle.standings;
+    (first..).zip(&all[first..range.end]).map(|(index, since)| {
+        let next = all.get(index + 1);
+        (since, next.map_or(i64::MAX, |next| next.at))
+    })
+}
+
+/// Time at standings that count to one side, to the other, or to both.
 fn time_at(
     facts: &Facts,
     selection: &Selection<'_>,
-    side: Side,
-    counts: impl Fn(Standing) -> bool,
-    visit: Visit<'_>,
+    sides: impl Fn(Standing) -> (bool, bool),
+    visit: &mut Visit<'_>,
 ) {
     for (index, vehicle) in vehicles(facts, selection) {
-        stretches(vehicle, |since, until| {
-            if !counts(since.standing) {
-                return;
+        for (since, until) in stretches(vehicle, selection) {
+            let (numerator, denominator) = sides(since.standing());
+            if !numerator && !denominator {
+                continue;
             }
             spread(selection, since.at, until, |bucket, amount| {
-                visit(Contribution {
-                    side,
-                    bucket,
-                    amount,
-                    position: since.position,
-                    vehicle: Some(index),
-                });
+                let mut add = |side| {
+                    visit.take(Contribution {
+                        side,
+                        bucket,
+                        amount,
+                        position: since.position(),
+                        vehicle: Some(index),
+                    });
+                };
+                if numerator {
+                    add(Side::Numerator);
+                }
+                if denominator {
+                    add(Side::Denominator);
+                }
             });
-        });
+        }
     }
 }
 
@@ -106,23 +135,24 @@ pub(crate) fn is_required(standing: Standing) -> bool {
     standing != Standing::NotRequired
 }
 
-pub(super) fn availability(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
-    time_at(facts, selection, Side::Numerator, is_up, visit);
-    time_at(facts, selection, Side::Denominator, is_required, visit);
+pub(super) fn availability(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
+    let sides = |one| (is_up(one), is_required(one));
+    time_at(facts, selection, sides, visit);
 }
 
-pub(super) fn utilisation(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
-    let is_running = |standing| standing == Standing::Running;
-    time_at(facts, selection, Side::Numerator, is_running, visit);
-    time_at(facts, selection, Side::Denominator, is_required, visit);
+pub(super) fn utilisation(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
+    let sides = |one| (one == Standing::Running, is_required(one));
+    time_at(facts, selection, sides, visit);
 }
 
 /// Failures, one each, to one side.
-fn failed(facts: &Facts, selection: &Selection<'_>, side: Side, visit: Visit<'_>) {
+fn failed(facts: &Facts, selection: &Selection<'_>, side: Side, visit: &mut Visit<'_>) {
     for (index, vehicle) in vehicles(facts, selection) {
-        for Incident { at, position, .. } in vehicle.incidents.iter().filter(|one| one.is_failure) {
+        let range = inside(&vehicle.incidents, selection, |one| one.at);
+        let failures = vehicle.incidents[range].iter().filter(|one| one.is_failure);
+        for Incident { at, position, .. } in failures {
             if let Some(bucket) = bucket_of(selection, *at) {
-                visit(Contribution {
+                visit.take(Contribution {
                     side,
                     bucket,
                     amount: 1,
@@ -134,22 +164,24 @@ fn failed(facts: &Facts, selection: &Selection<'_>, side: Side, visit: Visit<'_>
     }
 }
 
-pub(super) fn mtbf(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
-    time_at(facts, selection, Side::Numerator, is_up, visit);
+pub(super) fn mtbf(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
+    time_at(facts, selection, |one| (is_up(one), false), visit);
     failed(facts, selection, Side::Denominator, visit);
 }
 
 /// Kilometres between neighbouring readings, at the later one's time, to one side.
-fn driven(facts: &Facts, selection: &Selection<'_>, side: Side, visit: Visit<'_>) {
+fn driven(facts: &Facts, selection: &Selection<'_>, side: Side, visit: &mut Visit<'_>) {
     for (index, vehicle) in vehicles(facts, selection) {
-        for pair in vehicle.readings.windows(2) {
+        let range = inside(&vehicle.readings, selection, |one| one.at);
+        // The one before it is what the first is held against.
+        for pair in vehicle.readings[range.start.saturating_sub(1)..range.end].windows(2) {
             let (before, reading) = (pair[0], pair[1]);
             let km = i64::from(reading.km) - i64::from(before.km);
             if reading.corrects || km <= 0 {
                 continue;
             }
             if let Some(bucket) = bucket_of(selection, reading.at) {
-                visit(Contribution {
+                visit.take(Contribution {
                     side,
                     bucket,
                     amount: km,
@@ -161,34 +193,39 @@ fn driven(facts: &Facts, selection: &Selection<'_>, side: Side, visit: Visit<'_>
     }
 }
 
-pub(super) fn mdbf(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
+pub(super) fn mdbf(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
     driven(facts, selection, Side::Numerator, visit);
     failed(facts, selection, Side::Denominator, visit);
 }
 
 /// Times down that ended, counted where they ended.
-pub(super) fn mttrs(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
+pub(super) fn mttrs(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
     for (index, vehicle) in vehicles(facts, selection) {
         let mut down_since: Option<i64> = None;
-        for since in &vehicle.standings {
-            if since.standing == Standing::Down {
+        let range = inside(&vehicle.standings, selection, |one| one.at);
+        // Down since when, where that was before.
+        let before = vehicle.standings[..range.start].iter().rev();
+        let down = before.take_while(|one| one.standing() == Standing::Down);
+        let first = range.start - down.count();
+        for since in &vehicle.standings[first..range.end] {
+            if since.standing() == Standing::Down {
                 down_since.get_or_insert(since.at);
                 continue;
             }
-            let Some(began) = down_since.take().filter(|_| is_up(since.standing)) else {
+            let Some(began) = down_since.take().filter(|_| is_up(since.standing())) else {
                 continue;
             };
             if let Some(bucket) = bucket_of(selection, since.at) {
-                let (position, vehicle) = (since.position, Some(index));
+                let (position, vehicle) = (since.position(), Some(index));
                 let amount = since.at - began;
-                visit(Contribution {
+                visit.take(Contribution {
                     side: Side::Numerator,
                     bucket,
                     amount,
                     position,
                     vehicle,
                 });
-                visit(Contribution {
+                visit.take(Contribution {
                     side: Side::Denominator,
                     bucket,
                     amount: 1,
@@ -207,7 +244,7 @@ fn closed(
     side: Side,
     chosen: impl Fn(&OrderFacts) -> bool,
     amount: impl Fn(&OrderFacts, i64) -> Option<i64>,
-    visit: Visit<'_>,
+    visit: &mut Visit<'_>,
 ) {
     for order in orders(facts, selection).filter(|order| chosen(order)) {
         let Some(ended) = order.ended else { continue };
@@ -215,7 +252,7 @@ fn closed(
         else {
             continue;
         };
-        visit(Contribution {
+        visit.take(Contribution {
             side,
             bucket,
             amount,
@@ -242,30 +279,30 @@ fn worked(order: &OrderFacts, ended: i64) -> Option<i64> {
     order.started.map(|started| (ended - started).max(0))
 }
 
-pub(super) fn mttr(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
+pub(super) fn mttr(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
     let known = |order: &OrderFacts| is_corrective(order) && order.started.is_some();
     closed(facts, selection, Side::Numerator, known, worked, visit);
     closed(facts, selection, Side::Denominator, known, one, visit);
 }
 
-pub(super) fn mtbm(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
-    time_at(facts, selection, Side::Numerator, is_up, visit);
+pub(super) fn mtbm(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
+    time_at(facts, selection, |one| (is_up(one), false), visit);
     closed(facts, selection, Side::Denominator, any, one, visit);
 }
 
-pub(super) fn planned_share(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
+pub(super) fn planned_share(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
     let is_planned = |order: &OrderFacts| order.work == Work::Planned;
     closed(facts, selection, Side::Numerator, is_planned, worked, visit);
     closed(facts, selection, Side::Denominator, any, worked, visit);
 }
 
-pub(super) fn cycle_time(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
+pub(super) fn cycle_time(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
     let took = |order: &OrderFacts, ended: i64| Some((ended - order.created).max(0));
     closed(facts, selection, Side::Numerator, any, took, visit);
     closed(facts, selection, Side::Denominator, any, one, visit);
 }
 
-pub(super) fn first_time_fix(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
+pub(super) fn first_time_fix(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
     let mut begun: std::collections::BTreeMap<&str, Vec<i64>> = std::collections::BTreeMap::new();
     let followed = |order: &&OrderFacts| is_corrective(order) && !order.vehicle.is_empty();
     for order in orders(facts, selection).filter(followed) {
@@ -297,9 +334,9 @@ pub(super) fn first_time_fix(facts: &Facts, selection: &Selection<'_>, visit: Vi
 }
 
 /// Whole time, counted once a bucket: a figure that is a plain sum divides by one.
-fn once(selection: &Selection<'_>, visit: Visit<'_>) {
+fn once(selection: &Selection<'_>, visit: &mut Visit<'_>) {
     for bucket in 0..selection.buckets() {
-        visit(Contribution {
+        visit.take(Contribution {
             side: Side::Denominator,
             bucket,
             amount: 1,
@@ -313,41 +350,46 @@ fn cost(order: &OrderFacts, _: i64) -> Option<i64> {
     order.cost_cents
 }
 
-pub(super) fn maintenance_cost(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
+pub(super) fn maintenance_cost(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
     closed(facts, selection, Side::Numerator, any, cost, visit);
     once(selection, visit);
 }
 
-pub(super) fn cost_per_km(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
+pub(super) fn cost_per_km(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
     closed(facts, selection, Side::Numerator, any, cost, visit);
     driven(facts, selection, Side::Denominator, visit);
 }
 
-pub(super) fn failures(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
+pub(super) fn failures(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
     failed(facts, selection, Side::Numerator, visit);
     for (index, vehicle) in vehicles(facts, selection) {
-        let mut counted = vec![false; selection.buckets()];
-        stretches(vehicle, |since, until| {
-            if !is_required(since.standing) {
-                return;
+        // Stretches ascend, so the buckets before this one are counted.
+        let mut next = 0;
+        for (since, until) in stretches(vehicle, selection) {
+            if next == selection.buckets() {
+                break;
+            }
+            if !is_required(since.standing()) {
+                continue;
             }
             spread(selection, since.at, until, |bucket, _| {
-                if std::mem::replace(&mut counted[bucket], true) {
+                if bucket < next {
                     return;
                 }
-                visit(Contribution {
+                next = bucket + 1;
+                visit.take(Contribution {
                     side: Side::Denominator,
                     bucket,
                     amount: 1,
-                    position: since.position,
+                    position: since.position(),
                     vehicle: Some(index),
                 });
             });
-        });
+        }
     }
 }
 
-pub(super) fn pm_compliance(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
+pub(super) fn pm_compliance(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
     for task in facts.tasks.iter().filter(|task| !task.is_void) {
         if selection
             .vehicle
@@ -362,7 +404,7 @@ pub(super) fn pm_compliance(facts: &Facts, selection: &Selection<'_>, visit: Vis
         let (position, vehicle) = (task.position, None);
         let grace = if task.is_safety_critical { 0 } else { DAY };
         if task.done.is_some_and(|done| done <= task.due + grace) {
-            visit(Contribution {
+            visit.take(Contribution {
                 side: Side::Numerator,
                 bucket,
                 amount: 1,
@@ -370,7 +412,7 @@ pub(super) fn pm_compliance(facts: &Facts, selection: &Selection<'_>, visit: Vis
                 vehicle,
             });
         }
-        visit(Contribution {
+        visit.take(Contribution {
             side: Side::Denominator,
             bucket,
             amount: 1,
@@ -380,7 +422,7 @@ pub(super) fn pm_compliance(facts: &Facts, selection: &Selection<'_>, visit: Vis
     }
 }
 
-pub(super) fn schedule_compliance(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
+pub(super) fn schedule_compliance(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
     for order in orders(facts, selection) {
         let Some(planned) = order.scheduled_end.filter(|end| *end <= selection.now) else {
             continue;
@@ -390,7 +432,7 @@ pub(super) fn schedule_compliance(facts: &Facts, selection: &Selection<'_>, visi
         };
         let (position, vehicle) = (order.position, None);
         if order.ended.is_some_and(|ended| ended <= planned) {
-            visit(Contribution {
+            visit.take(Contribution {
                 side: Side::Numerator,
                 bucket,
                 amount: 1,
@@ -398,7 +440,7 @@ pub(super) fn schedule_compliance(facts: &Facts, selection: &Selection<'_>, visi
                 vehicle,
             });
         }
-        visit(Contribution {
+        visit.take(Contribution {
             side: Side::Denominator,
             bucket,
             amount: 1,
@@ -408,7 +450,11 @@ pub(super) fn schedule_compliance(facts: &Facts, selection: &Selection<'_>, visi
     }
 }
 
-pub(super) fn overdue_safety_critical(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
+pub(super) fn overdue_safety_critical(
+    facts: &Facts,
+    selection: &Selection<'_>,
+    visit: &mut Visit<'_>,
+) {
     let tasks = facts
         .tasks
         .iter()
@@ -422,7 +468,7 @@ pub(super) fn overdue_safety_critical(facts: &Facts, selection: &Selection<'_>, 
         for bucket in 0..selection.buckets() {
             let end = selection.edges[bucket + 1].min(selection.now);
             if task.due < end && task.done.is_none_or(|done| done >= end) {
-                visit(Contribution {
+                visit.take(Contribution {
                     side: Side::Numerator,
                     bucket,
                     amount: 1,
@@ -435,7 +481,7 @@ pub(super) fn overdue_safety_critical(facts: &Facts, selection: &Selection<'_>, 
     once(selection, visit);
 }
 
-pub(super) fn order_age(facts: &Facts, selection: &Selection<'_>, visit: Visit<'_>) {
+pub(super) fn order_age(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
     for order in orders(facts, selection) {
         for bucket in 0..selection.buckets() {
             let end = selection.edges[bucket + 1].min(selection.now);
@@ -443,14 +489,14 @@ pub(super) fn order_age(facts: &Facts, selection: &Selection<'_>, visit: Visit<'
                 continue;
             }
             let (position, vehicle) = (order.position, None);
-            visit(Contribution {
+            visit.take(Contribution {
                 side: Side::Numerator,
                 bucket,
                 amount: end - order.created,
                 position,
                 vehicle,
             });
-            visit(Contribution {
+            visit.take(Contribution {
                 side: Side::Denominator,
                 bucket,
                 amount: 1,

@@ -17,11 +17,7 @@ fn depot() -> Facts {
         (12, Standing::Running, 3),
     ] {
         let at = day * DAY;
-        first.stands(StandingSince {
-            at,
-            position,
-            standing,
-        });
+        first.stands(StandingSince::new(at, position, standing));
     }
     for (day, km, position, corrects) in [
         (0, 1_000, 4, false),
@@ -45,11 +41,7 @@ fn depot() -> Facts {
         });
     }
     let mut second = VehicleFacts::default();
-    second.stands(StandingSince {
-        at: 0,
-        position: 11,
-        standing: Standing::Ready,
-    });
+    second.stands(StandingSince::new(0, 11, Standing::Ready));
     let order = |created: i64, started: i64, ended: i64, work, cost, position| OrderFacts {
         vehicle: "1".into(),
         work,
@@ -188,11 +180,7 @@ fn history() -> impl Strategy<Value = VehicleFacts> {
             position
         };
         for (hour, standing) in standings {
-            vehicle.stands(StandingSince {
-                at: hour * HOUR,
-                position: next(),
-                standing,
-            });
+            vehicle.stands(StandingSince::new(hour * HOUR, next(), standing));
         }
         for (hour, km) in readings {
             vehicle.read(Reading {
@@ -222,8 +210,8 @@ fn hours_up_and_required(vehicle: &VehicleFacts, from: i64, to: i64) -> (i64, i6
             .standings
             .iter()
             .filter(|one| one.at <= hour * HOUR)
-            .max_by_key(|one| (one.at, one.position))
-            .map(|one| one.standing);
+            .max_by_key(|one| (one.at, one.position()))
+            .map(StandingSince::standing);
         up += i64::from(matches!(now, Some(Standing::Ready | Standing::Running)));
         required += i64::from(now.is_some_and(|now| now != Standing::NotRequired));
     }

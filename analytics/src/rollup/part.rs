@@ -9,11 +9,11 @@ pub(super) fn standing(vehicle: &VehicleFacts, index: usize, until: i64, sums: &
     let since = vehicle.standings[index];
     let before = index
         .checked_sub(1)
-        .map(|before| vehicle.standings[before].standing);
+        .map(|before| vehicle.standings[before].standing());
     let mut turn = |lasting: fn(&mut Sums) -> &mut Lasting, counts: fn(Standing) -> bool| {
         let was = before.is_some_and(counts);
         let lasting = lasting(sums);
-        match (was, counts(since.standing)) {
+        match (was, counts(since.standing())) {
             (false, true) => lasting.enter(since.at, until),
             (true, false) => lasting.leave(until.wrapping_sub(since.at)),
             _ => {}
@@ -22,11 +22,11 @@ pub(super) fn standing(vehicle: &VehicleFacts, index: usize, until: i64, sums: &
     turn(|sums| &mut sums.up, is_up);
     turn(|sums| &mut sums.running, |one| one == Standing::Running);
     turn(|sums| &mut sums.required, is_required);
-    if before == Some(Standing::Down) && is_up(since.standing) {
+    if before == Some(Standing::Down) && is_up(since.standing()) {
         let down = vehicle.standings[..index]
             .iter()
             .rev()
-            .take_while(|one| one.standing == Standing::Down)
+            .take_while(|one| one.standing() == Standing::Down)
             .last();
         sums.restored += 1;
         sums.restored_time += down.map_or(0, |down| since.at - down.at);

@@ -78,6 +78,12 @@ impl Store {
             .collect()
     }
 
+    /// The sums of what happened from a time, inclusive, to a time, exclusive; what lasts is not among them.
+    pub fn happened(&self, from: i64, to: i64) -> Sums {
+        let running = self.running(&[from, to.max(from)]);
+        running[1].since(&running[0])
+    }
+
     /// Orders that nobody ended or gave up, in the order in which they came.
     pub fn open_orders(&self) -> impl Iterator<Item = &OrderFacts> {
         let numbers = self.open.iter();

@@ -135,14 +135,9 @@ fn store(told: &[Told]) -> Store {
     let mut tasks = HashMap::new();
     for (position, one) in (1..).zip(told.iter().cloned()) {
         match one {
-            Told::Stands(vehicle, at, standing) => store.stands(
-                vehicle,
-                StandingSince {
-                    at,
-                    position,
-                    standing,
-                },
-            ),
+            Told::Stands(vehicle, at, standing) => {
+                store.stands(vehicle, StandingSince::new(at, position, standing))
+            }
             Told::Read(vehicle, at, km, corrects) => store.read(
                 vehicle,
                 Reading {

@@ -2,6 +2,7 @@
 //! as everywhere; so an event reported late changes what it should and nothing else.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use analytics::columns::{Columns, NOBODY};
 use analytics::facts::{
@@ -63,13 +64,13 @@ impl<T> Latest<T> {
 /// A work order's fields as far as figures need them.
 #[derive(Clone, Debug, Default)]
 struct OrderState {
-    vehicle: Latest<Box<str>>,
-    workshop: Latest<Box<str>>,
+    vehicle: Latest<Arc<str>>,
+    workshop: Latest<Arc<str>>,
     is_repair: Latest<bool>,
     /// The first of its tasks that is a kind of maintenance.
-    task_kind: Latest<Box<str>>,
+    task_kind: Latest<Arc<str>>,
     /// The kind of maintenance that it says of itself, which goes before that of its tasks.
-    kind: Latest<Box<str>>,
+    kind: Latest<Arc<str>>,
     created: Latest<i64>,
     scheduled_start: Latest<i64>,
     scheduled_end: Latest<i64>,
@@ -77,7 +78,7 @@ struct OrderState {
     ended: Latest<i64>,
     status: Latest<Box<str>>,
     cost_cents: Latest<i64>,
-    priority: Latest<Box<str>>,
+    priority: Latest<Arc<str>>,
     updated: i64,
     is_deleted: bool,
     position: u64,
@@ -86,8 +87,8 @@ struct OrderState {
 /// A task's fields as far as figures need them.
 #[derive(Clone, Debug, Default)]
 struct TaskState {
-    vehicle: Latest<Box<str>>,
-    kind: Latest<Box<str>>,
+    vehicle: Latest<Arc<str>>,
+    kind: Latest<Arc<str>>,
     due: Latest<i64>,
     is_completed: Latest<bool>,
     completed_at: Latest<i64>,
@@ -109,9 +110,9 @@ pub(crate) struct Planned {
     /// The vehicle, by asset id.
     pub(crate) vehicle: Box<str>,
     /// What kind.
-    pub(crate) kind: Option<Box<str>>,
+    pub(crate) kind: Option<Arc<str>>,
     /// How urgent.
-    pub(crate) priority: Option<Box<str>>,
+    pub(crate) priority: Option<Arc<str>>,
 }
 
 /// Facts with what is needed to go on folding.
@@ -126,7 +127,7 @@ pub(super) struct Folding {
     parts: HashMap<Box<str>, (usize, Folded)>,
     vehicles: HashMap<Box<str>, usize>,
     /// Asset ids by row id: orders and tasks name vehicles so.
-    asset_ids: HashMap<Box<str>, Box<str>>,
+    asset_ids: HashMap<Box<str>, Arc<str>>,
     orders: HashMap<Box<str>, usize>,
     order_states: Vec<OrderState>,
     tasks: HashMap<Box<str>, usize>,
@@ -177,7 +178,7 @@ impl Told<'_> {
     }
 
     /// Sets `field` where the event says something of `key`; null empties it.
-    fn set<T>(&self, field: &mut Latest<T>, key: &str, read: impl Fn(&Value) -> Option<T>) {
+    fn set<T>(&self, field: &mut Latest<T>, key: &str, read: impl FnOnce(&Value) -> Option<T>) {
         if let Some(value) = self.get(key) {
             field.set(read(value), self.when);
         }
@@ -188,11 +189,8 @@ fn time(value: &Value) -> Option<i64> {
     value.as_str().and_then(parse_time)
 }
 
-fn text(value: &Value) -> Option<Box<str>> {
-    value
-        .as_str()
-        .filter(|text| !text.is_empty())
-        .map(Into::into)
+fn text(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| !text.is_empty())
 }
 
 /// Hundredths of the currency, from a number or a text of one.
@@ -365,7 +363,10 @@ impl Folding {
             self.store.add_vehicle(told.id)
         });
         if event_type == VEHICLE_MAINTENANCE_SCHEDULED {
-            let field = |name: &str| told.data.get(name).and_then(text);
+            let mut field = |name: &str| {
+                let said = told.data.get(name).and_then(text);
+                said.map(|text| self.store.share(text))
+            };
             let planned = Planned {
                 vehicle: told.id.into(),
                 kind: field("maintenance_type"),
@@ -386,11 +387,7 @@ impl Folding {
             _ => told.word("status"),
         };
         if let Some(status) = status {
-            let since = StandingSince {
-                at,
-                position,
-                standing: Standing::of_status(&status),
-            };
+            let since = StandingSince::new(at, position, Standing::of_status(&status));
             state.status.set(Some(status), told.when);
             self.store.stands(index, since);
         }
@@ -426,29 +423,30 @@ impl Folding {
     }
 
     /// Gives the vehicle that the order is about.
-    fn fold_order(&mut self, told: &Told<'_>) -> Option<Box<str>> {
+    fn fold_order(&mut self, told: &Told<'_>) -> Option<Arc<str>> {
         let index = *self.orders.entry(told.id.into()).or_insert_with(|| {
             self.order_states.push(OrderState::default());
             self.order_states.len() - 1
         });
-        let state = &mut self.order_states[index];
-        told.set(&mut state.vehicle, "vehicle_id", text);
-        told.set(&mut state.workshop, "workshop_id", text);
+        let (state, store) = (&mut self.order_states[index], &mut self.store);
+        let mut name = |value: &Value| text(value).map(|text| store.share(text));
+        told.set(&mut state.vehicle, "vehicle_id", &mut name);
+        told.set(&mut state.workshop, "workshop_id", &mut name);
         told.set(&mut state.is_repair, "tasks", |tasks| {
             Some(tasks.as_array()?.iter().any(|task| task == REPAIR))
         });
         told.set(&mut state.task_kind, "tasks", |tasks| {
-            let mut words = tasks.as_array()?.iter().filter_map(Value::as_str);
-            words.find(|word| TYPES.contains(word)).map(Into::into)
+            let is_type = |task: &&Value| task.as_str().is_some_and(|task| TYPES.contains(&task));
+            tasks.as_array()?.iter().find(is_type).and_then(&mut name)
         });
-        told.set(&mut state.kind, "maintenance_type", text);
+        told.set(&mut state.kind, "maintenance_type", &mut name);
         told.set(&mut state.created, "created_at", time);
         told.set(&mut state.scheduled_start, "scheduled_start", time);
         told.set(&mut state.scheduled_end, "scheduled_end", time);
         told.set(&mut state.started, "actual_start", time);
         told.set(&mut state.ended, "actual_end", time);
         told.set(&mut state.cost_cents, "actual_cost", cents);
-        told.set(&mut state.priority, "priority", text);
+        told.set(&mut state.priority, "priority", &mut name);
         let said = told.get("updated_at").and_then(time);
         state.updated = state.updated.max(told.when.0).max(said.unwrap_or(i64::MIN));
         if let Some(status) = told.word("status") {
@@ -471,9 +469,10 @@ impl Folding {
             self.task_states.push(TaskState::default());
             self.task_states.len() - 1
         });
-        let state = &mut self.task_states[index];
-        told.set(&mut state.vehicle, "vehicle_id", text);
-        told.set(&mut state.kind, "type", text);
+        let (state, store) = (&mut self.task_states[index], &mut self.store);
+        let mut name = |value: &Value| text(value).map(|text| store.share(text));
+        told.set(&mut state.vehicle, "vehicle_id", &mut name);
+        told.set(&mut state.kind, "type", &mut name);
         told.set(&mut state.due, "due_date", time);
         told.set(&mut state.is_completed, "is_completed", Value::as_bool);
         told.set(&mut state.completed_at, "completed_at", time);
@@ -501,7 +500,7 @@ impl Folding {
 }
 
 /// The asset id of a vehicle that is named by its row id, or the name as it is.
-fn asset_id(named: Option<&str>, asset_ids: &HashMap<Box<str>, Box<str>>) -> Box<str> {
+fn asset_id(named: Option<&str>, asset_ids: &HashMap<Box<str>, Arc<str>>) -> Arc<str> {
     let named = named.unwrap_or_default();
     match asset_ids.get(named) {
         Some(asset_id) => asset_id.clone(),
@@ -509,7 +508,7 @@ fn asset_id(named: Option<&str>, asset_ids: &HashMap<Box<str>, Box<str>>) -> Box
     }
 }
 
-fn order_facts(state: &OrderState, asset_ids: &HashMap<Box<str>, Box<str>>) -> OrderFacts {
+fn order_facts(state: &OrderState, asset_ids: &HashMap<Box<str>, Arc<str>>) -> OrderFacts {
     let status = state.status.value.as_deref().unwrap_or("draft");
     let is_completed = status == "completed";
     let kind = state.kind.value.as_ref().or(state.task_kind.value.as_ref());
@@ -539,7 +538,7 @@ fn order_facts(state: &OrderState, asset_ids: &HashMap<Box<str>, Box<str>>) -> O
     }
 }
 
-fn task_facts(state: &TaskState, asset_ids: &HashMap<Box<str>, Box<str>>) -> TaskFacts {
+fn task_facts(state: &TaskState, asset_ids: &HashMap<Box<str>, Arc<str>>) -> TaskFacts {
     let is_done = state.is_completed.value == Some(true);
     TaskFacts {
         vehicle: asset_id(state.vehicle.value.as_deref(), asset_ids),

@@ -51,11 +51,7 @@ fn take_in(
     happened: super::fleet::Happened,
 ) {
     let (at, vehicle) = (happened.at, usize::try_from(happened.vehicle).unwrap_or(0));
-    let stands = |standing| StandingSince {
-        at,
-        position,
-        standing,
-    };
+    let stands = |standing| StandingSince::new(at, position, standing);
     let (kind, amount) = match happened.what {
         What::Down => {
             store.stands(vehicle, stands(Standing::Down));
@@ -235,11 +231,7 @@ fn sums(setting: &Setting, fleet: Fleet) -> Result<Vec<Row>, BenchError> {
         let vehicle = usize::try_from(draw % fleet.vehicles).unwrap_or(0);
         let back = i64::try_from(draw >> 20).unwrap_or(0) % (days * DAY);
         position += 1;
-        let since = StandingSince {
-            at: end - back,
-            position,
-            standing: Standing::Down,
-        };
+        let since = StandingSince::new(end - back, position, Standing::Down);
         store.stands(vehicle, since);
         Ok::<(), BenchError>(())
     })?;

@@ -1,8 +1,6 @@
 //! The events that make a figure.
 
-use std::collections::BinaryHeap;
-
-use analytics::kpi::{Kpi, Selection, Side};
+use analytics::kpi::{Kpi, Page, Selection, Side};
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::Response;
@@ -20,51 +18,6 @@ use crate::http::visible::Sight;
 
 /// Events behind a number, a side each, on one page.
 const EVENTS_MAX: u64 = 1_000;
-
-/// The first of one side's events behind a position, and how many the side has in all.
-struct SidePage {
-    after: u64,
-    limit: usize,
-    /// With the last one on top.
-    first: BinaryHeap<(u64, i64)>,
-    events: u64,
-}
-
-impl SidePage {
-    fn new(after: u64, limit: usize) -> Self {
-        SidePage {
-            after,
-            limit,
-            first: BinaryHeap::with_capacity(limit + 1),
-            events: 0,
-        }
-    }
-
-    /// Takes in what an event adds. Each event adds once to a side; what no event adds has position 0.
-    fn take(&mut self, position: u64, amount: i64) {
-        self.events += u64::from(position > 0);
-        let is_full = self.first.len() == self.limit;
-        let is_behind = self
-            .first
-            .peek()
-            .is_some_and(|last| *last < (position, amount));
-        if position <= self.after || (is_full && is_behind) {
-            return;
-        }
-        self.first.push((position, amount));
-        if self.first.len() > self.limit {
-            self.first.pop();
-        }
-    }
-
-    /// The page in the order of the log, and where the next one begins.
-    fn finish(self) -> (Vec<(u64, i64)>, Option<u64>) {
-        let is_full = self.first.len() == self.limit;
-        let page = self.first.into_sorted_vec();
-        let next = page.last().map(|(position, _)| *position);
-        (page, next.filter(|_| is_full))
-    }
-}
 
 /// The events that make a figure: those that are counted, and those that it is divided by.
 #[utoipa::path(get, path = "/api/v1/analytics/drilldown/{metric}", tag = "analytics", operation_id = "kpi_drilldown",
@@ -111,18 +64,15 @@ pub(crate) async fn drilldown(
         };
         let only = known.only(asked.vehicle.as_deref());
         let facts = only.as_ref().unwrap_or(known.facts());
-        let mut counted = SidePage::new(after, limit);
-        let mut divided = SidePage::new(after_denominator, limit);
-        kpi.each(facts, &selection, &mut |part| match part.side {
-            Side::Numerator => counted.take(part.position, part.amount),
-            Side::Denominator => divided.take(part.position, part.amount),
-        });
+        let mut counted = Page::new(after, limit);
+        let mut divided = Page::new(after_denominator, limit);
+        kpi.page(facts, &selection, &mut counted, &mut divided);
         let mut body = String::from("{");
         for (name, next_name, side) in [
             ("numerator", "next", counted),
             ("denominator", "next_denominator", divided),
         ] {
-            let count = side.events;
+            let count = side.events();
             let (page, next) = side.finish();
             let events = events_at(&state.log, sight, &page)?;
             let next = next.map_or("null".to_owned(), |position| position.to_string());
