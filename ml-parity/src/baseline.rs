@@ -1,6 +1,6 @@
 //! The best figures known for some data sets, from earlier measurements of several libraries with the same splits.
 //!
-//! They lie in `baselines.csv`, so that a run can name a bar without any code knowing a data set.
+//! Those of demand are known to three digits; the file has the upper end of what these allow. They lie in `baselines.csv`, so that a run can name a bar without any code knowing a data set.
 
 use crate::error::BenchError;
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@ use crate::data::{Folder, Table};
 use crate::error::BenchError;
 use crate::report::{Report, decimals};
 use ml::hazard::{Cohort, HazardModel, Lifetimes, fleet_settings};
-use ml::{Dataset, Params, metric};
+use ml::{Dataset, metric};
 
 const ENDS: [f32; 3] = [30.0, 60.0, 90.0];
 const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
@@ -251,7 +251,9 @@ fn measure(
         if let Some(known) = baselines.of(name, &format!("hazard_{end}")) {
             report.at_most(&format!("{what}, log loss, best known"), known, loss);
         }
-        report.at_most(&format!("{what}, calibration error"), 0.02, calibration);
+        if let Some(bar) = baselines.of(name, &format!("ece_{end}")) {
+            report.at_most(&format!("{what}, calibration error"), bar, calibration);
+        }
     }
     Ok(())
 }
@@ -263,12 +265,14 @@ fn curves(
     test: &Part,
     seed: u64,
 ) -> Result<Vec<[f64; ENDS.len()]>, BenchError> {
-    let params = Params {
-        seed,
-        threads: 2,
-        ..fleet_settings(train.rows.rows())
-    };
-    let model = HazardModel::train(&params, &ENDS, &train.cohort(), Some(&valid.cohort()), None)?;
+    let settings = fleet_settings(train.rows.rows(), seed, 2);
+    let model = HazardModel::train(
+        &settings,
+        &ENDS,
+        &train.cohort(),
+        Some(&valid.cohort()),
+        None,
+    )?;
     let mut scratch = model.scratch();
     let mut row = vec![0.0; train.rows.features().len()];
     (0..test.durations.len())

@@ -14,8 +14,10 @@ use std::collections::BTreeMap;
 pub(crate) const MISSING_BIN: u8 = 255;
 /// Most value bins of one feature.
 pub const BINS_MAX: usize = 255;
-/// With more rows than this, cuts are taken from a seeded sample of this many.
+/// With more rows than this, cuts are taken from a sample of this many, the same whatever the seed of the training, so that
+/// forests of several seeds read the same bins.
 const CUT_SAMPLE_ROWS: usize = 200_000;
+const CUT_SAMPLE_SEED: u64 = 0;
 
 /// How one feature's values map to bins.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,9 +66,10 @@ pub(crate) struct Binner {
 
 impl Binner {
     /// Learns bins from a table; `bins_max` in `2..=255`. Rows of weight zero are not looked at.
-    pub(crate) fn fit(dataset: &Dataset, bins_max: usize, seed: u64, threads: usize) -> Self {
-        let sample = (dataset.rows() > CUT_SAMPLE_ROWS)
-            .then(|| Random::new(seed, u64::MAX).choose_ordered(dataset.rows(), CUT_SAMPLE_ROWS));
+    pub(crate) fn fit(dataset: &Dataset, bins_max: usize, threads: usize) -> Self {
+        let sample = (dataset.rows() > CUT_SAMPLE_ROWS).then(|| {
+            Random::new(CUT_SAMPLE_SEED, u64::MAX).choose_ordered(dataset.rows(), CUT_SAMPLE_ROWS)
+        });
         let indices: Vec<usize> = (0..dataset.features().len()).collect();
         let share = indices.len().div_ceil(threads.max(1));
         let sample = sample.as_deref();

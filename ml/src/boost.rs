@@ -127,7 +127,7 @@ impl<'run> Fit<'run> {
     pub fn train(mut self, train: &Dataset) -> Result<Model, FitError> {
         self.check(train)?;
         let params = self.params;
-        let mut binner = Binner::fit(train, params.bins_max, params.seed, params.threads);
+        let mut binner = Binner::fit(train, params.bins_max, params.threads);
         if let Some(start) = self.start {
             start.keep_categories(&mut binner);
         }

@@ -4,11 +4,11 @@
 //!
 //! Sources: Platt, "Probabilistic Outputs for Support Vector Machines" (1999), with the corrections of Lin, Lin, Weng,
 //! Machine Learning 68 (2007); Zadrozny, Elkan, KDD 2002 (isotonic); Ayer et al., Ann. Math. Stat. 26 (1955) (pool
-//! adjacent violators); Vovk, Petej, "Venn-Abers Predictors", UAI 2014.
+//! adjacent violators); Cox, "Two Further Applications of a Model for Binary Regression", Biometrika 45 (1958) (log-odds of
+//! a probability as the one regressor); White, Econometrica 50 (1982) (the covariance that survives a wrong model).
 
 use crate::elementary::{log_odds, logistic};
 use crate::frame::{ReadError, Reader, WriteError, Writer, require};
-use crate::metric::logloss;
 
 /// From this many rows on, isotonic regression is tried; below, Platt scaling.
 pub const ISOTONIC_ROWS_MIN: usize = 1_000;
@@ -16,7 +16,11 @@ pub const ISOTONIC_ROWS_MIN: usize = 1_000;
 pub const CLASS_ROWS_MIN: usize = 10;
 /// Most steps of an isotonic calibration.
 pub const STEPS_MAX: usize = 100_000;
-/// Groups into which Venn–Abers pools its calibration rows.
+/// Stretches of time whose rows may depend on each other when a range is fitted.
+const STRETCHES: usize = 20;
+/// Nine in ten of a normal distribution lie within this many deviations.
+const NINE_IN_TEN: f64 = 1.644_853_626_951_472_2;
+/// Groups of a Venn–Abers interval in a file of format number 1.
 const VENN_ABERS_GROUPS: usize = 256;
 
 /// A map from predicted to calibrated probability; it never falls.
@@ -44,16 +48,18 @@ pub enum Calibration {
 /// Why nothing could be calibrated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CalibrateError {
-    /// Labels and probabilities differ in number.
-    #[error("{labels} labels for {probabilities} probabilities")]
+    /// Labels, weights and probabilities differ in number.
+    #[error("{labels} labels and {weights} weights for {probabilities} probabilities")]
     Length {
         /// Labels given.
         labels: usize,
+        /// Weights given.
+        weights: usize,
         /// Probabilities given.
         probabilities: usize,
     },
-    /// A probability is not a number in [0, 1], or a label not 0 or 1.
-    #[error("row {row} is not a probability with a label of 0 or 1")]
+    /// A probability is not a number in [0, 1], a label not 0 or 1, or a weight negative or not finite.
+    #[error("row {row} is not a probability with a label of 0 or 1 and a weight")]
     Invalid {
         /// Row, from 0.
         row: usize,
@@ -66,6 +72,73 @@ pub enum CalibrateError {
         /// Rows with label 0.
         negatives: usize,
     },
+}
+
+/// What was said of held-out rows and what became of them, in order of time.
+#[derive(Debug, Clone, Copy)]
+pub struct Outcomes<'data> {
+    /// Predicted probabilities.
+    pub probabilities: &'data [f64],
+    /// What happened: 0 or 1.
+    pub labels: &'data [f32],
+    /// How many rows each stands for.
+    pub weights: &'data [f64],
+}
+
+impl<'data> Outcomes<'data> {
+    fn part(&self, span: std::ops::Range<usize>) -> Self {
+        Self {
+            probabilities: &self.probabilities[span.clone()],
+            labels: &self.labels[span.clone()],
+            weights: &self.weights[span],
+        }
+    }
+
+    /// Probability, label and weight of each row.
+    fn rows(&self) -> impl Iterator<Item = (f64, f64, f64)> + 'data {
+        let each = self.probabilities.iter().zip(self.labels).zip(self.weights);
+        each.map(|((&probability, &label), &weight)| (probability, f64::from(label), weight))
+    }
+
+    /// Weighted mean log loss after a calibration.
+    fn logloss(&self, calibration: &Calibration) -> f64 {
+        let (mut loss, mut total) = (0.0, 0.0);
+        for (probability, label, weight) in self.rows() {
+            let p = calibration.apply(probability).clamp(1e-15, 1.0 - 1e-15);
+            loss -= weight * (label * p.ln() + (1.0 - label) * (1.0 - p).ln());
+            total += weight;
+        }
+        loss / total
+    }
+
+    fn check(&self) -> Result<(), CalibrateError> {
+        if self.probabilities.len() != self.labels.len() || self.weights.len() != self.labels.len()
+        {
+            return Err(CalibrateError::Length {
+                labels: self.labels.len(),
+                weights: self.weights.len(),
+                probabilities: self.probabilities.len(),
+            });
+        }
+        let sound = |(probability, label, weight): (f64, f64, f64)| {
+            (0.0..=1.0).contains(&probability)
+                && (label == 0.0 || label == 1.0)
+                && weight.is_finite()
+                && weight >= 0.0
+        };
+        if let Some(row) = self.rows().position(|row| !sound(row)) {
+            return Err(CalibrateError::Invalid { row });
+        }
+        let positives = self.labels.iter().filter(|&&label| label == 1.0).count();
+        let negatives = self.labels.len() - positives;
+        if positives < CLASS_ROWS_MIN || negatives < CLASS_ROWS_MIN {
+            return Err(CalibrateError::TooFew {
+                positives,
+                negatives,
+            });
+        }
+        Ok(())
+    }
 }
 
 impl Calibration {
@@ -84,38 +157,32 @@ impl Calibration {
     ///
     /// # Errors
     /// Any [`CalibrateError`].
-    pub fn choose(probabilities: &[f64], labels: &[f32]) -> Result<Self, CalibrateError> {
-        check(probabilities, labels)?;
-        let half = labels.len() / 2;
-        let fit = |probabilities: &[f64], labels: &[f32]| {
-            if probabilities.len() >= ISOTONIC_ROWS_MIN / 2 {
-                Self::isotonic(probabilities, labels)
+    pub fn choose(outcomes: &Outcomes<'_>) -> Result<Self, CalibrateError> {
+        outcomes.check()?;
+        let count = outcomes.labels.len();
+        let fit = |outcomes: &Outcomes<'_>| {
+            if outcomes.labels.len() >= ISOTONIC_ROWS_MIN / 2 {
+                Self::isotonic(outcomes)
             } else {
-                Self::platt(probabilities, labels)
+                Self::platt(outcomes)
             }
         };
-        let (earlier, later) = probabilities.split_at(half);
-        let trials = [
-            fit(earlier, &labels[..half]),
-            Self::platt(earlier, &labels[..half]),
-        ];
-        let later_labels = &labels[half..];
-        let mut best = (logloss(later_labels, later), None);
-        for (kind, trial) in trials.into_iter().enumerate() {
+        let (earlier, later) = (outcomes.part(0..count / 2), outcomes.part(count / 2..count));
+        let mut best = (later.logloss(&Self::Identity), None);
+        for (kind, trial) in [fit(&earlier), Self::platt(&earlier)]
+            .into_iter()
+            .enumerate()
+        {
             let Ok(trial) = trial else { continue };
-            let calibrated: Vec<f64> = later
-                .iter()
-                .map(|&probability| trial.apply(probability))
-                .collect();
-            let loss = logloss(later_labels, &calibrated);
+            let loss = later.logloss(&trial);
             if loss < best.0 {
                 best = (loss, Some(kind));
             }
         }
         match best.1 {
             None => Ok(Self::Identity),
-            Some(0) => fit(probabilities, labels),
-            Some(_) => Self::platt(probabilities, labels),
+            Some(0) => fit(outcomes),
+            Some(_) => Self::platt(outcomes),
         }
     }
 
@@ -123,18 +190,23 @@ impl Calibration {
     ///
     /// # Errors
     /// Any [`CalibrateError`].
-    pub fn platt(probabilities: &[f64], labels: &[f32]) -> Result<Self, CalibrateError> {
-        let (positives, negatives) = check(probabilities, labels)?;
-        let high = (positives as f64 + 1.0) / (positives as f64 + 2.0);
-        let low = 1.0 / (negatives as f64 + 2.0);
+    pub fn platt(outcomes: &Outcomes<'_>) -> Result<Self, CalibrateError> {
+        outcomes.check()?;
+        let (mut positives, mut negatives) = (0.0, 0.0);
+        for (_, label, weight) in outcomes.rows() {
+            positives += weight * label;
+            negatives += weight * (1.0 - label);
+        }
+        let high = (positives + 1.0) / (positives + 2.0);
+        let low = 1.0 / (negatives + 2.0);
         let (mut slope, mut intercept) = (1.0, 0.0);
         for _ in 0..100 {
             let (mut g0, mut g1, mut h00, mut h01, mut h11) = (0.0, 0.0, 1e-9, 0.0, 1e-9);
-            for (&probability, &label) in probabilities.iter().zip(labels) {
+            for (probability, label, weight) in outcomes.rows() {
                 let x = log_odds(probability);
                 let p = logistic(slope * x + intercept);
-                let off = p - if label >= 0.5 { high } else { low };
-                let spread = p * (1.0 - p);
+                let off = weight * (p - if label >= 0.5 { high } else { low });
+                let spread = weight * p * (1.0 - p);
                 g0 += off;
                 g1 += off * x;
                 h00 += spread;
@@ -167,14 +239,17 @@ impl Calibration {
     ///
     /// # Errors
     /// Any [`CalibrateError`].
-    pub fn isotonic(probabilities: &[f64], labels: &[f32]) -> Result<Self, CalibrateError> {
-        check(probabilities, labels)?;
-        let mut order: Vec<usize> = (0..labels.len()).collect();
-        order.sort_by(|&left, &right| probabilities[left].total_cmp(&probabilities[right]));
-        let blocks = pool(order.iter().map(|&row| Block {
-            position: probabilities[row],
-            value: f64::from(labels[row]),
-            weight: 1.0,
+    pub fn isotonic(outcomes: &Outcomes<'_>) -> Result<Self, CalibrateError> {
+        outcomes.check()?;
+        let mut rows: Vec<(f64, f64, f64)> = outcomes
+            .rows()
+            .filter(|&(_, _, weight)| weight > 0.0)
+            .collect();
+        rows.sort_by(|left, right| left.0.total_cmp(&right.0));
+        let blocks = pool(rows.into_iter().map(|(position, value, weight)| Block {
+            position,
+            value,
+            weight,
         }));
         let stride = blocks.len().div_ceil(STEPS_MAX);
         let kept = blocks.iter().step_by(stride.max(1));
@@ -226,34 +301,6 @@ impl Calibration {
     }
 }
 
-fn check(probabilities: &[f64], labels: &[f32]) -> Result<(usize, usize), CalibrateError> {
-    if probabilities.len() != labels.len() {
-        return Err(CalibrateError::Length {
-            labels: labels.len(),
-            probabilities: probabilities.len(),
-        });
-    }
-    let sound = |(&probability, &label): (&f64, &f32)| {
-        (0.0..=1.0).contains(&probability) && (label == 0.0 || label == 1.0)
-    };
-    if let Some(row) = probabilities
-        .iter()
-        .zip(labels)
-        .position(|pair| !sound(pair))
-    {
-        return Err(CalibrateError::Invalid { row });
-    }
-    let positives = labels.iter().filter(|&&label| label == 1.0).count();
-    let negatives = labels.len() - positives;
-    if positives < CLASS_ROWS_MIN || negatives < CLASS_ROWS_MIN {
-        return Err(CalibrateError::TooFew {
-            positives,
-            negatives,
-        });
-    }
-    Ok((positives, negatives))
-}
-
 /// Rows pooled to one value.
 #[derive(Debug, Clone, Copy)]
 struct Block {
@@ -297,104 +344,113 @@ fn interpolate(from: &[f64], to: &[f64], at: f64) -> f64 {
     }
 }
 
-/// A probability with the range that the calibration rows allow: the Venn–Abers interval.
+/// How far a calibrated probability can be relied upon: the range that holds the true one nine times in ten, as far as the
+/// held-out rows can tell.
 ///
-/// For a new row the isotonic fit is made twice, as if the row's label were 0 and 1; whatever the truth is, one of
-/// the two probabilities is calibrated. The range is narrow where there are many comparable rows.
+/// The held-out rows are fitted once more, by a logistic regression on the calibrated log-odds. If calibration were perfect,
+/// that regression would change nothing; how well the rows determine it is how well they determine the probability. The
+/// range is taken on the log-odds around the probability itself, so it always holds it. It is wide where there are few rows
+/// like it, and where the rows of one stretch of time say something else than those of another.
 #[derive(Debug, Clone, PartialEq)]
-pub struct VennAbers {
-    /// Group centres, ascending.
-    positions: Vec<f64>,
-    low: Vec<f64>,
-    high: Vec<f64>,
+pub struct Reliance {
+    /// Covariance of intercept and slope: intercept with itself, with slope, slope with itself.
+    covariance: [f64; 3],
 }
 
-impl VennAbers {
-    /// Fits on held-out rows, pooled into 256 groups of equal size. O(n log n + groups²).
+impl Reliance {
+    /// Fits on held-out rows in order of time, whose probabilities are calibrated. O(n).
     ///
     /// # Errors
     /// Any [`CalibrateError`].
-    pub fn fit(probabilities: &[f64], labels: &[f32]) -> Result<Self, CalibrateError> {
-        check(probabilities, labels)?;
-        let mut order: Vec<usize> = (0..labels.len()).collect();
-        order.sort_by(|&left, &right| probabilities[left].total_cmp(&probabilities[right]));
-        let groups: Vec<Block> = order
-            .chunks(order.len().div_ceil(VENN_ABERS_GROUPS))
-            .map(|part| {
-                let weight = part.len() as f64;
-                Block {
-                    position: part.iter().map(|&row| probabilities[row]).sum::<f64>() / weight,
-                    value: part.iter().map(|&row| f64::from(labels[row])).sum::<f64>() / weight,
-                    weight,
-                }
-            })
-            .collect();
-        let with = |at: usize, label: f64| {
-            let extra = Block {
-                position: groups[at].position,
-                value: label,
-                weight: 1.0,
-            };
-            let position = extra.position;
-            let blocks = pool(
-                groups[..=at]
-                    .iter()
-                    .copied()
-                    .chain([extra])
-                    .chain(groups[at + 1..].iter().copied()),
-            );
-            let (from, to): (Vec<f64>, Vec<f64>) = blocks
-                .iter()
-                .map(|block| (block.position, block.value))
-                .unzip();
-            interpolate(&from, &to, position)
-        };
+    pub fn fit(outcomes: &Outcomes<'_>) -> Result<Self, CalibrateError> {
+        outcomes.check()?;
+        // Products of regressors by spread (the curvature), and squares of each stretch's score.
+        let (mut curvature, mut scores) = ([1e-9, 0.0, 1e-9], [0.0; 3]);
+        let count = outcomes.labels.len();
+        let stretches = STRETCHES.min(count);
+        for stretch in 0..stretches {
+            let span = stretch * count / stretches..(stretch + 1) * count / stretches;
+            let (mut g0, mut g1) = (0.0, 0.0);
+            for (probability, label, weight) in outcomes.part(span).rows() {
+                let x = log_odds(probability);
+                let spread = weight * probability * (1.0 - probability);
+                curvature[0] += spread;
+                curvature[1] += spread * x;
+                curvature[2] += spread * x * x;
+                g0 += weight * (probability - label);
+                g1 += weight * (probability - label) * x;
+            }
+            scores[0] += g0 * g0;
+            scores[1] += g0 * g1;
+            scores[2] += g1 * g1;
+        }
+        let few = stretches as f64 / (stretches as f64 - 1.0);
         Ok(Self {
-            positions: groups.iter().map(|group| group.position).collect(),
-            low: (0..groups.len()).map(|at| with(at, 0.0)).collect(),
-            high: (0..groups.len()).map(|at| with(at, 1.0)).collect(),
+            covariance: sandwich(curvature, scores.map(|score| score * few)),
         })
     }
 
-    /// Lower and upper probability at a predicted one.
+    /// Lower and upper end around a calibrated probability, which lies between them.
     #[must_use]
-    pub fn interval(&self, probability: f64) -> (f64, f64) {
-        let low = interpolate(&self.positions, &self.low, probability);
-        let high = interpolate(&self.positions, &self.high, probability);
-        (low.min(high), high.max(low))
+    pub fn range(&self, probability: f64) -> (f64, f64) {
+        let x = log_odds(probability);
+        let [intercept, both, slope] = self.covariance;
+        let variance = intercept + 2.0 * both * x + slope * x * x;
+        let margin = NINE_IN_TEN * variance.max(0.0).sqrt();
+        // Where the margin is nothing, the way over the log-odds and back may miss the probability by its last digit.
+        (
+            logistic(x - margin).min(probability),
+            logistic(x + margin).max(probability),
+        )
     }
 
-    pub(crate) fn write(&self, writer: &mut Writer) -> Result<(), WriteError> {
-        writer.length("interval groups", self.positions.len(), VENN_ABERS_GROUPS)?;
-        for values in [&self.positions, &self.low, &self.high] {
-            writer.f64s(values);
-        }
-        Ok(())
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.f64s(&self.covariance);
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, ReadError> {
-        let count = reader.length(VENN_ABERS_GROUPS, 24, "interval groups")?;
-        require(count > 0, "interval groups")?;
-        let positions = reader.f64s(count, "interval")?;
-        let (low, high) = (
-            reader.f64s(count, "interval")?,
-            reader.f64s(count, "interval")?,
-        );
+        let values = reader.f64s(3, "interval")?;
+        let covariance = [values[0], values[1], values[2]];
         require(
-            positions.windows(2).all(|pair| pair[0] <= pair[1]),
+            covariance.iter().all(|value| value.is_finite())
+                && covariance[0] >= 0.0
+                && covariance[2] >= 0.0,
             "interval",
         )?;
-        let bounded = low
-            .iter()
-            .chain(&high)
-            .all(|value| (0.0..=1.0).contains(value));
-        require(bounded, "interval")?;
-        Ok(Self {
-            positions,
-            low,
-            high,
-        })
+        Ok(Self { covariance })
     }
+}
+
+/// Inverse curvature × scores × inverse curvature, for symmetric 2 × 2 matrices given by their upper half.
+fn sandwich(curvature: [f64; 3], scores: [f64; 3]) -> [f64; 3] {
+    let [a, b, c] = curvature;
+    // Rows that are all alike determine a level but no slope: then the level alone is told.
+    let determinant = a * c - b * b;
+    if determinant <= 1e-9 * a * c {
+        return [scores[0] / (a * a), 0.0, 0.0];
+    }
+    let inverse = [c / determinant, -b / determinant, a / determinant];
+    let [i, j, k] = inverse;
+    let [p, q, r] = scores;
+    // The product of the first two, row by row, then with the inverse again.
+    let (top, bottom) = (
+        (i * p + j * q, i * q + j * r),
+        (j * p + k * q, j * q + k * r),
+    );
+    [
+        top.0 * i + top.1 * j,
+        top.0 * j + top.1 * k,
+        bottom.0 * j + bottom.1 * k,
+    ]
+}
+
+/// Passes over a Venn–Abers interval, which files of format number 1 hold: it could exclude the very probability it stood
+/// beside, so it is not used any more.
+pub(crate) fn skip_venn_abers(reader: &mut Reader<'_>) -> Result<(), ReadError> {
+    let count = reader.length(VENN_ABERS_GROUPS, 24, "interval groups")?;
+    require(count > 0, "interval groups")?;
+    reader.f64s(3 * count, "interval")?;
+    Ok(())
 }
 
 #[cfg(test)]

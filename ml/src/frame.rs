@@ -5,8 +5,10 @@
 
 /// First eight bytes of every model file.
 pub const MAGIC: [u8; 8] = *b"RFMODEL\n";
-/// The layout written and read by this code.
-pub const FORMAT_NUMBER: u16 = 1;
+/// The layout written by this code.
+pub const FORMAT_NUMBER: u16 = 2;
+/// The oldest layout that is read.
+pub const FORMAT_NUMBER_OLDEST: u16 = 1;
 /// Bytes before the body.
 pub const HEADER_BYTES: usize = 32;
 /// Largest file that is read or written: 1 GiB.
@@ -213,7 +215,7 @@ impl<'bytes> Reader<'bytes> {
                 computed,
             });
         }
-        if format != FORMAT_NUMBER {
+        if !(FORMAT_NUMBER_OLDEST..=FORMAT_NUMBER).contains(&format) {
             return Err(ReadError::Format {
                 found: format,
                 known: FORMAT_NUMBER,

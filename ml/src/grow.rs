@@ -47,10 +47,11 @@ struct GrownNode {
     rows: u32,
 }
 
-/// A finished leaf: its value before the learning rate, its bounds, and its rows in the grower's order.
+/// A finished leaf: its value before the learning rate, its packed sum and bounds, and its rows in the grower's order.
 #[derive(Debug, Clone)]
 pub(crate) struct GrownLeaf {
     pub(crate) value: f64,
+    sum: i64,
     pub(crate) lower: f64,
     pub(crate) upper: f64,
     pub(crate) rows: Range<usize>,
@@ -206,6 +207,7 @@ fn grow_leaves(
         .into_iter()
         .map(|leaf| GrownLeaf {
             value: context.rules.leaf_value(&leaf.totals),
+            sum: leaf.totals.sum,
             lower: leaf.totals.lower,
             upper: leaf.totals.upper,
             rows: leaf.range,
@@ -417,6 +419,21 @@ impl GrownTree {
     /// Whether no split was worth it.
     pub(crate) fn is_constant(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// Takes rows that the tree was not grown on, given as leaf and packed sum, into the leaves' values.
+    pub(crate) fn take_in(&mut self, rows: impl Iterator<Item = (usize, i64)>, rules: &SplitRules) {
+        for (leaf, sum) in rows {
+            self.leaves[leaf].sum += sum;
+        }
+        for leaf in &mut self.leaves {
+            leaf.value = rules.leaf_value(&LeafTotals {
+                sum: leaf.sum,
+                rows: index_of(leaf.rows.len()),
+                lower: leaf.lower,
+                upper: leaf.upper,
+            });
+        }
     }
 
     /// Replaces the value of a leaf, held in its bounds.

@@ -2,15 +2,17 @@
 //!
 //! Place on the path: dataset → (unit, period) rows → boosting → **survival curve** → probability at any horizon.
 //!
-//! Each unit becomes one row a period it entered: label 1 in the period of its failure, 0 in the periods it survived;
-//! a unit lost from sight counts up to the last period it surely survived. Survival is the product of 1 − hazard, so
-//! the probabilities of 30, 60 and 90 days can never cross, as those of three separate classifiers do.
+//! Each unit becomes one row a period it entered: label 1 in the period of its failure, 0 in the periods it survived.
+//! A unit lost from sight within a period survived a part of it and has that part as its weight there: under a hazard that
+//! is even within a period, surviving the share s of it has the chance (1 − h)^s. Leaving such rows out, as failures
+//! in periods that others saw half are not left out, would make every unit look worse. Survival is the product of
+//! 1 − hazard, so the probabilities of 30, 60 and 90 days can never cross, as those of three separate classifiers do.
 //!
 //! Sources: Cox, "Regression Models and Life-Tables", JRSS B 34 (1972), §3 (discrete time); Singer, Willett, "It's
-//! About Time", J. Educ. Stat. 18 (1993); Barlow, Hunter, Operations Research 8 (1960) (replacement age).
+//! About Time", J. Educ. Stat. 18 (1993); Graf et al., Statistics in Medicine 18 (1999) (weights of known fates); Barlow, Hunter, Operations Research 8 (1960) (replacement age).
 
 use crate::boost::{Fit, FitError, Progress};
-use crate::calibrate::{Calibration, VennAbers};
+use crate::calibrate::{Calibration, Outcomes, Reliance, skip_venn_abers};
 use crate::dataset::{Dataset, DatasetError, FEATURES_MAX, Feature};
 use crate::elementary::logistic;
 use crate::frame::{FileKind, ReadError, Reader, WriteError, Writer, require};
@@ -61,9 +63,14 @@ pub enum HazardError {
         /// Value given.
         value: f32,
     },
-    /// No unit was seen through a whole period.
-    #[error("no unit was observed for a whole period")]
+    /// No unit was seen for any time.
+    #[error("no unit was observed for any time")]
     NothingObserved,
+    /// No settings, or such as know different categories.
+    #[error(
+        "a hazard model needs the settings of a forest, and all forests must know the same categories"
+    )]
+    Settings,
     /// The expanded table was refused.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -79,7 +86,8 @@ pub struct HazardModel {
     ends: Vec<f32>,
     /// One a period end: from the model's to the calibrated probability of having failed by then.
     calibrations: Vec<Calibration>,
-    intervals: Vec<Option<VennAbers>>,
+    /// How far each of them can be relied upon, where the validation cohort can tell.
+    reliances: Vec<Option<Reliance>>,
 }
 
 /// Buffers of one predicting thread.
@@ -103,27 +111,37 @@ impl Cohort<'_> {
     fn expand(&self, ends: &[f32]) -> Result<Dataset, HazardError> {
         self.check()?;
         let (mut rows, mut periods, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+        let mut parts = Vec::new();
         let lives = self.lifetimes.durations.iter().zip(self.lifetimes.observed);
         for (row, (&duration, &failed)) in lives.enumerate() {
             let mut start = 0.0;
             for (period, &end) in ends.iter().enumerate() {
                 let ends_here = duration < end;
-                if duration < start || (ends_here && !failed) {
+                let part = if ends_here && !failed {
+                    (duration - start) / (end - start)
+                } else {
+                    1.0
+                };
+                if duration < start || part <= 0.0 {
                     break;
                 }
                 rows.push(row);
                 periods.push(period as f32);
-                labels.push(f32::from(u8::from(ends_here)));
+                labels.push(f32::from(u8::from(ends_here && failed)));
+                parts.push(part);
                 start = end;
             }
         }
         if rows.is_empty() {
             return Err(HazardError::NothingObserved);
         }
-        let weights = self
-            .rows
-            .weights()
-            .map(|weights| rows.iter().map(|&row| weights[row]).collect::<Vec<_>>());
+        let own = self.rows.weights();
+        let is_weighted = own.is_some() || parts.iter().any(|&part| part < 1.0);
+        let weights = is_weighted.then(|| {
+            let each = rows.iter().zip(parts);
+            each.map(|(&row, part)| part * own.map_or(1.0, |own| own[row]))
+                .collect::<Vec<f32>>()
+        });
         let mut features = self.rows.features().to_vec();
         features.push(Feature::numeric(PERIOD_FEATURE));
         let mut columns = Vec::with_capacity(features.len() * rows.len());
@@ -165,74 +183,109 @@ impl Cohort<'_> {
         }
     }
 
-    /// For each unit whose fate at `end` is known: its row and whether it had failed by then.
-    fn outcomes(&self, end: f32) -> impl Iterator<Item = (usize, f32)> + '_ {
-        let lives = self.lifetimes.durations.iter().zip(self.lifetimes.observed);
-        lives
-            .enumerate()
-            .filter_map(move |(row, (&duration, &failed))| {
-                let fell = duration < end;
-                (!fell || failed).then_some((row, f32::from(u8::from(fell))))
-            })
+    /// For each unit whose fate at `end` is known: its row, whether it had failed by then, and how many units it stands
+    /// for. One that was in sight for so long stands for those lost from sight before: 1 / the chance of staying in sight.
+    fn fates(&self, end: f32) -> Vec<(usize, f32, f64)> {
+        let Lifetimes {
+            durations,
+            observed,
+        } = self.lifetimes;
+        let mut order: Vec<usize> = (0..durations.len()).collect();
+        order.sort_by(|&left, &right| durations[left].total_cmp(&durations[right]));
+        let mut fates = Vec::with_capacity(order.len());
+        let (mut in_sight, mut left) = (1.0, order.len());
+        for same in order.chunk_by(|&left, &right| durations[left] == durations[right]) {
+            let duration = durations[same[0]];
+            if duration >= end {
+                break;
+            }
+            let (failed, lost): (Vec<usize>, Vec<usize>) =
+                same.iter().partition(|&&row| observed[row]);
+            fates.extend(failed.iter().map(|&row| (row, 1.0, 1.0 / in_sight)));
+            // Who fails at a time was in sight until then; who is lost then leaves those behind who did not fail.
+            let at_risk = (left - failed.len()) as f64;
+            if !lost.is_empty() && at_risk > lost.len() as f64 {
+                in_sight *= 1.0 - lost.len() as f64 / at_risk;
+            }
+            left -= same.len();
+        }
+        let survivors = order[order.len() - left..].iter();
+        fates.extend(survivors.map(|&row| (row, 0.0, 1.0 / in_sight)));
+        fates.sort_by_key(|&(row, _, _)| row);
+        fates
     }
 }
 
 /// Settings that suit fleets: snapshots of one unit resemble each other, so the effective sample is far smaller than
-/// the number of rows, and small trees with strong regularisation win. Chosen on the validation part of eleven years
-/// of metro incidents, where five other settings with 6 to 31 leaves did worse. Early stopping needs a validation cohort.
+/// the number of rows, and small trees with strong regularisation win. Two forests are averaged, a stiff one and a freer one:
+/// where the signal is faint the first is right, where it is strong the second. Early stopping needs a validation cohort.
 ///
 /// `rows` is the number of snapshots; the least rows of a leaf follow it, from 20 to 500.
 #[must_use]
-pub fn fleet_settings(rows: usize) -> Params {
-    Params {
-        leaves_max: 4,
+pub fn fleet_settings(rows: usize, seed: u64, threads: usize) -> Vec<Params> {
+    let forest = |leaves_max: usize, l2: f64, number: u64| Params {
+        leaves_max,
         rows_min: (rows / 100).clamp(20, 500),
         hessian_min: 1.0,
-        l2: 50.0,
+        l2,
         learning_rate: 0.05,
         row_share: 0.5,
         column_share: 0.3,
-        rounds_max: 1_000,
+        rounds_max: 1_500,
         patience_rounds: Some(50),
+        seed: seed.wrapping_mul(2).wrapping_add(number),
+        threads,
         ..Params::default()
-    }
+    };
+    vec![forest(4, 50.0, 0), forest(8, 20.0, 1)]
 }
 
 impl HazardModel {
-    /// Trains on lifetimes. `ends` are the ends of the periods in the durations' unit, such as `[30, 60, 90]` days;
-    /// the settings' loss is replaced. With a validation cohort, training stops early if the settings say so, and the
-    /// probability at each period end is calibrated on it, its rows being in order of time.
+    /// Trains on lifetimes: a forest for each of the settings, whose scores are averaged. `ends` are the ends of the periods in
+    /// the durations' unit, such as `[30, 60, 90]` days; the settings' loss is replaced.
+    /// With a validation cohort, training stops early if the settings say so, and the probability at each period end is
+    /// calibrated on it, its rows being in order of time.
     ///
     /// # Errors
     /// Any [`HazardError`].
     pub fn train(
-        params: &Params,
+        settings: &[Params],
         ends: &[f32],
         train: &Cohort<'_>,
         valid: Option<&Cohort<'_>>,
-        observe: Option<&mut dyn FnMut(Progress) -> ControlFlow<()>>,
+        mut observe: Option<&mut dyn FnMut(Progress) -> ControlFlow<()>>,
     ) -> Result<Self, HazardError> {
         check_ends(ends)?;
-        let params = Params {
-            loss: Loss::Hazard {
-                periods: u32::try_from(ends.len()).expect("there are at most 64 periods"),
-            },
-            ..params.clone()
-        };
         let expanded = train.expand(ends)?;
         let expanded_valid = valid.map(|valid| valid.expand(ends)).transpose()?;
-        let mut fit = Fit::new(&params);
-        if let Some(valid) = &expanded_valid {
-            fit = fit.valid(valid);
-        }
-        if let Some(observe) = observe {
-            fit = fit.observe(observe);
+        let mut forests = Vec::with_capacity(settings.len());
+        for (done, params) in settings.iter().enumerate() {
+            let params = Params {
+                loss: Loss::Hazard {
+                    periods: u32::try_from(ends.len()).expect("there are at most 64 periods"),
+                },
+                ..params.clone()
+            };
+            // Rounds of all forests count as one run.
+            let mut told = |progress: Progress| match &mut observe {
+                None => ControlFlow::Continue(()),
+                Some(observe) => observe(Progress {
+                    round: done * progress.rounds_max + progress.round,
+                    rounds_max: settings.len() * progress.rounds_max,
+                    ..progress
+                }),
+            };
+            let mut fit = Fit::new(&params).observe(&mut told);
+            if let Some(valid) = &expanded_valid {
+                fit = fit.valid(valid);
+            }
+            forests.push(fit.train(&expanded)?);
         }
         let mut model = Self {
-            model: fit.train(&expanded)?,
+            model: Model::mean_of(forests).ok_or(HazardError::Settings)?,
             ends: ends.to_vec(),
             calibrations: vec![Calibration::Identity; ends.len()],
-            intervals: vec![None; ends.len()],
+            reliances: vec![None; ends.len()],
         };
         if let Some(valid) = valid {
             model.calibrate(valid);
@@ -240,18 +293,34 @@ impl HazardModel {
         Ok(model)
     }
 
-    /// Fits each period end's calibration and interval on a cohort in order of time; where the cohort is too small,
+    /// Fits each period end's calibration and its reliance on a cohort in order of time; where the cohort is too small,
     /// the model's own probability stays.
     fn calibrate(&mut self, cohort: &Cohort<'_>) {
         let curves = self.raw_curves(cohort.rows);
         for (period, &end) in self.ends.iter().enumerate() {
-            let (probabilities, labels): (Vec<f64>, Vec<f32>) = cohort
-                .outcomes(end)
-                .map(|(row, label)| (curves[row][period], label))
-                .unzip();
-            self.calibrations[period] =
-                Calibration::choose(&probabilities, &labels).unwrap_or_default();
-            self.intervals[period] = VennAbers::fit(&probabilities, &labels).ok();
+            let fates = cohort.fates(end);
+            let labels: Vec<f32> = fates.iter().map(|&(_, label, _)| label).collect();
+            let weights: Vec<f64> = fates.iter().map(|&(_, _, weight)| weight).collect();
+            let raw: Vec<f64> = fates
+                .iter()
+                .map(|&(row, _, _)| curves[row][period])
+                .collect();
+            let outcomes = Outcomes {
+                probabilities: &raw,
+                labels: &labels,
+                weights: &weights,
+            };
+            let calibration = Calibration::choose(&outcomes).unwrap_or_default();
+            let calibrated: Vec<f64> = raw
+                .iter()
+                .map(|&chance| calibration.apply(chance))
+                .collect();
+            let outcomes = Outcomes {
+                probabilities: &calibrated,
+                ..outcomes
+            };
+            self.reliances[period] = Reliance::fit(&outcomes).ok();
+            self.calibrations[period] = calibration;
         }
     }
 
@@ -323,15 +392,12 @@ impl HazardModel {
         row: &[f32],
         scratch: &mut HazardScratch,
     ) -> Result<SurvivalCurve, PredictError> {
-        let mut raw = vec![0.0; self.ends.len()];
-        self.raw_failure_into(row, scratch, &mut raw)?;
-        let intervals = raw
-            .iter()
-            .zip(&self.intervals)
-            .map(|(&p, fit)| fit.as_ref().map(|fit| fit.interval(p)));
-        let intervals: Vec<_> = intervals.collect();
-        let mut failure = raw;
+        let mut failure = vec![0.0; self.ends.len()];
         self.failure_into(row, scratch, &mut failure)?;
+        let each = failure.iter().zip(&self.reliances);
+        let intervals = each
+            .map(|(&probability, reliance)| reliance.as_ref().map(|known| known.range(probability)))
+            .collect();
         Ok(SurvivalCurve::new(self.ends.clone(), failure, intervals))
     }
 
@@ -375,17 +441,20 @@ impl HazardModel {
         let mut writer = Writer::default();
         self.model.write_body(&mut writer)?;
         writer.length("periods", self.ends.len(), PERIODS_MAX)?;
-        for ((&end, calibration), interval) in self
+        for ((&end, calibration), reliance) in self
             .ends
             .iter()
             .zip(&self.calibrations)
-            .zip(&self.intervals)
+            .zip(&self.reliances)
         {
             writer.f32(end);
             calibration.write(&mut writer)?;
-            writer.u8(u8::from(interval.is_some()));
-            if let Some(interval) = interval {
-                interval.write(&mut writer)?;
+            match reliance {
+                None => writer.u8(0),
+                Some(reliance) => {
+                    writer.u8(2);
+                    reliance.write(&mut writer);
+                }
             }
         }
         writer.finish(FileKind::Hazard)
@@ -407,13 +476,17 @@ impl HazardModel {
             matches!(model.loss(), Loss::Hazard { periods } if *periods as usize == count),
             "periods",
         )?;
-        let (mut ends, mut calibrations, mut intervals) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ends, mut calibrations, mut reliances) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..count {
             ends.push(reader.f32("period end")?);
             calibrations.push(Calibration::read(&mut reader)?);
-            intervals.push(match reader.u8("interval flag")? {
+            reliances.push(match reader.u8("interval flag")? {
                 0 => None,
-                1 => Some(VennAbers::read(&mut reader)?),
+                1 => {
+                    skip_venn_abers(&mut reader)?;
+                    None
+                }
+                2 => Some(Reliance::read(&mut reader)?),
                 _ => {
                     return Err(ReadError::Invalid {
                         what: "interval flag",
@@ -427,7 +500,7 @@ impl HazardModel {
             model,
             ends,
             calibrations,
-            intervals,
+            reliances,
         })
     }
 }

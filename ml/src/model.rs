@@ -130,6 +130,38 @@ impl Model {
         }
     }
 
+    /// The mean of several models' scores as one model: all their trees, each with its share of a leaf's value. None unless
+    /// they read the same features and bins for the same loss.
+    pub(crate) fn mean_of(models: Vec<Self>) -> Option<Self> {
+        let count = models.len() as f64;
+        let first = models.first()?;
+        let same = |other: &Self| other.loss == first.loss && other.features == first.features;
+        if !models.iter().all(same) {
+            return None;
+        }
+        let base = (0..first.base.len())
+            .map(|output| models.iter().map(|model| model.base[output]).sum::<f64>() / count)
+            .collect();
+        let mut record = first.record.clone();
+        record.rounds = models.iter().map(|model| model.record.rounds).sum();
+        let losses = models.iter().map(|model| model.record.valid_loss);
+        record.valid_loss = losses.sum::<Option<f64>>().map(|sum| sum / count);
+        record
+            .notes
+            .push(("forests".to_owned(), models.len().to_string()));
+        let (loss, features) = (first.loss, first.features.clone());
+        let mut trees: Vec<Tree> = models.into_iter().flat_map(|model| model.trees).collect();
+        for leaf in trees.iter_mut().flat_map(|tree| &mut tree.leaves) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "leaf values are stored as f32"
+            )]
+            let part = (f64::from(leaf.value) / count) as f32;
+            leaf.value = part;
+        }
+        Some(Self::new(loss, features, base, trees, record))
+    }
+
     /// The loss it was trained with.
     #[must_use]
     pub fn loss(&self) -> &Loss {

@@ -28,7 +28,8 @@ pub struct Params {
     pub depth_max: usize,
     /// Fewest rows of a leaf, estimated from hessians during the search. Default 20.
     pub rows_min: usize,
-    /// Least sum of hessians of a leaf. Default 0.001.
+    /// Least sum of hessians of a leaf; keeps losses whose hessian is small, as that of a rare class, from leaves that know next
+    /// to nothing. Default 1.
     pub hessian_min: f64,
     /// L1 penalty on leaf values. Default 0.
     pub l1: f64,
@@ -36,7 +37,8 @@ pub struct Params {
     pub l2: f64,
     /// A split must save more loss than this. Default 0.
     pub gain_min: f64,
-    /// Share of rows drawn without replacement for each round, in (0, 1]. Default 1.
+    /// Share of rows drawn without replacement for each round, in (0, 1]. Trees are grown on them; the values of their leaves
+    /// are taken from all rows. Default 1.
     pub row_share: f64,
     /// Share of features drawn for each tree, in (0, 1]. Default 1.
     pub column_share: f64,
@@ -64,7 +66,7 @@ impl Default for Params {
             leaves_max: 31,
             depth_max: DEPTH_MAX,
             rows_min: 20,
-            hessian_min: 1e-3,
+            hessian_min: 1.0,
             l1: 0.0,
             l2: 1.0,
             gain_min: 0.0,

@@ -294,12 +294,9 @@ fn metro_failures_within_thirty_sixty_and_ninety_days() {
             observed: &valid.1,
         },
     };
-    let params = Params {
-        threads: 2,
-        ..fleet_settings(train.rows.rows())
-    };
+    let settings = fleet_settings(train.rows.rows(), 1, 2);
     let model =
-        HazardModel::train(&params, &[30.0, 60.0, 90.0], &train, Some(&valid), None).unwrap();
+        HazardModel::train(&settings, &[30.0, 60.0, 90.0], &train, Some(&valid), None).unwrap();
     let table = table_of(&parts["test"]);
     let mut scratch = model.scratch();
     for (period, (end, best_known)) in [(30.0, 0.3662), (60.0, 0.5219), (90.0, 0.6011)]

@@ -7,7 +7,7 @@ fn numeric(values: Vec<f32>, bins_max: usize) -> FeatureBins {
     let columns = Array2::from_shape_vec((1, rows), values).unwrap();
     let dataset =
         Dataset::from_columns(vec![Feature::numeric("a")], columns, vec![0.0; rows]).unwrap();
-    Binner::fit(&dataset, bins_max, 1, 2).features.remove(0)
+    Binner::fit(&dataset, bins_max, 2).features.remove(0)
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn weights_move_the_cuts() {
         .unwrap()
         .with_weights(weights)
         .unwrap();
-    let FeatureBins::Numeric { cuts } = Binner::fit(&dataset, 10, 1, 1).features.remove(0) else {
+    let FeatureBins::Numeric { cuts } = Binner::fit(&dataset, 10, 1).features.remove(0) else {
         panic!("numeric stays numeric")
     };
     assert_eq!(cuts.len(), 9);
@@ -95,7 +95,7 @@ fn rare_and_unknown_categories_share_the_missing_bin() {
     let columns = Array2::from_shape_vec((1, rows), values).unwrap();
     let dataset =
         Dataset::from_columns(vec![Feature::categorical("a")], columns, vec![0.0; rows]).unwrap();
-    let bins = Binner::fit(&dataset, 255, 1, 1).features.remove(0);
+    let bins = Binner::fit(&dataset, 255, 1).features.remove(0);
     assert_eq!(bins.count(), 255);
     assert_eq!(bins.bin_of(0.0), 0);
     assert_eq!(bins.bin_of(254.0), 254);

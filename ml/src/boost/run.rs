@@ -81,8 +81,17 @@ impl<'run> Run<'run> {
             let chosen = self.choose_features(&mut random);
             let mut grown = self.grow(sample.as_deref(), &chosen);
             any |= !grown.is_constant();
+            // The rows that were not drawn had no say in where the tree splits, so they judge its leaves without favour.
+            let others = sample
+                .as_deref()
+                .map_or_else(Vec::new, |sample| self.leaves_of_others(sample, &grown));
+            if !others.is_empty() {
+                let words = &self.packed.words;
+                let sums = others.iter().map(|&(row, leaf)| (leaf, words[row]));
+                grown.take_in(sums, &self.rules());
+            }
             self.settle_leaves(output, &mut grown);
-            self.add_scores(output, sample.as_deref(), &grown);
+            self.add_scores(output, &others, &grown);
             if let Some(valid) = &mut valid {
                 valid.add(output, &grown, self.params.learning_rate);
             }
@@ -96,9 +105,10 @@ impl<'run> Run<'run> {
         any
     }
 
-    fn grow(&mut self, sample: Option<&[usize]>, chosen: &[bool]) -> GrownTree {
+    /// What makes a split admissible this round.
+    fn rules(&self) -> SplitRules {
         let params = self.params;
-        let rules = SplitRules {
+        SplitRules {
             gradient_unit: self.packed.gradient_unit,
             hessian_unit: self.packed.hessian_unit,
             l1: params.l1,
@@ -107,7 +117,12 @@ impl<'run> Run<'run> {
             rows_min: params.rows_min as f64,
             gain_min: params.gain_min,
             category: params.category,
-        };
+        }
+    }
+
+    fn grow(&mut self, sample: Option<&[usize]>, chosen: &[bool]) -> GrownTree {
+        let params = self.params;
+        let rules = self.rules();
         let limits = GrowthLimits {
             leaves_max: params.leaves_max,
             depth_max: params.depth_max,
@@ -214,7 +229,16 @@ impl<'run> Run<'run> {
         }
     }
 
-    fn add_scores(&mut self, output: usize, sample: Option<&[usize]>, grown: &GrownTree) {
+    /// Rows that were not drawn, in ascending order, and the leaf each falls into.
+    fn leaves_of_others(&self, sample: &[usize], grown: &GrownTree) -> Vec<(usize, usize)> {
+        let mut drawn = sample.iter().copied().peekable();
+        (0..self.matrix.rows)
+            .filter(|row| drawn.next_if_eq(row).is_none())
+            .map(|row| (row, grown.leaf_of(&self.matrix, row)))
+            .collect()
+    }
+
+    fn add_scores(&mut self, output: usize, others: &[(usize, usize)], grown: &GrownTree) {
         let rate = self.params.learning_rate;
         let rows = self.matrix.rows;
         let scores = &mut self.scores[output * rows..(output + 1) * rows];
@@ -224,12 +248,8 @@ impl<'run> Run<'run> {
                 scores[row as usize] += value;
             }
         }
-        let Some(sample) = sample else { return };
-        let mut sampled = sample.iter().copied().peekable();
-        for (row, score) in scores.iter_mut().enumerate() {
-            if sampled.next_if_eq(&row).is_none() {
-                *score += f64::from(grown.leaves()[grown.leaf_of(&self.matrix, row)].step(rate));
-            }
+        for &(row, leaf) in others {
+            scores[row] += f64::from(grown.leaves()[leaf].step(rate));
         }
     }
 

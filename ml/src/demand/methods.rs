@@ -62,7 +62,7 @@ impl Method {
         match self {
             Self::Mean => mean(history),
             Self::MovingAverage => mean(&history[history.len().saturating_sub(season)..]),
-            Self::Smoothing => fitted_smoothing(history),
+            Self::Smoothing => fitted_smoothing(history, 1..=25),
             Self::Croston => croston(history),
             Self::Sba => croston(history) * (1.0 - SLOW_WEIGHT / 2.0),
             Self::Tsb => tsb(history),
@@ -83,16 +83,15 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
-/// Smoothing with the weight, of a grid from 0.02 to 0.5, that had the least squared one-step error.
-fn fitted_smoothing(history: &[f64]) -> f64 {
+/// Smoothing that starts at the first value, with the weight, of so many fiftieths, that had the least squared one-step error.
+fn fitted_smoothing(history: &[f64], fiftieths: std::ops::RangeInclusive<u32>) -> f64 {
     let Some((&first, rest)) = history.split_first() else {
         return 0.0;
     };
-    let start = mean(&history[..history.len().min(6)]);
     let mut best = (f64::INFINITY, first);
-    for step in 1..=25_u32 {
+    for step in fiftieths {
         let weight = f64::from(step) * 0.02;
-        let (mut level, mut error) = (start, 0.0);
+        let (mut level, mut error) = (first, 0.0);
         for &demand in rest {
             error += (demand - level) * (demand - level);
             level += weight * (demand - level);
@@ -143,12 +142,13 @@ fn mean_interval(history: &[f64]) -> usize {
     interval.clamp(1, (history.len() / 2).max(1))
 }
 
-/// Smoothing of sums over `length` periods, the last sum ending with the history, spread evenly again.
+/// Smoothing of sums over `length` periods, the last sum ending with the history, spread evenly again. Sums are few, so the
+/// weight is kept between 0.1 and 0.3.
 fn aggregated(history: &[f64], length: usize) -> f64 {
     let skip = history.len() % length;
     let sums: Vec<f64> = history[skip..]
         .chunks(length)
         .map(|part| part.iter().sum())
         .collect();
-    fitted_smoothing(&sums) / length as f64
+    fitted_smoothing(&sums, 5..=15) / length as f64
 }

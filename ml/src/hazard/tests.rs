@@ -28,13 +28,13 @@ fn cohort_of<'a>(parts: &'a (Dataset, Vec<f32>, Vec<bool>)) -> Cohort<'a> {
     }
 }
 
-fn settings() -> Params {
-    Params {
+fn settings() -> [Params; 1] {
+    [Params {
         rounds_max: 60,
         leaves_max: 8,
         learning_rate: 0.1,
         ..Params::default()
-    }
+    }]
 }
 
 #[test]
@@ -51,11 +51,56 @@ fn expansion_follows_each_unit_until_it_fails_or_is_lost() {
         },
     };
     let expanded = cohort.expand(&[30.0, 60.0, 90.0]).unwrap();
-    assert_eq!(expanded.column(0), [1.0, 2.0, 2.0, 3.0, 4.0, 4.0, 4.0]);
-    assert_eq!(expanded.column(1), [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 2.0]);
-    assert_eq!(expanded.labels(), [1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
-    let known: Vec<(usize, f32)> = cohort.outcomes(60.0).collect();
-    assert_eq!(known, [(0, 1.0), (1, 1.0), (3, 0.0)]);
+    assert_eq!(expanded.column(0), [1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 4.0]);
+    assert_eq!(expanded.column(1), [0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 2.0]);
+    assert_eq!(expanded.labels(), [1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    // The third unit is lost in the middle of its second period, the fourth after the last one.
+    assert_eq!(
+        expanded.weights().unwrap(),
+        [1.0, 1.0, 1.0, 1.0, 0.5, 1.0, 1.0, 1.0]
+    );
+    // The fourth unit stands for the third, which was lost from sight before the 60th day.
+    assert_eq!(
+        cohort.fates(60.0),
+        [(0, 1.0, 1.0), (1, 1.0, 1.0), (3, 0.0, 2.0)]
+    );
+}
+
+/// Half of the units are lost from sight at a random time; that must not change what is learned of the others.
+#[test]
+fn units_lost_from_sight_do_not_make_the_others_look_worse() {
+    let mut random = Random::new(8, 0);
+    let mut seen_in_part = cohort(20_000, 7);
+    for row in 0..20_000 {
+        let lost = (random.unit() * 120.0) as f32;
+        if lost < seen_in_part.1[row] {
+            (seen_in_part.1[row], seen_in_part.2[row]) = (lost, false);
+        }
+    }
+    let whole = cohort(20_000, 7);
+    let ends = [30.0, 60.0, 90.0];
+    let mean_of = |parts: &(Dataset, Vec<f32>, Vec<bool>)| {
+        let cohort = cohort_of(parts);
+        let model = HazardModel::train(&settings(), &ends, &cohort, Some(&cohort), None).unwrap();
+        let mut scratch = model.scratch();
+        let mut sums = [0.0; 3];
+        for step in 0..100 {
+            let mut curve = [0.0; 3];
+            model
+                .failure_into(&[(step as f32 + 0.5) / 100.0], &mut scratch, &mut curve)
+                .unwrap();
+            sums.iter_mut()
+                .zip(curve)
+                .for_each(|(sum, chance)| *sum += chance / 100.0);
+        }
+        sums
+    };
+    for (whole, part) in mean_of(&whole).into_iter().zip(mean_of(&seen_in_part)) {
+        assert!(
+            (whole - part).abs() < 0.015,
+            "{whole} with all in sight, {part} else"
+        );
+    }
 }
 
 #[test]
@@ -86,10 +131,13 @@ fn curves_rise_follow_the_truth_and_never_cross() {
             );
         }
         let survival = model.survival(&[x as f32], &mut scratch).unwrap();
-        let (low, high) = survival
-            .interval(1)
-            .expect("two thousand units allow an interval");
-        assert!(low <= high);
+        for (period, &chance) in curve.iter().enumerate() {
+            let (low, high) = survival
+                .interval(period)
+                .expect("two thousand units allow an interval");
+            assert!(low <= chance && chance <= high, "{low} {chance} {high}");
+            assert!(high - low < 0.2);
+        }
         assert!((survival.failure_by(60.0) - curve[1]).abs() < 1e-9);
     }
 }
@@ -114,6 +162,41 @@ fn a_curve_answers_when_and_whether_to_stop() {
     assert!((never.best_stop(&policy).0 - 30.0).abs() < 1e-9);
 }
 
+/// Two forests answer with the mean of their log-odds.
+#[test]
+fn several_forests_are_averaged() {
+    let train = cohort(1_500, 3);
+    let [one] = settings();
+    let other = Params {
+        leaves_max: 3,
+        seed: 9,
+        ..one.clone()
+    };
+    let fit = |settings: &[Params]| {
+        HazardModel::train(settings, &[30.0], &cohort_of(&train), None, None).unwrap()
+    };
+    let alone = [
+        fit(std::slice::from_ref(&one)),
+        fit(std::slice::from_ref(&other)),
+    ];
+    let both = fit(&[one, other]);
+    for step in 0..20 {
+        let score = |model: &HazardModel| {
+            let mut score = [0.0];
+            let row = [step as f32 / 20.0, 0.0];
+            let forest = model.forest();
+            forest
+                .scores_into(&row, &mut forest.scratch(), &mut score)
+                .unwrap();
+            score[0]
+        };
+        let mean = f64::midpoint(score(&alone[0]), score(&alone[1]));
+        assert!((score(&both) - mean).abs() < 1e-6);
+    }
+    let refused = HazardModel::train(&[], &[30.0], &cohort_of(&train), None, None);
+    assert!(matches!(refused, Err(HazardError::Settings)));
+}
+
 #[test]
 fn bytes_come_back_equal() {
     let (train, valid) = (cohort(1_500, 3), cohort(1_500, 4));
@@ -134,6 +217,22 @@ fn bytes_come_back_equal() {
             expected: 1
         })
     ));
+}
+
+/// Two trees of two leaves over 300 units, written by the program before ranges replaced Venn–Abers intervals.
+#[test]
+fn a_file_of_format_1_is_read_without_its_intervals() {
+    let model = HazardModel::from_bytes(include_bytes!("fixtures/format-1.model")).unwrap();
+    assert_eq!(model.ends(), [30.0, 90.0]);
+    let curve = model.survival(&[0.5], &mut model.scratch()).unwrap();
+    assert_eq!((curve.interval(0), curve.interval(1)), (None, None));
+    let chances: Vec<f64> = curve.points().map(|(_, chance)| chance).collect();
+    assert!(
+        chances[0] > 0.2 && chances[0] < chances[1] && chances[1] < 0.95,
+        "{chances:?}"
+    );
+    let again = HazardModel::from_bytes(&model.to_bytes().unwrap()).unwrap();
+    assert_eq!(again, model);
 }
 
 #[test]
@@ -161,11 +260,16 @@ fn bad_input_is_named() {
         train(&[30.0], &cohort_of(&negative)),
         Err(HazardError::Duration { row: 0, .. })
     ));
-    let lost = (parts.0.clone(), vec![1.0; 50], vec![false; 50]);
+    let lost = (parts.0.clone(), vec![0.0; 50], vec![false; 50]);
     assert_eq!(
         train(&[30.0], &cohort_of(&lost)),
         Err(HazardError::NothingObserved)
     );
+    let none_fails = (parts.0.clone(), vec![1.0; 50], vec![false; 50]);
+    assert!(matches!(
+        train(&[30.0], &cohort_of(&none_fails)),
+        Err(HazardError::Fit(FitError::Labels(_)))
+    ));
     let all_fail = (parts.0.clone(), vec![1.0; 50], vec![true; 50]);
     assert!(matches!(
         train(&[30.0], &cohort_of(&all_fail)),

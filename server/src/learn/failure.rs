@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 
 use ml::hazard::{Cohort, HazardError, HazardModel, Lifetimes, fleet_settings};
-use ml::{Dataset, Params, metric};
+use ml::{Dataset, metric};
 use ndarray::Array2;
 
 use super::history::{DAY, History, narrow};
@@ -178,15 +178,11 @@ fn fit(
 ) -> Result<(HazardModel, Part), LearnError> {
     let train = snapshots.between(first, valid_from - GAP_DAYS * DAY)?;
     let valid = snapshots.between(valid_from, valid_to)?;
-    let params = Params {
-        seed,
-        threads: threads(),
-        ..fleet_settings(train.days.len())
-    };
+    let settings = fleet_settings(train.days.len(), seed, threads());
     let mut told =
         |progress: ml::Progress| observe(progress.round as f64 / progress.rounds_max as f64);
     let model = HazardModel::train(
-        &params,
+        &settings,
         &HORIZONS,
         &train.cohort(),
         Some(&valid.cohort()),

@@ -252,6 +252,55 @@ fn too_little_history_and_cancelling_leave_the_server_as_it_was() {
     );
 }
 
+/// Regression: intervals of a calibration of their own once stood beside probabilities they did not hold.
+#[test]
+fn an_interval_holds_its_probability_and_the_card_shows_how_calibrated_they_are() {
+    let depot = depot();
+    let job = wait_for(&depot.learning.start_training(None).unwrap());
+    assert_eq!(job["status"], "completed", "{job}");
+    for number in 0..40 {
+        let answer = depot
+            .learning
+            .predict_failure(&wanted(&format!("unit-{number}")));
+        let answer = answer.unwrap();
+        assert_eq!(answer["source"], "model", "{answer}");
+        for horizon in answer["horizons"].as_array().unwrap() {
+            let number = |value: &Value| value.as_f64().unwrap();
+            let (low, high) = (
+                number(&horizon["interval"][0]),
+                number(&horizon["interval"][1]),
+            );
+            let chance = number(&horizon["probability"]);
+            assert!(
+                0.0 <= low && low <= chance && chance <= high && high <= 1.0,
+                "{horizon}"
+            );
+        }
+    }
+    let listed = &depot.learning.list_models().unwrap()[0];
+    assert_eq!(listed["metrics"]["calibration"], Value::Null);
+    let card = depot
+        .learning
+        .model_details(listed["model_id"].as_str().unwrap())
+        .unwrap();
+    for days in ["30", "60", "90"] {
+        let points = card["metrics"]["calibration"][days].as_array().unwrap();
+        assert!(points.len() > 1, "{points:?}");
+        let mut gap = 0.0;
+        let mut snapshots = 0.0;
+        for point in points {
+            let number = |name: &str| point[name].as_f64().unwrap();
+            gap += number("snapshots") * (number("predicted") - number("observed")).abs();
+            snapshots += number("snapshots");
+        }
+        let told = card["metrics"][format!("ece_{days}")].as_f64().unwrap();
+        assert!(
+            (gap / snapshots - told).abs() < 1e-3,
+            "the curve is what the error was taken from"
+        );
+    }
+}
+
 fn wanted(vehicle: &str) -> Wanted {
     Wanted {
         vehicle: vehicle.to_owned(),

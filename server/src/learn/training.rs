@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use storage::{AppendError, Position, ReadError, Transaction, Version};
 
 use super::artifact::{Artifact, ArtifactError};
-use super::failure::{self, Backtest, HORIZONS, LearnError, Snapshots};
+use super::failure::{self, Backtest, HORIZONS, HorizonResult, LearnError, Snapshots};
 use super::history::History;
 use super::jobs::{Job, give_way};
 use super::registry::{self, ModelEntry, Models};
@@ -23,6 +23,9 @@ use crate::rfc3339;
 const FOLDS: usize = 2;
 /// Seed of all trainings; a model differs by its data alone.
 const SEED: u64 = 1;
+
+/// Where a model's metrics keep its calibration curves; a list of models leaves them out.
+const CALIBRATION: &str = "calibration";
 
 /// Why no model came of it.
 #[derive(Debug, thiserror::Error)]
@@ -205,6 +208,11 @@ pub(crate) fn metrics(backtest: &Backtest) -> Value {
             );
         }
     }
+    let curves = backtest.horizons.iter();
+    let curves: serde_json::Map<String, Value> = curves
+        .map(|result| (result.days.to_string(), calibration_curve(result)))
+        .collect();
+    facts.insert(CALIBRATION.to_owned(), Value::Object(curves));
     let day = |at: i64| rfc3339::to_string(storage::Timestamp::from_micros(at));
     facts.insert("test_from".to_owned(), json!(day(backtest.test_from)));
     facts.insert("test_to".to_owned(), json!(day(backtest.test_to)));
@@ -213,6 +221,19 @@ pub(crate) fn metrics(backtest: &Backtest) -> Value {
         json!(super::predict::rounded(skill(backtest))),
     );
     Value::Object(facts)
+}
+
+/// What was said and what happened, over the snapshots of the backtest: one point a bin of equal width that has any.
+fn calibration_curve(result: &HorizonResult) -> Value {
+    let bins = ml::metric::calibration_table(&result.labels, &result.chances);
+    let points = bins.iter().filter(|bin| bin.rows > 0).map(|bin| {
+        json!({
+            "predicted": super::predict::rounded(bin.predicted),
+            "observed": super::predict::rounded(bin.observed),
+            "snapshots": bin.rows,
+        })
+    });
+    points.collect()
 }
 
 /// How much less log loss than the base rate, mean over the horizons. Comparable between different test windows.
@@ -476,7 +497,13 @@ impl Learning {
         Ok(models
             .list()
             .into_iter()
-            .map(|entry| told(&models, entry))
+            .map(|entry| {
+                let mut told = told(&models, entry);
+                if let Some(metrics) = told["metrics"].as_object_mut() {
+                    metrics.remove(CALIBRATION);
+                }
+                told
+            })
             .collect())
     }
 
