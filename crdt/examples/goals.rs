@@ -127,6 +127,7 @@ fn ask(tablet: &Tablet) -> PullRequest {
     PullRequest {
         device: tablet.device(),
         cursor: tablet.cursor(),
+        head_ms: NOW_MS,
         entities_max: 1_000_000,
         with_digest: false,
     }
@@ -151,15 +152,20 @@ fn edit(tablets: &mut [Tablet], entities: u64, dice: &mut Dice) -> (Vec<Vec<u8>>
         for tablet in tablets.iter() {
             single.push(
                 tablet
-                    .frame_after(1, number, 1)
+                    .frame_after(number, 1)
                     .expect("ten wait")
-                    .encode(tablet),
+                    .encode(&tablet.basis(), tablet),
             );
         }
     }
     let batches = tablets
         .iter()
-        .map(|tablet| tablet.frame(1, 10).expect("ten wait").encode(tablet))
+        .map(|tablet| {
+            tablet
+                .frame(10)
+                .expect("ten wait")
+                .encode(&tablet.basis(), tablet)
+        })
         .collect();
     (single, batches)
 }
@@ -237,10 +243,7 @@ fn workload(name: &str, table: &'static EntityTable, entities: u32) {
         "  merge of frames of ten, µs per edit",
         format!("{best_batch:.3}"),
     );
-    line(
-        "  frame with one edit, median B (of which envelope 14) (G2, G3)",
-        median(sizes),
-    );
+    line("  frame with one edit, median B (G2, G3)", median(sizes));
     line("  frame with ten edits, median B (G4)", median(batch_sizes));
     line("  one entity at rest after the edits, B (G5)", state);
     line("  pull request, B (G7)", request_bytes);

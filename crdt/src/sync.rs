@@ -28,13 +28,13 @@ mod verdict;
 
 pub use admission::{PushError, PushRequest};
 pub use answer::PushAnswer;
-pub use chain::{Chain, xxh64};
+pub use chain::{Chain, ChainCheck, xxh64};
 pub use cursor::Cursor;
 pub use depot::Depot;
 pub use device::DeviceStatus;
 pub use digest::{Digest, digest_of_view};
 pub use escrow::{EscrowError, LeaseId, StockLedger};
-pub use frame::{FRAME_BYTES_MAX, Frame, OPERATIONS_MAX, Tables};
+pub use frame::{Basis, FRAME_BYTES_MAX, Frame, OPERATIONS_MAX, Tables};
 pub use host::{Host, Judge, Judgement, Request};
 pub use operation::{EntityRef, Former, Operation, OperationBody};
 pub use page::{Page, Slot};

@@ -284,23 +284,24 @@ fn frames_and_pages() {
                 .expect("fits");
             operations.push(json!({ "handle": index, "field": row.number, "user": user, "change": change_to_json(&change) }));
         }
-        let frame = tablet.frame(1, 100).expect("waits");
+        let frame = tablet.frame(100).expect("waits");
         for (line, operation) in operations.iter_mut().zip(&frame.operations) {
             line["stamp"] = json!(hex(&to_bytes(&operation.stamp)));
             line["seq"] = json!(operation.seq);
             line["base"] = json!(operation.base.get());
         }
-        let bytes = frame.encode(&tablet);
+        let basis = tablet.basis();
+        let bytes = frame.encode(&basis, &tablet);
         let chain = tablet
-            .frame_after(1, frame.operations.len() - 1, 1)
-            .map(|frame| format!("{:016x}", frame.chain.0));
+            .frame_after(frame.operations.len() - 1, 1)
+            .map(|frame| hex(&to_bytes(&frame.chain)));
         lines.push(json!({ "tables": ["Vehicle", "WorkOrder", "StockMove"], "first_page": hex(&first),
             "device": device.get(), "operations": operations, "frame": hex(&bytes), "chain_before_last": chain }));
         if let Some(at) = (0..bytes.len())
             .rev()
-            .find(|at| Frame::decode(&bytes[..*at], &depot).is_err())
+            .find(|at| Frame::decode(&bytes[..*at], &basis, &depot).is_err())
         {
-            let error = Frame::decode(&bytes[..at], &depot).expect_err("cut short");
+            let error = Frame::decode(&bytes[..at], &basis, &depot).expect_err("cut short");
             lines.push(json!({ "refused_frame": hex(&bytes[..at]), "error": error.to_string() }));
         }
     }
@@ -311,6 +312,7 @@ fn pull(depot: &mut Depot, tablet: &mut Tablet) -> Vec<u8> {
     let request = PullRequest {
         device: tablet.device(),
         cursor: tablet.cursor(),
+        head_ms: 1_790_000_000_000,
         entities_max: 100,
         with_digest: true,
     };

@@ -1,7 +1,7 @@
 //! Memory: entities at rest stay small, and decoders do not let bytes from outside grow.
 
 use crdt::collapsed::Handle;
-use crdt::sync::{Depot, Frame};
+use crdt::sync::{Basis, Depot, Frame};
 use crdt::{
     Change, DeviceId, EntityState, EntityTable, FieldRow, Kind, OrSet, Value, ValueType, wire,
 };
@@ -93,6 +93,7 @@ fn decoders_do_not_let_bytes_grow() {
         [0xfe; 12],
         [0x7f; 12],
         [1, 1, 1, 0xff, 0xff, 0xff, 0xff, 0x0f, 1, 1, 1, 1],
+        [8, 1, 0, 0, 0, 4, 0, 0, 0xff, 0xff, 0xff, 0x7f],
     ] {
         check_growth(&claim, |bytes| {
             drop(wire::from_bytes::<OrSet<DeviceId>>(bytes))
@@ -101,7 +102,9 @@ fn decoders_do_not_let_bytes_grow() {
             drop(EntityState::<DeviceId>::from_bytes(&SET, bytes))
         });
         let depot = Depot::new(&TABLES, 1);
-        check_growth(&claim, |bytes| drop(Frame::decode(bytes, &depot)));
+        check_growth(&claim, |bytes| {
+            drop(Frame::decode(bytes, &Basis::START, &depot))
+        });
     }
 }
 

@@ -40,8 +40,10 @@ fn now_ms() -> u64 {
 
 impl Hand {
     fn frame(&self) -> Vec<u8> {
-        let frame = self.tablet.frame(1, 50);
-        frame.map_or_else(Vec::new, |frame| frame.encode(&self.tablet))
+        let frame = self.tablet.frame(50);
+        frame.map_or_else(Vec::new, |frame| {
+            frame.encode(&self.tablet.basis(), &self.tablet)
+        })
     }
 
     fn path(&self) -> String {

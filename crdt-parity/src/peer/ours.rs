@@ -26,7 +26,6 @@ const BACK_MS: u64 = FILLED_MS + 8 * 3_600_000;
 const LOG_BEFORE: u64 = 10_000;
 /// As the server sets it.
 const DECODED_MAX: usize = 2_000;
-const SCHEMA: u16 = 1;
 /// A user that may change every field of the table.
 const ROLE: Role = Role::SuperAdmin;
 
@@ -178,14 +177,18 @@ impl Judge for Judging<'_> {
 
 impl Host for Judging<'_> {
     fn time_of(&self, position: LogPosition) -> u64 {
-        let index = position.get().checked_sub(LOG_BEFORE + 1);
-        let time = index.and_then(|index| self.times.get(usize::try_from(index).ok()?));
-        time.copied().unwrap_or(FILLED_MS)
+        time_at(self.times, position)
     }
 
     fn chain_at(&self, _: DeviceId, _: u64) -> Option<Chain> {
         None
     }
+}
+
+fn time_at(times: &[u64], position: LogPosition) -> u64 {
+    let index = position.get().checked_sub(LOG_BEFORE + 1);
+    let time = index.and_then(|index| times.get(usize::try_from(index).ok()?));
+    time.copied().unwrap_or(FILLED_MS)
 }
 
 impl Server {
@@ -218,6 +221,7 @@ impl Server {
         let request = PullRequest {
             device: device_id(number),
             cursor,
+            head_ms: time_at(&self.times, self.depot.head()),
             entities_max: 100_000,
             with_digest: false,
         };
@@ -326,14 +330,14 @@ impl<const IS_REVIEWED: bool> Peer for Registers<IS_REVIEWED> {
             .tablet
             .change(entity, number_of(edit.field), change, 0, device.now_ms)
             .expect("it fits");
-        let frame = device.tablet.frame_after(SCHEMA, device.sent, 1);
+        let frame = device.tablet.frame_after(device.sent, 1);
         device.sent += 1;
-        frame.expect("one waits").encode(&device.tablet)
+        frame.expect("one waits").encode(&device.tablet.basis(), &device.tablet)
     }
 
     fn push(device: &mut Device) -> Vec<u8> {
-        let frame = device.tablet.frame(SCHEMA, crdt::sync::OPERATIONS_MAX);
-        frame.expect("some wait").encode(&device.tablet)
+        let frame = device.tablet.frame(crdt::sync::OPERATIONS_MAX);
+        frame.expect("some wait").encode(&device.tablet.basis(), &device.tablet)
     }
 
     fn merge(server: &mut Server, number: usize, bytes: &[u8]) -> PushAnswer {

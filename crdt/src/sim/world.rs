@@ -9,8 +9,8 @@ use crate::entity::EntityTable;
 use crate::replica::DeviceId;
 use crate::rule::{Rule, holds};
 use crate::sync::{
-    Cursor, Depot, EntityRef, Frame, Page, PullRequest, PushAnswer, PushError, PushRequest, Record,
-    Tablet, Verdict,
+    Cursor, Depot, EntityRef, Frame, Host as _, Page, PullRequest, PushAnswer, PushError,
+    PushRequest, Record, Tablet, Verdict,
 };
 use crate::wire::{from_bytes, to_bytes};
 use std::collections::BTreeMap;
@@ -30,8 +30,6 @@ pub(super) struct Device {
     backup: Tablet,
     /// Device time minus true time, in milliseconds.
     skew_ms: i64,
-    /// The highest head that was ever served here.
-    served: LogPosition,
     /// Grows with every crash: an answer to an earlier life finds nobody.
     life: u32,
     /// The verdicts it heard: by operation identity.
@@ -116,7 +114,6 @@ impl World {
             backup: tablet.clone(),
             tablet,
             skew_ms,
-            served: LogPosition::START,
             life: 0,
             heard: BTreeMap::new(),
             received: BTreeMap::new(),
@@ -219,10 +216,10 @@ impl World {
     fn send_push(&mut self, index: usize) {
         let device = &self.devices[index];
         let size = 1 + self.random.index(6);
-        let first = device.tablet.frame(1, size);
+        let first = device.tablet.frame(size);
         // Half of the time the rest follows at once, in a frame of its own that may arrive first.
         let second = if self.random.chance(50) {
-            device.tablet.frame_after(1, size, size)
+            device.tablet.frame_after(size, size)
         } else {
             None
         };
@@ -323,6 +320,7 @@ impl World {
                 let request = PullRequest {
                     device,
                     cursor,
+                    head_ms: LogHost(&self.log).time_of(self.depot.head()),
                     entities_max,
                     with_digest: true,
                 };
@@ -330,7 +328,6 @@ impl World {
                     .depot
                     .pull(&request, &|_| true)
                     .map_err(|error| error.to_string())?;
-                self.devices[index].served = self.devices[index].served.max(page.head);
                 let bytes = page.encode(&self.depot);
                 Ok(Some(Message::Page { life, bytes }))
             }
@@ -378,7 +375,7 @@ impl World {
             return Ok(());
         }
         if !holds(Rule::CursorWithPage) && self.random.chance(10) {
-            device.tablet.advance(page.upto, page.head);
+            device.tablet.advance(page.upto, page.head, page.head_ms);
             device.disk = device.tablet.clone();
             self.crash(index);
             return Ok(());
@@ -522,7 +519,7 @@ impl World {
             for index in 0..self.devices.len() {
                 self.devices[index].life += 1;
                 self.now_ms += 10;
-                if let Some(frame) = self.devices[index].tablet.frame(1, 100) {
+                if let Some(frame) = self.devices[index].tablet.frame(100) {
                     quiet = false;
                     let message = push_message(&self.devices[index], &frame);
                     self.exchange(index, message)?;
@@ -568,12 +565,12 @@ impl World {
 }
 
 fn push_message(device: &Device, frame: &Frame) -> Message {
-    let bytes = frame.encode(&device.tablet);
+    let tablet = &device.tablet;
     Message::Push {
-        device: frame.device,
+        device: tablet.device(),
         life: device.life,
-        bytes,
-        served: device.served,
+        bytes: frame.encode(&tablet.basis(), tablet),
+        served: tablet.cursor().complete,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::chain::Chain;
 use super::depot::Depot;
 use super::device::Device;
-use super::frame::{Frame, FrameHead, Tables};
+use super::frame::{Basis, Frame, FrameHead, Tables};
 use super::host::{Host, Judgement, Request};
 use super::operation::{EntityRef, Former, Operation, OperationBody};
 use super::record::{Record, RecordBody};
@@ -27,7 +27,8 @@ const CHAINED_BYTES: usize = 128;
 pub struct PushRequest {
     /// The device of the authenticated session.
     pub device: DeviceId,
-    /// The highest head ever served to it (from its authenticated cursor): its operations cannot have seen more.
+    /// The complete point of the authenticated cursor that the frame came with: its operations cannot have seen more,
+    /// and it was written against this (see [`Basis`]).
     pub served: LogPosition,
     /// The server's time, in milliseconds since 1970.
     pub now_ms: u64,
@@ -39,14 +40,6 @@ pub enum PushError {
     /// The bytes are no frame.
     #[error("the frame does not decode")]
     Malformed(#[from] DecodeError),
-    /// The frame names another device than the session.
-    #[error("the frame is from device {claimed}, the session from device {session}")]
-    WrongDevice {
-        /// In the frame.
-        claimed: DeviceId,
-        /// In the session.
-        session: DeviceId,
-    },
     /// No such device was registered.
     #[error("device {0} is not registered")]
     UnknownDevice(DeviceId),
@@ -67,7 +60,8 @@ pub enum PushError {
         served: LogPosition,
     },
     /// Another store used these numbers: this one was copied or restored. The device takes a new number, keeps what is
-    /// agreed as sent, and pushes the rest under its new number.
+    /// agreed as sent, and pushes the rest under its new number. A frame that comes with another cursor than the one it
+    /// was written against looks the same.
     #[error("the device's store was copied or restored: operations agree up to {agreed}")]
     Cloned {
         /// The last operation of this frame, or before it, that the log has with the same content.
@@ -81,10 +75,18 @@ pub enum PushError {
 }
 
 impl Depot {
-    /// The chains after each operation of a frame.
-    pub(super) fn chains(&self, frame: &Frame) -> Vec<Chain> {
+    /// What the frame of a request was written against.
+    pub(super) fn basis(&self, request: &PushRequest, host: &dyn Host) -> Basis {
+        match request.served {
+            LogPosition::START => Basis::START,
+            served => Basis::new(served, host.time_of(served)),
+        }
+    }
+
+    /// The chains after each operation of a frame, from the chain before it.
+    fn chains(&self, frame: &Frame, before: Chain) -> Vec<Chain> {
         let mut scratch = Writer::with_capacity(CHAINED_BYTES);
-        let mut chain = frame.chain;
+        let mut chain = before;
         let mut chains = Vec::with_capacity(frame.operations.len());
         for operation in &frame.operations {
             let table = match &operation.body {
@@ -103,17 +105,8 @@ impl Depot {
         head: &FrameHead,
         request: &PushRequest,
     ) -> Result<(), PushError> {
-        if head.device != request.device {
-            return Err(PushError::WrongDevice {
-                claimed: head.device,
-                session: request.device,
-            });
-        }
-        let device = self
-            .devices
-            .get(&head.device)
-            .ok_or(PushError::UnknownDevice(head.device))?;
-        if head.first > device.seen + 1 && head.count > 0 && holds(Rule::NoGaps) {
+        let device = self.known_device(request)?;
+        if head.first > device.seen + 1 && head.has_operations && holds(Rule::NoGaps) {
             return Err(PushError::Gap {
                 send_from: device.seen + 1,
             });
@@ -121,18 +114,20 @@ impl Depot {
         Ok(())
     }
 
-    /// Checks what makes the operations of a frame admissible as a whole.
+    fn known_device(&self, request: &PushRequest) -> Result<&Device, PushError> {
+        let device = self.devices.get(&request.device);
+        device.ok_or(PushError::UnknownDevice(request.device))
+    }
+
+    /// Checks what makes the operations of a frame admissible as a whole. Answers the chains after each.
     pub(super) fn check_frame(
         &self,
         frame: &Frame,
-        chains: &[Chain],
+        basis: &Basis,
         request: &PushRequest,
         host: &dyn Host,
-    ) -> Result<(), PushError> {
-        let device = self
-            .devices
-            .get(&frame.device)
-            .ok_or(PushError::UnknownDevice(frame.device))?;
+    ) -> Result<Vec<Chain>, PushError> {
+        let device = self.known_device(request)?;
         if let Some(operation) = frame
             .operations
             .iter()
@@ -146,13 +141,20 @@ impl Depot {
             });
         }
         let Some(first) = frame.operations.first().map(|operation| operation.seq) else {
-            return Ok(());
+            return Ok(Vec::new());
         };
+        let log = LogChains {
+            number: request.device,
+            device,
+            host,
+        };
+        let before = log.after(first - 1);
+        let chains = self.chains(frame, before.unwrap_or(device.chain));
         if holds(Rule::ChainChecked) && first <= device.seen + 1 {
-            check_chain(frame, first, chains, device, host)
-        } else {
-            Ok(())
+            let begins_there = before.map(|chain| chain.check(basis)) == Some(frame.chain);
+            check_chain(frame, first, begins_there, &chains, &log)?;
         }
+        Ok(chains)
     }
 
     /// Judges one new operation against the present state: the record that admits it.
@@ -343,52 +345,59 @@ fn limit_refusal(entity: &CollapsedEntity, row: &FieldRow, change: &Change) -> O
     }
 }
 
-/// Compares the device's chain with the log's where both have one: at the end of what the log has seen.
+/// The chains that the log has of one device.
+struct LogChains<'a> {
+    number: DeviceId,
+    device: &'a Device,
+    host: &'a dyn Host,
+}
+
+impl LogChains<'_> {
+    /// The chain after the device's operation `seq`, if the log has it.
+    fn after(&self, seq: u64) -> Option<Chain> {
+        match seq {
+            0 => Some(Chain::of(self.number)),
+            seq if seq == self.device.seen => Some(self.device.chain),
+            seq => {
+                let unheard = self.device.unheard.get(&seq).copied();
+                unheard.or_else(|| self.host.chain_at(self.number, seq))
+            }
+        }
+    }
+}
+
+/// Compares the device's chain with the log's where both have one: before the frame, and at the end of what the log has
+/// seen of it.
 fn check_chain(
     frame: &Frame,
     first: u64,
+    begins_there: bool,
     chains: &[Chain],
-    device: &Device,
-    host: &dyn Host,
+    log: &LogChains<'_>,
 ) -> Result<(), PushError> {
-    // The chain after operation `seq` as the device tells it; before the frame's first one it is the frame's own.
-    let told = |seq: u64| match seq.checked_sub(first) {
-        None => Some(frame.chain),
-        Some(index) => usize::try_from(index)
-            .ok()
-            .and_then(|index| chains.get(index))
-            .copied(),
+    let device = log.device;
+    let told = |seq: u64| {
+        let index = usize::try_from(seq.checked_sub(first)?).ok()?;
+        chains.get(index).copied()
     };
     let last = first + chains.len() as u64 - 1;
     let common = device.seen.min(last);
-    let known = if common == device.seen {
-        Some(device.chain)
-    } else {
-        host.chain_at(frame.device, common)
-    };
-    if told(common) == known {
+    if begins_there && (common < first || told(common) == log.after(common)) {
         return Ok(());
     }
-    let log_chain = |seq: u64| {
-        if seq == 0 {
-            Some(Chain::default())
-        } else {
-            host.chain_at(frame.device, seq)
-        }
-    };
-    let agreed = match (first - 1..=common)
-        .rev()
-        .find(|seq| told(*seq) == log_chain(*seq))
-    {
-        Some(agreed) => agreed,
+    let agreed = if begins_there {
+        let mut fallen = (first..=common).rev();
+        fallen
+            .find(|seq| told(*seq) == log.after(*seq))
+            .unwrap_or(first - 1)
+    } else if frame.acknowledged < first - 1 {
         // Nothing here agrees. Unjudged operations before this frame may: they must be told first, or what the log
         // already has of them would be sent again under another number.
-        None if frame.acknowledged < first - 1 => {
-            return Err(PushError::Gap {
-                send_from: frame.acknowledged + 1,
-            });
-        }
-        None => first - 1,
+        return Err(PushError::Gap {
+            send_from: frame.acknowledged + 1,
+        });
+    } else {
+        first - 1
     };
     let created = device
         .created

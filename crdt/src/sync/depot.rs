@@ -115,9 +115,9 @@ impl Depot {
         host: &dyn Host,
     ) -> Result<(Vec<Record>, PushAnswer), PushError> {
         self.check_head(&FrameHead::decode(bytes)?.0, request)?;
-        let frame = Frame::decode(bytes, self)?;
-        let chains = self.chains(&frame);
-        self.check_frame(&frame, &chains, request, host)?;
+        let basis = self.basis(request, host);
+        let frame = Frame::decode(bytes, &basis, self)?;
+        let chains = self.check_frame(&frame, &basis, request, host)?;
         let mut answer = PushAnswer {
             verdicts: Vec::with_capacity(frame.operations.len()),
             created: Vec::new(),

@@ -32,10 +32,10 @@ pub(super) struct Device {
 }
 
 impl Device {
-    pub(super) fn new(registered_ms: u64) -> Self {
+    pub(super) fn new(number: DeviceId, registered_ms: u64) -> Self {
         Self {
             seen: 0,
-            chain: Chain::default(),
+            chain: Chain::of(number),
             verdicts: BTreeMap::new(),
             unheard: BTreeMap::new(),
             acknowledged_verdicts: 0,
@@ -106,7 +106,7 @@ impl Devices {
     pub(super) fn add(&mut self, device: DeviceId, registered_ms: u64) -> bool {
         let is_next = device == self.next();
         if is_next {
-            self.0.push(Device::new(registered_ms));
+            self.0.push(Device::new(device, registered_ms));
         }
         is_next
     }

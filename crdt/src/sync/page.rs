@@ -23,6 +23,8 @@ pub struct Page {
     pub upto: LogPosition,
     /// The head of the log when the page was made.
     pub head: LogPosition,
+    /// When the log took the record at `head`, in milliseconds since 1970; only the last page tells it, 0 otherwise.
+    pub head_ms: u64,
     /// Entities the device cannot know yet: handle, table, id. Handles rise.
     pub created: Vec<(Handle, u16, Box<[u8]>)>,
     /// What changed, handles rising.

@@ -9,7 +9,7 @@ use super::digest::Digest;
 use super::frame::Tables;
 use super::operation::EntityRef;
 use super::page::{Page, Slot};
-use crate::clock::LogPosition;
+use crate::clock::{LogPosition, Stamp};
 use crate::collapsed::{
     ENTITY_ID_BYTES_MAX, EntityView, FieldView, Handle, RegisterView, SIBLINGS_MAX, Update,
     ViewWrite,
@@ -21,7 +21,7 @@ use crate::value::Value;
 use crate::wire::{DecodeError, EXACT_INTEGER_MAX, INPUT_BYTES_MAX, Reader, Wire, Writer};
 use std::collections::{BTreeMap, BTreeSet};
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 const MANIFEST: u8 = 1;
 const DIGEST: u8 = 2;
 
@@ -208,6 +208,9 @@ impl Page {
         self.from.encode(writer);
         writer.varint(self.upto.get().saturating_sub(self.from.reached.get()));
         writer.varint(self.head.get().saturating_sub(self.upto.get()));
+        if self.is_last() {
+            writer.varint(self.head_ms.saturating_sub(Stamp::EPOCH_MILLIS));
+        }
         let manifest = if self.manifest.is_some() { MANIFEST } else { 0 };
         writer.byte(manifest | if self.digest.is_some() { DIGEST } else { 0 });
         writer.count(self.created.len());
@@ -295,6 +298,14 @@ impl Page {
         if head > EXACT_INTEGER_MAX {
             return Err(DecodeError::OutOfRange { what: "head" });
         }
+        let head_ms = if upto == head {
+            let since = reader.varint()?;
+            let head_ms = since.checked_add(Stamp::EPOCH_MILLIS);
+            let head_ms = head_ms.filter(|millis| *millis <= Stamp::MILLIS_MAX);
+            head_ms.ok_or(DecodeError::OutOfRange { what: "time" })?
+        } else {
+            0
+        };
         let flags = reader.byte()?;
         if flags & !(MANIFEST | DIGEST) != 0 {
             return Err(DecodeError::UnknownTag {
@@ -333,6 +344,7 @@ impl Page {
             from,
             upto,
             head,
+            head_ms,
             created,
             entities: Vec::new(),
             deleted,
@@ -548,7 +560,7 @@ impl OpenColumns<'_> {
         }
     }
 
-    fn write(&mut self) -> Result<(crate::clock::Stamp, DeviceId), DecodeError> {
+    fn write(&mut self) -> Result<(Stamp, DeviceId), DecodeError> {
         Ok((
             self.stamps.decode(&mut self.writes)?,
             DeviceId::decode(&mut self.writes)?,

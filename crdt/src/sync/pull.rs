@@ -3,6 +3,7 @@
 use super::cursor::Cursor;
 use super::depot::Depot;
 use super::digest::{Digest, digest_of_view};
+use super::frame::Basis;
 use super::page::{Page, Slot};
 use crate::clock::LogPosition;
 use crate::collapsed::{CollapsedEntity, EntityView, Handle, StoreError, updates_since};
@@ -16,6 +17,9 @@ pub struct PullRequest {
     pub device: DeviceId,
     /// Where it is.
     pub cursor: Cursor,
+    /// When the log took the record at the depot's head, in milliseconds since 1970: frames of the device will be told
+    /// against it.
+    pub head_ms: u64,
     /// Most entities in the answer, at least 1.
     pub entities_max: usize,
     /// Whether the last page carries a digest of the whole view; costs a hash of every entity in scope.
@@ -87,6 +91,7 @@ impl Depot {
             from,
             upto: self.head.max(from.reached),
             head: self.head.max(from.reached),
+            head_ms: 0,
             created: Vec::new(),
             entities: Vec::new(),
             deleted: Vec::new(),
@@ -110,6 +115,7 @@ impl Depot {
         page.entities.sort_unstable_by_key(|(handle, _)| *handle);
         page.deleted.sort_unstable();
         if page.is_last() {
+            page.head_ms = Basis::new(page.head, request.head_ms).time_ms();
             self.complete(request, scope, &mut page)?;
         }
         Ok(page)

@@ -1,7 +1,7 @@
 //! A depot as bytes: a checkpoint from which a server goes on without folding its log from the beginning.
 //!
 //! ```text
-//! depot   = 01 head floor time_ms devices former* store
+//! depot   = 02 head floor time_ms devices former* store
 //! devices = n (seen, chain 8 B, heard, registered_ms, expired 1 B, n (number gap, verdict)*,
 //!           n (number gap, chain 8 B)*, n (number gap, handle)*)*
 //! former* = n (device, chain 8 B)*
@@ -22,7 +22,7 @@ use crate::entity::EntityTable;
 use crate::replica::DeviceId;
 use crate::wire::{DecodeError, Reader, Wire as _, Writer};
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 impl Depot {
     /// The depot as bytes. Costs a copy of every packed entity; nothing changes.
@@ -68,7 +68,7 @@ impl Depot {
         depot.floor = LogPosition::decode(&mut reader)?;
         depot.last_time_ms = reader.varint()?;
         for _ in 0..reader.count(14)? {
-            let device = restore_device(&mut reader)?;
+            let device = restore_device(depot.devices.next(), &mut reader)?;
             depot.devices.push(device);
         }
         for _ in 0..reader.count(9)? {
@@ -112,11 +112,11 @@ fn save_device(device: &Device, writer: &mut Writer) {
     }
 }
 
-fn restore_device(reader: &mut Reader<'_>) -> Result<Device, DecodeError> {
+fn restore_device(number: DeviceId, reader: &mut Reader<'_>) -> Result<Device, DecodeError> {
     let seen = reader.varint()?;
     let chain = Chain(eight_bytes(reader)?);
     let acknowledged_verdicts = reader.varint()?;
-    let mut device = Device::new(reader.varint()?);
+    let mut device = Device::new(number, reader.varint()?);
     device.seen = seen;
     device.chain = chain;
     device.acknowledged_verdicts = acknowledged_verdicts;

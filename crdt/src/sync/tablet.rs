@@ -10,7 +10,7 @@ use super::answer::PushAnswer;
 use super::chain::Chain;
 use super::cursor::Cursor;
 use super::digest::{Digest, digest_of_view};
-use super::frame::{Frame, OPERATIONS_MAX, Tables};
+use super::frame::{Basis, Frame, OPERATIONS_MAX, Tables};
 use super::operation::{EntityRef, Former, Operation, OperationBody};
 use super::page::Page;
 use super::verdict::Verdict;
@@ -61,6 +61,8 @@ pub struct Tablet {
     judged_chain: Chain,
     judged_upto: u64,
     cursor: Cursor,
+    /// The server's time at the cursor's complete point.
+    complete_ms: u64,
     base: LogPosition,
     pending: VecDeque<Pending>,
     entities: BTreeMap<Handle, Known>,
@@ -80,10 +82,11 @@ impl Tablet {
             tables,
             clock: HybridClock::default(),
             next_seq: 1,
-            chain: Chain::default(),
-            judged_chain: Chain::default(),
+            chain: Chain::of(device),
+            judged_chain: Chain::of(device),
             judged_upto: 0,
             cursor: Cursor::default(),
+            complete_ms: 0,
             base: LogPosition::START,
             pending: VecDeque::new(),
             entities: BTreeMap::new(),
@@ -101,6 +104,11 @@ impl Tablet {
     /// Where its downloads are.
     pub fn cursor(&self) -> Cursor {
         self.cursor
+    }
+
+    /// What its frames are written against: they go together with its cursor.
+    pub fn basis(&self) -> Basis {
+        Basis::new(self.cursor.complete, self.complete_ms)
     }
 
     /// The log head at which its view was last whole.
@@ -281,12 +289,12 @@ impl Tablet {
     }
 
     /// What to push next: the first unjudged operations, at most `operations_max`. `None` when nothing waits.
-    pub fn frame(&self, schema: u16, operations_max: usize) -> Option<Frame> {
-        self.frame_after(schema, 0, operations_max)
+    pub fn frame(&self, operations_max: usize) -> Option<Frame> {
+        self.frame_after(0, operations_max)
     }
 
     /// As [`Tablet::frame`], behind the first `skipped` unjudged operations, which another frame on its way carries.
-    pub fn frame_after(&self, schema: u16, skipped: usize, operations_max: usize) -> Option<Frame> {
+    pub fn frame_after(&self, skipped: usize, operations_max: usize) -> Option<Frame> {
         let mut waiting = self
             .pending
             .iter()
@@ -299,12 +307,9 @@ impl Tablet {
             .take(operations_max.min(OPERATIONS_MAX))
             .map(|pending| pending.operation.clone())
             .collect();
-        let (device, acknowledged) = (self.device, self.judged_upto);
         (!operations.is_empty()).then_some(Frame {
-            device,
-            schema,
-            acknowledged,
-            chain,
+            acknowledged: self.judged_upto,
+            chain: chain.check(&self.basis()),
             operations,
         })
     }
@@ -351,9 +356,9 @@ impl Tablet {
         if page.from != self.cursor {
             return false;
         }
-        let (upto, head) = (page.upto, page.head);
+        let (upto, head, head_ms) = (page.upto, page.head, page.head_ms);
         self.apply_content(page);
-        self.advance(upto, head);
+        self.advance(upto, head, head_ms);
         true
     }
 
@@ -417,10 +422,11 @@ impl Tablet {
     }
 
     /// The cursor of a page without its content.
-    pub(crate) fn advance(&mut self, upto: LogPosition, head: LogPosition) {
+    pub(crate) fn advance(&mut self, upto: LogPosition, head: LogPosition, head_ms: u64) {
         let announced = *self.announced.get_or_insert(head);
         if upto == head {
             self.cursor = Cursor::at(head);
+            self.complete_ms = head_ms;
             self.base = if holds(Rule::BaseToLastHead) {
                 head
             } else {
@@ -468,7 +474,7 @@ impl Tablet {
         let mut refused = Vec::new();
         let copied = std::mem::replace(&mut self.device, device);
         (self.next_seq, self.judged_upto) = (1, 0);
-        (self.chain, self.judged_chain) = (Chain::default(), Chain::default());
+        (self.chain, self.judged_chain) = (Chain::of(device), Chain::of(device));
         let known = std::mem::take(&mut self.created);
         for Pending {
             mut operation,

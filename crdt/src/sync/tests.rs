@@ -58,6 +58,7 @@ fn pull(depot: &mut Depot, tablet: &mut Tablet) -> Vec<u8> {
     let request = PullRequest {
         device: tablet.device(),
         cursor: tablet.cursor(),
+        head_ms: NOW_MS,
         entities_max: 1000,
         with_digest: true,
     };
@@ -110,9 +111,9 @@ fn random_frame(seed: u64) -> (Depot, Tablet, Vec<u8>) {
             .expect("the change fits");
     }
     let bytes = tablet
-        .frame(3, 1000)
+        .frame(1000)
         .expect("something waits")
-        .encode(&tablet);
+        .encode(&tablet.basis(), &tablet);
     (depot, tablet, bytes)
 }
 
@@ -122,17 +123,24 @@ proptest! {
     #[test]
     fn a_frame_has_one_form(seed in any::<u64>(), at in any::<usize>(), byte in any::<u8>()) {
         let (depot, tablet, bytes) = random_frame(seed);
-        let frame = Frame::decode(&bytes, &depot).expect("an honest frame");
-        prop_assert_eq!(Some(frame.clone()), tablet.frame(3, 1000));
-        prop_assert_eq!(frame.encode(&depot), bytes.clone());
+        let basis = tablet.basis();
+        let decode = |bytes: &[u8]| Frame::decode(bytes, &basis, &depot);
+        let frame = decode(&bytes).expect("an honest frame");
+        prop_assert_eq!(Some(frame.clone()), tablet.frame(1000));
+        prop_assert_eq!(frame.encode(&basis, &depot), bytes.clone());
+        // What is cut off between two operations is a frame of those before.
         for length in 0..bytes.len() {
-            prop_assert!(Frame::decode(&bytes[..length], &depot).is_err());
+            if let Ok(cut) = decode(&bytes[..length]) {
+                prop_assert!(cut.operations.len() < frame.operations.len());
+                prop_assert!(frame.operations.starts_with(&cut.operations));
+                prop_assert_eq!(&cut.encode(&basis, &depot), &bytes[..length]);
+            }
         }
         let mut damaged = bytes;
         let at = at % damaged.len();
         damaged[at] = byte;
-        if let Ok(frame) = Frame::decode(&damaged, &depot) {
-            prop_assert_eq!(frame.encode(&depot), damaged);
+        if let Ok(frame) = decode(&damaged) {
+            prop_assert_eq!(frame.encode(&basis, &depot), damaged);
         }
     }
 
@@ -206,10 +214,14 @@ proptest! {
         let (mut depot, tablet) = depot_and_tablet();
         let bytes: Vec<u8> = if small { bytes.iter().map(|byte| byte % 5).collect() } else { bytes };
         damage(&bytes, 0, bytes.first().copied().unwrap_or(0), |bytes| Some(Page::decode(bytes, &tablet).ok()?.encode(&tablet)));
-        let mut body = vec![1];
+        let mut body = vec![2];
         body.extend(&bytes);
-        damage(&body, 0, 1, |bytes| Some(Page::decode(bytes, &tablet).ok()?.encode(&tablet)));
-        damage(&body, 0, 1, |bytes| Some(Frame::decode(bytes, &depot).ok()?.encode(&depot)));
+        damage(&body, 0, 2, |bytes| Some(Page::decode(bytes, &tablet).ok()?.encode(&tablet)));
+        let basis = tablet.basis();
+        for head in 8..12 {
+            body[0] = head;
+            damage(&body, 0, head, |bytes| Some(Frame::decode(bytes, &basis, &depot).ok()?.encode(&basis, &depot)));
+        }
         damage(&bytes, 0, 1, |bytes| Some(CollapsedEntity::from_packed(&WORK_ORDER, bytes).ok()?.to_packed()));
         let _ = push(&mut depot, &tablet, &body);
     }
@@ -234,9 +246,18 @@ fn a_push_twice_in_pieces_or_late_changes_nothing() {
             .change(known(1), 10, Change::Add(part + 1), 7, NOW_MS)
             .expect("fits");
     }
-    let whole = tablet.frame(1, 1000).expect("waits").encode(&tablet);
-    let piece = tablet.frame(1, 2).expect("waits").encode(&tablet);
-    let late = tablet.frame_after(1, 4, 2).expect("waits").encode(&tablet);
+    let whole = tablet
+        .frame(1000)
+        .expect("waits")
+        .encode(&tablet.basis(), &tablet);
+    let piece = tablet
+        .frame(2)
+        .expect("waits")
+        .encode(&tablet.basis(), &tablet);
+    let late = tablet
+        .frame_after(4, 2)
+        .expect("waits")
+        .encode(&tablet.basis(), &tablet);
     assert_eq!(
         push(&mut depot, &tablet, &late),
         Err(PushError::Gap { send_from: 1 })
@@ -270,47 +291,54 @@ fn a_device_speaks_for_itself_and_of_what_it_was_served() {
     tablet
         .change(known(0), 5, Change::Set(Value::from("Hagen")), 1, NOW_MS)
         .expect("fits");
-    let bytes = tablet.frame(1, 9).expect("waits").encode(&tablet);
+    let bytes = tablet
+        .frame(9)
+        .expect("waits")
+        .encode(&tablet.basis(), &tablet);
     let (other, _) = depot.register(NOW_MS).expect("a new device");
+    let served = tablet.cursor().complete;
     let request = PushRequest {
         device: other,
-        served: depot.head(),
+        served,
         now_ms: NOW_MS,
     };
-    let refused = depot.push(&bytes, &request, &Open).map(|_| ());
-    assert_eq!(
-        refused,
-        Err(PushError::WrongDevice {
-            claimed: tablet.device(),
-            session: other
-        })
-    );
+    let refused = |depot: &mut Depot, bytes: &[u8], request: &PushRequest| {
+        depot.push(bytes, request, &Open).map(|_| ())
+    };
+    let not_its_own = Err(PushError::Cloned {
+        agreed: 0,
+        created: Vec::new(),
+    });
+    assert_eq!(refused(&mut depot, &bytes, &request), not_its_own);
     let request = PushRequest {
         device: tablet.device(),
         served: LogPosition::new(1),
         now_ms: NOW_MS,
     };
-    let refused = depot.push(&bytes, &request, &Open).map(|_| ());
-    let base = tablet.base();
+    // With another cursor than it was written against it means something else.
+    assert_eq!(refused(&mut depot, &bytes, &request), not_its_own);
+    let basis = Basis::new(request.served, NOW_MS);
+    let claiming = Frame {
+        chain: Chain::of(tablet.device()).check(&basis),
+        ..tablet.frame(9).expect("waits")
+    };
     assert_eq!(
-        refused,
+        refused(&mut depot, &claiming.encode(&basis, &tablet), &request),
         Err(PushError::BaseNotServed {
             seq: 1,
-            base,
-            served: LogPosition::new(1)
+            base: tablet.base(),
+            served: request.served
         })
     );
     let stranger = PushRequest {
         device: DeviceId::new(99),
-        ..request
+        served,
+        now_ms: NOW_MS,
     };
-    let foreign = Frame {
-        device: DeviceId::new(99),
-        ..tablet.frame(1, 9).expect("waits")
-    }
-    .encode(&tablet);
-    let refused = depot.push(&foreign, &stranger, &Open).map(|_| ());
-    assert_eq!(refused, Err(PushError::UnknownDevice(DeviceId::new(99))));
+    assert_eq!(
+        refused(&mut depot, &bytes, &stranger),
+        Err(PushError::UnknownDevice(DeviceId::new(99)))
+    );
 }
 
 #[test]
@@ -328,20 +356,38 @@ fn oversized_frames_and_operations_are_refused_before_they_are_read() {
     let long = Value::text(&"x".repeat(201));
     let refused = tablet.change(known(0), 5, Change::Set(long), 1, NOW_MS);
     assert!(matches!(refused, Err(TabletError::Change(_))));
-    // A count that the rest of the frame cannot hold.
+    // A text longer than the rest of the frame.
     tablet
         .change(known(0), 5, Change::Set(Value::from("x")), 1, NOW_MS)
         .expect("fits");
-    let mut bytes = tablet.frame(1, 9).expect("waits").encode(&tablet);
+    let mut bytes = tablet
+        .frame(9)
+        .expect("waits")
+        .encode(&tablet.basis(), &tablet);
     let count = bytes
         .iter()
         .rposition(|byte| *byte == 1)
-        .expect("a count of one");
+        .expect("a length of one");
     bytes[count] = 120;
     assert!(matches!(
         push(&mut depot, &tablet, &bytes),
         Err(PushError::Malformed(_))
     ));
+    let mut many = tablet.frame(1).expect("waits");
+    let first = many.operations[0].clone();
+    let following = |seq| Operation {
+        seq,
+        ..first.clone()
+    };
+    many.operations = (1..=OPERATIONS_MAX as u64 + 1).map(following).collect();
+    let limit = DecodeError::TooLarge {
+        what: "frame",
+        limit: OPERATIONS_MAX,
+    };
+    assert_eq!(
+        push(&mut depot, &tablet, &many.encode(&tablet.basis(), &tablet)),
+        Err(PushError::Malformed(limit))
+    );
 }
 
 #[test]
@@ -355,7 +401,10 @@ fn claimed_times_are_moved_into_what_causality_proves() {
         tablet
             .change(known(0), 5, Change::Set(Value::from("Hagen")), 1, claimed)
             .expect("fits");
-        let bytes = tablet.frame(1, 9).expect("waits").encode(&tablet);
+        let bytes = tablet
+            .frame(9)
+            .expect("waits")
+            .encode(&tablet.basis(), &tablet);
         let (records, _) = push(&mut depot, &tablet, &bytes).expect("an honest frame");
         let Some(Record {
             body: RecordBody::Operation {
@@ -501,7 +550,10 @@ fn the_tablet_shows_what_waits_on_top() {
         .expect("fits");
     let shown = tablet.view(known(1)).expect("known");
     assert_eq!(tablet.confirmed(Handle(1)), Some(&EntityView::default()));
-    let bytes = tablet.frame(1, 9).expect("waits").encode(&tablet);
+    let bytes = tablet
+        .frame(9)
+        .expect("waits")
+        .encode(&tablet.basis(), &tablet);
     let (_, answer) = push(&mut depot, &tablet, &bytes).expect("honest");
     tablet.answer(&answer);
     assert_eq!(

@@ -7,10 +7,9 @@ use std::collections::HashMap;
 
 use crdt::collapsed::{CollapsedEntity, CollapsedField};
 use crdt::json::value_from_json;
-use crdt::sync::{EntityRef, Frame, Operation, OperationBody};
+use crdt::sync::{Basis, Chain, EntityRef, Frame, Operation, OperationBody};
 use crdt::{Change, DeviceId, EntityTable, FieldRow, Kind, LogPosition, Stamp, Value};
 use fleet::sync::table_of;
-use fleet::sync::tables::SCHEMA_NUMBER;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -164,14 +163,14 @@ pub(super) fn prepare(
     }
     let items = fates.into_iter().flatten().collect();
     let frame = (!builder.operations.is_empty()).then(|| {
+        let basis = Basis::new(base, engine.time_of(base));
+        let before = status.map_or_else(|| Chain::of(device.0), |status| status.chain);
         let frame = Frame {
-            device: device.0,
-            schema: SCHEMA_NUMBER,
             acknowledged: first - 1,
-            chain: status.map(|status| status.chain).unwrap_or_default(),
+            chain: before.check(&basis),
             operations: std::mem::take(&mut builder.operations),
         };
-        frame.encode(&fold.depot)
+        frame.encode(&basis, &fold.depot)
     });
     Prepared {
         frame,

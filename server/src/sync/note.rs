@@ -1,16 +1,15 @@
 //! What an event's metadata says of the operation that it carries: enough to fold the log again without deciding anew.
 //!
-//! `metadata.crdt` holds the operation as it was received (a frame of one operation, `docs/CRDT_SYNC.md` §6), what
-//! admission decided, and the same once more for people who read the trail.
+//! `metadata.crdt` holds the operation as it was received (a frame of one operation, `docs/CRDT_SYNC.md` §6, written
+//! against its own base and no time), what admission decided, and the same once more for people who read the trail.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use crdt::json::stamp_to_text;
 use crdt::sync::{
-    Adjustment, Chain, Depot, Frame, Hold, Operation, Record, RecordBody, Rejection, Verdict,
+    Adjustment, Basis, Chain, Depot, Frame, Hold, Operation, Record, RecordBody, Rejection, Verdict,
 };
-use crdt::{LogPosition, Stamp};
-use fleet::sync::tables::SCHEMA_NUMBER;
+use crdt::{DeviceId, LogPosition, Stamp};
 use serde::{Deserialize, Serialize};
 
 /// The member of an event's metadata.
@@ -75,11 +74,10 @@ impl Note {
         else {
             return None;
         };
+        let basis = Basis::new(operation.base, 0);
         let frame = Frame {
-            device: *device,
-            schema: SCHEMA_NUMBER,
             acknowledged: *acknowledged,
-            chain: before,
+            chain: before.check(&basis),
             operations: vec![operation.clone()],
         };
         Some(Note {
@@ -93,7 +91,7 @@ impl Note {
             rank: *rank,
             chain: format!("{:016x}", chain.0),
             verdict: verdict_text(verdict),
-            frame: STANDARD_NO_PAD.encode(frame.encode(depot)),
+            frame: STANDARD_NO_PAD.encode(frame.encode(&basis, depot)),
         })
     }
 
@@ -105,18 +103,18 @@ impl Note {
         time_ms: u64,
     ) -> Option<Record> {
         let bytes = STANDARD_NO_PAD.decode(&self.frame).ok()?;
-        let frame = Frame::decode(&bytes, depot).ok()?;
+        let device = DeviceId::new(self.device);
+        let basis = Basis::new(LogPosition::new(self.base), 0);
+        let frame = Frame::decode(&bytes, &basis, depot).ok()?;
         let operation: Operation = frame.operations.into_iter().next()?;
         let handle = match &operation.body {
             crdt::sync::OperationBody::Create { .. } => None,
-            crdt::sync::OperationBody::Change { entity, .. } => {
-                depot.resolve(frame.device, *entity)
-            }
+            crdt::sync::OperationBody::Change { entity, .. } => depot.resolve(device, *entity),
         };
         Some(Record {
             time_ms,
             body: RecordBody::Operation {
-                device: frame.device,
+                device,
                 operation,
                 handle,
                 stamp: Stamp::from_bits(u64::from_str_radix(&self.stamp, 16).ok()?),

@@ -110,6 +110,7 @@ pub fn pull(state: &AppState, device: &DeviceCaller, ask: &Ask) -> Result<Pulled
     let request = PullRequest {
         device: DeviceId::new(number),
         cursor: ask.cursor,
+        head_ms: sync.engine.time_of(fold.depot.head()),
         entities_max: ask.limit,
         with_digest: ask.digest,
     };

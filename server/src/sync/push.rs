@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use crdt::sync::{PushAnswer, PushError, PushRequest, Verdict};
+use crdt::sync::{Chain, PushAnswer, PushError, PushRequest, Verdict};
 use crdt::{DeviceId, LogPosition};
 use fleet::sync_session;
 use serde_json::{Value as Json, json};
@@ -199,6 +199,9 @@ fn judge(
         let detail = "the device was registered anew meanwhile; go on with its new token";
         return Err(Problem::new(Kind::Conflict, detail).with("code", "device_registered_anew"));
     }
+    if matches!(source, Source::Frame(_)) {
+        check_time(engine, served)?;
+    }
     let Prepared {
         frame,
         named,
@@ -209,7 +212,7 @@ fn judge(
     };
     let status = fold.depot.device(number);
     let first = status.map_or(1, |status| status.seen + 1);
-    let before = status.map(|status| status.chain).unwrap_or_default();
+    let before = status.map_or_else(|| Chain::of(number), |status| status.chain);
     let judging = Judging::new(state, engine, device, correlation, &named, first)?;
     let request = PushRequest {
         device: number,
@@ -246,6 +249,15 @@ fn judge(
         conflicts: judged.conflicts,
         clock_off_ms: judged.clock_off_ms,
     })))
+}
+
+/// A frame tells its times against that of the entry at its cursor.
+fn check_time(engine: &Engine, served: LogPosition) -> Result<(), Problem> {
+    if served == LogPosition::START || engine.time_of(served) > 0 {
+        return Ok(());
+    }
+    let detail = "the entry of the log at the cursor cannot be read any more; pull, and push with the new cursor";
+    Err(Problem::new(Kind::Conflict, detail).with("code", "cursor_unreadable"))
 }
 
 /// Keeps operations that were refused before they were judged in the device's trail, under ids of this refusal: the same
@@ -363,9 +375,6 @@ pub(super) fn refused_whole(error: &PushError) -> Problem {
             let detail = format!("the frame does not decode: {cause}");
             Problem::new(Kind::BadRequest, detail).with("code", "malformed_frame")
         }
-        PushError::WrongDevice { .. } => {
-            Problem::new(Kind::Forbidden, detail).with("code", "wrong_device")
-        }
         PushError::UnknownDevice(_) => conflict("unknown_device"),
         PushError::Gap { send_from } => conflict("gap").with("send_from", *send_from),
         PushError::BaseNotServed { seq, base, served } => conflict("base_not_served")
@@ -389,7 +398,6 @@ pub(super) fn refused_whole(error: &PushError) -> Problem {
 fn suspicious(error: &PushError) -> Option<&'static str> {
     match error {
         PushError::Malformed(_) => Some("malformed_frame"),
-        PushError::WrongDevice { .. } => Some("wrong_device"),
         PushError::BaseNotServed { .. } => Some("base_not_served"),
         PushError::Cloned { .. } => Some("cloned"),
         PushError::UnknownDevice(_) | PushError::Gap { .. } | PushError::Store(_) => None,

@@ -105,7 +105,10 @@ fn a_frame_cannot_remove_beyond_its_base() {
     tablet
         .change(known(1), row.number, change, 0, NOW_MS)
         .expect("fits");
-    let bytes = tablet.frame(3, 10).expect("waits").encode(&tablet);
+    let bytes = tablet
+        .frame(10)
+        .expect("waits")
+        .encode(&tablet.basis(), &tablet);
     let (_, answer) = push(&mut depot, &tablet, &bytes).expect("a frame");
     assert!(
         matches!(
@@ -139,14 +142,20 @@ fn what_came_before_a_device_began_anew_counts_once() {
             .change(entity, row.number, change, 0, NOW_MS)
             .expect("fits");
     }
-    let bytes = tablet.frame(3, 10).expect("waits").encode(&tablet);
+    let bytes = tablet
+        .frame(10)
+        .expect("waits")
+        .encode(&tablet.basis(), &tablet);
     push(&mut depot, &tablet, &bytes).expect("an honest frame");
     tablet
         .change(entity, row.number, Change::Add(5), 0, NOW_MS)
         .expect("fits");
     let (number, _) = depot.register(NOW_MS).expect("new");
     assert_eq!(tablet.reborn(number, 0, &[]), []);
-    let bytes = tablet.frame(3, 10).expect("waits").encode(&tablet);
+    let bytes = tablet
+        .frame(10)
+        .expect("waits")
+        .encode(&tablet.basis(), &tablet);
     let (_, answer) = push(&mut depot, &tablet, &bytes).expect("an honest frame");
     let here = |verdict: &Verdict| matches!(verdict, Verdict::Rejected(_, Rejection::AlreadyHere));
     let verdicts: Vec<bool> = answer
