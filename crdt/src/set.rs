@@ -3,7 +3,7 @@
 //! There are no tombstones. The context remembers which additions were seen, in a run or two per replica, and an
 //! addition that is in the context but not in the set was removed.
 
-use crate::clock::{Dot, DotContext};
+use crate::clock::DotContext;
 use crate::lattice::Lattice;
 use crate::replica::Replica;
 use crate::store::{Causal, DotMap, DotSet};
@@ -52,11 +52,14 @@ impl<R: Replica> OrSet<R> {
     /// Adds `element` and returns the delta. Earlier additions seen here are replaced, so re-adding costs nothing.
     pub fn add(&mut self, replica: &R, element: Value) -> Self {
         let dot = self.state.context.next_dot(replica);
-        let delta = self.delta_add(dot.clone(), element.clone());
         // What joining the delta comes to, without a walk over all elements.
-        self.state.store.insert(element, DotSet::of(dot.clone()));
-        self.state.context.insert(dot);
-        delta
+        let added = DotSet::of(dot.clone());
+        let replaced = self.state.store.insert(element.clone(), added.clone());
+        self.state.context.insert(dot.clone());
+        let replaced = replaced.unwrap_or_default();
+        Self {
+            state: Causal::write(dot, DotMap::of(element, added), &replaced),
+        }
     }
 
     /// Removes `element`: all its additions seen here. Returns the delta, empty when it was absent.
@@ -64,7 +67,7 @@ impl<R: Replica> OrSet<R> {
         // What joining the delta comes to, without a walk over all elements.
         let removed = self.state.store.remove(element).unwrap_or_default();
         Self {
-            state: Causal::removal(&DotMap::of(element.clone(), removed)),
+            state: Causal::removal(&removed),
         }
     }
 
@@ -75,14 +78,6 @@ impl<R: Replica> OrSet<R> {
         };
         self.join(&delta);
         delta
-    }
-
-    fn delta_add(&self, dot: Dot<R>, element: Value) -> Self {
-        let replaced = self.state.store.get(&element).cloned().unwrap_or_default();
-        let replaced = DotMap::of(element.clone(), replaced);
-        Self {
-            state: Causal::write(dot.clone(), DotMap::of(element, DotSet::of(dot)), &replaced),
-        }
     }
 }
 

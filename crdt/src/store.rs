@@ -75,14 +75,18 @@ impl<S: DotStore> Default for Causal<S> {
 
 impl<S: DotStore> Causal<S> {
     /// The delta that puts `store` (one write, alive under `dot`) in the place of the writes `replaced`.
-    pub(crate) fn write(dot: Dot<S::Replica>, store: S, replaced: &S) -> Self {
+    pub(crate) fn write(
+        dot: Dot<S::Replica>,
+        store: S,
+        replaced: &impl DotStore<Replica = S::Replica>,
+    ) -> Self {
         let mut context = context_of(replaced);
         context.insert(dot);
         Self { store, context }
     }
 
     /// The delta that removes the writes `removed`.
-    pub(crate) fn removal(removed: &S) -> Self {
+    pub(crate) fn removal(removed: &impl DotStore<Replica = S::Replica>) -> Self {
         Self {
             store: S::default(),
             context: context_of(removed),

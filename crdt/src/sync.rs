@@ -23,6 +23,7 @@ mod page_codec;
 mod pull;
 mod record;
 mod saved;
+mod shared;
 mod tablet;
 mod verdict;
 
@@ -40,6 +41,7 @@ pub use operation::{EntityRef, Former, Operation, OperationBody};
 pub use page::{Page, Slot};
 pub use pull::{PullRequest, Scope};
 pub use record::{Record, RecordBody};
+pub use shared::EncodedPage;
 pub use tablet::{Tablet, TabletError};
 pub use verdict::{Adjustment, Hold, Rejection, Verdict};
 

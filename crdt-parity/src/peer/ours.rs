@@ -135,6 +135,10 @@ impl Scope for WholeDepot {
     fn decided_at(&self, _: &CollapsedEntity) -> LogPosition {
         LogPosition::START
     }
+
+    fn shared_as(&self) -> Option<Box<[u8]>> {
+        Some(Box::default())
+    }
 }
 
 fn is_deleted(entity: &CollapsedEntity) -> bool {
@@ -225,10 +229,10 @@ impl Server {
             entities_max: 100_000,
             with_digest: false,
         };
-        let page = self.depot.pull_within(&request, &WholeDepot);
+        let page = self.depot.pull_encoded(&request, &WholeDepot);
         let page = page.expect("every entity is whole");
-        self.served[number] = page.head;
-        page.encode(&self.depot)
+        self.served[number] = page.next.complete;
+        page.bytes.to_vec()
     }
 }
 

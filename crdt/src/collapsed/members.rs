@@ -112,8 +112,9 @@ impl CollapsedSet {
         if !additions.is_empty() {
             return false;
         }
-        self.members.remove(member);
-        self.markers.insert(member.clone(), origin.position);
+        if let Some((member, _)) = self.members.remove_entry(member) {
+            self.markers.insert(member, origin.position);
+        }
         true
     }
 

@@ -385,17 +385,15 @@ impl EntityStore {
         horizon: LogPosition,
         stable: LogPosition,
     ) -> Result<(), StoreError> {
-        while let Some((position, handle)) = self
-            .markers
-            .first_key_value()
-            .map(|(position, handle)| (*position, *handle))
-        {
-            if position > horizon {
-                break;
-            }
-            self.markers.remove(&position);
+        let later = self.markers.split_off(&horizon.next());
+        let passed = std::mem::replace(&mut self.markers, later);
+        let mut purged = BTreeSet::new();
+        for (position, handle) in passed {
             if self.is_live(handle) {
-                self.edit(handle)?.purge(horizon, stable);
+                // Once takes all of an entity's markers.
+                if purged.insert(handle) {
+                    self.edit(handle)?.purge(horizon, stable);
+                }
             } else if self
                 .changed(handle)
                 .is_some_and(|changed| changed <= horizon)

@@ -196,8 +196,13 @@ impl EntityView {
     /// Takes in what a page says of one field.
     pub fn update(&mut self, number: u16, update: Update) {
         match update {
+            Update::Whole(view) if view.shows_nothing() => {
+                self.fields.remove(&number);
+                return;
+            }
             Update::Whole(view) => {
                 self.fields.insert(number, view);
+                return;
             }
             Update::Member(member, present) => {
                 let held = self

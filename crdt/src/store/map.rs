@@ -59,10 +59,10 @@ impl<K: Ord + Clone + Debug, S: DotStore> DotMap<K, S> {
         self.entries.remove(key)
     }
 
-    pub(crate) fn insert(&mut self, key: K, store: S) {
-        if !store.is_empty() {
-            self.entries.insert(key, store);
-        }
+    /// Puts a store that is not empty under `key`, and answers what was there.
+    pub(crate) fn insert(&mut self, key: K, store: S) -> Option<S> {
+        debug_assert!(!store.is_empty(), "empty stores are not kept");
+        self.entries.insert(key, store)
     }
 }
 

@@ -11,6 +11,7 @@ use super::frame::{Frame, FrameHead, Tables};
 use super::host::Host;
 use super::operation::{EntityRef, Former, Operation, OperationBody};
 use super::record::{Record, RecordBody};
+use super::shared::SharedPages;
 use super::verdict::Verdict;
 use crate::clock::{LogPosition, Stamp};
 use crate::collapsed::{EntityStore, Handle, Origin, SERVER, StoreError};
@@ -30,6 +31,8 @@ pub struct Depot {
     pub(super) last_time_ms: u64,
     /// Operations that were admitted under a second number after their device's store had been copied.
     pub(super) renumbered: BTreeSet<Former>,
+    /// Pages of the present state that several devices may ask for.
+    pub(super) pages: SharedPages,
     /// In a trial, what it added to `renumbered`; `None` outside one.
     trial: Option<Vec<Former>>,
 }
@@ -44,6 +47,7 @@ impl Depot {
             floor: LogPosition::START,
             last_time_ms: 0,
             renumbered: BTreeSet::new(),
+            pages: SharedPages::default(),
             trial: None,
         }
     }
@@ -308,7 +312,10 @@ impl Depot {
 
     /// Raises the head over entries of a shared log that are not of this protocol.
     pub fn advance_to(&mut self, position: LogPosition) {
-        self.head = self.head.max(position);
+        if position > self.head {
+            self.head = position;
+            self.pages.clear();
+        }
     }
 
     fn record(&mut self, now_ms: u64, body: RecordBody) -> Result<Record, StoreError> {
@@ -329,6 +336,7 @@ impl Depot {
         position: LogPosition,
         record: &Record,
     ) -> Result<Option<Verdict>, StoreError> {
+        self.pages.clear();
         let mut verdict = None;
         match &record.body {
             RecordBody::Registered { device } => {
@@ -434,16 +442,16 @@ impl Depot {
         };
         device.seen = device.seen.max(operation.seq);
         device.chain = *chain;
-        device.unheard.insert(operation.seq, *chain);
-        // What a trial forgets could not be put back; nothing of it is asked for in this frame.
+        // Nothing of it is asked for within a trial, which need not take it back then.
         if self.trial.is_none() {
+            device.unheard.insert(operation.seq, *chain);
             device.acknowledge_verdicts(*acknowledged);
+            if holds(Rule::VerdictsPersist) {
+                device.verdicts.insert(operation.seq, verdict);
+            }
         }
         // A device that pushes again counts again.
         device.expired = false;
-        if holds(Rule::VerdictsPersist) {
-            device.verdicts.insert(operation.seq, verdict);
-        }
         if let Some(handle) = created {
             device.created.insert(operation.seq, handle);
         }

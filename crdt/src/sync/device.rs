@@ -57,20 +57,9 @@ impl Device {
 
     /// Takes back everything admitted since it stood at `place`.
     pub(super) fn put_back(&mut self, place: Place) {
-        Self::cut(&mut self.verdicts, place.seen);
-        Self::cut(&mut self.unheard, place.seen);
-        Self::cut(&mut self.created, place.seen);
+        drop(self.created.split_off(&(place.seen + 1)));
         (self.seen, self.chain) = (place.seen, place.chain);
         self.expired = place.expired;
-    }
-
-    /// Drops what stands under operations after `seen`.
-    fn cut<T>(by_seq: &mut BTreeMap<u64, T>, seen: u64) {
-        while let Some(last) = by_seq.last_entry()
-            && *last.key() > seen
-        {
-            last.remove();
-        }
     }
 
     /// Forgets the verdicts that the device says it has.

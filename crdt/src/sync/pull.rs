@@ -5,10 +5,12 @@ use super::depot::Depot;
 use super::digest::{Digest, digest_of_view};
 use super::frame::Basis;
 use super::page::{Page, Slot};
+use super::shared::{EncodedPage, PageKey};
 use crate::clock::LogPosition;
 use crate::collapsed::{CollapsedEntity, EntityView, Handle, StoreError, updates_since};
 use crate::replica::DeviceId;
 use crate::rule::{Rule, holds};
+use std::sync::Arc;
 
 /// What a device asks for.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +38,12 @@ pub trait Scope {
     /// Where what decides this last changed. An entity that has been in the scope all along since a cursor is sent from
     /// there, any other whole.
     fn decided_at(&self, entity: &CollapsedEntity) -> LogPosition;
+
+    /// A name that another scope has only if it sees the same of every entity: devices of one name share their pages.
+    /// `None`, the default: nobody does.
+    fn shared_as(&self) -> Option<Box<[u8]>> {
+        None
+    }
 }
 
 /// The scope that a test of handles makes: nothing ever enters or leaves it.
@@ -76,11 +84,7 @@ impl Depot {
         request: &PullRequest,
         scope: &dyn Scope,
     ) -> Result<Page, StoreError> {
-        if let Some(device) = self.devices.get_mut(&request.device) {
-            device.acknowledged = device
-                .acknowledged
-                .max(request.cursor.complete.min(self.head));
-        }
+        self.acknowledge(request);
         let from = request.cursor;
         let slots_from = if holds(Rule::SlotsFromCompletePoint) {
             from.complete
@@ -119,6 +123,45 @@ impl Depot {
             self.complete(request, scope, &mut page)?;
         }
         Ok(page)
+    }
+
+    /// As [`Depot::pull_within`], as bytes, which devices that ask for the same share until the state changes.
+    ///
+    /// # Errors
+    /// As [`Depot::pull`].
+    pub fn pull_encoded(
+        &mut self,
+        request: &PullRequest,
+        scope: &dyn Scope,
+    ) -> Result<Arc<EncodedPage>, StoreError> {
+        let key = scope.shared_as().map(|scope| PageKey {
+            complete: request.cursor.complete,
+            reached: request.cursor.reached,
+            entities_max: request.entities_max,
+            with_digest: request.with_digest,
+            head_ms: request.head_ms,
+            scope,
+        });
+        if let Some(shared) = key.as_ref().and_then(|key| self.pages.get(key)) {
+            self.acknowledge(request);
+            return Ok(shared);
+        }
+        let page = self.pull_within(request, scope)?;
+        let page = Arc::new(EncodedPage {
+            bytes: page.encode(self).into(),
+            next: page.next(),
+        });
+        if let Some(key) = key {
+            self.pages.keep(key, &page);
+        }
+        Ok(page)
+    }
+
+    fn acknowledge(&mut self, request: &PullRequest) {
+        if let Some(device) = self.devices.get_mut(&request.device) {
+            let complete = request.cursor.complete.min(self.head);
+            device.acknowledged = device.acknowledged.max(complete);
+        }
     }
 
     /// Adds what changed of an entity. Answers whether the page says anything of it.

@@ -107,29 +107,28 @@ pub fn pull(state: &AppState, device: &DeviceCaller, ask: &Ask) -> Result<Pulled
     let first = if ask.binary { 1 } else { SCHEMA_NUMBER };
     let scope = DeviceScope::of(state, device).of_schema(ask.schema.unwrap_or(first));
     let mut fold = sync.engine.current()?;
+    // Only frames are told against it.
+    let head_ms = match ask.binary {
+        true => sync.engine.time_of(fold.depot.head()),
+        false => 0,
+    };
     let request = PullRequest {
         device: DeviceId::new(number),
         cursor: ask.cursor,
-        head_ms: sync.engine.time_of(fold.depot.head()),
+        head_ms,
         entities_max: ask.limit,
         with_digest: ask.digest,
     };
+    if ask.binary {
+        let page = fold.depot.pull_encoded(&request, &scope);
+        let page = page.map_err(|error| Problem::internal(&error))?;
+        drop(fold);
+        let cursor = sync.cursors.write(&sync.engine, number, page.next);
+        return Ok(Pulled::Binary(page.bytes.to_vec(), cursor));
+    }
     let page = fold.depot.pull_within(&request, &scope);
     let page = page.map_err(|error| Problem::internal(&error))?;
-    let next = if page.is_last() {
-        Cursor::at(page.head)
-    } else {
-        Cursor {
-            complete: page.from.complete,
-            reached: page.upto,
-        }
-    };
-    if ask.binary {
-        let bytes = page.encode(&fold.depot);
-        drop(fold);
-        let cursor = sync.cursors.write(&sync.engine, number, next);
-        return Ok(Pulled::Binary(bytes, cursor));
-    }
+    let next = page.next();
     let states = page_to_json(&fold.depot, &page, &sync.devices);
     drop(fold);
     let cursor = sync.cursors.write(&sync.engine, number, next);

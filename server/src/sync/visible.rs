@@ -103,6 +103,11 @@ impl crdt::sync::Scope for DeviceScope {
         });
         places.max().unwrap_or(LogPosition::START)
     }
+
+    /// Everything that decides is in it.
+    fn shared_as(&self) -> Option<Box<[u8]>> {
+        Some(format!("{self:?}").into_bytes().into())
+    }
 }
 
 /// What an order may call the user of a device: the account's id and name, and the ids of the people on the staff that are
