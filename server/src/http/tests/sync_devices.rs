@@ -152,6 +152,35 @@ async fn a_renewal_keeps_the_number_and_may_lose_its_answer() {
 }
 
 #[tokio::test]
+async fn a_token_that_ended_is_renewed_by_its_user_and_the_store_goes_on() {
+    let server = TestServer::start_with(|config| {
+        config.sync.device_token_lifetime = std::time::Duration::from_secs(3_600);
+    });
+    let technician = server.token(Role::Technician).await;
+    let registered = server.post(REGISTER, &technician, tablet("t1")).await;
+    let first = token_of(&registered.expect(201));
+    let pull = "/api/v1/sync/crdt/pull";
+    let page = server.get(pull, &first).await.expect(200);
+    let cursor = page["next_cursor"].as_str().unwrap();
+    server.clock.advance_seconds(3_601);
+    let path = "/api/v1/sync/devices/t1/renew";
+    let itself = server.post(path, &first, json!({})).await;
+    let itself = itself.expect_problem(401, "unauthenticated");
+    assert_eq!(itself["code"], "token_expired");
+    // Sessions of people end too: whoever renews has logged in again.
+    let other = server.token(Role::Dispatcher).await;
+    server.post(path, &other, json!({})).await.expect(403);
+    let technician = server.token(Role::Technician).await;
+    let renewed = server.post(path, &technician, json!({})).await.expect(200);
+    assert_eq!(renewed["device_number"], 1);
+    let second = token_of(&renewed);
+    let path = format!("{pull}?cursor={cursor}");
+    let page = server.get(&path, &second).await.expect(200);
+    assert_eq!(page["has_more"], false);
+    put_status(&server, &first, "t1").await.expect(401);
+}
+
+#[tokio::test]
 async fn devices_are_their_users_and_managers_revoke() {
     let server = TestServer::start();
     let technician = server.token(Role::Technician).await;
