@@ -113,17 +113,18 @@ impl<'a> Appender<'a> {
         .into_iter();
         let mut open = Open::default();
         for mut portion in batch.portions {
-            if self.may_be_elsewhere {
-                self.take_from_elsewhere(&mut portion)?;
-            }
             let made = portion.events.len() as u64;
             let expected = match portion.standing {
                 Standing::New => ExpectedVersion::NoStream,
                 Standing::Continued | Standing::Known | Standing::Log => ExpectedVersion::Any,
             };
-            let events = match must_look(&portion) {
-                true => self.lacking(&portion, held.next().unwrap_or_default()),
-                false => portion.events,
+            let held = must_look(&portion).then(|| held.next().unwrap_or_default());
+            if self.may_be_elsewhere {
+                self.take_from_elsewhere(&mut portion, held.as_ref())?;
+            }
+            let events = match held {
+                Some(held) => self.lacking(&portion, held),
+                None => portion.events,
             };
             self.there += made.saturating_sub(events.len() as u64);
             if open.take(StreamWrite {
@@ -138,13 +139,20 @@ impl<'a> Appender<'a> {
     }
 
     /// Gives events of rows that went from another aggregate to this one an id of their own: theirs are in the other's stream.
-    fn take_from_elsewhere(&self, portion: &mut Portion) -> Result<(), StoreError> {
+    fn take_from_elsewhere(
+        &self,
+        portion: &mut Portion,
+        held: Option<&Held>,
+    ) -> Result<(), StoreError> {
         if portion.standing == Standing::Log {
             return Ok(());
         }
         let log = self.depot.log();
+        let is_here = |id| held.is_some_and(|held| held.imported.contains_key(&id));
         for event in &mut portion.events {
-            let Some(id) = event.id else { continue };
+            let Some(id) = event.id.filter(|id| !is_here(*id)) else {
+                continue;
+            };
             let Some(position) = log.position_of(id)? else {
                 continue;
             };

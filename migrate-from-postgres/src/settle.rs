@@ -33,7 +33,9 @@ pub(crate) fn settle(
     let tells_all = ![fleet::part::AGGREGATE_TYPE, fleet::user::AGGREGATE_TYPE]
         .contains(&&*portion.stream.aggregate_type);
     let stale = stale::rows(portion, &held);
-    if stale.is_empty() && tells_all && portion.events.iter().all(is_held) {
+    // What was changed once may be as it was at first: then it has to be said again.
+    let was_changed = held.imported.len() > portion.events.len();
+    if stale.is_empty() && tells_all && !was_changed && portion.events.iter().all(is_held) {
         return Vec::new();
     }
     let has_id = |event: &&NewEvent| event.id.is_some_and(|id| held.imported.contains_key(&id));

@@ -1,5 +1,6 @@
 //! The importer against real PostgreSQL servers: every shape of a Phase 2 database, every fault on the way.
 
+mod changing;
 mod exporting;
 mod following;
 mod guide;
