@@ -163,6 +163,15 @@ impl<R: Replica> From<&VectorClock<R>> for DotContext<R> {
 
 /// Merges `run` into sorted, disjoint, untouching `runs`.
 fn insert_run(runs: &mut Vec<Run>, run: Run) {
+    // Writes nearly always follow what is known.
+    match runs.last_mut() {
+        Some(last) if last.last.saturating_add(1) == run.first => {
+            last.last = run.last;
+            return;
+        }
+        Some(last) if last.last >= run.first => {}
+        _ => return runs.push(run),
+    }
     // Everything from `start` to `end` touches or overlaps the new run and is swallowed by it.
     let start = runs.partition_point(|other| other.last.saturating_add(1) < run.first);
     let end = runs.partition_point(|other| other.first <= run.last.saturating_add(1));
