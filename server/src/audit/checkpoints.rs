@@ -61,6 +61,15 @@ pub struct Signed {
     pub note: String,
 }
 
+/// What was kept.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// The checkpoints, the oldest first.
+    pub signed: Vec<Signed>,
+    /// Notes that are no checkpoint signed by this server: edited, cut by a crash, or of another key.
+    pub unopened: Vec<(String, NoteError)>,
+}
+
 /// Signs and keeps checkpoints of one log.
 #[derive(Debug)]
 pub struct Checkpoints {
@@ -139,15 +148,20 @@ impl Checkpoints {
         Ok(signed)
     }
 
-    /// The notes that were kept, the oldest first.
+    /// The notes that were kept.
     ///
     /// # Errors
     /// `Io`.
-    pub fn kept(&self) -> Result<Vec<Signed>, CheckpointError> {
+    pub fn kept(&self) -> Result<Kept, CheckpointError> {
         let text = read(&self.file)?;
-        let notes = split_notes(&text).into_iter();
-        let opened = notes.filter_map(|note| opened(note, self.verifier()).ok());
-        Ok(opened.collect())
+        let mut kept = Kept::default();
+        for note in split_notes(&text) {
+            match opened(note, self.verifier()) {
+                Ok(signed) => kept.signed.push(signed),
+                Err(error) => kept.unopened.push((note.to_owned(), error)),
+            }
+        }
+        Ok(kept)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Signed>> {

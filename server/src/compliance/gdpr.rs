@@ -3,12 +3,10 @@
 use serde_json::{Value, json};
 
 use super::common::{attribution, integrity};
-use super::{Check, Finding, Report, Severity, Standard, Survey};
+use super::{Check, Finding, RETENTION_DAYS, Report, Severity, Standard, Survey};
 
 /// Days within which somebody's request is to be served (Art. 12(3): a month).
 const SERVE_DAYS: i64 = 30;
-/// After how many days what is kept on people is to be looked over.
-const RETENTION_DAYS: i64 = 7 * 365;
 
 pub(super) fn report(survey: &Survey) -> Report {
     Report {
@@ -69,15 +67,16 @@ fn sealed(survey: &Survey) -> Check {
 }
 
 fn retention(survey: &Survey) -> Check {
-    let oldest = survey.oldest_personal_days.unwrap_or(0);
-    let looked_at =
-        format!("the oldest event with a personal field that can be read is {oldest} days old");
+    let overdue = &survey.overdue_personal;
+    let looked_at = format!(
+        "what happened more than {RETENTION_DAYS} days ago, of people, and who wrote it from where"
+    );
     Check::passed("data_retention", "Art. 5(1)(e), storage limitation", looked_at).unless(
-        (oldest > RETENTION_DAYS).then(|| Finding {
+        (overdue.count > 0).then(|| Finding {
             severity: Severity::Low,
             title: "Personal data is kept for more than seven years",
-            description: format!("personal fields from {oldest} days ago can still be read"),
-            evidence: survey.oldest_personal.iter().cloned().collect(),
+            description: format!("{} events from more than {RETENTION_DAYS} days ago have personal fields that can still be read", overdue.count),
+            evidence: overdue.lines.clone(),
             recommendation: "Erase people who left, unless a law wants their names kept: `POST /compliance/erase/{subject}`.",
         }),
     )

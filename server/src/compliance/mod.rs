@@ -20,6 +20,8 @@ pub use survey::{Evidence, Survey};
 
 /// Lines of evidence of a finding.
 const EVIDENCE_MAX: usize = 10;
+/// After how many days what is kept on people is to be looked over.
+const RETENTION_DAYS: i64 = 7 * 365;
 
 /// Whose rules.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -213,23 +215,24 @@ impl Report {
 
 /// Checks that stand in every report.
 mod common {
-    use super::{Check, Finding, Severity, Survey};
+    use super::{Check, EVIDENCE_MAX, Finding, Severity, Survey};
 
-    /// Every event of the period can be read, and the log's tree agrees with every checkpoint that was kept.
+    /// Every event of the period can be read, every checkpoint that was kept can be opened, and the log's tree agrees with it.
     pub(super) fn integrity(survey: &Survey, name: &'static str, source: &'static str) -> Check {
         let looked_at = format!(
             "{} events up to position {}, held against {} checkpoints",
             survey.total, survey.position, survey.checkpoints_held
         );
-        let broken = survey.damaged.count + survey.disagreeing.count;
+        let found = [&survey.damaged, &survey.disagreeing, &survey.unopened];
+        let broken: u64 = found.iter().map(|of| of.count).sum();
         Check::passed(name, source, looked_at).unless((broken > 0).then(|| Finding {
             severity: Severity::Critical,
             title: "The record has been damaged or changed",
             description: format!(
-                "{} stretches of the log cannot be read, {} checkpoints or stretches do not agree with what was hashed",
-                survey.damaged.count, survey.disagreeing.count
+                "{} stretches of the log cannot be read, {} checkpoints or stretches do not agree with what was hashed, {} kept checkpoints are not what was signed",
+                survey.damaged.count, survey.disagreeing.count, survey.unopened.count
             ),
-            evidence: survey.damaged.lines.iter().chain(&survey.disagreeing.lines).cloned().collect(),
+            evidence: found.iter().flat_map(|of| of.lines.iter().take(EVIDENCE_MAX / found.len())).cloned().collect(),
             recommendation: "Run `railfleet verify --checkpoint` with copies kept elsewhere, and restore the events from a backup.",
         }))
     }

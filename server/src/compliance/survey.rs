@@ -3,40 +3,27 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::UNIX_EPOCH;
 
-use fleet::{budget, cost_center, erasure, invoice, purchase_order, security, user};
-use serde_json::{Map, Value, json};
-use storage::{
-    EventRef, Position, Query, QueryItem, ReadError, ReadRequest, StreamName, StreamRange,
-    TimeRange, Timestamp, TreeError,
-};
+use fleet::{erasure, security, user};
+use serde_json::{Value, json};
+use storage::{EventRef, Position, Query, ReadError, ReadRequest, TimeRange, Timestamp};
 
 use super::EVIDENCE_MAX;
 use crate::app::AppState;
 use crate::audit::CheckpointError;
-use crate::privacy::Subject;
-use crate::privacy::subject::{METADATA_FIELDS, personal_fields};
 use crate::{envelope, rfc3339};
+
+mod accounts;
+mod integrity;
+mod money;
+mod people;
+
+pub use accounts::OpenAccount;
+use money::{APPROVALS, COMMITMENTS, FINANCIAL};
+pub use people::OpenRequest;
 
 /// Events that one report looks at.
 const EVENTS_MAX: u64 = 5_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
-/// Aggregates that are about money.
-const FINANCIAL: &[&str] = &[
-    invoice::AGGREGATE_TYPE,
-    budget::AGGREGATE_TYPE,
-    cost_center::AGGREGATE_TYPE,
-    purchase_order::AGGREGATE_TYPE,
-];
-/// What approves a record, and what commits money that must have been approved.
-const APPROVALS: &[&str] = &[
-    purchase_order::event::PURCHASE_ORDER_APPROVED,
-    invoice::event::INVOICE_APPROVED,
-];
-const COMMITMENTS: &[&str] = &[
-    purchase_order::event::PURCHASE_ORDER_ORDERED,
-    invoice::event::INVOICE_EXPORTED,
-    invoice::event::INVOICE_PAID,
-];
 /// Aggregates that the server writes by itself: nobody in particular causes their events.
 const UNATTRIBUTABLE: &[&str] = &[
     security::AGGREGATE_TYPE,
@@ -65,28 +52,6 @@ impl Evidence {
     }
 }
 
-/// An account that is open.
-#[derive(Clone, Debug)]
-pub struct OpenAccount {
-    /// Its id.
-    pub id: String,
-    /// What it may do.
-    pub role: &'static str,
-    /// Days since its last login, or since it was registered.
-    pub quiet_days: i64,
-}
-
-/// Somebody who asked to be erased and is not.
-#[derive(Clone, Debug)]
-pub struct OpenRequest {
-    /// Who.
-    pub subject: String,
-    /// The event that says so.
-    pub position: u64,
-    /// For how long.
-    pub days: i64,
-}
-
 /// What the checks look at. Counts are of the period; what is about people, accounts and keys is as of now.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each is named for what it counts")]
@@ -108,6 +73,8 @@ pub struct Survey {
     pub modifications: u64,
     pub damaged: Evidence,
     pub checkpoints_held: u64,
+    /// Notes that were kept as checkpoints and cannot be opened as such.
+    pub unopened: Evidence,
     /// Checkpoints whose root the log does not have, and stretches of the period that do not hash to what they did.
     pub disagreeing: Evidence,
     /// The first and the last position of the period.
@@ -115,8 +82,8 @@ pub struct Survey {
 
     pub personal_events: u64,
     pub plain_personal: Evidence,
-    pub oldest_personal_days: Option<i64>,
-    pub oldest_personal: Option<Value>,
+    /// Personal fields that can be read, of what happened longer ago than they are to be kept without a reason.
+    pub overdue_personal: Evidence,
     pub people: usize,
     pub erased: u64,
     pub open_requests: Vec<OpenRequest>,
@@ -159,12 +126,12 @@ impl Survey {
             modifications: 0,
             damaged: Evidence::default(),
             checkpoints_held: 0,
+            unopened: Evidence::default(),
             disagreeing: Evidence::default(),
             positions: None,
             personal_events: 0,
             plain_personal: Evidence::default(),
-            oldest_personal_days: None,
-            oldest_personal: None,
+            overdue_personal: Evidence::default(),
             people: 0,
             erased: 0,
             open_requests: Vec::new(),
@@ -314,214 +281,6 @@ impl Survey {
         }
     }
 
-    fn see_personal(&mut self, event: &EventRef<'_>) {
-        let sealed = event.tags().any(|tag| Subject::of_tag(tag).is_some());
-        if sealed {
-            self.personal_events += 1;
-        } else if let Some(field) = plain_field(event) {
-            self.personal_events += 1;
-            self.plain_personal.add(|| {
-                let mut line = line_of(event);
-                line["field"] = json!(field);
-                line
-            });
-        }
-    }
-
-    fn see_account(&mut self, event: &EventRef<'_>, by: Option<&str>) {
-        let data: Map<String, Value> = serde_json::from_slice(event.data()).unwrap_or_default();
-        let count = data.get("count").and_then(Value::as_u64).unwrap_or(1);
-        let id = &*event.stream().aggregate_id;
-        match event.event_type() {
-            user::events::USER_LOGGED_IN => self.logins += 1,
-            user::events::USER_LOGIN_REFUSED => {
-                self.refused_logins += 1;
-                *self.refused_by_account.entry(id.to_owned()).or_default() += 1;
-            }
-            security::event::LOGIN_REFUSED => {
-                self.refused_logins += count;
-                let who = by.unwrap_or("unknown names");
-                *self.refused_by_account.entry(who.to_owned()).or_default() += count;
-            }
-            security::event::WRITE_REFUSED | security::event::REFUSALS_SUMMED_UP => {
-                self.refused_writes += count;
-            }
-            user::events::USER_ROLE_CHANGED => {
-                self.role_changes += 1;
-                if by == Some(id) {
-                    self.own_role_changes.add(|| line_of(event));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Holds an approval, or a commitment, against what came before it in its stream.
-    fn see_money(
-        &mut self,
-        state: &AppState,
-        stream: &StreamName,
-        version: u32,
-        event_type: &str,
-        mut line: Value,
-        user: Option<&str>,
-    ) -> Result<(), ReadError> {
-        let before = StreamRange {
-            to: storage::Version::new(version),
-            ..StreamRange::default()
-        };
-        let (mut creator, mut approved) = (None, false);
-        let mut reader = state.log.read_stream(stream, &before);
-        while let Some(event) = reader.next() {
-            match event {
-                Ok(event) if event.version().get() == version => {}
-                Ok(event) => {
-                    if event.version().get() == 1 {
-                        creator = envelope::user_id(event.tags()).map(str::to_owned);
-                    }
-                    approved |= APPROVALS.contains(&event.event_type());
-                }
-                Err(ReadError::Damaged { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if APPROVALS.contains(&event_type) {
-            self.approvals += 1;
-            if user.is_some() && creator.as_deref() == user {
-                line["created_by"] = json!(creator);
-                self.self_approvals.add(|| line);
-            }
-        } else {
-            self.commitments += 1;
-            if !approved {
-                self.unapproved.add(|| line);
-            }
-        }
-        Ok(())
-    }
-
-    fn look_at_tree(&mut self, state: &AppState) -> Result<(), SurveyError> {
-        let end = state.log.durable_position();
-        self.position = end.get();
-        for kept in state.checkpoints.kept()? {
-            self.checkpoints_held += 1;
-            let size = kept.checkpoint.size;
-            let told = kept.checkpoint.root;
-            let root = (size <= end.get())
-                .then(|| state.log.tree_root(Position::new(size)))
-                .transpose();
-            let agrees = matches!(&root, Ok(Some(root)) if *root == told);
-            if !agrees {
-                self.disagreeing
-                    .add(|| json!({"checkpoint": size, "note": kept.note}));
-            }
-        }
-        // The roots above are made of hashes that are kept: whether events are still what was hashed, only hashing tells.
-        if let Some((first, last)) = self.positions {
-            match state.log.tree_recheck(first, last) {
-                Ok(()) => {}
-                Err(TreeError::Changed { first, last }) => self
-                    .disagreeing
-                    .add(|| json!({"changed": {"first": first.get(), "last": last.get()}})),
-                Err(error) => return Err(CheckpointError::from(error).into()),
-            }
-        }
-        if end > Position::START {
-            match state.checkpoints.sign(&state.log, end) {
-                Ok(signed) => self.checkpoint = Some(signed.note),
-                // What damages the tree has been found above.
-                Err(error) => tracing::warn!(%error, "a report goes out without a checkpoint"),
-            }
-        }
-        Ok(())
-    }
-
-    fn look_at_people(&mut self, state: &AppState) -> Result<(), ReadError> {
-        let store = state.privacy.store();
-        let now = state.clock.now();
-        self.people = store.people_count();
-        self.erased = store.erased().len() as u64;
-        self.lost_subjects = store
-            .lost()
-            .iter()
-            .map(|(subject, _)| subject.to_string())
-            .collect();
-        let mut open: BTreeMap<String, OpenRequest> = BTreeMap::new();
-        each(
-            state,
-            Query::aggregate_types([erasure::AGGREGATE_TYPE]),
-            |event| {
-                let subject = event.stream().aggregate_id.to_string();
-                if event.event_type() == erasure::event::SUBJECT_ERASED {
-                    open.remove(&subject);
-                    return true;
-                }
-                let data: Map<String, Value> =
-                    serde_json::from_slice(event.data()).unwrap_or_default();
-                let asked = data.get("requested_at").and_then(Value::as_str);
-                let asked = asked
-                    .and_then(|text| rfc3339::parse(text).ok())
-                    .unwrap_or(event.recorded_at());
-                open.entry(subject.clone()).or_insert(OpenRequest {
-                    subject,
-                    position: event.position().get(),
-                    days: days_between(asked, now),
-                });
-                true
-            },
-        )?;
-        self.open_requests = open.into_values().collect();
-        // The oldest personal field that can still be read: the log is in the order of recording.
-        let types: Vec<Box<str>> = fleet::registry::AGGREGATES
-            .iter()
-            .filter(|table| crate::privacy::subject::is_person(table.aggregate_type))
-            .map(|table| table.aggregate_type.into())
-            .collect();
-        let query = QueryItem {
-            aggregate_types: types,
-            ..QueryItem::default()
-        };
-        let mut oldest = None;
-        let mut looked = 0_u64;
-        each(state, query.into(), |event| {
-            looked += 1;
-            if plain_field(event).is_some() {
-                oldest = Some((days_between(event.occurred_at(), now), line_of(event)));
-            }
-            oldest.is_none() && looked < EVENTS_MAX
-        })?;
-        if let Some((days, line)) = oldest {
-            self.oldest_personal_days = Some(days);
-            self.oldest_personal = Some(line);
-        }
-        Ok(())
-    }
-
-    fn look_at_accounts(&mut self, state: &AppState) -> Result<(), ReadError> {
-        let now = state.clock.now();
-        for account in state.accounts.directory().list() {
-            let of = &account.state;
-            if !of.is_active {
-                continue;
-            }
-            let last = of.last_login.unwrap_or(of.created_at);
-            self.accounts.push(OpenAccount {
-                id: account.id_text.to_string(),
-                role: of.role.name(),
-                quiet_days: days_between(Timestamp::from_micros(last), now),
-            });
-        }
-        let query = QueryItem {
-            aggregate_types: vec![security::AGGREGATE_TYPE.into()],
-            event_types: vec![security::event::ACCESS_REVIEWED.into()],
-            ..QueryItem::default()
-        };
-        each(state, query.into(), |event| {
-            self.reviewed_days_ago = Some(days_between(event.recorded_at(), now));
-            true
-        })
-    }
-
     /// When something was last put into the folder of backups.
     fn look_at_backups(&mut self, state: &AppState) {
         let Ok(entries) = std::fs::read_dir(state.config.backups_folder()) else {
@@ -552,12 +311,22 @@ pub enum SurveyError {
 fn each(
     state: &AppState,
     query: Query,
-    mut look: impl FnMut(&EventRef<'_>) -> bool,
+    look: impl FnMut(&EventRef<'_>) -> bool,
 ) -> Result<(), ReadError> {
-    let mut reader = state.log.read(&ReadRequest {
+    let request = ReadRequest {
         query,
         ..ReadRequest::default()
-    })?;
+    };
+    each_of(state, &request, look)
+}
+
+/// The same of what a request asks for.
+fn each_of(
+    state: &AppState,
+    request: &ReadRequest,
+    mut look: impl FnMut(&EventRef<'_>) -> bool,
+) -> Result<(), ReadError> {
+    let mut reader = state.log.read(request)?;
     while let Some(event) = reader.next() {
         match event {
             Ok(event) => {
@@ -570,30 +339,6 @@ fn each(
         }
     }
     Ok(())
-}
-
-/// A personal field of the event that can be read, as it lies in the log or opened.
-fn plain_field(event: &EventRef<'_>) -> Option<String> {
-    let readable = |value: &Value| match value {
-        Value::Null => false,
-        Value::String(text) => !["", "[erased]", "[key lost]"].contains(&text.as_str()),
-        _ => true,
-    };
-    let found = |text: &[u8], fields: &[&str]| {
-        let data: Map<String, Value> = serde_json::from_slice(text).ok()?;
-        let field = fields
-            .iter()
-            .find(|field| data.get(**field).is_some_and(readable))?;
-        Some((*field).to_owned())
-    };
-    personal_fields(&event.stream().aggregate_type, event.event_type())
-        .and_then(|fields| found(event.data(), fields))
-        .or_else(|| {
-            let has_any = event.metadata().len() > 2;
-            has_any
-                .then(|| found(event.metadata(), METADATA_FIELDS))
-                .flatten()
-        })
 }
 
 /// An event as evidence.

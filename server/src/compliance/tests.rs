@@ -69,7 +69,7 @@ fn each_fault_is_found_by_the_checks_that_are_for_it() {
         [&["personal_data_sealed"], &[], &[]],
     );
     only(
-        |survey| survey.oldest_personal_days = Some(2_556),
+        |survey| survey.overdue_personal = some(1),
         [&["data_retention"], &[], &[]],
     );
     only(
@@ -84,14 +84,19 @@ fn each_fault_is_found_by_the_checks_that_are_for_it() {
             &["audit_integrity"],
         ],
     );
-    only(
-        |survey| survey.disagreeing = some(1),
-        [
-            &["audit_integrity"],
-            &["audit_integrity"],
-            &["audit_integrity"],
-        ],
-    );
+    for of in [
+        |survey: &mut Survey| survey.disagreeing = some(1),
+        |survey: &mut Survey| survey.unopened = some(1),
+    ] {
+        only(
+            of,
+            [
+                &["audit_integrity"],
+                &["audit_integrity"],
+                &["audit_integrity"],
+            ],
+        );
+    }
     only(
         |survey| survey.financial_unattributed = some(1),
         [&[], &["financial_user_attribution"], &[]],

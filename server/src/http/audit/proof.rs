@@ -160,7 +160,7 @@ pub(crate) async fn checkpoints(
     let limit = query.number("limit", 1..=NOTES_MAX).unwrap_or(NOTES_MAX);
     query.finish()?;
     let body = reads::run(&state, move |state| {
-        let mut kept = state.checkpoints.kept()?;
+        let mut kept = state.checkpoints.kept()?.signed;
         kept.retain(|signed| signed.checkpoint.size >= from.get());
         let total = kept.len();
         kept.truncate(usize::try_from(limit).unwrap_or(usize::MAX));

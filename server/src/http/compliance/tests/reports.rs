@@ -200,6 +200,85 @@ async fn plain_and_overdue_personal_data_is_found() {
     assert!(passes(&report, "erasure_requests_served"));
 }
 
+/// Of whatever aggregate: who wrote an event eight years ago, and from where, is as personal as a name.
+#[tokio::test]
+async fn old_metadata_that_can_be_read_is_overdue() {
+    let server = TestServer::start();
+    let admin = server.token(Role::SuperAdmin).await;
+    let moved = |occurred_at: &str, metadata: Value| {
+        let mut body = event("Crane", "7", "CraneMoved", json!({"bay": 1}));
+        body["occurred_at"] = json!(occurred_at);
+        body["metadata"] = metadata;
+        body
+    };
+    let named = json!({"user_email": "ada@depot.example"});
+    for body in [
+        moved("2015-11-01T08:00:00Z", json!({"source": "crane"})),
+        moved("2023-11-01T08:00:00Z", named.clone()),
+    ] {
+        server
+            .post("/api/v1/events", &admin, body)
+            .await
+            .expect(201);
+    }
+    let gdpr = "/api/v1/compliance/reports/gdpr";
+    let report = server.get(gdpr, &admin).await.expect(200);
+    assert!(passes(&report, "data_retention"), "{report}");
+    let old = server
+        .post(
+            "/api/v1/events",
+            &admin,
+            moved("2015-11-02T08:00:00Z", named),
+        )
+        .await
+        .expect(201);
+    let report = server.get(gdpr, &admin).await.expect(200);
+    let overdue = finding(&report, "data_retention");
+    assert_eq!(overdue["evidence"].as_array().unwrap().len(), 1);
+    let line = &overdue["evidence"][0];
+    assert_eq!(
+        (&line["position"], &line["field"]),
+        (&old["position"], &json!("user_email"))
+    );
+}
+
+/// What somebody did to a kept note is not passed over.
+#[tokio::test]
+async fn a_kept_checkpoint_that_cannot_be_opened_is_a_finding() {
+    let server = TestServer::start();
+    let admin = server.token(Role::SuperAdmin).await;
+    server
+        .get("/api/v1/audit/checkpoint", &admin)
+        .await
+        .expect(200);
+    let sox = "/api/v1/compliance/reports/sox";
+    let report = server.get(sox, &admin).await.expect(200);
+    assert!(passes(&report, "audit_integrity"), "{report}");
+    let file = server
+        .folder
+        .path()
+        .join(crate::audit::checkpoints::NOTES_FILE);
+    let note = std::fs::read_to_string(&file).unwrap();
+    let mut lines: Vec<String> = note.lines().map(str::to_owned).collect();
+    lines[1] += "0";
+    std::fs::write(&file, lines.join("\n") + "\n").unwrap();
+    let report = server.get(sox, &admin).await.expect(200);
+    let broken = finding(&report, "audit_integrity");
+    let evidence = &broken["evidence"][0];
+    assert!(
+        evidence["note"]
+            .as_str()
+            .is_some_and(|note| note.contains(&lines[1])),
+        "{broken}"
+    );
+    assert!(
+        evidence["cannot_be_opened"]
+            .as_str()
+            .is_some_and(|why| why.contains("does not fit")),
+        "{broken}"
+    );
+}
+
 #[tokio::test]
 async fn access_is_reviewed_and_the_review_is_kept() {
     let server = TestServer::start();
