@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::checks::DATABASE;
-use crate::compare::Difference;
+pub use crate::compare::Difference;
 use crate::finding::{Findings, Sample, Treatment};
 use crate::shape::Shape;
 use crate::source::ServerFacts;

@@ -9,6 +9,7 @@
 //! was interrupted.
 
 mod following;
+mod hidden;
 
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -164,7 +165,7 @@ pub(super) fn tell(
     outcome: Result<Report, ImportError>,
     folder: Option<&Path>,
 ) -> Result<ExitCode, CliError> {
-    let report = match outcome {
+    let mut report = match outcome {
         Ok(report) => report,
         Err(ImportError::Stopped) => {
             say(&format!(
@@ -184,6 +185,7 @@ pub(super) fn tell(
     };
     summarize(&report).iter().for_each(|line| print(line));
     if let Some(folder) = folder {
+        hidden::hide_personal(&mut report);
         let path = write(&report, folder)?;
         print(&format!("report: {}", path.display()));
     }
