@@ -205,7 +205,7 @@ fn its_state_and_failures_on_fifty_days(taken: &mut Taken, unit: &str, rows: &[R
         .max()
         .unwrap_or(first);
     let span = u64::try_from(last - first).expect("the rows are in order");
-    let mut chance = SEED;
+    let (mut chance, mut compared) = (SEED, 0);
     for _ in 0..50 {
         chance = chance
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -240,7 +240,16 @@ fn its_state_and_failures_on_fifty_days(taken: &mut Taken, unit: &str, rows: &[R
             .count();
         let counted = happened.iter().filter(|row| row.failed).count();
         assert_eq!(failures, counted, "seed {SEED}, {noon}");
+        compared += 1;
     }
+    assert!(
+        compared >= 45,
+        "days before the first row tell nothing: {compared}"
+    );
+    assert!(
+        rows.iter().any(|row| row.failed),
+        "a unit that never failed"
+    );
 }
 
 fn incidents_per_day(taken: &mut Taken) {

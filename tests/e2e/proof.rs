@@ -3,14 +3,22 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use harness::client::Client;
 use harness::process::{must, run};
 use harness::server::{COMMAND_LIMIT, DataFolder};
 use harness::skip;
+use storage::{
+    Clock, ExpectedVersion, Log, LogOptions, NewEvent, StreamName, Timestamp, Transaction,
+};
+use uuid::Uuid;
 
 use super::event;
 
+/// Lines of the script that checks proofs: few enough to be read by whoever is to believe it.
+const CHECKER_LINES_MAX: usize = 100;
 /// Mutations of each proof that the script is given.
 const MUTATIONS: usize = 24;
 
@@ -217,6 +225,147 @@ fn a_maintenance_record_is_checked_entry_by_entry(
     must("writing", std::fs::write(&record, changed.to_string()));
     let (proved, said) = check(&record);
     assert!(!proved && said.contains("NOT PROVED"), "{said}");
+}
+
+#[test]
+fn the_script_is_short_enough_to_be_read_and_needs_nothing_but_python() {
+    let file = scripts().join("check_proof.py");
+    let text = must("reading", std::fs::read_to_string(file));
+    let lines = text.lines().count();
+    assert!(lines <= CHECKER_LINES_MAX, "{lines} lines");
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 160),
+        "a line is a line"
+    );
+    let imports = text.lines().filter_map(|line| line.strip_prefix("import "));
+    let modules: Vec<&str> = imports.flat_map(|names| names.split(", ")).collect();
+    let standard = [
+        "argparse", "base64", "hashlib", "json", "struct", "sys", "uuid",
+    ];
+    assert!(
+        !modules.is_empty() && modules.iter().all(|name| standard.contains(name)),
+        "{modules:?}"
+    );
+    assert!(
+        !text.lines().any(|line| line.starts_with("from ")),
+        "{text}"
+    );
+}
+
+/// A clock that is set.
+#[derive(Debug, Default)]
+struct SetClock(AtomicI64);
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Appends events, each a number and what it says, to the log in this folder. When it records one depends on its position alone:
+/// whoever forges a log has its times as well.
+fn append(log: &Path, events: &[(u64, String)]) {
+    let clock = Arc::new(SetClock::default());
+    let options = LogOptions {
+        clock: clock.clone(),
+        ..LogOptions::default()
+    };
+    let log = Log::open(log, options).expect("nobody has the log open");
+    for (number, text) in events {
+        let position = i64::try_from(log.durable_position().get()).unwrap_or(i64::MAX);
+        let time = 1_700_000_000_000_000 + position * 1_000_000;
+        clock.0.store(time, Ordering::Relaxed);
+        let event = NewEvent::new("ProbeMeasured", text.as_str())
+            .with_id(Uuid::from_u128(u128::from(*number)));
+        let name = StreamName::new("Probe", (number % 3).to_string());
+        let transaction = Transaction::single(name, ExpectedVersion::Any, event);
+        log.append(transaction).expect("the log takes it");
+    }
+    log.close();
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    must("making a folder", std::fs::create_dir_all(to));
+    for entry in must("listing", std::fs::read_dir(from)) {
+        let path = must("listing", entry).path();
+        let target = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copy_folder(&path, &target);
+        } else {
+            must("copying", std::fs::copy(&path, &target));
+        }
+    }
+}
+
+/// Somebody with every file in hand makes the log anew from its tenth event on, under the same id, with the same times, every
+/// checksum and the whole chain: without a kept checkpoint nothing is wrong with it, with one everything done is found and placed.
+#[test]
+fn whatever_is_done_to_the_log_since_a_checkpoint_is_found() {
+    let folder = DataFolder::new();
+    let told = |number: u64| (number, format!("{{\"number\":{number}}}"));
+    let as_it_was: Vec<_> = (11..=45).map(told).collect();
+    append(&folder.log(), &(1..=10).map(told).collect::<Vec<_>>());
+    let begun = folder.beside("begun");
+    copy_folder(&folder.log(), &begun);
+    let kept = folder.beside("kept");
+    let mut notes = String::new();
+    for (from, to) in [(0, 10), (10, 30), (30, 35)] {
+        append(&folder.log(), &as_it_was[from..to]);
+        let mut command = folder.command(&["checkpoint", "--data"]);
+        let output = must("signing", command.arg(folder.path()).output());
+        assert!(output.status.success(), "{output:?}");
+        notes += &String::from_utf8_lossy(&output.stdout);
+        notes.push('\n');
+    }
+    must("writing", std::fs::write(&kept, notes));
+    let verify = |data: &Path, checkpoint: bool| {
+        let mut command = folder.command(&["verify"]);
+        command.arg(data);
+        if checkpoint {
+            let key = folder.path().join("keys/checkpoint.pub");
+            command.arg("--checkpoint").arg(&kept);
+            command.arg("--public-key").arg(key);
+        }
+        let (status, said) = run(&mut command, COMMAND_LIMIT);
+        (status.code(), said)
+    };
+    let (code, said) = verify(folder.path(), true);
+    assert_eq!(code, Some(0), "{said}");
+
+    let at = |number: usize| number - 11;
+    let mut changed = as_it_was.clone();
+    changed[at(31)].1 = "{\"number\":0}".to_owned();
+    let mut removed = as_it_was.clone();
+    removed.remove(at(31));
+    removed.push(told(46));
+    let mut inserted = as_it_was.clone();
+    inserted.insert(at(31), (777, "{}".to_owned()));
+    let mut reordered = as_it_was.clone();
+    reordered.swap(at(31), at(34));
+    let cut = as_it_was[..at(36)].to_vec();
+    let between = "something at positions 21 to 40 was changed, removed, inserted or reordered";
+    let beyond = "the log ends at position 35, the checkpoint was made at 40: events were removed";
+    for (kind, events, finding) in [
+        ("made again", as_it_was, None),
+        ("changed", changed, Some(between)),
+        ("removed", removed, Some(between)),
+        ("inserted", inserted, Some(between)),
+        ("reordered", reordered, Some(between)),
+        ("cut", cut, Some(beyond)),
+    ] {
+        let forged = folder.beside(kind);
+        copy_folder(&begun, &forged.join("log"));
+        append(&forged.join("log"), &events);
+        let (code, said) = verify(&forged, false);
+        assert_eq!(code, Some(0), "{kind}, without the checkpoint: {said}");
+        let (code, said) = verify(&forged, true);
+        assert_eq!(code, Some(finding.map_or(0, |_| 20)), "{kind}: {said}");
+        let place = "PROBLEM 000000000001.log";
+        assert!(
+            finding.is_none_or(|finding| said.contains(finding) && said.contains(place)),
+            "{kind}: {said}"
+        );
+    }
 }
 
 #[test]
