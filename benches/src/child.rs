@@ -183,6 +183,8 @@ pub fn run(arguments: &[String]) -> Result<(), BenchError> {
 #[expect(clippy::cast_precision_loss, reason = "memory in megabytes")]
 fn run_import(folder: &Path, url: &str) -> Result<(), BenchError> {
     let peer = |error: &dyn std::error::Error| BenchError::Peer(error.to_string());
+    // As `railfleet import` does.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let log = Log::open(folder, LogOptions::default())?;
     let wanted = Wanted {
         address: Address::parse(url, None).map_err(|error| peer(&error))?,

@@ -186,13 +186,12 @@ fn admit(
     if caller.role().reaches(required) {
         return Ok(());
     }
-    let detail = if required == fleet::policy::Role::FleetManager {
-        "Admin access required".to_owned()
-    } else {
-        format!(
-            "this needs the role {required}, the account has {}",
-            caller.role()
-        )
+    let role = caller.role();
+    let needed = format!("this needs the role {required}, the account has {role}");
+    // The old system's words, where clients may look for them, and what they mean.
+    let detail = match required {
+        fleet::policy::Role::FleetManager => format!("Admin access required: {needed}"),
+        _ => needed,
     };
     Err(Problem::new(Kind::Forbidden, detail))
 }
