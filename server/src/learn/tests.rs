@@ -30,7 +30,7 @@ const YEARS: i64 = 5;
 struct Depot {
     log: Arc<Log>,
     learning: Arc<Learning>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 fn event(event_type: &str, at: i64, data: &Value) -> NewEvent {
@@ -96,7 +96,7 @@ fn depot() -> Depot {
     Depot {
         log,
         learning,
-        _folder: folder,
+        folder,
     }
 }
 
@@ -299,6 +299,40 @@ fn an_interval_holds_its_probability_and_the_card_shows_how_calibrated_they_are(
             "the curve is what the error was taken from"
         );
     }
+}
+
+/// A stranger, a damaged file and a disk that takes no file are named, and the champion keeps answering.
+#[test]
+fn what_cannot_be_done_is_named_and_the_champion_stays() {
+    let depot = depot();
+    let job = wait_for(&depot.learning.start_training(None).unwrap());
+    assert_eq!(job["status"], "completed", "{job}");
+    let champion = depot.learning.list_models().unwrap()[0]["model_id"].clone();
+    let refused = depot.learning.predict_failure(&wanted("nobody"));
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "there is no vehicle \"nobody\" in the log"
+    );
+    let mut file = depot.learning.download(champion.as_str().unwrap()).unwrap();
+    assert!(depot.learning.upload(b"%PDF-1.7", None).is_err());
+    let middle = file.len() / 2;
+    file[middle] ^= 1;
+    assert!(depot.learning.upload(&file, None).is_err());
+
+    // The next model finds no place for its file.
+    depot.learning.predict_failure(&wanted("unit-2")).unwrap();
+    let folder = depot.folder.path().join("models");
+    std::fs::rename(&folder, depot.folder.path().join("models.away")).unwrap();
+    std::fs::write(&folder, b"no folder").unwrap();
+    let job = wait_for(&depot.learning.start_training(None).unwrap());
+    assert_eq!(job["status"], "failed", "{job}");
+    let error = job["error"].as_str().unwrap();
+    assert!(error.contains("the model in use stays"), "{error}");
+    let answer = depot.learning.predict_failure(&wanted("unit-1")).unwrap();
+    assert_eq!(
+        (&answer["source"], &answer["model"]["model_id"]),
+        (&json!("model"), &champion)
+    );
 }
 
 fn wanted(vehicle: &str) -> Wanted {
