@@ -264,7 +264,7 @@ impl Projections {
         }
     }
 
-    fn board(&self, name: &str) -> Option<&Arc<Board>> {
+    pub(super) fn board(&self, name: &str) -> Option<&Arc<Board>> {
         self.boards.iter().find(|board| board.answers_to(name))
     }
 

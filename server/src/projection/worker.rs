@@ -26,6 +26,8 @@ const REBUILD_WAIT: Duration = Duration::from_millis(5);
 const RETRY_WAIT: Duration = Duration::from_secs(1);
 /// How often it does so before it goes on behind it. A segment's file that stays unreadable for so long is lost.
 const RETRIES_MAX: u32 = 10;
+/// Events that are folded at once at the start, where they are most of the log: fewer are soon folded batch by batch.
+const AT_ONCE_EVENTS_MIN: u64 = 16 * BATCH_EVENTS_MAX;
 /// How long an ending worker waits for a checkpoint to be taken.
 const LAST_SAVE_LIMIT: Duration = Duration::from_secs(30);
 
@@ -84,6 +86,8 @@ struct Worker<'a, M: ReadModel> {
     place: &'a Arc<RwLock<Published<M>>>,
     live: Projector<M>,
     rebuild: Option<Rebuild<M>>,
+    /// Whether the rebuild does the worker's own work, which waits for it.
+    catches_up: bool,
     saves: Saves,
     /// Reads in a row that failed.
     failures: u32,
@@ -140,6 +144,7 @@ impl<'a, M: ReadModel> Worker<'a, M> {
             place,
             live,
             rebuild: None,
+            catches_up: false,
             saves,
             failures: 0,
         }
@@ -153,6 +158,7 @@ impl<'a, M: ReadModel> Worker<'a, M> {
             settings,
             ..
         } = self.surroundings;
+        self.catch_up();
         loop {
             match board.order() {
                 Order::Follow => {}
@@ -164,6 +170,11 @@ impl<'a, M: ReadModel> Worker<'a, M> {
                 }
             }
             self.adopt_rebuild();
+            if self.catches_up {
+                // Not lingering: who waits for a position cannot have it sooner.
+                thread::sleep(REBUILD_WAIT);
+                continue;
+            }
             let wait = match self.rebuild {
                 Some(_) => REBUILD_WAIT,
                 None => IDLE_WAIT,
@@ -176,6 +187,20 @@ impl<'a, M: ReadModel> Worker<'a, M> {
                 }
             }
             self.save_if_due();
+        }
+    }
+
+    /// Has a log of which most is not folded yet folded at once, which takes a fraction of the time: the first start over a large
+    /// log, or one behind an import. Answers stay as they are until it is done.
+    fn catch_up(&mut self) {
+        let Surroundings { log, board, .. } = self.surroundings;
+        let (folded, durable) = (self.live.position(), log.durable_position());
+        let behind = folded.distance_to(durable);
+        if behind >= AT_ONCE_EVENTS_MIN && behind > folded.get() {
+            // Said before it begins: who wants all of it forgotten waits for this one, and orders another.
+            board.rebuilding(Some((Position::START, durable)));
+            self.start_rebuild();
+            self.catches_up = self.rebuild.is_some();
         }
     }
 
@@ -232,6 +257,7 @@ impl<'a, M: ReadModel> Worker<'a, M> {
         if !self.rebuild.as_ref().is_some_and(JoinHandle::is_finished) {
             return;
         }
+        self.catches_up = false;
         let Surroundings { log, board, .. } = self.surroundings;
         if let Some(mut rebuilt) = self.join_rebuild() {
             // Answers never go back: what the live fold did meanwhile is folded before the swap.

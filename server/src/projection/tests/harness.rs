@@ -131,6 +131,22 @@ impl Depot {
         self.log().append(transaction).unwrap().last_position()
     }
 
+    /// The same event so many times, in one transaction.
+    pub(in crate::projection) fn append_many(
+        &self,
+        (aggregate_type, aggregate_id): (&str, &str),
+        event_type: &str,
+        count: usize,
+        data: &Value,
+    ) {
+        let event = NewEvent::new(event_type, data.to_string().into_bytes())
+            .at(Timestamp::from_micros(BEGINNING));
+        let stream = StreamName::new(aggregate_type, aggregate_id);
+        let events = vec![event; count];
+        let transaction = Transaction::stream(stream, ExpectedVersion::Any, events);
+        self.log().append(transaction).unwrap();
+    }
+
     /// `count` events of several kinds; `seed` makes them differ.
     pub(in crate::projection) fn live_on(&self, count: u64, seed: u64) {
         for step in 0..count {

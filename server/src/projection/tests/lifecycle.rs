@@ -43,6 +43,28 @@ fn a_restart_continues_from_the_checkpoint() {
     assert_eq!(status.handled_events, 250, "counted on from the checkpoint");
 }
 
+/// The first start over a large log, and one behind an import: answers are those of folding event by event.
+#[test]
+fn a_log_of_which_most_is_not_folded_is_folded_at_once() {
+    let depot = Depot::new();
+    depot.live_on(100, 1);
+    for round in 0..9 {
+        let data =
+            json!({ "new_status": if round % 2 == 0 { "in_service" } else { "in_workshop" } });
+        depot.append_many(("Vehicle", "unit-1"), "VehicleStatusChanged", 8_000, &data);
+    }
+    let projections = depot.start();
+    assert_eq!(answers(&depot, &projections), expected(depot.log()));
+    let board = projections.board("current_state").unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while board.rebuilds().is_none() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(board.rebuilds(), Some(1));
+    depot.live_on(30, 2);
+    assert_eq!(answers(&depot, &projections), expected(depot.log()));
+}
+
 #[test]
 fn checkpoints_are_saved_while_it_runs() {
     let depot = Depot::new();
