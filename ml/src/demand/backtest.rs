@@ -4,6 +4,9 @@ use super::methods::{BOOSTED, Method};
 use super::quantile::dispersion;
 use super::{CLASSES, DemandClass, DemandError, DemandSettings, LEVELS, NegativeBinomial, lagged};
 
+/// Fewest series of a class that choose a method of their own.
+const CLASS_SERIES_MIN: usize = 30;
+
 /// How one method did over all series and folds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MethodScore {
@@ -203,17 +206,19 @@ fn choose(
             .unwrap_or(0)
     };
     let of_class = |fold: &Fold, index: usize| classes[fold_index(fold)][index] == class;
-    // A class nobody belonged to yet is judged by all series.
-    let any = folds
-        .iter()
-        .any(|fold| (0..series.len()).any(|index| of_class(fold, index)));
+    // A class to which hardly any belonged is judged by all series: the best of a dozen methods on five series is luck.
+    let least = folds.iter().map(|fold| {
+        let of_it = (0..series.len()).filter(|&index| of_class(fold, index));
+        of_it.count()
+    });
+    let is_judged_alone = least.min().unwrap_or(0) >= CLASS_SERIES_MIN;
     let judge = |methods: &[Method]| {
         let level = |fold: &Fold, index| fold.mean_level(methods, index);
         mean_score(
             series,
             folds,
             settings.horizon,
-            |fold, index| !any || of_class(fold, index),
+            |fold, index| !is_judged_alone || of_class(fold, index),
             level,
         )
     };
