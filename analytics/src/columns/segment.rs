@@ -56,9 +56,9 @@ impl Packed {
         let above = values.map(|value| value.wrapping_sub(least).cast_unsigned());
         let words = match above.clone().max().unwrap_or(0) {
             0..=0xFF => Words::One(above.map(|value| value as u8).collect()),
-            ..=0xFFFF => Words::Two(above.map(|value| value as u16).collect()),
-            ..=0xFFFF_FFFF => Words::Four(above.map(|value| value as u32).collect()),
-            ..=0xFFFF_FFFF_FFFF => Words::Six(
+            0x100..=0xFFFF => Words::Two(above.map(|value| value as u16).collect()),
+            0x1_0000..=0xFFFF_FFFF => Words::Four(above.map(|value| value as u32).collect()),
+            0x1_0000_0000..=0xFFFF_FFFF_FFFF => Words::Six(
                 above.clone().map(|value| value as u32).collect(),
                 above.map(|value| (value >> 32) as u16).collect(),
             ),
