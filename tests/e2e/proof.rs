@@ -262,15 +262,16 @@ impl Clock for SetClock {
     }
 }
 
-/// Appends events, each a number and what it says, to the log in this folder. When it records one depends on its position alone:
+/// Appends events, each a number and what it says, to the log in this folder, and gives the position behind which they are. When it records one depends on its position alone:
 /// whoever forges a log has its times as well.
-fn append(log: &Path, events: &[(u64, String)]) {
+fn append(log: &Path, events: &[(u64, String)]) -> u64 {
     let clock = Arc::new(SetClock::default());
     let options = LogOptions {
         clock: clock.clone(),
         ..LogOptions::default()
     };
     let log = Log::open(log, options).expect("nobody has the log open");
+    let behind = log.durable_position().get();
     for (number, text) in events {
         let position = i64::try_from(log.durable_position().get()).unwrap_or(i64::MAX);
         let time = 1_700_000_000_000_000 + position * 1_000_000;
@@ -282,6 +283,7 @@ fn append(log: &Path, events: &[(u64, String)]) {
         log.append(transaction).expect("the log takes it");
     }
     log.close();
+    behind
 }
 
 fn copy_folder(from: &Path, to: &Path) {
@@ -304,7 +306,8 @@ fn whatever_is_done_to_the_log_since_a_checkpoint_is_found() {
     let folder = DataFolder::new();
     let told = |number: u64| (number, format!("{{\"number\":{number}}}"));
     let as_it_was: Vec<_> = (11..=45).map(told).collect();
-    append(&folder.log(), &(1..=10).map(told).collect::<Vec<_>>());
+    // The folder's own account stands in front.
+    let front = append(&folder.log(), &(1..=10).map(told).collect::<Vec<_>>());
     let begun = folder.beside("begun");
     copy_folder(&folder.log(), &begun);
     let kept = folder.beside("kept");
@@ -343,15 +346,23 @@ fn whatever_is_done_to_the_log_since_a_checkpoint_is_found() {
     let mut reordered = as_it_was.clone();
     reordered.swap(at(31), at(34));
     let cut = as_it_was[..at(36)].to_vec();
-    let between = "something at positions 21 to 40 was changed, removed, inserted or reordered";
-    let beyond = "the log ends at position 35, the checkpoint was made at 40: events were removed";
+    let between = format!(
+        "something at positions {} to {} was changed, removed, inserted or reordered",
+        front + 21,
+        front + 40
+    );
+    let beyond = format!(
+        "the log ends at position {}, the checkpoint was made at {}: events were removed",
+        front + 35,
+        front + 40
+    );
     for (kind, events, finding) in [
         ("made again", as_it_was, None),
-        ("changed", changed, Some(between)),
-        ("removed", removed, Some(between)),
-        ("inserted", inserted, Some(between)),
-        ("reordered", reordered, Some(between)),
-        ("cut", cut, Some(beyond)),
+        ("changed", changed, Some(&between)),
+        ("removed", removed, Some(&between)),
+        ("inserted", inserted, Some(&between)),
+        ("reordered", reordered, Some(&between)),
+        ("cut", cut, Some(&beyond)),
     ] {
         let forged = folder.beside(kind);
         copy_folder(&begun, &forged.join("log"));
