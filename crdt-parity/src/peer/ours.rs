@@ -336,12 +336,16 @@ impl<const IS_REVIEWED: bool> Peer for Registers<IS_REVIEWED> {
             .expect("it fits");
         let frame = device.tablet.frame_after(device.sent, 1);
         device.sent += 1;
-        frame.expect("one waits").encode(&device.tablet.basis(), &device.tablet)
+        frame
+            .expect("one waits")
+            .encode(&device.tablet.basis(), &device.tablet)
     }
 
     fn push(device: &mut Device) -> Vec<u8> {
         let frame = device.tablet.frame(crdt::sync::OPERATIONS_MAX);
-        frame.expect("some wait").encode(&device.tablet.basis(), &device.tablet)
+        frame
+            .expect("some wait")
+            .encode(&device.tablet.basis(), &device.tablet)
     }
 
     fn merge(server: &mut Server, number: usize, bytes: &[u8]) -> PushAnswer {
