@@ -20,22 +20,25 @@ use super::tests::crdt_tables::TABLES;
 /// What a run failed with.
 pub(super) type Failure = String;
 
+/// Up to which head each entity was received; an absent one never.
+type Received = BTreeMap<Handle, LogPosition>;
+
 /// A tablet with its store and its circumstances.
 #[derive(Clone)]
 pub(super) struct Device {
     pub(super) tablet: Tablet,
     /// What survives a crash.
     disk: Tablet,
-    /// An older copy of the store: a backup.
-    backup: Tablet,
+    /// An older copy of the store, and what that one had received.
+    backup: (Tablet, Received),
     /// Device time minus true time, in milliseconds.
     skew_ms: i64,
     /// Grows with every crash: an answer to an earlier life finds nobody.
     life: u32,
     /// The verdicts it heard: by operation identity.
     pub(super) heard: BTreeMap<u32, Verdict>,
-    /// Up to which head each entity was really received; an absent one never.
-    pub(super) received: BTreeMap<Handle, LogPosition>,
+    /// What the store really received.
+    pub(super) received: Received,
     online: bool,
 }
 
@@ -111,12 +114,12 @@ impl World {
         };
         self.devices.push(Device {
             disk: tablet.clone(),
-            backup: tablet.clone(),
+            backup: (tablet.clone(), Received::new()),
             tablet,
             skew_ms,
             life: 0,
             heard: BTreeMap::new(),
-            received: BTreeMap::new(),
+            received: Received::new(),
             online: true,
         });
     }
@@ -163,7 +166,10 @@ impl World {
             }
             96 => self.devices[device].online = !self.devices[device].online,
             97 => self.copy_store(device),
-            98 => self.devices[device].backup = self.devices[device].disk.clone(),
+            98 => {
+                let device = &mut self.devices[device];
+                device.backup = (device.disk.clone(), device.received.clone());
+            }
             _ => self.measure_offset(device),
         }
         Ok(())
@@ -492,15 +498,13 @@ impl World {
             self.devices.push(copy);
         } else {
             let device = &mut self.devices[index];
-            self.truth.lose(&device.tablet, &device.backup);
-            device.tablet = device.backup.clone();
-            device.disk = device.backup.clone();
+            let (store, received) = device.backup.clone();
+            self.truth.lose(&device.tablet, &store);
+            device.disk = store.clone();
+            device.tablet = store;
+            // Not up to the store's base: a download that had begun may have brought more of some entities.
+            device.received = received;
             device.life += 1;
-            let base = device.tablet.base();
-            device
-                .received
-                .values_mut()
-                .for_each(|received| *received = base);
         }
     }
 
