@@ -5,7 +5,7 @@ use super::depot::Depot;
 use super::device::Device;
 use super::frame::{Basis, Frame, FrameHead, Tables};
 use super::host::{Host, Judgement, Request};
-use super::operation::{EntityRef, Former, Operation, OperationBody};
+use super::operation::{EntityRef, Operation, OperationBody};
 use super::record::{Record, RecordBody};
 use super::verdict::{Adjustment, Rejection, Verdict};
 use crate::clock::{LogPosition, Stamp};
@@ -232,7 +232,7 @@ impl Depot {
         let reject = |code| Verdict::Rejected(position, code);
         if operation
             .former
-            .is_some_and(|former| self.is_here_as(&former))
+            .is_some_and(|former| self.came_to(&former).is_some())
         {
             return Err(reject(Rejection::AlreadyHere));
         }
@@ -291,16 +291,6 @@ impl Depot {
             stamp: effective.stamp,
             verdict,
         })
-    }
-
-    /// Whether an operation came before under this name: from another copy of the store, or from this one before it began
-    /// anew, when the answer was lost.
-    fn is_here_as(&self, former: &Former) -> bool {
-        let before = self.devices.get(&former.device);
-        let mut unheard = before
-            .into_iter()
-            .flat_map(|device| device.unheard.values());
-        self.renumbered.contains(former) || unheard.any(|chain| chain.0 == former.chain)
     }
 
     /// The claimed stamp moved into what causality proves: not before the data its writer had seen, not after now.

@@ -12,13 +12,14 @@ use super::host::Host;
 use super::operation::{EntityRef, Former, Operation, OperationBody};
 use super::record::{Record, RecordBody};
 use super::shared::SharedPages;
-use super::verdict::Verdict;
+use super::verdict::{Rejection, Verdict};
 use crate::clock::{LogPosition, Stamp};
 use crate::collapsed::{EntityStore, Handle, Origin, SERVER, StoreError};
 use crate::entity::{Change, EntityTable};
 use crate::replica::DeviceId;
 use crate::rule::{Rule, holds};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// The state of one depot's sync: devices and entities, folded from the log.
 #[derive(Debug)]
@@ -29,8 +30,9 @@ pub struct Depot {
     /// The highest horizon whose markers were dropped: devices behind it need the manifest.
     pub(super) floor: LogPosition,
     pub(super) last_time_ms: u64,
-    /// Operations that were admitted under a second number after their device's store had been copied.
-    pub(super) renumbered: BTreeSet<Former>,
+    /// Operations that came under a second number after their device's store had been copied, with what each came to
+    /// when it was here first.
+    pub(super) renumbered: BTreeMap<Former, Verdict>,
     /// Pages of the present state that several devices may ask for.
     pub(super) pages: SharedPages,
     /// In a trial, what it added to `renumbered`; `None` outside one.
@@ -46,7 +48,7 @@ impl Depot {
             head: LogPosition::START,
             floor: LogPosition::START,
             last_time_ms: 0,
-            renumbered: BTreeSet::new(),
+            renumbered: BTreeMap::new(),
             pages: SharedPages::default(),
             trial: None,
         }
@@ -139,12 +141,16 @@ impl Depot {
                 let mut record = self.judge(operation, chain, frame.acknowledged, request, host);
                 // Whether a write shows is known once it is folded; the record says it, for the audit.
                 let folded = self.fold(&record)?.unwrap_or(Verdict::Duplicate);
-                let mut entity = None;
+                let (mut told, mut entity) = (folded, None);
                 if let RecordBody::Operation {
-                    verdict, handle, ..
+                    operation,
+                    verdict,
+                    handle,
+                    ..
                 } = &mut record.body
                 {
                     *verdict = folded;
+                    told = self.told(operation, folded);
                     entity = handle.or_else(|| self.created_by(request.device, seq));
                 }
                 let entity = entity.and_then(|handle| {
@@ -154,7 +160,7 @@ impl Depot {
                 let entity = entity.as_ref().map(|(id, entity)| (*id, &**entity));
                 host.admitted(&record.body, entity);
                 records.push(record);
-                folded
+                told
             };
             answer.verdicts.push((seq, verdict));
             if let Some(handle) = self.created_by(request.device, seq) {
@@ -409,12 +415,6 @@ impl Depot {
         };
         let mut verdict = verdict.at(position);
         let mut created = None;
-        if let Some(former) = operation.former
-            && self.renumbered.insert(former)
-            && let Some(added) = &mut self.trial
-        {
-            added.push(former);
-        }
         match &operation.body {
             OperationBody::Create { table, id } => {
                 let known = self.store.table(*table).filter(|_| verdict.is_folded());
@@ -437,6 +437,15 @@ impl Depot {
             }
             OperationBody::Change { .. } => {}
         }
+        let told = self.told(operation, verdict);
+        if let Some(former) = operation.former
+            && let Entry::Vacant(first) = self.renumbered.entry(former)
+        {
+            first.insert(told);
+            if let Some(added) = &mut self.trial {
+                added.push(former);
+            }
+        }
         let Some(device) = self.devices.get_mut(device) else {
             return Ok(verdict);
         };
@@ -447,7 +456,7 @@ impl Depot {
             device.unheard.insert(operation.seq, *chain);
             device.acknowledge_verdicts(*acknowledged);
             if holds(Rule::VerdictsPersist) {
-                device.verdicts.insert(operation.seq, verdict);
+                device.verdicts.insert(operation.seq, told);
             }
         }
         // A device that pushes again counts again.
@@ -456,6 +465,34 @@ impl Depot {
             device.created.insert(operation.seq, handle);
         }
         Ok(verdict)
+    }
+
+    /// What the device hears of an operation that was judged so. One that is here already came to what it came to then,
+    /// which nobody may have heard: the answer was lost, or the store that had it is gone.
+    fn told(&self, operation: &Operation, judged: Verdict) -> Verdict {
+        let Some(first) = operation.former.and_then(|former| self.came_to(&former)) else {
+            return judged;
+        };
+        // A creation is judged each time: where it comes to something else now, that is what holds.
+        let holds_still = match operation.body {
+            OperationBody::Create { .. } => first.is_folded() == judged.is_folded(),
+            OperationBody::Change { .. } => {
+                matches!(judged, Verdict::Rejected(_, Rejection::AlreadyHere))
+            }
+        };
+        if holds_still { first } else { judged }
+    }
+
+    /// What an operation came to that came before under this name: from another copy of the store, or from this one before
+    /// it began anew, when the answer was lost. `None` when none did.
+    pub(super) fn came_to(&self, former: &Former) -> Option<Verdict> {
+        if let Some(first) = self.renumbered.get(former) {
+            return Some(*first);
+        }
+        let device = self.devices.get(&former.device)?;
+        let mut unheard = device.unheard.iter();
+        let (seq, _) = unheard.find(|(_, chain)| chain.0 == former.chain)?;
+        Some(self.known_verdict(former.device, *seq))
     }
 
     fn known_verdict(&self, device: DeviceId, seq: u64) -> Verdict {

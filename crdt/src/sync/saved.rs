@@ -1,10 +1,10 @@
 //! A depot as bytes: a checkpoint from which a server goes on without folding its log from the beginning.
 //!
 //! ```text
-//! depot   = 02 head floor time_ms devices former* store
+//! depot   = 03 head floor time_ms devices former* store
 //! devices = n (seen, chain 8 B, heard, registered_ms, expired 1 B, n (number gap, verdict)*,
 //!           n (number gap, chain 8 B)*, n (number gap, handle)*)*
-//! former* = n (device, chain 8 B)*
+//! former* = n (device, chain 8 B, verdict)*
 //! store   = n (flags 1 B, table, created, changed - created, entity at rest)* n (marker gap, handle)*
 //! ```
 //!
@@ -22,7 +22,7 @@ use crate::entity::EntityTable;
 use crate::replica::DeviceId;
 use crate::wire::{DecodeError, Reader, Wire as _, Writer};
 
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 impl Depot {
     /// The depot as bytes. Costs a copy of every packed entity; nothing changes.
@@ -37,9 +37,10 @@ impl Depot {
             save_device(device, &mut writer);
         }
         writer.count(self.renumbered.len());
-        for former in &self.renumbered {
+        for (former, first) in &self.renumbered {
             former.device.encode(&mut writer);
             writer.raw(&former.chain.to_be_bytes());
+            first.encode(&mut writer);
         }
         self.store.save(&mut writer);
         writer.into_bytes()
@@ -71,11 +72,13 @@ impl Depot {
             let device = restore_device(depot.devices.next(), &mut reader)?;
             depot.devices.push(device);
         }
-        for _ in 0..reader.count(9)? {
-            depot.renumbered.insert(Former {
+        for _ in 0..reader.count(10)? {
+            let former = Former {
                 device: DeviceId::decode(&mut reader)?,
                 chain: eight_bytes(&mut reader)?,
-            });
+            };
+            let first = Verdict::decode(&mut reader)?;
+            depot.renumbered.insert(former, first);
         }
         depot.store = EntityStore::restore(tables, decoded_max, &mut reader)?;
         reader.finish()?;

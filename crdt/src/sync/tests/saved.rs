@@ -146,7 +146,7 @@ fn what_came_before_a_device_began_anew_counts_once() {
         .frame(10)
         .expect("waits")
         .encode(&tablet.basis(), &tablet);
-    push(&mut depot, &tablet, &bytes).expect("an honest frame");
+    let (_, lost) = push(&mut depot, &tablet, &bytes).expect("an honest frame");
     tablet
         .change(entity, row.number, Change::Add(5), 0, NOW_MS)
         .expect("fits");
@@ -156,14 +156,20 @@ fn what_came_before_a_device_began_anew_counts_once() {
         .frame(10)
         .expect("waits")
         .encode(&tablet.basis(), &tablet);
-    let (_, answer) = push(&mut depot, &tablet, &bytes).expect("an honest frame");
-    let here = |verdict: &Verdict| matches!(verdict, Verdict::Rejected(_, Rejection::AlreadyHere));
-    let verdicts: Vec<bool> = answer
-        .verdicts
-        .iter()
-        .map(|(_, verdict)| here(verdict))
-        .collect();
-    assert_eq!(verdicts, [true, true, false]);
+    let (records, answer) = push(&mut depot, &tablet, &bytes).expect("an honest frame");
+    let here = |record: &Record| {
+        let RecordBody::Operation { verdict, .. } = &record.body else {
+            return false;
+        };
+        matches!(verdict, Verdict::Rejected(_, Rejection::AlreadyHere))
+    };
+    let again: Vec<bool> = records.iter().map(here).collect();
+    assert_eq!(again, [true, true, false]);
+    assert_eq!(
+        answer.verdicts[..2],
+        lost.verdicts,
+        "what they came to then"
+    );
     let entity = depot.store().get(handle).expect("sound");
     assert!(
         matches!(
@@ -172,4 +178,49 @@ fn what_came_before_a_device_began_anew_counts_once() {
         ),
         "{entity:?}"
     );
+}
+
+/// Its user must not believe that a refused operation counts, however often its store began anew before an answer came.
+#[test]
+fn what_was_refused_before_a_device_began_anew_is_told_as_refused() {
+    let (mut depot, mut tablet) = depot_and_tablet();
+    let change = Change::Set(Value::text("squeaks in bends"));
+    let notes = VEHICLE
+        .fields
+        .iter()
+        .find(|row| change.check(row).is_ok())
+        .expect("a register of text");
+    tablet
+        .change(known(0), notes.number, change, 0, NOW_MS)
+        .expect("fits");
+    tablet
+        .create(WORK_ORDER.number, b"WO-2", 0, NOW_MS)
+        .expect("a table of its own");
+    depot.delete(Handle(0), NOW_MS).expect("it lives");
+    let push_all = |depot: &mut Depot, tablet: &Tablet| {
+        let frame = tablet.frame(10).expect("waits");
+        let bytes = frame.encode(&tablet.basis(), tablet);
+        let (_, answer) = push(depot, tablet, &bytes).expect("an honest frame");
+        answer.verdicts
+    };
+    let first = push_all(&mut depot, &tablet);
+    assert!(
+        matches!(
+            first[..],
+            [
+                (1, Verdict::Rejected(_, Rejection::DeletedEntity)),
+                (2, Verdict::Applied(_))
+            ]
+        ),
+        "{first:?}"
+    );
+    for _ in 0..2 {
+        let (number, _) = depot.register(NOW_MS).expect("new");
+        assert_eq!(tablet.reborn(number, 0, &[]), []);
+        assert_eq!(push_all(&mut depot, &tablet), first);
+        assert_eq!(depot.verdict(number, 1), first[0].1, "also told again");
+        // A server that starts again knows it, too.
+        depot = Depot::restore(&TABLES, 4, &depot.save()).expect("its own bytes");
+        assert_eq!(push_all(&mut depot, &tablet), first);
+    }
 }
