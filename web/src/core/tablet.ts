@@ -66,6 +66,8 @@ export const isTablet = signal(false);
 /** When the server was last heard of; null before the first time. */
 export const heardAt = signal<Date | null>(null);
 export const syncing = signal(false);
+/** Whether the server was asked, with whatever came of it: before that nothing is missing yet. */
+export const asked = signal(false);
 /** Why the last exchange did not end well. */
 export const trouble = signal<string | null>(null);
 /** Whether the tablet's disk was read. */
@@ -264,15 +266,16 @@ async function trim(): Promise<void> {
 
 /** Makes this browser a tablet of the person who is signed in, the first time with a network. */
 export async function becomeTablet(): Promise<void> {
-  await load();
-  if (isTablet.value || !user.value) return void exchange();
+  if (heardAt.value === null) asked.value = false;
   try {
-    await register(null);
+    await load();
+    if (!isTablet.value && user.value) await register(null);
+    await exchange();
   } catch (error) {
     trouble.value = error instanceof Offline ? null : (error as Error).message;
-    return;
+  } finally {
+    asked.value = true;
   }
-  await exchange();
 }
 
 /** When somebody signed out, nothing is left that the next person could read, but what waits to be sent. */

@@ -5,7 +5,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { photoDocument } from "../core/photo";
 import type { Item } from "../core/replica";
-import { act, becomeTablet, held, type Held, heardAt, isReady, isTablet, refused, syncing, trouble, waiting } from "../core/tablet";
+import { act, asked, becomeTablet, held, type Held, heardAt, isReady, refused, syncing, trouble, waiting } from "../core/tablet";
 import { useAsked } from "../core/query";
 import { filters, href, setFilters } from "../core/route";
 import { connected } from "../core/live";
@@ -66,7 +66,7 @@ function Freshness() {
 /** Waits for the tablet's disk, and the first time for the server. */
 function WhenHeld({ children }: { children: () => preact.JSX.Element }) {
   useEffect(() => void becomeTablet(), [user.value?.id]);
-  if (!isReady.value || (isTablet.value && heardAt.value === null && syncing.value)) return <div class="skeleton" role="status" aria-label={t("state.loading")} />;
+  if (!isReady.value || (heardAt.value === null && (syncing.value || !asked.value))) return <div class="skeleton" role="status" aria-label={t("state.loading")} />;
   if (heardAt.value === null) {
     return (
       <div class="failure" role="alert">
