@@ -155,6 +155,10 @@ impl Frame {
                 });
             }
             operations.push(state.decode(seq, tables, &mut reader)?);
+            // The first one's base is told in the head alone.
+            if seq == head.first && state.base != base {
+                return Err(DecodeError::NotCanonical { what: "base" });
+            }
             seq += 1;
         }
         Ok(Self {

@@ -227,6 +227,18 @@ proptest! {
     }
 }
 
+/// The head tells the first operation's base; telling it again before the operation is a second spelling.
+#[test]
+fn the_first_base_is_told_in_the_head_alone() {
+    let (depot, tablet) = depot_and_tablet();
+    let bytes = [8, 1, 0, 0, 0, 1, 1, 4, 4, 0, 0, 4, 0, 0, 0];
+    let refused = Frame::decode(&bytes, &tablet.basis(), &depot).unwrap_err();
+    assert_eq!(refused, DecodeError::NotCanonical { what: "base" });
+    let in_the_head = [10, 1, 0, 0, 0, 2, 4, 4, 0, 0, 4, 0, 0, 0];
+    let frame = Frame::decode(&in_the_head, &tablet.basis(), &depot).unwrap();
+    assert_eq!(frame.encode(&tablet.basis(), &depot), in_the_head);
+}
+
 /// Whatever a decoder accepts of damaged bytes, it writes back as it was.
 fn damage(bytes: &[u8], at: usize, byte: u8, round: impl Fn(&[u8]) -> Option<Vec<u8>>) {
     let mut damaged = bytes.to_vec();
