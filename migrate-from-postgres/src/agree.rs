@@ -145,15 +145,7 @@ fn agrees(portion: &Portion, events: &[Stored], payloads: &str, names: &mut Name
         match expected.seen {
             Seen::State => {
                 plain.exists().then_some(())?;
-                says(
-                    expected,
-                    columns,
-                    &mut InPlain {
-                        plain: &plain,
-                        of: None,
-                        near: 0,
-                    },
-                )?;
+                says(expected, columns, &mut InPlain::of(&plain, None))?;
             }
             Seen::Item(list, _) => {
                 let item = Item {
@@ -161,29 +153,14 @@ fn agrees(portion: &Portion, events: &[Stored], payloads: &str, names: &mut Name
                     name: &expected.key,
                 };
                 plain.has_item(item).then_some(())?;
-                says(
-                    expected,
-                    columns,
-                    &mut InPlain {
-                        plain: &plain,
-                        of: Some(item),
-                        near: 0,
-                    },
-                )?;
+                says(expected, columns, &mut InPlain::of(&plain, Some(item)))?;
             }
             Seen::Line(list) => {
                 let Said::Json(lines) = plain.said(None, list, &mut 0) else {
                     return None;
                 };
                 line(lines, &expected.key, &mut fields)?;
-                says(
-                    expected,
-                    columns,
-                    &mut InFields {
-                        fields: &fields,
-                        near: 0,
-                    },
-                )?;
+                says(expected, columns, &mut InFields::of(&fields))?;
             }
             Seen::Event(_) => {
                 // One that was told anew, or here, goes before it.
@@ -195,14 +172,7 @@ fn agrees(portion: &Portion, events: &[Stored], payloads: &str, names: &mut Name
                 let event = has(expected.event_id())?;
                 fields.clear();
                 json::members(payloads.get(event.data.clone())?, &mut fields)?;
-                says(
-                    expected,
-                    columns,
-                    &mut InFields {
-                        fields: &fields,
-                        near: 0,
-                    },
-                )?;
+                says(expected, columns, &mut InFields::of(&fields))?;
             }
             Seen::LogRow | Seen::Account => return None,
         }
@@ -217,8 +187,8 @@ fn line<'a>(lines: &'a str, key: &str, fields: &mut Fields<'a>) -> Option<()> {
         fields.clear();
         json::members(object, fields)?;
         let id = fields.iter().find(|(name, _)| *name == "id");
-        let is_it = |(_, id): &(&str, &str)| id.len() == key.len() + 2 && id[1..].starts_with(key);
-        if id.is_some_and(is_it) {
+        let text = id.and_then(|(_, id)| id.strip_prefix('"')?.strip_suffix('"'));
+        if text == Some(key) {
             return Some(());
         }
     }
@@ -237,6 +207,12 @@ struct InPlain<'p, 'a> {
     near: usize,
 }
 
+impl<'p, 'a> InPlain<'p, 'a> {
+    fn of(plain: &'p Plain<'a>, of: Option<Item<'p>>) -> Self {
+        InPlain { plain, of, near: 0 }
+    }
+}
+
 impl Told for InPlain<'_, '_> {
     fn said(&mut self, name: &str) -> Said<'_> {
         match self.plain.said(self.of, name, &mut self.near) {
@@ -249,6 +225,12 @@ impl Told for InPlain<'_, '_> {
 struct InFields<'f, 'a> {
     fields: &'f [(&'a str, &'a str)],
     near: usize,
+}
+
+impl<'f, 'a> InFields<'f, 'a> {
+    fn of(fields: &'f [(&'a str, &'a str)]) -> Self {
+        InFields { fields, near: 0 }
+    }
 }
 
 impl Told for InFields<'_, '_> {
