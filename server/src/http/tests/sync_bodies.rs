@@ -38,14 +38,7 @@ async fn older_bodies_work_and_repeat_without_effect() {
         (&vehicle["current_location"], &vehicle["current_mileage_km"]),
         (&json!("Hall 7"), &json!(1500))
     );
-    let shown = depot
-        .server
-        .get(
-            &format!("/api/v1/maintenance/orders/{order}"),
-            &depot.technician,
-        )
-        .await
-        .expect(200);
+    let shown = depot.shown(&order).await;
     assert_eq!(shown["tasks"], json!(["belt", "oil"]));
 
     let changes = json!({"device_id": "t1", "changes": [{"aggregate_type": "Vehicle", "aggregate_id": "185123", "crdt_type": "LWW-Register",
@@ -92,14 +85,7 @@ async fn older_bodies_work_and_repeat_without_effect() {
             "{answer}"
         );
     }
-    let shown = depot
-        .server
-        .get(
-            &format!("/api/v1/maintenance/orders/{order}"),
-            &depot.technician,
-        )
-        .await
-        .expect(200);
+    let shown = depot.shown(&order).await;
     assert_eq!(
         (
             &shown["work_performed"],

@@ -1,4 +1,4 @@
-//! A depot for tests of the exchange: one vehicle, a technician, a dispatcher, and what they say.
+//! A depot for tests of tablets: one vehicle, a technician, a dispatcher, a fleet manager, and what they say.
 
 use axum::body::Body;
 use axum::http::Method;
@@ -15,6 +15,7 @@ pub(super) struct Depot {
     pub(super) server: TestServer,
     pub(super) technician: String,
     pub(super) dispatcher: String,
+    pub(super) manager: String,
 }
 
 impl Depot {
@@ -26,6 +27,7 @@ impl Depot {
         let server = TestServer::start_with(change);
         let technician = server.token(Role::Technician).await;
         let dispatcher = server.token(Role::Dispatcher).await;
+        let manager = server.token(Role::FleetManager).await;
         let vehicle = json!({"asset_id": "185123", "model": "V180", "type": "diesel", "current_mileage_km": 1000});
         server
             .post("/api/v1/vehicles", &dispatcher, vehicle)
@@ -36,6 +38,7 @@ impl Depot {
             server,
             technician,
             dispatcher,
+            manager,
         }
     }
 
@@ -61,6 +64,12 @@ impl Depot {
             .post("/api/v1/maintenance/orders", &self.dispatcher, body)
             .await;
         order.expect(201)["id"].as_str().unwrap().to_owned()
+    }
+
+    /// An order as it stands.
+    pub(super) async fn shown(&self, order: &str) -> Value {
+        let path = format!("/api/v1/maintenance/orders/{order}");
+        self.server.get(&path, &self.technician).await.expect(200)
     }
 
     pub(super) async fn push(&self, token: &str, operations: Value) -> Value {

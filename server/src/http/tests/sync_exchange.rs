@@ -172,14 +172,7 @@ async fn requests_are_decided_and_facts_are_held_or_compensated() {
         .get(&format!("/api/v1/maintenance/orders/{order}"), &token)
         .await;
     shown.expect_problem(403, "forbidden");
-    let shown = depot
-        .server
-        .get(
-            &format!("/api/v1/maintenance/orders/{order}"),
-            &depot.technician,
-        )
-        .await
-        .expect(200);
+    let shown = depot.shown(&order).await;
     assert_eq!(shown["status"], "completed");
     assert_eq!(shown["checklist"][0]["done"], true);
 

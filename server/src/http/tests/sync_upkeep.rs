@@ -6,54 +6,12 @@ use fleet::policy::Role;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
-use super::harness::{TestServer, request};
-
-struct Depot {
-    server: TestServer,
-    technician: String,
-    manager: String,
-}
+use super::harness::request;
+use super::sync_depot::{Depot, set};
 
 impl Depot {
-    async fn start() -> Self {
-        let server = TestServer::start();
-        let technician = server.token(Role::Technician).await;
-        let manager = server.token(Role::FleetManager).await;
-        let vehicle = json!({"asset_id": "185123", "model": "V180", "type": "diesel", "current_mileage_km": 1000});
-        server
-            .post("/api/v1/vehicles", &manager, vehicle)
-            .await
-            .expect(201);
-        server.clock.advance_seconds(1);
-        Depot {
-            server,
-            technician,
-            manager,
-        }
-    }
-
-    async fn device(&self, id: &str) -> String {
-        let body = json!({"device_id": id, "device_name": id, "device_type": "tablet"});
-        let answer = self
-            .server
-            .post("/api/v1/sync/devices/register", &self.technician, body)
-            .await
-            .expect(201);
-        answer["device_token"].as_str().unwrap().to_owned()
-    }
-
     async fn set(&self, token: &str, id: &str, field: &str, value: Value) -> Value {
-        let operation = json!({"id": id, "entity_type": "Vehicle", "entity_id": "185123", "field": field, "value": value});
-        let body = json!({ "operations": [operation] });
-        self.server
-            .post("/api/v1/sync/crdt/push", token, body)
-            .await
-            .expect(200)
-    }
-
-    async fn pull(&self, token: &str, cursor: &str) -> Value {
-        let path = format!("/api/v1/sync/crdt/pull?cursor={cursor}");
-        self.server.get(&path, token).await.expect(200)
+        self.push(token, json!([set(id, field, value)])).await
     }
 
     async fn get(&self, path: &str) -> Value {
