@@ -12,7 +12,9 @@ use crate::value::Value;
 use crate::wire::{DecodeError, from_bytes, to_bytes};
 use proptest::prelude::*;
 
+mod codec;
 mod saved;
+mod shared;
 
 const NOW_MS: u64 = 1_790_000_000_000;
 
@@ -120,30 +122,6 @@ fn random_frame(seed: u64) -> (Depot, Tablet, Vec<u8>) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    #[test]
-    fn a_frame_has_one_form(seed in any::<u64>(), at in any::<usize>(), byte in any::<u8>()) {
-        let (depot, tablet, bytes) = random_frame(seed);
-        let basis = tablet.basis();
-        let decode = |bytes: &[u8]| Frame::decode(bytes, &basis, &depot);
-        let frame = decode(&bytes).expect("an honest frame");
-        prop_assert_eq!(Some(frame.clone()), tablet.frame(1000));
-        prop_assert_eq!(frame.encode(&basis, &depot), bytes.clone());
-        // What is cut off between two operations is a frame of those before.
-        for length in 0..bytes.len() {
-            if let Ok(cut) = decode(&bytes[..length]) {
-                prop_assert!(cut.operations.len() < frame.operations.len());
-                prop_assert!(frame.operations.starts_with(&cut.operations));
-                prop_assert_eq!(&cut.encode(&basis, &depot), &bytes[..length]);
-            }
-        }
-        let mut damaged = bytes;
-        let at = at % damaged.len();
-        damaged[at] = byte;
-        if let Ok(frame) = decode(&damaged) {
-            prop_assert_eq!(frame.encode(&basis, &depot), damaged);
-        }
-    }
-
     /// Judging first and folding what the log then holds is the same as pushing, also where the log has other things between.
     #[test]
     fn a_push_that_is_judged_changes_nothing_until_it_is_folded(seed in any::<u64>(), gap in 0u64..5) {
@@ -182,71 +160,6 @@ proptest! {
         }
         let repeated = depot.judge_push(&bytes, &request, &Open).expect("an honest frame");
         prop_assert!(repeated.0.is_empty());
-    }
-
-    #[test]
-    fn a_page_and_a_packed_entity_have_one_form(seed in any::<u64>(), at in any::<usize>(), byte in any::<u8>()) {
-        let (mut depot, mut tablet, bytes) = random_frame(seed);
-        let (records, answer) = push(&mut depot, &tablet, &bytes).expect("an honest frame");
-        prop_assert_eq!(records.len(), answer.verdicts.len());
-        prop_assert_eq!(from_bytes::<PushAnswer>(&to_bytes(&answer)), Ok(answer.clone()));
-        tablet.answer(&answer);
-        prop_assert_eq!(tablet.unjudged(), 0);
-        let mut fresh = Tablet::new(tablet.device(), &TABLES);
-        let page = pull(&mut depot, &mut fresh);
-        pull(&mut depot, &mut tablet);
-        for handle in depot.store().live() {
-            prop_assert_eq!(tablet.confirmed(handle), fresh.confirmed(handle));
-            let entity = depot.store().get(handle).expect("live");
-            let packed = entity.to_packed();
-            let table = entity.table();
-            prop_assert_eq!(CollapsedEntity::from_packed(table, &packed), Ok(entity.into_owned()));
-            damage(&packed, at, byte, |bytes| Some(CollapsedEntity::from_packed(table, bytes).ok()?.to_packed()));
-        }
-        for length in 0..page.len() {
-            prop_assert!(Page::decode(&page[..length], &depot).is_err());
-        }
-        damage(&page, at, byte, |bytes| Some(Page::decode(bytes, &depot).ok()?.encode(&depot)));
-    }
-
-    #[test]
-    fn decoders_survive_arbitrary_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..300), small in any::<bool>()) {
-        let (mut depot, tablet) = depot_and_tablet();
-        let bytes: Vec<u8> = if small { bytes.iter().map(|byte| byte % 5).collect() } else { bytes };
-        damage(&bytes, 0, bytes.first().copied().unwrap_or(0), |bytes| Some(Page::decode(bytes, &tablet).ok()?.encode(&tablet)));
-        let mut body = vec![2];
-        body.extend(&bytes);
-        damage(&body, 0, 2, |bytes| Some(Page::decode(bytes, &tablet).ok()?.encode(&tablet)));
-        let basis = tablet.basis();
-        for head in 8..12 {
-            body[0] = head;
-            damage(&body, 0, head, |bytes| Some(Frame::decode(bytes, &basis, &depot).ok()?.encode(&basis, &depot)));
-        }
-        damage(&bytes, 0, 1, |bytes| Some(CollapsedEntity::from_packed(&WORK_ORDER, bytes).ok()?.to_packed()));
-        let _ = push(&mut depot, &tablet, &body);
-    }
-}
-
-/// The head tells the first operation's base; telling it again before the operation is a second spelling.
-#[test]
-fn the_first_base_is_told_in_the_head_alone() {
-    let (depot, tablet) = depot_and_tablet();
-    let bytes = [8, 1, 0, 0, 0, 1, 1, 4, 4, 0, 0, 4, 0, 0, 0];
-    let refused = Frame::decode(&bytes, &tablet.basis(), &depot).unwrap_err();
-    assert_eq!(refused, DecodeError::NotCanonical { what: "base" });
-    let in_the_head = [10, 1, 0, 0, 0, 2, 4, 4, 0, 0, 4, 0, 0, 0];
-    let frame = Frame::decode(&in_the_head, &tablet.basis(), &depot).unwrap();
-    assert_eq!(frame.encode(&tablet.basis(), &depot), in_the_head);
-}
-
-/// Whatever a decoder accepts of damaged bytes, it writes back as it was.
-fn damage(bytes: &[u8], at: usize, byte: u8, round: impl Fn(&[u8]) -> Option<Vec<u8>>) {
-    let mut damaged = bytes.to_vec();
-    if let Some(place) = damaged.len().checked_sub(1).map(|last| at % (last + 1)) {
-        damaged[place] = byte;
-    }
-    if let Some(again) = round(&damaged) {
-        assert_eq!(again, damaged, "a second spelling was accepted");
     }
 }
 
@@ -578,90 +491,5 @@ fn the_tablet_shows_what_waits_on_top() {
         tablet.confirmed(Handle(1)),
         Some(&shown),
         "and the page brings the same"
-    );
-}
-
-/// A scope by name that sees some handles.
-struct Named(&'static str, fn(Handle) -> bool);
-
-impl Scope for Named {
-    fn sees(&self, handle: Handle, _: &CollapsedEntity) -> bool {
-        (self.1)(handle)
-    }
-
-    fn decided_at(&self, _: &CollapsedEntity) -> LogPosition {
-        LogPosition::START
-    }
-
-    fn shared_as(&self) -> Option<Box<[u8]>> {
-        (!self.0.is_empty()).then(|| self.0.as_bytes().into())
-    }
-}
-
-#[test]
-fn devices_that_ask_for_the_same_share_its_bytes_until_something_changes() {
-    let (mut depot, tablet) = depot_and_tablet();
-    let (second, _) = depot.register(NOW_MS).expect("a new device");
-    let ask = |depot: &mut Depot, device: DeviceId, scope: &Named| {
-        let request = PullRequest {
-            device,
-            cursor: Cursor::default(),
-            head_ms: NOW_MS,
-            entities_max: 9,
-            with_digest: true,
-        };
-        let expected = depot.pull_within(&request, scope).expect("sound memory");
-        let page = depot.pull_encoded(&request, scope).expect("sound memory");
-        assert_eq!(*page.bytes, *expected.encode(depot));
-        assert_eq!(page.next, expected.next());
-        assert!(page.is_last());
-        page
-    };
-    let (all, vehicles): (Named, Named) = (
-        Named("all", |_| true),
-        Named("vehicles", |handle| handle.0 == 0),
-    );
-    let first = ask(&mut depot, tablet.device(), &all);
-    let same = |one: &std::sync::Arc<EncodedPage>, other| std::sync::Arc::ptr_eq(one, &other);
-    assert!(same(&first, ask(&mut depot, second, &all)));
-    assert!(!same(&first, ask(&mut depot, second, &vehicles)));
-    let unshared = Named("", |_| true);
-    let alone = ask(&mut depot, second, &unshared);
-    assert!(!same(&alone, ask(&mut depot, second, &unshared)));
-    // Whoever is answered from there has asked all the same.
-    let later = PullRequest {
-        device: second,
-        cursor: Cursor::at(depot.head()),
-        head_ms: NOW_MS,
-        entities_max: 9,
-        with_digest: false,
-    };
-    let of_first = PullRequest {
-        device: tablet.device(),
-        ..later
-    };
-    for request in [&of_first, &later] {
-        depot.pull_encoded(request, &all).expect("sound memory");
-    }
-    let asked_from = depot.device(second).expect("known").acknowledged;
-    assert_eq!(asked_from, depot.head());
-
-    let head = depot.head();
-    depot
-        .write(
-            Handle(0),
-            5,
-            Change::Set(Value::from("Hagen")),
-            head,
-            0,
-            NOW_MS,
-        )
-        .expect("fits");
-    let changed = ask(&mut depot, second, &all);
-    assert!(!same(&first, changed.clone()) && changed.bytes != first.bytes);
-    depot.advance_to(depot.head().next());
-    assert!(
-        !same(&changed, ask(&mut depot, second, &all)),
-        "another head"
     );
 }
