@@ -156,11 +156,7 @@ impl<'a> Appender<'a> {
             let Some(position) = log.position_of(id)? else {
                 continue;
             };
-            let mut reader = log.read(&ReadRequest {
-                from: position,
-                to: position,
-                ..ReadRequest::default()
-            })?;
+            let mut reader = log.read(&ReadRequest::at(position))?;
             if let Some(there) = reader.next()
                 && *there?.stream() != portion.stream
             {

@@ -276,11 +276,7 @@ fn stored_here(depot: &dyn Depot, event: &NewEvent) -> Result<Option<Vec<u8>>, R
     let Some(position) = log.position_of(event.id.unwrap_or_default())? else {
         return Ok(None);
     };
-    let mut reader = log.read(&ReadRequest {
-        from: position,
-        to: position,
-        ..ReadRequest::default()
-    })?;
+    let mut reader = log.read(&ReadRequest::at(position))?;
     let found = reader.next().transpose()?;
     Ok(found.map(|event| {
         spelled(

@@ -221,11 +221,7 @@ fn take_log_rows(depot: &dyn Depot, portion: &Portion, held: &mut Held) -> Resul
         let Some(position) = log.position_of(id)? else {
             continue;
         };
-        let mut reader = log.read(&ReadRequest {
-            from: position,
-            to: position,
-            ..ReadRequest::default()
-        })?;
+        let mut reader = log.read(&ReadRequest::at(position))?;
         if let Some(event) = reader.next() {
             held.imported.insert(id, event?.data().to_vec());
         }

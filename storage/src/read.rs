@@ -91,6 +91,17 @@ pub struct ReadRequest {
     pub limit: Option<u64>,
 }
 
+impl ReadRequest {
+    /// The event at `position` and no other.
+    pub fn at(position: Position) -> Self {
+        ReadRequest {
+            from: position,
+            to: position,
+            ..ReadRequest::default()
+        }
+    }
+}
+
 impl Default for ReadRequest {
     fn default() -> Self {
         ReadRequest {

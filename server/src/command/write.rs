@@ -232,11 +232,7 @@ impl Write {
             let Some(position) = state.log.position_of(repeatable.event_id(0))? else {
                 return Ok(None);
             };
-            let request = ReadRequest {
-                from: position,
-                to: position,
-                ..ReadRequest::default()
-            };
+            let request = ReadRequest::at(position);
             let mut reader = state.log.read(&request)?;
             let Some(event) = reader.next().transpose()? else {
                 return Ok(None);

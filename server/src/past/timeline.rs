@@ -499,11 +499,7 @@ fn read_stretch(
 /// Folds the event at a position; one that is damaged is left out.
 fn read_one(log: &Log, position: u64, folded: &mut Folding) -> Result<(), ReadError> {
     let position = Position::new(position);
-    let mut reader = log.read(&ReadRequest {
-        from: position,
-        to: position,
-        ..ReadRequest::default()
-    })?;
+    let mut reader = log.read(&ReadRequest::at(position))?;
     match reader.next() {
         Some(Ok(event)) => {
             folded.fold(&event);

@@ -350,12 +350,7 @@ impl History for LogHistory {
     }
 
     fn anchor_at(&self, position: Position) -> Option<Anchor> {
-        let request = ReadRequest {
-            from: position,
-            to: position,
-            limit: Some(1),
-            ..ReadRequest::default()
-        };
+        let request = ReadRequest::at(position);
         let mut reader = self.0.read(&request).ok()?;
         let event = reader.next()?.ok()?;
         Some(Anchor {

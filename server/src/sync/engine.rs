@@ -287,11 +287,7 @@ pub(super) fn event_in<T>(
     position: Position,
     read: impl FnOnce(&EventRef<'_>) -> T,
 ) -> Option<T> {
-    let request = ReadRequest {
-        from: position,
-        to: position,
-        ..ReadRequest::default()
-    };
+    let request = ReadRequest::at(position);
     let mut reader = log.read(&request).ok()?;
     let event = reader.next()?.ok()?;
     Some(read(&event))

@@ -154,12 +154,7 @@ async fn exported(
 
 fn row_of(log: &Log, (position, side, amount): (u64, &str, i64)) -> Result<Vec<Cell>, Problem> {
     let at = Position::new(position);
-    let request = ReadRequest {
-        from: at,
-        to: at,
-        limit: Some(1),
-        ..ReadRequest::default()
-    };
+    let request = ReadRequest::at(at);
     let number = Cell::Whole(i64::try_from(position).unwrap_or(i64::MAX));
     let mut row = vec![number, Cell::Text(side.to_owned()), Cell::Whole(amount)];
     let mut reader = log.read(&request)?;
@@ -185,12 +180,7 @@ fn events_at(log: &Log, sight: Sight, page: &[(u64, i64)]) -> Result<String, Pro
     let mut out = Vec::new();
     for (position, amount) in page {
         let position = Position::new(*position);
-        let request = ReadRequest {
-            from: position,
-            to: position,
-            limit: Some(1),
-            ..ReadRequest::default()
-        };
+        let request = ReadRequest::at(position);
         let mut reader = log.read(&request)?;
         let Some(Ok(event)) = reader.next() else {
             continue;
