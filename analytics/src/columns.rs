@@ -387,10 +387,4 @@ impl Columns {
         let below = counts.remove(0);
         (below, counts, above)
     }
-
-    /// Bytes that rows take, without the sums by day.
-    pub fn bytes(&self) -> usize {
-        let packed: usize = self.segments.iter().map(Segment::bytes).sum();
-        packed + self.open.capacity() * size_of::<Row>()
-    }
 }

@@ -122,6 +122,7 @@ impl Packed {
         }
     }
 
+    #[cfg(test)]
     fn bytes(&self) -> usize {
         match &self.words {
             Words::One(words) => words.len(),
@@ -252,6 +253,7 @@ impl Segment {
     }
 
     /// Bytes that its columns take.
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         let columns = [&self.at, &self.day, &self.kind, &self.who, &self.amount];
         columns.into_iter().map(Packed::bytes).sum()

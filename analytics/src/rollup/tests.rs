@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::facts::{OrderStatus, Standing};
-use crate::kpi::{KPIS, Selection};
+use crate::kpi::{KPIS, Page, Selection, Side};
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -224,6 +224,43 @@ proptest! {
             let taken = store.take(&selection, Some(index));
             for kpi in KPIS {
                 prop_assert_eq!(taken.figures(kpi), kpi.figures(store.facts(), &selection), "{}", kpi.key);
+            }
+        }
+    }
+
+    #[test]
+    fn pages_one_behind_the_other_are_all_events_of_a_side(
+        told in proptest::collection::vec(told(), 0..60),
+        from in time(),
+        to in time(),
+        limit in 1..7_usize,
+    ) {
+        let store = store(&told);
+        let edges = [from.min(to), from.max(to)];
+        let selection = Selection { edges: &edges, now: i64::MAX, vehicle: None };
+        for kpi in KPIS {
+            let mut sides = [Vec::new(), Vec::new()];
+            kpi.each(store.facts(), &selection, &mut |part| {
+                if part.position > 0 {
+                    sides[usize::from(part.side == Side::Denominator)].push((part.position, part.amount));
+                }
+            });
+            for (number, mut expected) in sides.into_iter().enumerate() {
+                expected.sort_unstable();
+                let (mut found, mut after) = (Vec::new(), Some(0));
+                while let Some(behind) = after {
+                    let mut pages = [Page::new(behind, limit), Page::new(behind, limit)];
+                    let [numerator, denominator] = &mut pages;
+                    kpi.page(store.facts(), &selection, numerator, denominator);
+                    let [numerator, denominator] = pages;
+                    let page = if number == 0 { numerator } else { denominator };
+                    prop_assert_eq!(page.events(), expected.len() as u64, "{}", kpi.key);
+                    let (part, next) = page.finish();
+                    prop_assert!(part.len() <= limit);
+                    found.extend(part);
+                    after = next;
+                }
+                prop_assert_eq!(found, expected, "{}", kpi.key);
             }
         }
     }
