@@ -256,7 +256,7 @@ proptest! {
                     let page = if number == 0 { numerator } else { denominator };
                     prop_assert_eq!(page.events(), expected.len() as u64, "{}", kpi.key);
                     let (part, next) = page.finish();
-                    prop_assert!(part.len() <= limit);
+                    prop_assert!(part.len() <= limit && next.is_none_or(|next| next > behind));
                     found.extend(part);
                     after = next;
                 }
