@@ -119,6 +119,8 @@ fn put(
     frame.put(&identity.segment.get().to_le_bytes())?;
     frame.put(&identity.next.get().to_le_bytes())?;
     frame.put(&identity.chain)?;
+    // Counted before the types are listed: the log grows meanwhile, and a stream must not be saved without its type.
+    let count = tips.read().unwrap_or_else(PoisonError::into_inner).len();
     for of in [TypeNameOf::Aggregate, TypeNameOf::Event] {
         let types = names.types(of);
         put_length(frame, types.len())?;
@@ -131,7 +133,6 @@ fn put(
         let tips = tips.read().unwrap_or_else(PoisonError::into_inner);
         tips[from..to].to_vec()
     };
-    let count = tips.read().unwrap_or_else(PoisonError::into_inner).len();
     put_length(frame, count)?;
     let pieces = (0..count).step_by(TIPS_AT_ONCE);
     let tips = pieces.flat_map(|from| some(from, count.min(from + TIPS_AT_ONCE)));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::event::StreamName;
-use crate::repo::MemoryRepo;
+use crate::repo::{MemoryRepo, RepoFile, View};
 
 fn identity() -> StateIdentity {
     StateIdentity {
@@ -143,4 +143,70 @@ fn damaged_files_are_not_taken() {
     assert!(load(&repo, &identity()).is_none());
     repo.remove(&name).unwrap();
     assert!(load(&repo, &identity()).is_none());
+}
+
+/// A file whose log goes on while it is written: with each write an aggregate of a new type gets its first event.
+#[derive(Debug)]
+struct WhileTheLogGrows<'a> {
+    file: Arc<dyn RepoFile>,
+    names: &'a Names,
+    tips: &'a RwLock<Vec<StreamTip>>,
+}
+
+impl RepoFile for WhileTheLogGrows<'_> {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let stream = self.names.stream_count();
+        let new_type = u16::try_from(self.names.types(TypeNameOf::Aggregate).len()).unwrap();
+        self.names
+            .add_type(TypeNameOf::Aggregate, new_type, &format!("New{new_type}"));
+        self.names.add_stream(stream, new_type, "first");
+        self.tips.write().unwrap().push(StreamTip::default());
+        self.file.write_at(bytes, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.file.read_at(buffer, offset)
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn view(&self, length: u64, reserve: u64) -> io::Result<Arc<dyn View>> {
+        self.file.view(length, reserve)
+    }
+}
+
+#[test]
+fn a_stream_is_saved_with_its_type_though_the_log_grows_meanwhile() {
+    let repo = MemoryRepo::new();
+    let before = tables();
+    // Types enough that what is written of them does not wait for the streams.
+    for number in 1..6_000_u16 {
+        let name = format!("{number:0255}");
+        before.names.add_type(TypeNameOf::Aggregate, number, &name);
+    }
+    let tips = RwLock::new(before.tips);
+    let file = WhileTheLogGrows {
+        file: repo.create(&state_file(identity().segment)).unwrap(),
+        names: &before.names,
+        tips: &tips,
+    };
+    let mut frame = FrameWriter::new(&file);
+    put(&identity(), &before.names, &tips, &before.ids, &mut frame).unwrap();
+    frame.finish(KIND, FORMAT).unwrap();
+
+    let loaded = load(&repo, &identity()).unwrap();
+    assert!(before.names.stream_count() > 4, "the log did not grow");
+    for number in 0..loaded.names.stream_count() {
+        assert_eq!(loaded.names.stream(number), before.names.stream(number));
+    }
 }
