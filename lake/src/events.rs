@@ -110,12 +110,12 @@ pub(crate) fn export_range(
 impl Tables {
     fn take(&mut self, event: &EventRef<'_>) -> Result<(), LakeError> {
         let stream = event.stream();
-        let of_type = match self.of_types.get_mut(&stream.aggregate_type) {
+        let of_type = match self.of_types.get_mut(stream.aggregate_type) {
             Some(of_type) => of_type,
             None => {
-                let made = OfType::of(&stream.aggregate_type)?;
+                let made = OfType::of(stream.aggregate_type)?;
                 self.of_types
-                    .entry(stream.aggregate_type.clone())
+                    .entry(stream.aggregate_type.into())
                     .or_insert(made)
             }
         };
@@ -174,7 +174,7 @@ impl OfType {
 fn take_into(table: &mut Table, event: &EventRef<'_>) {
     let stream = event.stream();
     table.integer(0, integer(event.position().get()));
-    table.text(AGGREGATE_ID, &stream.aggregate_id);
+    table.text(AGGREGATE_ID, stream.aggregate_id);
     table.integer(VERSION, i64::from(event.version().get()));
     table.text(3, event.id().hyphenated().encode_lower(&mut [0; 36]));
     table.text(4, event.event_type());
@@ -205,7 +205,7 @@ fn take_into(table: &mut Table, event: &EventRef<'_>) {
     }
     match serde_json::from_slice::<Map<String, Value>>(event.data()) {
         Ok(data) => {
-            let known = registry().event(&stream.aggregate_type, event.event_type());
+            let known = registry().event(stream.aggregate_type, event.event_type());
             let data = match known {
                 Some(known) => {
                     canonical_data(known.aggregate, known.event, event.schema(), &data).into_owned()

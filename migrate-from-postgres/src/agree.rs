@@ -97,7 +97,7 @@ fn read(
         let ahead = portions.iter().skip(place).take(PASSED_OVER_MAX);
         let Some(passed) = ahead
             .into_iter()
-            .position(|portion| portion.stream == *stream)
+            .position(|portion| stream == portion.stream)
         else {
             continue;
         };
@@ -107,7 +107,7 @@ fn read(
         stored.push(Stored {
             portion: place,
             id: event.id(),
-            known: registry().event(&stream.aggregate_type, event.event_type()),
+            known: registry().event(stream.aggregate_type, event.event_type()),
             schema: event.schema(),
             stamp: Stamp {
                 occurred_at: event.occurred_at().micros(),

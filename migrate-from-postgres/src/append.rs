@@ -158,7 +158,7 @@ impl<'a> Appender<'a> {
             };
             let mut reader = log.read(&ReadRequest::at(position))?;
             if let Some(there) = reader.next()
-                && *there?.stream() != portion.stream
+                && there?.stream() != portion.stream
             {
                 event.id = Some(ids::moved_id(id, &portion.stream));
             }

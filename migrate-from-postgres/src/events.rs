@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use storage::{
-    AppendError, ExpectedVersion, NewEvent, ReadError, ReadRequest, StreamName, StreamWrite,
+    AppendError, ExpectedVersion, NewEvent, ReadError, ReadRequest, StreamRef, StreamWrite,
     Transaction,
 };
 
@@ -215,7 +215,7 @@ impl Taker<'_> {
     }
 
     fn hold_against(&mut self, stored: &Stored, depot: &dyn Depot) -> Result<(), ImportError> {
-        let there = canonical(&stored.stream, &stored.event);
+        let there = canonical(stored.stream.borrowed(), &stored.event);
         let here = stored_here(depot, &stored.event).map_err(ImportError::Read)?;
         self.tally.hold(&there, here.as_deref().unwrap_or_default());
         if here.as_ref() == Some(&there) {
@@ -247,7 +247,7 @@ impl Taker<'_> {
 }
 
 /// All that is compared of an event, as text.
-fn canonical(stream: &StreamName, event: &NewEvent) -> Vec<u8> {
+fn canonical(stream: StreamRef<'_>, event: &NewEvent) -> Vec<u8> {
     let at = event.occurred_at.map_or(0, storage::Timestamp::micros);
     spelled(
         stream,
@@ -258,7 +258,7 @@ fn canonical(stream: &StreamName, event: &NewEvent) -> Vec<u8> {
 }
 
 fn spelled(
-    stream: &StreamName,
+    stream: StreamRef<'_>,
     (event_type, schema, at): (&str, u16, i64),
     data: &[u8],
     metadata: &[u8],

@@ -31,6 +31,7 @@ pub enum Treatment {
     EndBeforeStart,
     NegativeStock,
     StockDisagrees,
+    StockUnmoved,
     ReceivedMoreThanOrdered,
     DanglingReference,
     BudgetTwice,
@@ -78,6 +79,7 @@ impl Treatment {
             Treatment::EndBeforeStart => "an end before its start",
             Treatment::NegativeStock => "less than nothing in stock, or moved",
             Treatment::StockDisagrees => "a level that is not the sum of the part's moves",
+            Treatment::StockUnmoved => "a level without any move of the part",
             Treatment::ReceivedMoreThanOrdered => "more received than ordered",
             Treatment::DanglingReference => "a reference to a row that is not there",
             Treatment::BudgetTwice => "two budgets for the same period, cost center and category",
@@ -137,6 +139,7 @@ impl Treatment {
             Treatment::StockDisagrees => {
                 "the row's level was taken; a last event without a move makes up the difference"
             }
+            Treatment::StockUnmoved => "the row's level was taken, as what was there at first",
             Treatment::DanglingReference => "it was kept as it is",
             Treatment::BudgetTwice => "both were taken, each by its UUID",
             Treatment::StatusWithoutTime => "its event is dated when the row was last changed",

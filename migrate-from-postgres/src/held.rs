@@ -10,7 +10,9 @@ use fleet::listing::row_uuid;
 use fleet::user::{self, UserState, events};
 use fleet::{EventView, Folded};
 use serde_json::{Map, Value};
-use storage::{EventRef, Position, ReadError, ReadRequest, StreamName, StreamRange, StreamTip};
+use storage::{
+    EventRef, Position, ReadError, ReadRequest, StreamName, StreamRange, StreamRef, StreamTip,
+};
 use uuid::Uuid;
 
 use crate::depot::Depot;
@@ -67,13 +69,13 @@ pub(crate) fn held(
     counting: Counting,
 ) -> Result<Vec<Held>, ReadError> {
     let log = depot.log();
-    let mut places: HashMap<&StreamName, usize> = HashMap::with_capacity(portions.len());
+    let mut places: HashMap<StreamRef<'_>, usize> = HashMap::with_capacity(portions.len());
     let mut tips = Vec::with_capacity(portions.len());
     for (place, portion) in portions.iter().enumerate() {
         let tip = log.stream(&portion.stream).unwrap_or_default();
         tips.push(tip);
         if portion.standing != Standing::Log && tip.version.get() > 0 {
-            places.insert(&portion.stream, place);
+            places.insert(portion.stream.borrowed(), place);
         }
     }
     let mut held: Vec<Held> = portions.iter().map(|_| Held::default()).collect();
@@ -85,7 +87,7 @@ pub(crate) fn held(
         })?;
         while let Some(event) = reader.next() {
             let event = event?;
-            if let Some(&place) = places.get(event.stream())
+            if let Some(&place) = places.get(&event.stream())
                 && counting.counts(&event)
             {
                 held[place].take(depot, &event, counting, keeps(portions[place]));
@@ -289,8 +291,8 @@ impl Held {
     fn fold_event(&mut self, event: &EventRef<'_>, data: &Map<String, Value>) {
         let stream = event.stream();
         self.fold(&EventView {
-            aggregate_type: &stream.aggregate_type,
-            aggregate_id: &stream.aggregate_id,
+            aggregate_type: stream.aggregate_type,
+            aggregate_id: stream.aggregate_id,
             event_type: event.event_type(),
             schema: event.schema(),
             version: event.version().get(),

@@ -160,6 +160,8 @@ struct Aggregate {
 pub(crate) struct Level {
     pub(crate) stated: i64,
     pub(crate) moved: i64,
+    /// Whether anything moved it.
+    pub(crate) has_moves: bool,
     /// When the row was last changed.
     pub(crate) changed_at: Option<i64>,
 }
@@ -386,6 +388,7 @@ impl<'a> Made<'a> {
         self.present().level = Some(Level {
             stated,
             moved: 0,
+            has_moves: false,
             changed_at,
         });
     }
@@ -394,6 +397,7 @@ impl<'a> Made<'a> {
     pub(crate) fn move_level(&mut self, by: i64) {
         if let Some(level) = &mut self.present().level {
             level.moved = level.moved.saturating_add(by);
+            level.has_moves = true;
         }
     }
 

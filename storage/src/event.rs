@@ -28,9 +28,45 @@ impl StreamName {
             aggregate_id: aggregate_id.into(),
         }
     }
+
+    /// The same name, borrowed.
+    pub fn borrowed(&self) -> StreamRef<'_> {
+        StreamRef {
+            aggregate_type: &self.aggregate_type,
+            aggregate_id: &self.aggregate_id,
+        }
+    }
 }
 
 impl fmt::Display for StreamName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.borrowed().fmt(formatter)
+    }
+}
+
+/// A stream's name where the log keeps it. Hashes as the [`StreamName`] of the same parts does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct StreamRef<'a> {
+    /// The aggregate's type.
+    pub aggregate_type: &'a str,
+    /// The aggregate's id within its type.
+    pub aggregate_id: &'a str,
+}
+
+impl StreamRef<'_> {
+    /// A copy that outlives the log.
+    pub fn to_name(self) -> StreamName {
+        StreamName::new(self.aggregate_type, self.aggregate_id)
+    }
+}
+
+impl PartialEq<StreamName> for StreamRef<'_> {
+    fn eq(&self, other: &StreamName) -> bool {
+        *self == other.borrowed()
+    }
+}
+
+impl fmt::Display for StreamRef<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}/{}", self.aggregate_type, self.aggregate_id)
     }
@@ -118,7 +154,7 @@ impl<'a> EventRef<'a> {
     }
 
     /// Its stream.
-    pub fn stream(&self) -> &'a StreamName {
+    pub fn stream(&self) -> StreamRef<'a> {
         self.names.stream(self.record.stream)
     }
 
@@ -173,7 +209,7 @@ impl<'a> EventRef<'a> {
             id: self.id(),
             position: self.position,
             version: self.version(),
-            stream: self.stream().clone(),
+            stream: self.stream().to_name(),
             event_type: self.event_type().into(),
             schema: self.schema(),
             occurred_at: self.occurred_at(),

@@ -81,7 +81,7 @@ mod watermark;
 pub use append::{AppendError, AppendErrorKind};
 pub use archive::{ArchiveError, ArchiveReport};
 pub use backup::{BackupError, BackupReport, RestoreError, RestoreReport, restore};
-pub use event::{Event, EventRef, NewEvent, StreamName};
+pub use event::{Event, EventRef, NewEvent, StreamName, StreamRef};
 pub use limits::*;
 pub use log::{Health, Log, LogOptions, Stats};
 pub use merkle::{Accumulator, ConsistencyProof, InclusionProof, TILE_LEAVES, TreeError, TreeHash};

@@ -344,7 +344,7 @@ impl Log {
         names
             .streams_of_type(number)
             .filter(|(stream, _)| self.shared.tip(*stream).position > Position::START)
-            .map(|(_, name)| name.clone())
+            .map(|(_, name)| name.to_name())
             .collect()
     }
 

@@ -14,6 +14,9 @@
 //! longer than the file (a segment that grows is mapped once), but the part behind the view is never touched: it
 //! has an address and no slice.
 //!
+//! A [`Scratch`] is written through its map: this process's own file without a name, whose bytes are shown only when they
+//! are written for good.
+//!
 //! Root can break the first rule with an editor. A file cut short from outside ends the process with SIGBUS; a file
 //! rewritten from outside is caught by the checksums above, or was read before the change.
 
@@ -24,6 +27,8 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -116,6 +121,84 @@ impl MappedBytes {
         // again, is upheld by the users of `RepoFile` (the rules at the top of this file) and, against other
         // processes, by the folder's lock file.
         unsafe { std::slice::from_raw_parts(map.as_ptr(), self.length) }
+    }
+}
+
+/// Bytes that are appended to and read in place, in a file instead of in memory: the system may use their memory for
+/// something else, and reads them from the disk when they are asked for again. Nothing of it outlives the process.
+#[derive(Debug)]
+pub struct Scratch {
+    file: File,
+    map: MmapRaw,
+    /// Bytes that are written for good, and may be read.
+    written: AtomicUsize,
+    /// Bytes of the file that have a place on the disk. Held while writing.
+    prepared: Mutex<usize>,
+}
+
+impl Scratch {
+    /// What is put into it begins at multiples of this.
+    const ALIGN: usize = 8;
+    /// How long it may become; address space, which costs nothing.
+    const BYTES_MAX: usize = 1 << 34;
+    /// Bytes that get a place on the disk at once. A write through a map into a place that a full disk cannot give would
+    /// end the process; a write of zeros to the file is refused in good order.
+    const PREPARE_BYTES: usize = 1 << 18;
+
+    /// Takes over an empty file that nobody else writes to.
+    ///
+    /// # Errors
+    /// Those of `mmap`.
+    pub(crate) fn new(file: File) -> io::Result<Scratch> {
+        let map = MmapOptions::new().len(Self::BYTES_MAX).map_raw(&file)?;
+        Ok(Scratch {
+            file,
+            map,
+            written: AtomicUsize::new(0),
+            prepared: Mutex::new(0),
+        })
+    }
+
+    /// Keeps `bytes`, and says where.
+    ///
+    /// # Errors
+    /// `FileTooLarge` when it has become as long as it may; those of the file system, `StorageFull` among them. Nothing is
+    /// kept then.
+    pub(crate) fn push(&self, bytes: &[u8]) -> io::Result<u32> {
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = self
+            .written
+            .load(Ordering::Relaxed)
+            .next_multiple_of(Self::ALIGN);
+        let to = from + bytes.len();
+        let at = u32::try_from(from / Self::ALIGN);
+        let (true, Ok(at)) = (to <= Self::BYTES_MAX, at) else {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        };
+        while *prepared < to {
+            let zeros = [0; Self::PREPARE_BYTES];
+            self.file.write_all_at(&zeros, *prepared as u64)?;
+            *prepared += Self::PREPARE_BYTES;
+        }
+        // SAFETY: `from..to` is within the map, and within the file, which is never cut. No slice shows any of it: slices
+        // end at `written`, which is not beyond `from`. Nobody else writes: the lock is held, and the file has no name.
+        unsafe {
+            let target = self.map.as_mut_ptr().add(from);
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len());
+        }
+        self.written.store(to, Ordering::Release);
+        Ok(at)
+    }
+
+    /// The `length` bytes that were kept at `at`; `None` when there are not so many.
+    pub(crate) fn get(&self, at: u32, length: usize) -> Option<&[u8]> {
+        let from = (at as usize).checked_mul(Self::ALIGN)?;
+        if from.checked_add(length)? > self.written.load(Ordering::Acquire) {
+            return None;
+        }
+        // SAFETY: the bytes are within the map and below `written`: they were written before it was raised, which the load
+        // saw, and are not written again.
+        Some(unsafe { std::slice::from_raw_parts(self.map.as_ptr().add(from), length) })
     }
 }
 

@@ -2,18 +2,24 @@
 //!
 //! The log itself holds the names: a name record precedes the first event that uses its number. Numbers are dense from
 //! 0 and never change, so looking a name up by its number takes no lock; finding a number by name takes a short one.
+//! Aggregates may be millions: what their ids say lies in a file that stands in for memory ([`texts`]).
 
 use std::fmt;
 use std::hash::BuildHasher;
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::event::StreamName;
+use self::slots::Slots;
+use self::texts::{Text, Texts};
+use crate::event::{StreamName, StreamRef};
+use crate::mmap::Scratch;
 use crate::record::TypeNameOf;
 
+mod slots;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 /// What a number that no name record explains is called: its name record is damaged.
 const UNREADABLE: &str = "unreadable-name";
@@ -23,14 +29,15 @@ pub(crate) struct Names {
     streams: Slots<Stream>,
     aggregate_types: Slots<Box<str>>,
     event_types: Slots<Box<str>>,
+    /// The aggregates' ids.
+    ids: Texts,
     numbers: RwLock<Numbers>,
     hasher: DefaultHashBuilder,
-    unreadable: StreamName,
 }
 
 struct Stream {
-    name: StreamName,
     aggregate_type: u16,
+    aggregate_id: Text,
 }
 
 #[derive(Default)]
@@ -43,22 +50,33 @@ struct Numbers {
 }
 
 impl Names {
-    pub(crate) fn new() -> Self {
+    /// No names yet. Ids of aggregates go to `scratch`; without one they stay in memory.
+    pub(crate) fn new(scratch: Option<Scratch>) -> Self {
         Names {
             streams: Slots::new(),
             aggregate_types: Slots::new(),
             event_types: Slots::new(),
+            ids: Texts::new(scratch),
             numbers: RwLock::default(),
             hasher: DefaultHashBuilder::default(),
-            unreadable: StreamName::new(UNREADABLE, UNREADABLE),
         }
     }
 
     /// The stream with this number.
-    pub(crate) fn stream(&self, number: u32) -> &StreamName {
-        self.streams
-            .get(number)
-            .map_or(&self.unreadable, |stream| &stream.name)
+    pub(crate) fn stream(&self, number: u32) -> StreamRef<'_> {
+        let unreadable = StreamRef {
+            aggregate_type: UNREADABLE,
+            aggregate_id: UNREADABLE,
+        };
+        let found = self.streams.get(number);
+        found.map_or(unreadable, |stream| self.name_of(stream))
+    }
+
+    fn name_of(&self, stream: &Stream) -> StreamRef<'_> {
+        StreamRef {
+            aggregate_type: self.aggregate_type(stream.aggregate_type),
+            aggregate_id: self.ids.get(stream.aggregate_id).unwrap_or(UNREADABLE),
+        }
     }
 
     /// The number of the aggregate type of the stream with this number.
@@ -86,7 +104,7 @@ impl Names {
         let numbers = self.numbers.read().unwrap_or_else(PoisonError::into_inner);
         numbers
             .streams
-            .find(hash, |&number| self.stream(number) == name)
+            .find(hash, |&number| self.stream(number) == *name)
             .copied()
     }
 
@@ -112,11 +130,11 @@ impl Names {
     pub(crate) fn streams_of_type(
         &self,
         aggregate_type: u16,
-    ) -> impl Iterator<Item = (u32, &StreamName)> {
+    ) -> impl Iterator<Item = (u32, StreamRef<'_>)> {
         (0..self.stream_count())
             .filter_map(|number| Some((number, self.streams.get(number)?)))
             .filter(move |(_, stream)| stream.aggregate_type == aggregate_type)
-            .map(|(number, stream)| (number, &stream.name))
+            .map(|(number, stream)| (number, self.name_of(stream)))
     }
 
     /// The names of all types, by number.
@@ -130,20 +148,22 @@ impl Names {
 
     /// Takes a name record in. One that is known already changes nothing.
     pub(crate) fn add_stream(&self, number: u32, aggregate_type: u16, aggregate_id: &str) {
-        let name = StreamName::new(self.aggregate_type(aggregate_type), aggregate_id);
-        let hash = self.hasher.hash_one(&name);
+        let hash = self.hasher.hash_one(StreamRef {
+            aggregate_type: self.aggregate_type(aggregate_type),
+            aggregate_id,
+        });
         let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
-        if self.streams.set(
-            number,
-            Stream {
-                name,
-                aggregate_type,
-            },
-        ) {
-            let rehash = |&number: &u32| self.hasher.hash_one(self.stream(number));
-            numbers.streams.insert_unique(hash, number, rehash);
-            numbers.stream_count = numbers.stream_count.max(number + 1);
+        if self.streams.get(number).is_some() {
+            return;
         }
+        let stream = Stream {
+            aggregate_type,
+            aggregate_id: self.ids.push(aggregate_id),
+        };
+        self.streams.set(number, stream);
+        let rehash = |&number: &u32| self.hasher.hash_one(self.stream(number));
+        numbers.streams.insert_unique(hash, number, rehash);
+        numbers.stream_count = numbers.stream_count.max(number + 1);
     }
 
     /// Sees to it that no new name gets a number that an event uses already: its own name record may be damaged.
@@ -206,56 +226,4 @@ impl fmt::Debug for Names {
             .field("streams", &self.stream_count())
             .finish_non_exhaustive()
     }
-}
-
-/// A list that grows while it is read, and a slot once set stays. Block `n` holds `2^(n + 6)` slots, in pieces that are made as
-/// they are needed: a list just over a power of two takes no more than a piece too much.
-struct Slots<T> {
-    blocks: [OnceLock<Free<Free<T>>>; SLOT_BLOCKS],
-}
-
-/// Places of which each is free until it is set.
-type Free<T> = Box<[OnceLock<T>]>;
-
-const SLOTS_FIRST_LOG2: u32 = 6;
-const SLOT_BLOCKS: usize = (u32::BITS - SLOTS_FIRST_LOG2 + 1) as usize;
-/// Slots of a piece, where its block has so many.
-const PIECE_SLOTS: usize = 1 << 10;
-
-impl<T> Slots<T> {
-    fn new() -> Self {
-        Slots {
-            blocks: std::array::from_fn(|_| OnceLock::new()),
-        }
-    }
-
-    fn get(&self, index: u32) -> Option<&T> {
-        let (block, slot) = slot_of(index);
-        let piece = self.blocks[block].get()?[slot / PIECE_SLOTS].get()?;
-        piece[slot % PIECE_SLOTS].get()
-    }
-
-    /// Whether the slot was free.
-    fn set(&self, index: u32, value: T) -> bool {
-        let (block, slot) = slot_of(index);
-        let length = block_length(block);
-        let pieces = self.blocks[block].get_or_init(|| free(length.div_ceil(PIECE_SLOTS)));
-        let piece = pieces[slot / PIECE_SLOTS].get_or_init(|| free(length.min(PIECE_SLOTS)));
-        piece[slot % PIECE_SLOTS].set(value).is_ok()
-    }
-}
-
-fn free<T>(count: usize) -> Free<T> {
-    (0..count).map(|_| OnceLock::new()).collect()
-}
-
-fn block_length(block: usize) -> usize {
-    1 << (block + SLOTS_FIRST_LOG2 as usize)
-}
-
-fn slot_of(index: u32) -> (usize, usize) {
-    let shifted = u64::from(index) + (1 << SLOTS_FIRST_LOG2);
-    let block = shifted.ilog2() - SLOTS_FIRST_LOG2;
-    let slot = shifted - (1 << (block + SLOTS_FIRST_LOG2));
-    (block as usize, usize::try_from(slot).unwrap_or(usize::MAX))
 }

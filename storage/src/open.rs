@@ -109,7 +109,7 @@ pub(crate) fn open(
     if listing.segments.is_empty() {
         begin_log(&repo, &mut listing, &options)?;
     }
-    let mut tables = Tables::new();
+    let mut tables = Tables::new(repo.scratch());
     let first_unfolded = match load_state(&*repo, &listing) {
         Some((loaded, covered)) => {
             tables = loaded;

@@ -11,7 +11,7 @@ use crate::id_filter::IdFilter;
 use crate::names::Names;
 use crate::position::{Position, SegmentId, Version};
 use crate::record::{Chain, TypeNameOf};
-use crate::repo::Repo;
+use crate::repo::{Repo, Scratch};
 use crate::transaction::StreamTip;
 
 #[cfg(test)]
@@ -40,9 +40,10 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    pub(crate) fn new() -> Self {
+    /// Of an empty log. What need not be in memory goes to `scratch`.
+    pub(crate) fn new(scratch: Option<Scratch>) -> Self {
         Tables {
-            names: Arc::new(Names::new()),
+            names: Arc::new(Names::new(scratch)),
             tips: Vec::new(),
             ids: IdFilter::new(),
         }
@@ -95,14 +96,14 @@ pub(crate) fn load(repo: &dyn Repo, identity: &StateIdentity) -> Option<Tables> 
     let file = repo.open(&state_file(identity.segment)).ok()?;
     let view = file.view(file.len().ok()?, 0).ok()?;
     let (payload, _) = frame::decode(view.bytes(), KIND, FORMAT).ok()?;
-    decode(payload, identity)
+    decode(payload, identity, repo.scratch())
 }
 
 /// Whether the bytes are tables saved after `identity`'s segment, whole and of this very log.
 pub(crate) fn matches(bytes: &[u8], identity: &StateIdentity) -> Option<Tables> {
     let (payload, used) = frame::decode(bytes, KIND, FORMAT).ok()?;
     if used == bytes.len() {
-        decode(payload, identity)
+        decode(payload, identity, None)
     } else {
         None
     }
@@ -140,7 +141,7 @@ fn put(
         frame.put(&names.aggregate_type_of(number).unwrap_or(0).to_le_bytes())?;
         frame.put(&tip.version.get().to_le_bytes())?;
         frame.put(&tip.position.get().to_le_bytes())?;
-        put_text(frame, &names.stream(number).aggregate_id)?;
+        put_text(frame, names.stream(number).aggregate_id)?;
     }
     ids.write_to(&mut |bytes| frame.put(bytes))
 }
@@ -158,7 +159,7 @@ fn put_text(frame: &mut FrameWriter<'_>, text: &str) -> io::Result<()> {
     frame.put(text.as_bytes())
 }
 
-fn decode(payload: &[u8], identity: &StateIdentity) -> Option<Tables> {
+fn decode(payload: &[u8], identity: &StateIdentity, scratch: Option<Scratch>) -> Option<Tables> {
     let mut bytes = payload;
     let found = StateIdentity {
         log_id: Uuid::from_bytes(take(&mut bytes)?),
@@ -169,7 +170,7 @@ fn decode(payload: &[u8], identity: &StateIdentity) -> Option<Tables> {
     if &found != identity {
         return None;
     }
-    let names = Names::new();
+    let names = Names::new(scratch);
     for of in [TypeNameOf::Aggregate, TypeNameOf::Event] {
         for number in 0..take_length(&mut bytes)? {
             names.add_type(of, u16::try_from(number).ok()?, take_text(&mut bytes)?);

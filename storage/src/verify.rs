@@ -269,7 +269,7 @@ impl Verifier {
             sizes: sizes.clone(),
         })?;
         Ok(Verifier {
-            names: Arc::new(Names::new()),
+            names: Arc::new(Names::new(None)),
             hands,
             sizes,
             leaves: Leaves::default(),

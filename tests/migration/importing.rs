@@ -105,7 +105,7 @@ fn what_was_imported_is_what_the_tables_of_events_ask_for() {
         let event = event.expect("an event");
         let stream = event.stream();
         let data = serde_json::from_slice(event.data()).expect("JSON");
-        let known = fleet::registry().event(&stream.aggregate_type, event.event_type());
+        let known = fleet::registry().event(stream.aggregate_type, event.event_type());
         let known = known.unwrap_or_else(|| panic!("{} is in no table", event.event_type()));
         let faults = known.check(event.schema(), &data).err();
         assert!(
@@ -149,6 +149,7 @@ fn every_trap_has_its_line_in_the_report() {
         Treatment::EndBeforeStart,
         Treatment::NegativeStock,
         Treatment::StockDisagrees,
+        Treatment::StockUnmoved,
         Treatment::ReceivedMoreThanOrdered,
         Treatment::DanglingReference,
         Treatment::StatusWithoutTime,

@@ -166,14 +166,14 @@ fn make_up(made: &mut Made<'_>) {
         return;
     }
     let key = made.key();
-    if level.moved != 0 {
-        made.note_key(
-            P.name,
-            &key,
+    let (treatment, met) = match level.has_moves {
+        true => (
             Treatment::StockDisagrees,
-            &format!("{} in the row, {} moved", level.stated, level.moved),
-        );
-    }
+            format!("{} in the row, {} moved", level.stated, level.moved),
+        ),
+        false => (Treatment::StockUnmoved, level.stated.to_string()),
+    };
+    made.note_key(P.name, &key, treatment, &met);
     Making::new(
         made,
         P.name,

@@ -112,15 +112,15 @@ impl Directory {
     fn fold(&mut self, event: &EventRef<'_>) {
         self.events += 1;
         let stream = event.stream();
-        let Ok(id) = Uuid::try_parse(&stream.aggregate_id) else {
+        let Ok(id) = Uuid::try_parse(stream.aggregate_id) else {
             return;
         };
         let Ok(data) = serde_json::from_slice::<Map<String, Value>>(event.data()) else {
             return;
         };
         let view = EventView {
-            aggregate_type: &stream.aggregate_type,
-            aggregate_id: &stream.aggregate_id,
+            aggregate_type: stream.aggregate_type,
+            aggregate_id: stream.aggregate_id,
             event_type: event.event_type(),
             schema: event.schema(),
             version: event.version().get(),
@@ -144,7 +144,7 @@ impl Directory {
             id,
             Arc::new(Account {
                 id,
-                id_text: stream.aggregate_id.clone(),
+                id_text: stream.aggregate_id.into(),
                 position: event.position(),
                 state,
             }),

@@ -243,7 +243,7 @@ impl Write {
                 let detail = "this Idempotency-Key came with another request before";
                 return Err(Problem::new(Kind::IdReused, detail).with("position", position.get()));
             }
-            Ok(Some((position, event.stream().clone())))
+            Ok(Some((position, event.stream().to_name())))
         });
         let Some((position, subject)) = found.await? else {
             return Ok(None);

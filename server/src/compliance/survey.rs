@@ -211,7 +211,7 @@ impl Survey {
                 position,
             ));
             let kind = (
-                Box::from(&*event.stream().aggregate_type),
+                Box::from(event.stream().aggregate_type),
                 Box::from(event.event_type()),
             );
             *seen.entry(kind).or_default() += 1;
@@ -224,7 +224,7 @@ impl Survey {
             if APPROVALS.contains(&event.event_type()) || COMMITMENTS.contains(&event.event_type())
             {
                 money.push((
-                    event.stream().clone(),
+                    event.stream().to_name(),
                     event.version().get(),
                     event.event_type().to_owned(),
                     line_of(&event),
@@ -245,7 +245,7 @@ impl Survey {
 
     /// Counts one event.
     fn see(&mut self, event: &EventRef<'_>) {
-        let aggregate_type = &*event.stream().aggregate_type;
+        let aggregate_type = event.stream().aggregate_type;
         let event_type = event.event_type();
         let user = envelope::user_id(event.tags());
         if !UNATTRIBUTABLE.contains(&aggregate_type) && *aggregate_type != *erasure::AGGREGATE_TYPE

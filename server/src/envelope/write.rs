@@ -1,6 +1,6 @@
 //! From the log to JSON: known parts are written around stored text.
 
-use storage::{EventReceipt, EventRef, Position, StreamName, Timestamp, Version};
+use storage::{EventReceipt, EventRef, Position, StreamName, StreamRef, Timestamp, Version};
 use uuid::Uuid;
 
 use super::tags::{CORRELATION_PREFIX, FREE_PREFIX, USER_PREFIX};
@@ -17,7 +17,7 @@ pub struct EventHead<'a> {
     pub id: Uuid,
     pub position: Position,
     pub version: Version,
-    pub stream: &'a StreamName,
+    pub stream: StreamRef<'a>,
     pub event_type: &'a str,
     pub schema: u16,
     pub occurred_at: Timestamp,
@@ -50,7 +50,7 @@ impl<'a> EventHead<'a> {
             id: receipt.id,
             position: receipt.position,
             version: receipt.version,
-            stream,
+            stream: stream.borrowed(),
             event_type,
             schema,
             occurred_at: receipt.occurred_at,
@@ -90,11 +90,14 @@ impl KeptNames {
     pub fn write_head(&mut self, head: &EventHead<'_>, out: &mut Vec<u8>) {
         let is_kept = self.schema == head.schema
             && *self.event_type == *head.event_type
-            && self.stream.as_ref() == Some(head.stream);
+            && self
+                .stream
+                .as_ref()
+                .is_some_and(|kept| head.stream == *kept);
         if !is_kept {
             self.text.clear();
             write_names(head, &mut self.text);
-            self.stream = Some(head.stream.clone());
+            self.stream = Some(head.stream.to_name());
             self.event_type = head.event_type.into();
             self.schema = head.schema;
         }
@@ -121,9 +124,9 @@ fn write_place(head: &EventHead<'_>, out: &mut Vec<u8>) {
 
 fn write_names(head: &EventHead<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"aggregate_type\":");
-    put_string(&head.stream.aggregate_type, out);
+    put_string(head.stream.aggregate_type, out);
     out.extend_from_slice(b",\"aggregate_id\":");
-    put_string(&head.stream.aggregate_id, out);
+    put_string(head.stream.aggregate_id, out);
     out.extend_from_slice(b",\"event_type\":");
     put_string(head.event_type, out);
     out.extend_from_slice(b",\"schema\":");

@@ -281,7 +281,7 @@ impl Folding {
     /// Takes in what the event says; gives about whom it is and how much, for the columns.
     fn fold_fields(&mut self, event: &EventRef<'_>) -> Option<(u32, i64)> {
         let stream = event.stream();
-        let aggregate_type = &*stream.aggregate_type;
+        let aggregate_type = stream.aggregate_type;
         if !matches!(
             aggregate_type,
             "Vehicle" | "WorkOrder" | "MaintenanceTask" | "Workshop" | "Part"
@@ -293,7 +293,7 @@ impl Folding {
         let data = canonical_data(known.aggregate, known.event, event.schema(), &given);
         let told = Told {
             known,
-            id: &stream.aggregate_id,
+            id: stream.aggregate_id,
             when: (event.occurred_at().micros(), event.position().get()),
             data: &data,
         };

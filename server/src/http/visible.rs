@@ -57,7 +57,7 @@ impl Sight {
 
 /// What follows the head.
 fn write_rest(event: &EventRef<'_>, out: &mut Vec<u8>) {
-    let is_internal = fleet::registry().is_internal(&event.stream().aggregate_type);
+    let is_internal = fleet::registry().is_internal(event.stream().aggregate_type);
     let data: Cow<'_, [u8]> = if is_internal {
         without_secrets(event).into()
     } else {
@@ -79,7 +79,7 @@ impl Sight {
     /// events that are covered.
     pub fn texts<'a>(self, event: &EventRef<'a>) -> (Cow<'a, [u8]>, Cow<'a, [u8]>) {
         let is_object = |text: &[u8]| text.first() == Some(&b'{') && text.last() == Some(&b'}');
-        let data: Cow<'a, [u8]> = if fleet::registry().is_internal(&event.stream().aggregate_type) {
+        let data: Cow<'a, [u8]> = if fleet::registry().is_internal(event.stream().aggregate_type) {
             without_secrets(event).into()
         } else if is_object(event.data()) {
             event.data().into()
@@ -96,7 +96,7 @@ impl Sight {
 
     /// An event's payload as it may be shown; null where it is no JSON object. Only for events that are covered.
     pub fn data(self, event: &EventRef<'_>) -> Value {
-        if fleet::registry().is_internal(&event.stream().aggregate_type) {
+        if fleet::registry().is_internal(event.stream().aggregate_type) {
             return serde_json::from_slice(&without_secrets(event)).unwrap_or_default();
         }
         serde_json::from_slice(event.data()).unwrap_or_default()
@@ -120,7 +120,7 @@ impl Sight {
 
 /// The payload less the fields that the domain calls secret. Of an event that the domain does not know, nothing.
 fn without_secrets(event: &EventRef<'_>) -> Vec<u8> {
-    let known = fleet::registry().event(&event.stream().aggregate_type, event.event_type());
+    let known = fleet::registry().event(event.stream().aggregate_type, event.event_type());
     let data = serde_json::from_slice::<Map<String, Value>>(event.data());
     let (Some(known), Ok(mut data)) = (known, data) else {
         return b"{}".to_vec();

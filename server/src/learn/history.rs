@@ -244,8 +244,8 @@ impl History {
         };
         let when = When::of(event);
         let stream = event.stream();
-        let id = &*stream.aggregate_id;
-        match &*stream.aggregate_type {
+        let id = stream.aggregate_id;
+        match stream.aggregate_type {
             "Vehicle" => self.take_vehicle(id, event.event_type(), when, &data),
             "WorkOrder" => self.take_order(id, event.event_type(), when, &data),
             "StockMove" => self.take_move(when, &data),

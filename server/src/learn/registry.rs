@@ -75,7 +75,7 @@ impl Models {
                 Err(ReadError::Damaged { .. }) => continue,
                 Err(error) => return Err(error),
             };
-            let id = &*event.stream().aggregate_id;
+            let id = event.stream().aggregate_id;
             let at = event.occurred_at().micros();
             let entry = self
                 .entries

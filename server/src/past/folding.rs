@@ -27,7 +27,7 @@ impl Folding {
 
     /// Folds an event. `false`: its data is no JSON object, and nothing changed.
     pub(super) fn fold(&mut self, event: &EventRef<'_>) -> bool {
-        let aggregate_type = &event.stream().aggregate_type;
+        let aggregate_type = event.stream().aggregate_type;
         let is_known = registry()
             .event(aggregate_type, event.event_type())
             .is_some();

@@ -35,17 +35,18 @@ impl<'a> Steps<'a> {
     /// When a segment cannot be read.
     pub fn around(&mut self, event: &EventRef<'_>) -> Result<(Folded, Folded), ReadError> {
         let version = event.version().get();
-        let known = self.known.remove(event.stream());
+        let stream = event.stream().to_name();
+        let known = self.known.remove(&stream);
         let before = match known.filter(|known| version_of(known) + 1 == version) {
             Some(known) => known,
-            None => self.before(event.stream(), version)?,
+            None => self.before(&stream, version)?,
         };
         let mut after = before.clone();
         after.fold(event);
         if self.known.len() >= STREAMS_MAX {
             self.known.clear();
         }
-        self.known.insert(event.stream().clone(), after.clone());
+        self.known.insert(stream, after.clone());
         Ok((before, after))
     }
 

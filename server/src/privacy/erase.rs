@@ -231,7 +231,7 @@ fn erasures(log: &Log) -> Result<Vec<(Subject, Erased)>, ReadError> {
             Ok(_) | Err(ReadError::Damaged { .. }) => continue,
             Err(error) => return Err(error),
         };
-        let Some(subject) = Subject::parse(&event.stream().aggregate_id) else {
+        let Some(subject) = Subject::parse(event.stream().aggregate_id) else {
             continue;
         };
         let data: Map<String, Value> = serde_json::from_slice(event.data()).unwrap_or_default();

@@ -117,7 +117,7 @@ impl ReadModel for CatalogModel {
 
     fn fold(&self, draft: &mut Draft, event: &EventRef<'_>) -> Result<bool, FoldError> {
         let stream = event.stream();
-        let known = registry().event(&stream.aggregate_type, event.event_type());
+        let known = registry().event(stream.aggregate_type, event.event_type());
         fold_into(&mut Drafted { model: self, draft }, known, event)?;
         Ok(true)
     }
@@ -308,7 +308,7 @@ impl States for Drafted<'_> {
     fn take(&mut self, event: &EventRef<'_>) -> Result<&mut Unsettled, FoldError> {
         let (model, stream) = (self.model, event.stream());
         self.draft.take(event, || {
-            match model.row_of(&stream.aggregate_type, &stream.aggregate_id) {
+            match model.row_of(stream.aggregate_type, stream.aggregate_id) {
                 Some(row) => unpack(&row.state)
                     .map(Unsettled::of)
                     .ok_or(FoldError::Unreadable),

@@ -52,8 +52,8 @@ pub(crate) fn field_texts<'a>(event: &EventRef<'a>) -> Option<Vec<(&'a str, &'a 
 pub(crate) fn view<'a>(event: &EventRef<'a>, data: &'a Map<String, Value>) -> EventView<'a> {
     let stream = event.stream();
     EventView {
-        aggregate_type: &stream.aggregate_type,
-        aggregate_id: &stream.aggregate_id,
+        aggregate_type: stream.aggregate_type,
+        aggregate_id: stream.aggregate_id,
         event_type: event.event_type(),
         schema: event.schema(),
         version: event.version().get(),

@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use storage::{EventRef, StreamName};
+use storage::{EventRef, StreamName, StreamRef};
 
 /// Streams kept in parsed form between batches; reaching it lets go of all of them.
 const PARSED_STREAMS_MAX: usize = 2_048;
@@ -73,12 +73,12 @@ impl<S> Workbench<S> {
         let stream = event.stream();
         let index = match self.latest {
             // Most transactions write to one stream.
-            Some(latest) if self.items[latest].stream == *stream => latest,
+            Some(latest) if stream == self.items[latest].stream => latest,
             _ => {
                 let hash = self.hashes.hash_one(stream);
                 let known = self
                     .by_stream
-                    .find(hash, |index| self.items[*index].stream == *stream)
+                    .find(hash, |index| stream == self.items[*index].stream)
                     .copied();
                 match known {
                     Some(index) => index,
@@ -115,10 +115,10 @@ impl<S> Workbench<S> {
         packed
     }
 
-    fn place(&mut self, hash: u64, stream: &StreamName, state: S) -> usize {
+    fn place(&mut self, hash: u64, stream: StreamRef<'_>, state: S) -> usize {
         let index = self.items.len();
         self.items.push(Item {
-            stream: stream.clone(),
+            stream: stream.to_name(),
             state,
             last: LastEvent::default(),
             changed: false,

@@ -329,7 +329,7 @@ impl Directory {
     }
 
     fn fold(&mut self, event: &EventRef<'_>) {
-        let id: Box<str> = event.stream().aggregate_id.clone();
+        let id: Box<str> = event.stream().aggregate_id.into();
         let Ok(data) = serde_json::from_slice::<Map<String, Value>>(event.data()) else {
             return;
         };

@@ -338,7 +338,7 @@ impl Fold {
     }
 
     fn fold(&mut self, event: &EventRef<'_>) -> Result<(), StoreError> {
-        let aggregate_type = &*event.stream().aggregate_type;
+        let aggregate_type = event.stream().aggregate_type;
         if aggregate_type == device::AGGREGATE_TYPE {
             return self.fold_device(event);
         }
@@ -373,7 +373,7 @@ impl Fold {
     }
 
     fn fold_device(&mut self, event: &EventRef<'_>) -> Result<(), StoreError> {
-        let id = &*event.stream().aggregate_id;
+        let id = event.stream().aggregate_id;
         let data: Map<String, Value> = serde_json::from_slice(event.data()).unwrap_or_default();
         let number = self.numbers.get(id).copied();
         let body = match fleet::alias::canonical(event.event_type()) {

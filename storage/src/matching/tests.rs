@@ -21,7 +21,7 @@ proptest! {
 
 #[test]
 fn unknown_names_match_nothing() {
-    let names = Names::new();
+    let names = Names::new(None);
     let index = SegmentIndex::Memory(MemoryIndex::new());
     for query in [
         Query::stream(StreamName::new("Vehicle", "a")),
@@ -42,7 +42,7 @@ fn unknown_names_match_nothing() {
 /// One item without clauses matches everything, whatever the others say.
 #[test]
 fn an_empty_item_makes_a_query_of_everything() {
-    let names = Names::new();
+    let names = Names::new(None);
     let mut query = Query::tags(["user:anna"]);
     assert!(!query.is_all());
     query.items.push(QueryItem::default());
@@ -52,7 +52,7 @@ fn an_empty_item_makes_a_query_of_everything() {
 
 #[test]
 fn everything_of_an_empty_segment_is_nothing() {
-    let matcher = Matcher::new(&Query::all(), &Names::new());
+    let matcher = Matcher::new(&Query::all(), &Names::new(None));
     let index = SegmentIndex::Memory(MemoryIndex::new());
     assert_eq!(matcher.ordinals(&index, 0, u32::MAX), Ok(vec![]));
     assert_eq!(matcher.ordinals(&index, 1, 0), Ok(vec![]));

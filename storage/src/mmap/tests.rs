@@ -114,3 +114,42 @@ fn views_are_taken_and_read_by_many_threads_at_once() {
         }
     });
 }
+
+impl Scratch {
+    /// One whose file takes `rooms` times what gets a place at once, as on a disk that is full then.
+    pub(crate) fn that_refuses_after(rooms: usize) -> Scratch {
+        let named = tempfile::NamedTempFile::new().unwrap();
+        let mut scratch = Scratch::new(named.reopen().unwrap()).unwrap();
+        let length = rooms * Self::PREPARE_BYTES;
+        scratch.file.write_all_at(&vec![0; length], 0).unwrap();
+        scratch.prepared = Mutex::new(length);
+        scratch.file = File::open(named.path()).unwrap();
+        scratch
+    }
+}
+
+#[test]
+fn a_scratch_shows_what_was_put_into_it() {
+    let scratch = Scratch::new(tempfile::tempfile().unwrap()).unwrap();
+    let long = vec![7; 3 * Scratch::PREPARE_BYTES];
+    let at = [b"ab".as_slice(), b"", b"c", &long, b"d"].map(|bytes| scratch.push(bytes).unwrap());
+    assert_eq!(scratch.get(at[0], 2), Some(b"ab".as_slice()));
+    assert_eq!(scratch.get(at[1], 0), Some(b"".as_slice()));
+    assert_eq!(scratch.get(at[2], 1), Some(b"c".as_slice()));
+    assert_eq!(scratch.get(at[3], long.len()), Some(&*long));
+    assert_eq!(scratch.get(at[4], 1), Some(b"d".as_slice()));
+    assert_eq!(scratch.get(at[4], 2), None, "beyond what was written");
+    assert_eq!(scratch.get(u32::MAX, 1), None);
+    assert_eq!(scratch.get(0, usize::MAX), None);
+}
+
+#[test]
+fn a_scratch_that_refuses_keeps_what_it_has() {
+    let scratch = Scratch::that_refuses_after(1);
+    let at = scratch.push(b"kept").unwrap();
+    let too_long = vec![1; Scratch::PREPARE_BYTES];
+    assert!(scratch.push(&too_long).is_err());
+    let behind = scratch.push(b"more").unwrap();
+    assert_eq!(scratch.get(at, 4), Some(b"kept".as_slice()));
+    assert_eq!(scratch.get(behind, 4), Some(b"more".as_slice()));
+}

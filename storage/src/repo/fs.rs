@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::name::check_name;
 use super::{Repo, RepoFile, View};
-use crate::mmap::{MappedBytes, MappedFile};
+use crate::mmap::{MappedBytes, MappedFile, Scratch};
 
 #[cfg(test)]
 mod tests;
@@ -122,6 +122,11 @@ impl Repo for FsRepo {
 
     fn path(&self, name: &str) -> Option<PathBuf> {
         self.path_of(name).ok()
+    }
+
+    fn scratch(&self) -> Option<Scratch> {
+        let file = tempfile::tempfile_in(&self.dir).ok()?;
+        Scratch::new(file).ok()
     }
 }
 

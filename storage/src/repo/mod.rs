@@ -15,6 +15,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+pub use crate::mmap::Scratch;
 pub use faulty::{Crash, Fault, FaultKind, FaultyRepo, NameModel, Operation};
 pub use fs::FsRepo;
 pub use memory::MemoryRepo;
@@ -62,6 +63,11 @@ pub trait Repo: Send + Sync + fmt::Debug {
 
     /// The path of a file, where it has one: lets a backup link instead of copy, and messages name a file.
     fn path(&self, name: &str) -> Option<std::path::PathBuf>;
+
+    /// A file to use instead of memory, gone with the process; `None` where there is none to be had.
+    fn scratch(&self) -> Option<Scratch> {
+        None
+    }
 }
 
 /// A file of a [`Repo`], shared by the writer and the readers.

@@ -14,7 +14,7 @@ fn identity() -> StateIdentity {
 }
 
 fn tables() -> Tables {
-    let mut tables = Tables::new();
+    let mut tables = Tables::new(None);
     tables.names.add_type(TypeNameOf::Aggregate, 0, "Vehicle");
     tables.names.add_type(TypeNameOf::Event, 0, "Created");
     tables.names.add_type(TypeNameOf::Event, 1, "Changed");
@@ -95,14 +95,14 @@ fn every_truncation_of_the_payload_is_refused() {
     let without_filter = payload.len() - 8 - 4 - tables().ids.memory();
     for length in (0..=without_filter + 20).chain([payload.len() - 1]) {
         assert!(
-            decode(&payload[..length], &identity()).is_none(),
+            decode(&payload[..length], &identity(), None).is_none(),
             "cut at {length}"
         );
     }
-    assert!(decode(payload, &identity()).is_some());
+    assert!(decode(payload, &identity(), None).is_some());
     let mut longer = payload.to_vec();
     longer.push(0);
-    assert!(decode(&longer, &identity()).is_none());
+    assert!(decode(&longer, &identity(), None).is_none());
     let framed = frame::encode(KIND, FORMAT, payload);
     assert!(matches(&framed, &identity()).is_some());
     let behind = [&framed[..], &[0]].concat();
@@ -120,12 +120,12 @@ fn hostile_counts_cost_no_memory() {
     for at in 64..140 {
         let mut hostile = payload.to_vec();
         hostile[at..at + 4].fill(0xff);
-        let _ = decode(&hostile, &identity());
+        let _ = decode(&hostile, &identity(), None);
     }
     let mut hostile = payload[..64].to_vec();
     hostile.extend_from_slice(&[0; 8]);
     hostile.extend_from_slice(&u32::MAX.to_le_bytes());
-    assert!(decode(&hostile, &identity()).is_none());
+    assert!(decode(&hostile, &identity(), None).is_none());
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn a_stream_is_read_by_version_in_both_directions() {
                 let mut versions = Vec::new();
                 while let Some(event) = reader.next() {
                     let event = event.unwrap();
-                    assert_eq!(event.stream(), &name);
+                    assert_eq!(event.stream(), name);
                     versions.push(event.version().get());
                 }
                 assert_eq!(versions, expected, "{range:?}");

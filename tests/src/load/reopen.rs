@@ -149,7 +149,7 @@ fn read_all(log: &Log, found: &mut Reopened) -> BTreeMap<Uuid, Position> {
         if event.recorded_at() <= recorded_last {
             wrong("was recorded no later than the one before it");
         }
-        let version = versions.entry(event.stream().clone()).or_default();
+        let version = versions.entry(event.stream().to_name()).or_default();
         if version.next() != Some(event.version()) {
             wrong("has not its stream's next version");
         }

@@ -22,7 +22,7 @@ impl Survey {
     pub(super) fn see_account(&mut self, event: &EventRef<'_>, by: Option<&str>) {
         let data: Map<String, Value> = serde_json::from_slice(event.data()).unwrap_or_default();
         let count = data.get("count").and_then(Value::as_u64).unwrap_or(1);
-        let id = &*event.stream().aggregate_id;
+        let id = event.stream().aggregate_id;
         match event.event_type() {
             user::events::USER_LOGGED_IN => self.logins += 1,
             user::events::USER_LOGIN_REFUSED => {

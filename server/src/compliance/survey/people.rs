@@ -118,7 +118,7 @@ fn plain_field(event: &EventRef<'_>) -> Option<String> {
             .find(|field| data.get(**field).is_some_and(readable))?;
         Some((*field).to_owned())
     };
-    personal_fields(&event.stream().aggregate_type, event.event_type())
+    personal_fields(event.stream().aggregate_type, event.event_type())
         .and_then(|fields| found(event.data(), fields))
         .or_else(|| {
             let has_any = event.metadata().len() > 2;

@@ -45,7 +45,7 @@ fn entries(
     let mut reader = state.log.read(request)?;
     while let Some(event) = reader.next() {
         match event {
-            Ok(event) if sight.covers(&event.stream().aggregate_type) => {
+            Ok(event) if sight.covers(event.stream().aggregate_type) => {
                 text.clear();
                 write_entry(sight, &event, &mut text);
                 text.push(b'}');

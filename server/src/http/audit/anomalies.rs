@@ -182,7 +182,7 @@ pub(in crate::http) fn look(
     let mut reader = state.log.read(&request)?;
     while let Some(event) = reader.next() {
         match event {
-            Ok(event) if !sight.covers(&event.stream().aggregate_type) => {}
+            Ok(event) if !sight.covers(event.stream().aggregate_type) => {}
             Ok(_) if events == EVENTS_MAX => {
                 next = last;
                 break;

@@ -213,7 +213,7 @@ impl Writer {
                 }
                 Err(error) => return Err(error),
             };
-            if !self.entries.sight.covers(&event.stream().aggregate_type) {
+            if !self.entries.sight.covers(event.stream().aggregate_type) {
                 continue;
             }
             if self.written == self.entries.wanted.limit {
@@ -295,7 +295,7 @@ impl Writer {
         write_entry(self.entries.sight, event, out);
         if self.entries.wanted.with_changes {
             let (before, after) = steps.around(event)?;
-            let aggregate_type = &event.stream().aggregate_type;
+            let aggregate_type = event.stream().aggregate_type;
             let sight = self.entries.sight;
             let seen =
                 |folded: &crate::past::Folded| sight.state(aggregate_type, folded.to_object());
@@ -317,8 +317,8 @@ impl Writer {
             event.position().to_string().into(),
             rfc3339::to_string(event.recorded_at()).into(),
             rfc3339::to_string(event.occurred_at()).into(),
-            (&*stream.aggregate_type).into(),
-            (&*stream.aggregate_id).into(),
+            stream.aggregate_type.into(),
+            stream.aggregate_id.into(),
             event.version().to_string().into(),
             event.event_type().into(),
             envelope::user_id(event.tags()).unwrap_or_default().into(),
@@ -414,9 +414,9 @@ pub(in crate::http) fn write_entry(sight: Sight, event: &EventRef<'_>, out: &mut
     let mut id = [0_u8; uuid::fmt::Hyphenated::LENGTH];
     out.extend_from_slice(event.id().hyphenated().encode_lower(&mut id).as_bytes());
     out.extend_from_slice(b"\",\"aggregate_type\":");
-    put_string(&stream.aggregate_type, out);
+    put_string(stream.aggregate_type, out);
     out.extend_from_slice(b",\"aggregate_id\":");
-    put_string(&stream.aggregate_id, out);
+    put_string(stream.aggregate_id, out);
     out.extend_from_slice(b",\"event_type\":");
     put_string(event.event_type(), out);
     for name in [&b",\"version\":"[..], b",\"event_version\":"] {

@@ -223,7 +223,7 @@ fn prove(
     let size = size.unwrap_or(log.durable_position());
     let proof = log.inclusion_proof(position, size)?;
     let found = with_event(log, position, |event| {
-        let stream = event.stream().clone();
+        let stream = event.stream().to_name();
         (stream, event.event_type().to_owned(), sight.event(event))
     })?;
     let (stream, event_type, event) = found.ok_or_else(|| {
@@ -237,7 +237,7 @@ fn prove(
     let is_internal = fleet::registry().is_internal(&stream.aggregate_type);
     let names = match is_internal {
         true => Vec::new(),
-        false => naming_leaves(log, &stream, event_type, (position, size))?,
+        false => naming_leaves(log, stream, event_type, (position, size))?,
     };
     let signed = state.checkpoints.sign(log, size)?;
     let mut body = proof_json(&proof, !is_internal);
@@ -260,7 +260,7 @@ pub(in crate::http) fn bare_proof(
     let position = event.position();
     let mut body = proof_json(&log.inclusion_proof(position, size)?, true);
     let event_type = event.event_type().to_owned();
-    let names = naming_leaves(log, event.stream(), event_type, (position, size))?;
+    let names = naming_leaves(log, event.stream().to_name(), event_type, (position, size))?;
     body["names"] = json!(names);
     Ok(body)
 }
@@ -269,14 +269,14 @@ pub(in crate::http) fn bare_proof(
 /// not among them.
 fn naming_leaves(
     log: &Log,
-    stream: &StreamName,
+    stream: StreamName,
     event_type: String,
     (position, size): (Position, Position),
 ) -> Result<Vec<Value>, Problem> {
     let mut names = Vec::new();
     for query in [
-        LogQuery::stream(stream.clone()),
         LogQuery::aggregate_types([stream.aggregate_type.clone()]),
+        LogQuery::stream(stream),
         LogQuery::event_types([event_type]),
     ] {
         names.extend(first_of(log, query)?);

@@ -166,7 +166,7 @@ fn entries(
             Err(error) => return Err(error.into()),
         };
         let stream = event.stream();
-        if !sight.covers(&stream.aggregate_type) {
+        if !sight.covers(stream.aggregate_type) {
             continue;
         }
         if counted.total == ENTRIES_MAX {

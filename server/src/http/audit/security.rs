@@ -171,7 +171,7 @@ fn entry(sight: Sight, event: &EventRef<'_>) -> Value {
     let data = sight.data(event);
     let of_account = *stream.aggregate_type == *user::AGGREGATE_TYPE;
     let user = if of_account {
-        Some(&*stream.aggregate_id)
+        Some(stream.aggregate_id)
     } else {
         envelope::user_id(event.tags())
     };

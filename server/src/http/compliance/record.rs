@@ -139,7 +139,7 @@ pub(crate) async fn maintenance_record(
 /// Which of the four functions of Annex II the event belongs to; `None`: it is no part of the record.
 fn function_of(event: &EventRef<'_>) -> Option<&'static str> {
     let event_type = fleet::alias::canonical(event.event_type());
-    match &*event.stream().aggregate_type {
+    match event.stream().aggregate_type {
         maintenance_task::AGGREGATE_TYPE => Some(match event_type {
             maintenance_task::schema::COMPLETED => "maintenance delivery",
             _ => "fleet maintenance management",
@@ -168,8 +168,8 @@ fn entry(sight: Sight, event: &EventRef<'_>, function: &'static str, proof: Valu
         "occurred_at": rfc3339::to_string(event.occurred_at()),
         "recorded_at": rfc3339::to_string(event.recorded_at()),
         "function": function,
-        "aggregate_type": &*event.stream().aggregate_type,
-        "aggregate_id": &*event.stream().aggregate_id,
+        "aggregate_type": event.stream().aggregate_type,
+        "aggregate_id": event.stream().aggregate_id,
         "version": event.version().get(),
         "event_type": event.event_type(),
         "by": envelope::user_id(event.tags()),

@@ -290,7 +290,7 @@ fn read(
     })?;
     while let Some(event) = reader.next() {
         match event {
-            Ok(event) if follow.sight.covers(&event.stream().aggregate_type) => {
+            Ok(event) if follow.sight.covers(event.stream().aggregate_type) => {
                 if !take(Met::Event(&event)) {
                     return Ok(event.position().next());
                 }
@@ -362,7 +362,7 @@ async fn first_of_poll(
             && let Some(event) = reader.next()
         {
             if let Ok(event) = event
-                && follow.sight.covers(&event.stream().aggregate_type)
+                && follow.sight.covers(event.stream().aggregate_type)
             {
                 (first, seen) = (event.position(), seen + 1);
             }

@@ -380,7 +380,7 @@ fn write_events(
             Err(error) => return Err(error),
         };
         let here = (event.occurred_at(), event.position());
-        if !sight.covers(&event.stream().aggregate_type)
+        if !sight.covers(event.stream().aggregate_type)
             || !page
                 .cursor
                 .is_none_or(|cursor| is_behind(page.sorting, here, cursor))
@@ -486,7 +486,7 @@ fn count_by_reading(
     let mut total = 0;
     while let Some(event) = reader.next() {
         match event {
-            Ok(event) if covers(&event.stream().aggregate_type) => total += 1,
+            Ok(event) if covers(event.stream().aggregate_type) => total += 1,
             Ok(_) | Err(ReadError::Damaged { .. }) => {}
             Err(error) => return Err(error),
         }

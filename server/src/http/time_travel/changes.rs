@@ -210,14 +210,14 @@ pub(super) fn events_between(
         };
         let stream = event.stream();
         let here = (event.occurred_at(), event.position());
-        if !sight.covers(&stream.aggregate_type) || !between.is_behind(here) {
+        if !sight.covers(stream.aggregate_type) || !between.is_behind(here) {
             continue;
         }
         if events.len() as u64 == between.limit {
             return Ok((events, last.map(cursor_of)));
         }
         let (before, after) = steps.around(&event)?;
-        let seen = |folded: &Folded| sight.state(&stream.aggregate_type, folded.to_object());
+        let seen = |folded: &Folded| sight.state(stream.aggregate_type, folded.to_object());
         let mut differences = diff(&seen(&before), &seen(&after));
         if let Some(field) = &between.field {
             differences.retain(|difference| difference.field() == field);
@@ -227,8 +227,8 @@ pub(super) fn events_between(
         }
         last = Some(here);
         let mut item = Cause::of(&event).to_json();
-        item["aggregate_type"] = json!(&*stream.aggregate_type);
-        item["aggregate_id"] = json!(&*stream.aggregate_id);
+        item["aggregate_type"] = json!(stream.aggregate_type);
+        item["aggregate_id"] = json!(stream.aggregate_id);
         let fields = differences
             .iter()
             .map(|difference| difference_json(difference, None));

@@ -234,14 +234,14 @@ impl Share {
 
     /// The event's line in its aggregate's table: mostly that of the event before.
     fn known(&mut self, event: &EventRef<'_>) -> Option<KnownEvent> {
-        let aggregate_type = &event.stream().aggregate_type;
+        let aggregate_type = event.stream().aggregate_type;
         let event_type = event.event_type();
         let (of_aggregate, of_event, known) = &self.latest;
-        if **of_event == *event_type && of_aggregate == aggregate_type {
+        if **of_event == *event_type && **of_aggregate == *aggregate_type {
             return *known;
         }
         let known = registry().event(aggregate_type, event_type);
-        self.latest = (aggregate_type.clone(), event_type.into(), known);
+        self.latest = (aggregate_type.into(), event_type.into(), known);
         known
     }
 
@@ -250,8 +250,8 @@ impl Share {
         let index = self.streams.len();
         self.streams.push(Stream {
             place: place_of(event),
-            aggregate_type: self.type_names.shared(&name.aggregate_type),
-            aggregate_id: (&*name.aggregate_id).into(),
+            aggregate_type: self.type_names.shared(name.aggregate_type),
+            aggregate_id: name.aggregate_id.into(),
             first: event.position().get(),
             last: LastEvent::default(),
             state: State::Parsed(Box::default()),
@@ -367,9 +367,9 @@ impl Stream {
     }
 }
 
-/// Where the log keeps the name of the event's stream.
+/// Where the log keeps the id of the event's aggregate: another place for each.
 fn place_of(event: &EventRef<'_>) -> usize {
-    std::ptr::from_ref(event.stream()).addr()
+    event.stream().aggregate_id.as_ptr().addr()
 }
 
 /// How many bytes packing makes of a state.
