@@ -4,8 +4,15 @@ use super::methods::{BOOSTED, Method};
 use super::quantile::dispersion;
 use super::{CLASSES, DemandClass, DemandError, DemandSettings, LEVELS, NegativeBinomial, lagged};
 
+use std::collections::BTreeMap;
+
 /// Fewest series of a class that choose a method of their own.
 const CLASS_SERIES_MIN: usize = 30;
+
+/// Methods whose errors differ by no more standard errors than this are not told apart.
+const NEAR_ERRORS: f64 = 2.0;
+/// With fewer scores of series and folds than this, the method that happens to be best is hardly better than the next.
+const FEW_SCORES: usize = 200;
 
 /// How one method did over all series and folds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,35 +83,6 @@ fn score(series: &[f64], history: usize, horizon: usize, level: f64) -> Option<(
     Some(((error / squared).sqrt(), bias / absolute))
 }
 
-/// Mean score over the series and folds that `takes` lets in; infinite where there are none.
-fn mean_score(
-    series: &[Vec<f64>],
-    folds: &[Fold],
-    horizon: usize,
-    takes: impl Fn(&Fold, usize) -> bool,
-    level: impl Fn(&Fold, usize) -> f64,
-) -> (f64, f64) {
-    let (mut error, mut bias, mut count) = (0.0, 0.0, 0.0);
-    for fold in folds {
-        for (index, one) in series
-            .iter()
-            .enumerate()
-            .filter(|&(index, _)| takes(fold, index))
-        {
-            if let Some(found) = score(one, fold.history, horizon, level(fold, index)) {
-                error += found.0;
-                bias += found.1;
-                count += 1.0;
-            }
-        }
-    }
-    if count > 0.0 {
-        (error / count, bias / count)
-    } else {
-        (f64::INFINITY, 0.0)
-    }
-}
-
 pub(super) fn run(series: &[Vec<f64>], settings: &DemandSettings) -> Result<Outcome, DemandError> {
     let periods = series[0].len();
     let folds = (1..=settings.folds)
@@ -115,11 +93,13 @@ pub(super) fn run(series: &[Vec<f64>], settings: &DemandSettings) -> Result<Outc
         .into_iter()
         .filter(|method| folds.iter().all(|fold| fold.level_of(*method, 0).is_some()))
         .collect();
+    let judge = |methods: &[Method], judges: &dyn Fn(usize, usize) -> bool| {
+        Rival::judge(methods, series, &folds, settings.horizon, judges)
+    };
     let table = candidates
         .iter()
         .map(|&method| {
-            let level = |fold: &Fold, index| fold.level_of(method, index).unwrap_or(0.0);
-            let (rmsse, bias) = mean_score(series, &folds, settings.horizon, |_, _| true, level);
+            let (rmsse, bias) = judge(&[method], &|_, _| true).mean();
             MethodScore {
                 method,
                 rmsse,
@@ -138,7 +118,7 @@ pub(super) fn run(series: &[Vec<f64>], settings: &DemandSettings) -> Result<Outc
         .collect();
     let choices = CLASSES
         .iter()
-        .map(|&class| choose(class, series, &folds, &classes, &candidates, settings))
+        .map(|&class| choose(class, series, &classes, &candidates, &judge))
         .collect::<Vec<_>>();
     let calibrated = calibrate(series, &folds, &classes, &choices, settings.horizon);
     Ok(Outcome {
@@ -190,70 +170,115 @@ impl Fold {
     }
 }
 
-/// The method with the least error, or the mean of the three best where that is better still.
+/// Methods whose mean may be used, and how it did.
+struct Rival {
+    methods: Vec<Method>,
+    /// Series, scaled error and scaled bias, for each fold that judges the series.
+    scores: Vec<(usize, f64, f64)>,
+}
+
+impl Rival {
+    /// Judges the mean of methods on the folds and series, both by number, that are let in.
+    fn judge(
+        methods: &[Method],
+        series: &[Vec<f64>],
+        folds: &[Fold],
+        horizon: usize,
+        judges: &dyn Fn(usize, usize) -> bool,
+    ) -> Self {
+        let mut scores = Vec::new();
+        for (number, fold) in folds.iter().enumerate() {
+            for (index, one) in series.iter().enumerate() {
+                let level = fold.mean_level(methods, index);
+                if judges(number, index)
+                    && let Some((error, bias)) = score(one, fold.history, horizon, level)
+                {
+                    scores.push((index, error, bias));
+                }
+            }
+        }
+        Self {
+            methods: methods.to_vec(),
+            scores,
+        }
+    }
+
+    /// Mean scaled error and bias.
+    fn mean(&self) -> (f64, f64) {
+        let count = self.scores.len() as f64;
+        let sum = |each: fn(&(usize, f64, f64)) -> f64| self.scores.iter().map(each).sum::<f64>();
+        if self.scores.is_empty() {
+            (f64::INFINITY, 0.0)
+        } else {
+            (sum(|score| score.1) / count, sum(|score| score.2) / count)
+        }
+    }
+
+    /// Whether its error is above another's by no more than two standard errors of their difference. The folds of one
+    /// series are not independent, so their differences are added up before they are squared.
+    fn is_near(&self, other: &Self) -> bool {
+        let pairs = || self.scores.iter().zip(&other.scores);
+        let count = self.scores.len().max(1) as f64;
+        let mean = pairs().map(|(own, its)| own.1 - its.1).sum::<f64>() / count;
+        let mut of_series: BTreeMap<usize, f64> = BTreeMap::new();
+        for (own, its) in pairs() {
+            *of_series.entry(own.0).or_default() += own.1 - its.1 - mean;
+        }
+        let spread = of_series.values().map(|off| off * off).sum::<f64>().sqrt();
+        mean <= NEAR_ERRORS * spread / count
+    }
+}
+
+/// What a class uses: the method with the least error, or the mean of the three best where that is no worse. Where few
+/// series tell, the mean of the steady methods, unless that is plainly worse.
 fn choose(
     class: DemandClass,
     series: &[Vec<f64>],
-    folds: &[Fold],
     classes: &[Vec<DemandClass>],
     candidates: &[Method],
-    settings: &DemandSettings,
+    judge: &impl Fn(&[Method], &dyn Fn(usize, usize) -> bool) -> Rival,
 ) -> ClassChoice {
-    let fold_index = |fold: &Fold| {
-        folds
-            .iter()
-            .position(|other| other.history == fold.history)
-            .unwrap_or(0)
-    };
-    let of_class = |fold: &Fold, index: usize| classes[fold_index(fold)][index] == class;
     // A class to which hardly any belonged is judged by all series: the best of a dozen methods on five series is luck.
-    let least = folds.iter().map(|fold| {
-        let of_it = (0..series.len()).filter(|&index| of_class(fold, index));
-        of_it.count()
-    });
-    let is_judged_alone = least.min().unwrap_or(0) >= CLASS_SERIES_MIN;
-    let judge = |methods: &[Method]| {
-        let level = |fold: &Fold, index| fold.mean_level(methods, index);
-        mean_score(
-            series,
-            folds,
-            settings.horizon,
-            |fold, index| !is_judged_alone || of_class(fold, index),
-            level,
-        )
-    };
-    let mut ranked: Vec<(f64, Vec<Method>)> = candidates
+    let of_class = classes
         .iter()
-        .map(|&method| (judge(&[method]).0, vec![method]))
-        .collect();
-    ranked.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
-    let best_three: Vec<Method> = ranked
+        .map(|classes| classes.iter().filter(|&&its| its == class).count());
+    let is_judged_alone = of_class.min().unwrap_or(0) >= CLASS_SERIES_MIN;
+    let judges = |fold: usize, index: usize| !is_judged_alone || classes[fold][index] == class;
+    let judge = |methods: &[Method]| judge(methods, &judges);
+    let mut rivals: Vec<Rival> = candidates.iter().map(|&method| judge(&[method])).collect();
+    rivals.sort_by(|left, right| left.mean().0.total_cmp(&right.mean().0));
+    let best_three: Vec<Method> = rivals
         .iter()
         .take(3)
-        .map(|(_, methods)| methods[0])
+        .map(|rival| rival.methods[0])
         .collect();
-    ranked.insert(0, (judge(&best_three).0, best_three));
-    let best = ranked
+    rivals.insert(0, judge(&best_three));
+    let steady = judge(&Method::STEADY);
+    let best = rivals
         .iter()
-        .min_by(|left, right| left.0.total_cmp(&right.0));
-    let methods = best.map_or_else(
-        || vec![Method::MovingAverage],
-        |(_, methods)| methods.clone(),
-    );
-    let (rmsse, bias) = judge(&methods);
+        .min_by(|left, right| left.mean().0.total_cmp(&right.mean().0))
+        .unwrap_or(&steady);
+    let chosen = if best.scores.len() < FEW_SCORES && steady.is_near(best) {
+        &steady
+    } else {
+        best
+    };
+    let (rmsse, bias) = chosen.mean();
     ClassChoice {
         class,
         series: series
             .iter()
             .filter(|one| DemandClass::of(one) == class)
             .count(),
-        methods,
+        methods: chosen.methods.clone(),
         rmsse,
         bias,
     }
 }
 
-/// For each of [`LEVELS`], the level of the distribution that covered that share of the held-out demand.
+/// For each of [`LEVELS`], the least level of the distribution that covered at least that share of the held-out demand, one
+/// demand that is yet to come counted as not covered. Where none did, it is the highest level tried.
+/// Source: Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random World" (2005), §2.
 fn calibrate(
     series: &[Vec<f64>],
     folds: &[Fold],
@@ -262,6 +287,7 @@ fn calibrate(
     horizon: usize,
 ) -> [f64; LEVELS.len()] {
     const GRID: u32 = 400;
+    const HIGHEST: f64 = 399.0 / 400.0;
     // For each held-out demand, the least grid level whose quantile covers it.
     let mut covering = vec![0_u64; GRID as usize + 1];
     let mut count = 0_u64;
@@ -284,15 +310,11 @@ fn calibrate(
     }
     LEVELS.map(|wanted| {
         let mut covered = 0;
-        let mut best = (f64::INFINITY, wanted);
-        for (step, &fresh) in (1..GRID).zip(&covering) {
+        let enough = (1..GRID).zip(&covering).find(|&(_, &fresh)| {
             covered += fresh;
-            let off = (covered as f64 / count.max(1) as f64 - wanted).abs();
-            if off < best.0 {
-                best = (off, f64::from(step) / f64::from(GRID));
-            }
-        }
-        best.1
+            covered as f64 >= wanted * (count + 1) as f64
+        });
+        enough.map_or(HIGHEST, |(step, _)| f64::from(step) / f64::from(GRID))
     })
 }
 

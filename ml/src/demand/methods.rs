@@ -47,6 +47,16 @@ impl Method {
         Self::Imapa,
     ];
 
+    /// The methods that follow a change without chasing every month. Their mean is hard to beat, and what stands where a
+    /// backtest cannot tell methods apart. Source: Clemen, "Combining forecasts", Int. J. Forecasting 5 (1989).
+    pub const STEADY: [Self; 5] = [
+        Self::MovingAverage,
+        Self::Smoothing,
+        Self::Tsb,
+        Self::Adida,
+        Self::Imapa,
+    ];
+
     /// The loss of a boosted method.
     pub(super) fn loss(self) -> Option<Loss> {
         match self {

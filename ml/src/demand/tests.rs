@@ -113,6 +113,21 @@ fn forecasts_are_near_the_truth_and_quantiles_cover() {
 }
 
 #[test]
+fn few_series_take_the_mean_of_the_steady_methods_and_many_choose() {
+    let methods = |count: usize| {
+        let forecast = DemandForecast::make(&parts(count, 60, 7), &settings()).unwrap();
+        let choices = forecast.choices.into_iter();
+        choices.map(|choice| choice.methods).collect::<Vec<_>>()
+    };
+    assert!(methods(20).iter().all(|methods| methods == &Method::STEADY));
+    assert!(
+        methods(400)
+            .iter()
+            .all(|methods| methods != &Method::STEADY)
+    );
+}
+
+#[test]
 fn choosing_does_not_see_the_end_of_the_series() {
     let history = parts(100, 48, 6);
     let choice = |series: &[Vec<f64>]| {
