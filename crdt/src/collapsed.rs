@@ -9,6 +9,7 @@
 //! On the way of the data: [`crate::sync::Depot`] admits an operation, freezes its effective stamp, and folds the
 //! record here; [`EntityStore`] holds the entities packed and answers what changed since a position.
 
+mod after;
 mod entity;
 mod items;
 mod members;
@@ -18,6 +19,8 @@ mod register;
 mod store;
 mod view;
 
+pub use after::After;
+pub(crate) use after::Made;
 pub use entity::{CollapsedEntity, CollapsedField};
 pub use items::{CollapsedItem, CollapsedMap};
 pub use members::CollapsedSet;

@@ -25,6 +25,7 @@ mod record;
 mod saved;
 mod shared;
 mod tablet;
+mod trial;
 mod verdict;
 
 pub use admission::{PushError, PushRequest};

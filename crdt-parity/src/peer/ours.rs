@@ -1,17 +1,16 @@
 //! Ours: a depot and its tablets, over the protocol's bytes.
 //!
-//! The server's way: a push is decoded, judged on the state and taken back (`Depot::judge_push`), and its records are
-//! folded as a log would have them (`Depot::replay_at`), so every operation is merged twice. The judge asks what the
-//! server's does of a plain field: the scope, whether the entity was deleted, `fleet`'s policy of the field, whether the
-//! reading is plausible. Left out is what is not merging: the events as JSON, the append, and looking up in the log when
-//! `base` was.
+//! The server's way: a push is decoded and judged on the state (`Depot::judge_push`), and its records are folded as a log
+//! would have them (`Depot::replay_at`). The judge asks what the server's does of a plain field: the scope, whether the
+//! entity was deleted, `fleet`'s policy of the field, whether the reading is plausible, which value disagrees with a new
+//! one. Left out is what is not merging: the events as JSON, the append, and looking up in the log when `base` was.
 
 use super::Peer;
 use crate::seed::{DEVICES, Edit, FIELDS, first_value, id_of};
-use crdt::collapsed::{CollapsedEntity, CollapsedField, Handle};
+use crdt::collapsed::{After, CollapsedEntity, CollapsedField, Handle};
 use crdt::sync::{
     Chain, Cursor, Depot, Host, Judge, Judgement, Operation, Page, PullRequest, PushAnswer,
-    PushRequest, Rejection, Request, Scope, Tablet,
+    PushRequest, RecordBody, Rejection, Request, Scope, Tablet,
 };
 use crdt::wire::{from_bytes, to_bytes};
 use crdt::{Change, DeviceId, EntityTable, FieldRow, Kind, LogPosition, Value, ValueType};
@@ -186,6 +185,15 @@ impl Host for Judging<'_> {
 
     fn chain_at(&self, _: DeviceId, _: u64) -> Option<Chain> {
         None
+    }
+
+    /// The server asks of a write whether a person has to choose between two values.
+    fn admitted(&self, operation: &RecordBody, after: Option<&After<'_>>) {
+        let is_folded =
+            matches!(operation, RecordBody::Operation { verdict, .. } if verdict.is_folded());
+        if let Some(after) = after.filter(|_| is_folded) {
+            std::hint::black_box((after.wins(), after.disagreeing()));
+        }
     }
 }
 

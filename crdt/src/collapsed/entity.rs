@@ -1,5 +1,6 @@
 //! A whole entity in the collapsed form, decoded and ready to change.
 
+use super::after::Made;
 use super::register::WriteUndo;
 use super::{CollapsedMap, CollapsedRegister, CollapsedSet, EffectiveStamp, Origin, Write};
 use crate::clock::{LogPosition, Stamp};
@@ -153,19 +154,57 @@ impl CollapsedEntity {
         number: u16,
         change: &Change,
     ) -> bool {
-        self.fold(origin, stamp, rank, number, change, None).wins
+        let made = Made {
+            origin: *origin,
+            stamp,
+            rank,
+            field: number,
+            change,
+        };
+        self.fold(&made, None).wins
+    }
+
+    /// Whether a change would show: what [`CollapsedEntity::apply`] would answer.
+    pub(crate) fn would_show(&self, made: &Made<'_>) -> bool {
+        let (origin, stamp, rank) = (&made.origin, made.stamp, made.rank);
+        // Over a field that nobody wrote everything shows.
+        let Some(field) = self.field(made.field) else {
+            return self.table.field(made.field).is_some();
+        };
+        match (field, made.change) {
+            (CollapsedField::Register(register), Change::Set(_)) => {
+                register.would_win(origin, stamp, rank)
+            }
+            (CollapsedField::Max(held, _), Change::Raise { epoch, value }) => {
+                !MaxRegister::of(*epoch, *value).is_included_in(held)
+            }
+            (CollapsedField::Flag(set), Change::Disable) => {
+                set.would_go(origin, &crate::value::Value::Null)
+            }
+            (CollapsedField::Set(set), Change::Remove(member)) => set.would_go(origin, member),
+            (CollapsedField::Set(set), Change::RemoveSeen { member, upto, at }) => {
+                set.would_go_seen(member, *upto, *at)
+            }
+            (CollapsedField::Map(map), Change::Put { key, field, .. }) => {
+                map.would_win(origin, key, *field, stamp, rank)
+            }
+            (CollapsedField::Map(map), Change::Drop { key }) => map.would_go(origin, key),
+            (CollapsedField::Counter(..), Change::Add(_))
+            | (CollapsedField::Flag(_), Change::Enable)
+            | (CollapsedField::Set(_), Change::Insert(_)) => true,
+            _ => false,
+        }
     }
 
     /// As [`CollapsedEntity::apply`]; `undo` learns how to take back the write of a register.
-    pub(super) fn fold(
-        &mut self,
-        origin: &Origin,
-        stamp: Stamp,
-        rank: u8,
-        number: u16,
-        change: &Change,
-        undo: Option<&mut WriteUndo>,
-    ) -> Folded {
+    pub(super) fn fold(&mut self, made: &Made<'_>, undo: Option<&mut WriteUndo>) -> Folded {
+        let Made {
+            ref origin,
+            stamp,
+            rank,
+            field: number,
+            change,
+        } = *made;
         let Some(row) = self.table.field(number) else {
             return Folded {
                 wins: false,

@@ -1,7 +1,7 @@
 //! Maps by position: keyed items whose fields are registers under review.
 
 use super::{CollapsedRegister, Origin, Write};
-use crate::clock::LogPosition;
+use crate::clock::{LogPosition, Stamp};
 use crate::value::Value;
 use std::collections::BTreeMap;
 
@@ -91,6 +91,25 @@ impl CollapsedMap {
         };
         item.changed = origin.position;
         item.field_mut(field).apply(origin, write, true)
+    }
+
+    /// Whether a write of one item field would win there.
+    pub(super) fn would_win(
+        &self,
+        origin: &Origin,
+        key: &Value,
+        field: u16,
+        stamp: Stamp,
+        rank: u8,
+    ) -> bool {
+        let register = self.get(key).and_then(|item| item.field(field));
+        register.is_none_or(|register| register.would_win(origin, stamp, rank))
+    }
+
+    /// Whether the item would be absent after [`CollapsedMap::drop_item`].
+    pub(super) fn would_go(&self, origin: &Origin, key: &Value) -> bool {
+        let mut registers = self.get(key).into_iter().flat_map(CollapsedItem::fields);
+        registers.all(|(_, register)| register.would_be_forgotten(origin))
     }
 
     /// Folds a removal: the writes under `key` that its writer had seen. Answers whether the item is gone by it.

@@ -85,6 +85,25 @@ impl CollapsedSet {
         })
     }
 
+    /// Whether the member would be absent after [`CollapsedSet::remove`].
+    pub(super) fn would_go(&self, origin: &Origin, member: &Value) -> bool {
+        self.would_lose(member, |addition| {
+            origin.saw(addition.device, addition.position)
+        })
+    }
+
+    /// Whether the member would be absent after [`CollapsedSet::remove_seen`].
+    pub(super) fn would_go_seen(&self, member: &Value, upto: LogPosition, at: LogPosition) -> bool {
+        self.would_lose(member, |addition| {
+            addition.position <= upto || addition.position == at
+        })
+    }
+
+    fn would_lose(&self, member: &Value, is_seen: impl Fn(&Addition) -> bool) -> bool {
+        let mut additions = self.members.get(member).into_iter().flatten();
+        additions.all(|addition| is_seen(addition) || !holds(Rule::RemoveOnlySeen))
+    }
+
     /// Folds a removal out of a whole state: of what is at or below `upto`, and of what is `at`. Answers as
     /// [`CollapsedSet::remove`].
     pub(super) fn remove_seen(

@@ -24,19 +24,29 @@ pub struct Write {
     pub rank: u8,
 }
 
+/// What the order of writes compares.
+fn key_of(rank: u8, stamp: Stamp, device: DeviceId) -> (u8, Stamp, DeviceId) {
+    let rank = if holds(Rule::RankOnlyAtAdmission) {
+        0
+    } else {
+        rank
+    };
+    (rank, stamp, device)
+}
+
 impl Write {
     fn key(&self) -> (u8, Stamp, DeviceId) {
-        let rank = if holds(Rule::RankOnlyAtAdmission) {
-            0
-        } else {
-            self.rank
-        };
-        (rank, self.stamp, self.device)
+        key_of(self.rank, self.stamp, self.device)
     }
 
-    fn was_seen_by(&self, origin: &Origin) -> bool {
+    pub(super) fn was_seen_by(&self, origin: &Origin) -> bool {
         origin.saw(self.device, self.position)
     }
+}
+
+/// Whether a removal takes a write.
+fn is_taken(write: &Write, origin: &Origin) -> bool {
+    write.was_seen_by(origin) || !holds(Rule::RemoveOnlySeen)
 }
 
 /// What a register keeps only while a conflict is open.
@@ -141,6 +151,26 @@ impl CollapsedRegister {
             stamp: moved,
             by_authority: moved != bracketed,
         }
+    }
+
+    /// Whether a write would win: what [`CollapsedRegister::apply`] would answer.
+    pub(super) fn would_win(&self, origin: &Origin, stamp: Stamp, rank: u8) -> bool {
+        let key = key_of(rank, stamp, origin.device);
+        match &self.winner {
+            None => true,
+            Some(winner) if !winner.was_seen_by(origin) => key > winner.key(),
+            Some(_) => {
+                let mut siblings = self.siblings().iter();
+                let greatest = siblings.find(|sibling| !sibling.was_seen_by(origin));
+                greatest.is_none_or(|sibling| sibling.key() <= key)
+            }
+        }
+    }
+
+    /// Whether a removal would take every write; see [`CollapsedRegister::forget_seen`].
+    pub(super) fn would_be_forgotten(&self, origin: &Origin) -> bool {
+        let mut writes = self.winner.iter().chain(self.siblings());
+        writes.all(|write| is_taken(write, origin))
     }
 
     /// Folds one write. `keeps_siblings` is whether the field is under review. Answers whether the write now wins.
@@ -256,7 +286,7 @@ impl CollapsedRegister {
     /// Removes the writes that `origin` had seen (the item they belong to was removed). Answers whether any went.
     pub(super) fn forget_seen(&mut self, origin: &Origin) -> bool {
         let before = self.siblings().len() + usize::from(self.winner.is_some());
-        let taken = |write: &Write| write.was_seen_by(origin) || !holds(Rule::RemoveOnlySeen);
+        let taken = |write: &Write| is_taken(write, origin);
         if let Some(open) = &mut self.open {
             open.siblings.retain(|sibling| !taken(sibling));
         }

@@ -7,9 +7,9 @@ mod saved;
 
 use super::entity::{CollapsedEntity, CollapsedField, Folded, Undo};
 use super::register::WriteUndo;
-use super::{Origin, packed};
-use crate::clock::{LogPosition, Stamp};
-use crate::entity::{Change, EntityTable};
+use super::{Made, packed};
+use crate::clock::LogPosition;
+use crate::entity::EntityTable;
 use crate::replica::DeviceId;
 use crate::wire::{DecodeError, Reader, Writer};
 use hashbrown::HashTable;
@@ -163,6 +163,11 @@ impl EntityStore {
         Handle(handle)
     }
 
+    /// The entity's table, deleted or not.
+    pub fn table_of(&self, handle: Handle) -> Option<&'static EntityTable> {
+        self.table(self.slots.get(handle.0 as usize)?.table)
+    }
+
     /// The entity's table and id, deleted or not.
     pub fn name(&self, handle: Handle) -> Option<(&'static EntityTable, EntityId<'_>)> {
         let slot = self.slots.get(handle.0 as usize)?;
@@ -245,35 +250,21 @@ impl EntityStore {
     ///
     /// # Errors
     /// [`StoreError`]; nothing is changed then.
-    pub fn apply(
-        &mut self,
-        handle: Handle,
-        origin: &Origin,
-        stamp: Stamp,
-        rank: u8,
-        number: u16,
-        change: &Change,
-    ) -> Result<bool, StoreError> {
+    pub(crate) fn apply(&mut self, handle: Handle, made: &Made<'_>) -> Result<bool, StoreError> {
         let Folded { wins, marked } = match self.trial.take() {
-            None => self
-                .edit(handle)?
-                .fold(origin, stamp, rank, number, change, None),
+            None => self.edit(handle)?.fold(made, None),
             Some(mut trial) => {
-                let folded = self.try_change(
-                    &mut trial,
-                    handle,
-                    |entity, undo| entity.fold(origin, stamp, rank, number, change, undo),
-                    number,
-                );
+                let folded = self.try_change(&mut trial, handle, made);
                 self.trial = Some(trial);
                 folded?
             }
         };
-        self.touch(handle, origin.position);
+        let position = made.origin.position;
+        self.touch(handle, position);
         if marked {
-            self.markers.insert(origin.position, handle);
+            self.markers.insert(position, handle);
             if let Some(trial) = &mut self.trial {
-                trial.markers.push(origin.position);
+                trial.markers.push(position);
             }
         }
         Ok(wins)
@@ -328,20 +319,20 @@ impl EntityStore {
         &mut self,
         trial: &mut Trial,
         handle: Handle,
-        fold: impl FnOnce(&mut CollapsedEntity, Option<&mut WriteUndo>) -> Folded,
-        number: u16,
+        made: &Made<'_>,
     ) -> Result<Folded, StoreError> {
+        let number = made.field;
         let changed = self.changed(handle).unwrap_or_default();
         let is_new = handle.0 >= trial.handles;
         let entity = self.edit(handle)?;
         if is_new {
-            return Ok(fold(entity, None));
+            return Ok(entity.fold(made, None));
         }
         let is_register = matches!(entity.field(number), Some(CollapsedField::Register(_)));
         let copied = (!is_register && trial.copied.insert((handle, number)))
             .then(|| Undo::Field(entity.field(number).cloned()));
         let mut write = WriteUndo::default();
-        let folded = fold(entity, is_register.then_some(&mut write));
+        let folded = entity.fold(made, is_register.then_some(&mut write));
         let undo = if is_register {
             Some(Undo::Write(write))
         } else {
@@ -430,8 +421,11 @@ impl EntityStore {
             return;
         };
         if self.trial.is_none() {
-            self.by_change.remove(&slot.changed);
+            // In this order the tree of a lone entity stays.
             self.by_change.insert(position, handle);
+            if slot.changed != position {
+                self.by_change.remove(&slot.changed);
+            }
         }
         slot.changed = position;
     }

@@ -81,6 +81,14 @@ pub enum ChangeError {
 }
 
 impl Change {
+    /// The value that this writes into a register, of the entity or of an item.
+    pub(crate) fn written(&self) -> Option<&Value> {
+        match self {
+            Change::Set(value) | Change::Put { value, .. } => Some(value),
+            _ => None,
+        }
+    }
+
     /// Checks this change against its field.
     ///
     /// # Errors

@@ -349,7 +349,7 @@ impl LogChains<'_> {
             0 => Some(Chain::of(self.number)),
             seq if seq == self.device.seen => Some(self.device.chain),
             seq => {
-                let unheard = self.device.unheard.get(&seq).copied();
+                let unheard = self.device.unheard(seq).map(|waiting| waiting.chain);
                 unheard.or_else(|| self.host.chain_at(self.number, seq))
             }
         }

@@ -6,15 +6,16 @@
 
 use super::admission::{PushError, PushRequest};
 use super::answer::PushAnswer;
-use super::device::{Device, DeviceStatus, Devices};
+use super::device::{DeviceStatus, Devices, Unheard};
 use super::frame::{Frame, FrameHead, Tables};
 use super::host::Host;
 use super::operation::{EntityRef, Former, Operation, OperationBody};
 use super::record::{Record, RecordBody};
 use super::shared::SharedPages;
+use super::trial::MetAgain;
 use super::verdict::{Rejection, Verdict};
 use crate::clock::{LogPosition, Stamp};
-use crate::collapsed::{EntityStore, Handle, Origin, SERVER, StoreError};
+use crate::collapsed::{After, EntityStore, Handle, Made, Origin, SERVER, StoreError};
 use crate::entity::{Change, EntityTable};
 use crate::replica::DeviceId;
 use crate::rule::{Rule, holds};
@@ -36,7 +37,7 @@ pub struct Depot {
     /// Pages of the present state that several devices may ask for.
     pub(super) pages: SharedPages,
     /// In a trial, what it added to `renumbered`; `None` outside one.
-    trial: Option<Vec<Former>>,
+    pub(super) trial: Option<Vec<Former>>,
 }
 
 impl Depot {
@@ -79,7 +80,7 @@ impl Depot {
         self.devices.get(&device).map(|device| DeviceStatus {
             seen: device.seen,
             acknowledged: device.acknowledged,
-            verdicts_waiting: device.verdicts.len(),
+            verdicts_waiting: device.all_unheard().len(),
             expired: device.expired,
             chain: device.chain,
         })
@@ -120,15 +121,17 @@ impl Depot {
         request: &PushRequest,
         host: &dyn Host,
     ) -> Result<(Vec<Record>, PushAnswer), PushError> {
-        self.check_head(&FrameHead::decode(bytes)?.0, request)?;
+        let (head, rest) = FrameHead::decode(bytes)?;
+        self.check_head(&head, request)?;
         let basis = self.basis(request, host);
-        let frame = Frame::decode(bytes, &basis, self)?;
+        let frame = Frame::decode_behind(&head, rest, &basis, self)?;
         let chains = self.check_frame(&frame, &basis, request, host)?;
         let mut answer = PushAnswer {
             verdicts: Vec::with_capacity(frame.operations.len()),
             created: Vec::new(),
         };
         let mut records = Vec::with_capacity(frame.operations.len());
+        let met_again = self.met_again(&frame.operations, request.device);
         for (operation, chain) in frame.operations.into_iter().zip(chains) {
             let seq = operation.seq;
             let seen = self
@@ -138,29 +141,12 @@ impl Depot {
             let verdict = if seq <= seen && holds(Rule::DedupBySeq) {
                 self.known_verdict(request.device, seq)
             } else {
-                let mut record = self.judge(operation, chain, frame.acknowledged, request, host);
-                // Whether a write shows is known once it is folded; the record says it, for the audit.
-                let folded = self.fold(&record)?.unwrap_or(Verdict::Duplicate);
-                let (mut told, mut entity) = (folded, None);
-                if let RecordBody::Operation {
-                    operation,
-                    verdict,
-                    handle,
-                    ..
-                } = &mut record.body
-                {
-                    *verdict = folded;
-                    told = self.told(operation, folded);
-                    entity = handle.or_else(|| self.created_by(request.device, seq));
+                self.unpack(request.device, &operation);
+                records.push(self.judge(operation, chain, frame.acknowledged, request, host));
+                match records.last_mut() {
+                    Some(record) => self.admit(record, &met_again, host)?,
+                    None => Verdict::Duplicate,
                 }
-                let entity = entity.and_then(|handle| {
-                    let (_, id) = self.store.name(handle)?;
-                    Some((id, self.store.get(handle).ok()?))
-                });
-                let entity = entity.as_ref().map(|(id, entity)| (*id, &**entity));
-                host.admitted(&record.body, entity);
-                records.push(record);
-                told
             };
             answer.verdicts.push((seq, verdict));
             if let Some(handle) = self.created_by(request.device, seq) {
@@ -175,32 +161,54 @@ impl Depot {
         Ok((records, answer))
     }
 
-    /// What [`Depot::push`] would admit and answer, changing nothing: for a caller that appends the records first and
-    /// folds them as the log has them, at the positions that the log gave them. The positions in verdicts are a guess
-    /// until then.
-    ///
-    /// # Errors
-    /// As [`Depot::push`].
-    pub fn judge_push(
+    /// Unpacks the entity that an operation changes, so that judging and folding it need not each do so. What cannot be
+    /// unpacked is refused by the judge.
+    fn unpack(&mut self, device: DeviceId, operation: &Operation) {
+        if let OperationBody::Change { entity, .. } = &operation.body
+            && let Some(handle) = self.handle_of(device, *entity)
+        {
+            let _ = self.store.edit(handle);
+        }
+    }
+
+    /// Folds a judged operation, or goes past it where a trial can do without. Answers what its device is told.
+    fn admit(
         &mut self,
-        bytes: &[u8],
-        request: &PushRequest,
+        record: &mut Record,
+        met_again: &MetAgain,
         host: &dyn Host,
-    ) -> Result<(Vec<Record>, PushAnswer), PushError> {
-        let before = self.devices.get(&request.device).map(Device::place);
-        let (head, last_time_ms) = (self.head, self.last_time_ms);
-        self.trial = Some(Vec::new());
-        self.store.begin_trial();
-        let judged = self.push(bytes, request, host);
-        self.store.end_trial();
-        for former in self.trial.take().unwrap_or_default() {
-            self.renumbered.remove(&former);
-        }
-        (self.head, self.last_time_ms) = (head, last_time_ms);
-        if let (Some(held), Some(before)) = (self.devices.get_mut(&request.device), before) {
-            held.put_back(before);
-        }
-        judged
+    ) -> Result<Verdict, StoreError> {
+        let position = self.head.next();
+        let is_folded = self.trial.is_none() || met_again.includes(record);
+        // Whether a write shows is known once it is folded; the record says it, for the audit.
+        let shown = if is_folded {
+            self.fold(record)?.unwrap_or(Verdict::Duplicate)
+        } else {
+            self.go_past(record)
+        };
+        let RecordBody::Operation {
+            device,
+            operation,
+            handle,
+            verdict,
+            ..
+        } = &mut record.body
+        else {
+            return Ok(shown);
+        };
+        *verdict = shown;
+        let told = self.told(operation, shown);
+        let entity = handle.or_else(|| self.created_by(*device, operation.seq));
+        let named = entity.and_then(|handle| {
+            let (_, id) = self.store.name(handle)?;
+            Some((id, self.store.get(handle).ok()?))
+        });
+        let made = record.body.made(position);
+        let after = named
+            .as_ref()
+            .map(|(id, entity)| After::new(id, entity, made, is_folded));
+        host.admitted(&record.body, after.as_ref());
+        Ok(told)
     }
 
     /// A write of the server itself. `base` is the head for an HTTP request, the operation's base for an approval.
@@ -371,13 +379,18 @@ impl Depot {
                 stamp,
                 rank,
             } => {
-                let origin = Origin {
-                    device: SERVER,
-                    base: *base,
-                    position,
+                let made = Made {
+                    origin: Origin {
+                        device: SERVER,
+                        base: *base,
+                        position,
+                    },
+                    stamp: *stamp,
+                    rank: *rank,
+                    field: *field,
+                    change,
                 };
-                self.store
-                    .apply(*handle, &origin, *stamp, *rank, *field, change)?;
+                self.store.apply(*handle, &made)?;
             }
             RecordBody::Deleted { handle } => self.store.delete(*handle, position)?,
             RecordBody::Compacted { horizon } => {
@@ -404,11 +417,10 @@ impl Depot {
             device,
             operation,
             handle,
-            stamp,
-            rank,
             chain,
             acknowledged,
             verdict,
+            ..
         } = body
         else {
             unreachable!("the caller matched the kind of record")
@@ -420,22 +432,14 @@ impl Depot {
                 let known = self.store.table(*table).filter(|_| verdict.is_folded());
                 created = known.map(|known| self.store.create(known, id, position));
             }
-            OperationBody::Change { field, change, .. } if verdict.is_folded() => {
-                if let Some(handle) = handle {
-                    let origin = Origin {
-                        device: *device,
-                        base: operation.base,
-                        position,
-                    };
-                    let shows = self
-                        .store
-                        .apply(*handle, &origin, *stamp, *rank, *field, change)?;
+            OperationBody::Change { .. } => {
+                if let (Some(handle), Some(made)) = (handle, body.made(position)) {
+                    let shows = self.store.apply(*handle, &made)?;
                     if !shows && !matches!(verdict, Verdict::Adjusted(..)) {
                         verdict = Verdict::Superseded(position);
                     }
                 }
             }
-            OperationBody::Change { .. } => {}
         }
         let told = self.told(operation, verdict);
         if let Some(former) = operation.former
@@ -449,18 +453,18 @@ impl Depot {
         let Some(device) = self.devices.get_mut(device) else {
             return Ok(verdict);
         };
-        device.seen = device.seen.max(operation.seq);
-        device.chain = *chain;
+        device.pass(operation.seq, *chain);
         // Nothing of it is asked for within a trial, which need not take it back then.
         if self.trial.is_none() {
-            device.unheard.insert(operation.seq, *chain);
             device.acknowledge_verdicts(*acknowledged);
             if holds(Rule::VerdictsPersist) {
-                device.verdicts.insert(operation.seq, told);
+                device.keep(Unheard {
+                    seq: operation.seq,
+                    chain: *chain,
+                    verdict: told,
+                });
             }
         }
-        // A device that pushes again counts again.
-        device.expired = false;
         if let Some(handle) = created {
             device.created.insert(operation.seq, handle);
         }
@@ -490,17 +494,16 @@ impl Depot {
             return Some(*first);
         }
         let device = self.devices.get(&former.device)?;
-        let mut unheard = device.unheard.iter();
-        let (seq, _) = unheard.find(|(_, chain)| chain.0 == former.chain)?;
-        Some(self.known_verdict(former.device, *seq))
+        let mut unheard = device.all_unheard();
+        let came = unheard.find(|waiting| waiting.chain.0 == former.chain)?;
+        Some(came.verdict)
     }
 
     fn known_verdict(&self, device: DeviceId, seq: u64) -> Verdict {
         self.devices
             .get(&device)
-            .and_then(|device| device.verdicts.get(&seq))
-            .copied()
-            .unwrap_or(Verdict::Duplicate)
+            .and_then(|device| device.unheard(seq))
+            .map_or(Verdict::Duplicate, |waiting| waiting.verdict)
     }
 
     fn created_by(&self, device: DeviceId, seq: u64) -> Option<Handle> {
@@ -520,7 +523,7 @@ impl Depot {
 
 impl Tables for Depot {
     fn table_of_handle(&self, handle: Handle) -> Option<&'static EntityTable> {
-        self.store.name(handle).map(|(table, _)| table)
+        self.store.table_of(handle)
     }
 
     fn table_numbered(&self, number: u16) -> Option<&'static EntityTable> {

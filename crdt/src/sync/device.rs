@@ -5,7 +5,7 @@ use super::verdict::Verdict;
 use crate::clock::LogPosition;
 use crate::collapsed::Handle;
 use crate::replica::DeviceId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// One device in the depot.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,11 +14,9 @@ pub(super) struct Device {
     pub(super) seen: u64,
     /// The chain after it.
     pub(super) chain: Chain,
-    /// The verdicts the device has not acknowledged.
-    pub(super) verdicts: BTreeMap<u64, Verdict>,
-    /// The chains after the same operations. A device that begins anew may not know that they came, and sends them again
-    /// under its new number.
-    pub(super) unheard: BTreeMap<u64, Chain>,
+    /// The operations whose verdicts it has not acknowledged, numbers rising. A device that begins anew may not know that
+    /// they came, and sends them again under its new number.
+    unheard: VecDeque<Unheard>,
     /// The device has heard every verdict up to here.
     pub(super) acknowledged_verdicts: u64,
     /// What it created, by operation: it may refer to it in this way for ever.
@@ -36,8 +34,7 @@ impl Device {
         Self {
             seen: 0,
             chain: Chain::of(number),
-            verdicts: BTreeMap::new(),
-            unheard: BTreeMap::new(),
+            unheard: VecDeque::new(),
             acknowledged_verdicts: 0,
             created: BTreeMap::new(),
             registered_ms,
@@ -55,6 +52,13 @@ impl Device {
         }
     }
 
+    /// Notes that its operation `seq` was judged: `chain` is the one after it. A device that pushes again counts again.
+    pub(super) fn pass(&mut self, seq: u64, chain: Chain) {
+        self.seen = self.seen.max(seq);
+        self.chain = chain;
+        self.expired = false;
+    }
+
     /// Takes back everything admitted since it stood at `place`.
     pub(super) fn put_back(&mut self, place: Place) {
         drop(self.created.split_off(&(place.seen + 1)));
@@ -67,10 +71,48 @@ impl Device {
         let upto = upto.min(self.seen);
         if upto > self.acknowledged_verdicts {
             self.acknowledged_verdicts = upto;
-            self.verdicts = self.verdicts.split_off(&(upto + 1));
-            self.unheard = self.unheard.split_off(&(upto + 1));
+            let heard = self.unheard.partition_point(|waiting| waiting.seq <= upto);
+            drop(self.unheard.drain(..heard));
         }
     }
+
+    /// Keeps what became of an operation until the device says that it has heard of it.
+    pub(super) fn keep(&mut self, waiting: Unheard) {
+        match self.place_of(waiting.seq) {
+            Ok(place) => self.unheard[place] = waiting,
+            // Operations come in order.
+            Err(place) => self.unheard.insert(place, waiting),
+        }
+    }
+
+    /// What became of an operation that the device has not heard of.
+    pub(super) fn unheard(&self, seq: u64) -> Option<&Unheard> {
+        self.unheard.get(self.place_of(seq).ok()?)
+    }
+
+    /// The operations that the device has not heard of, numbers rising.
+    pub(super) fn all_unheard(&self) -> impl ExactSizeIterator<Item = &Unheard> {
+        self.unheard.iter()
+    }
+
+    fn place_of(&self, seq: u64) -> Result<usize, usize> {
+        match self.unheard.back() {
+            Some(last) if last.seq >= seq => self
+                .unheard
+                .binary_search_by_key(&seq, |waiting| waiting.seq),
+            _ => Err(self.unheard.len()),
+        }
+    }
+}
+
+/// An operation whose verdict its device has not acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Unheard {
+    pub(super) seq: u64,
+    /// The chain after it.
+    pub(super) chain: Chain,
+    /// What the device is told.
+    pub(super) verdict: Verdict,
 }
 
 /// See [`Device::place`].

@@ -131,7 +131,17 @@ impl Frame {
     /// Bytes that are not canonical, bases that fall, entities or fields that no table has, anything beyond
     /// [`FRAME_BYTES_MAX`] or [`OPERATIONS_MAX`].
     pub fn decode(bytes: &[u8], basis: &Basis, tables: &dyn Tables) -> Result<Self, DecodeError> {
-        let (head, mut reader) = FrameHead::decode(bytes)?;
+        let (head, rest) = FrameHead::decode(bytes)?;
+        Self::decode_behind(&head, rest, basis, tables)
+    }
+
+    /// Reads what stands behind the head.
+    pub(super) fn decode_behind(
+        head: &FrameHead,
+        mut reader: Reader<'_>,
+        basis: &Basis,
+        tables: &dyn Tables,
+    ) -> Result<Self, DecodeError> {
         let base = if head.has_other_base {
             let distance = reader.signed()?;
             let base = basis.position.get().checked_add_signed(distance);

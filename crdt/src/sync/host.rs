@@ -5,7 +5,7 @@ use super::operation::Operation;
 use super::record::RecordBody;
 use super::verdict::{Hold, Rejection};
 use crate::clock::LogPosition;
-use crate::collapsed::CollapsedEntity;
+use crate::collapsed::{After, CollapsedEntity};
 use crate::entity::{Change, EntityTable, FieldRow};
 use crate::replica::DeviceId;
 
@@ -67,9 +67,8 @@ pub trait Host: Judge {
     /// device's chain does not fit.
     fn chain_at(&self, device: DeviceId, seq: u64) -> Option<Chain>;
 
-    /// Hears of each operation that was admitted, in order, with its entity's id and state as they are then. The default
-    /// does nothing.
-    fn admitted(&self, operation: &RecordBody, entity: Option<(&[u8], &CollapsedEntity)>) {
+    /// Hears of each operation that was admitted, in order, with its entity as it is then. The default does nothing.
+    fn admitted(&self, operation: &RecordBody, entity: Option<&After<'_>>) {
         let _ = (operation, entity);
     }
 }

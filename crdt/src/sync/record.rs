@@ -1,10 +1,10 @@
 //! What the log holds of the protocol: everything admission decided, so that folding it again decides nothing.
 
 use super::chain::Chain;
-use super::operation::Operation;
+use super::operation::{Operation, OperationBody};
 use super::verdict::Verdict;
 use crate::clock::{LogPosition, Stamp};
-use crate::collapsed::Handle;
+use crate::collapsed::{Handle, Made, Origin};
 use crate::entity::Change;
 use crate::replica::DeviceId;
 
@@ -81,4 +81,35 @@ pub enum RecordBody {
         /// The position every counting device had acknowledged.
         horizon: LogPosition,
     },
+}
+
+impl RecordBody {
+    /// The change of a folded operation that the log has at `position`.
+    pub(super) fn made(&self, position: LogPosition) -> Option<Made<'_>> {
+        let RecordBody::Operation {
+            device,
+            operation,
+            stamp,
+            rank,
+            verdict,
+            ..
+        } = self
+        else {
+            return None;
+        };
+        let OperationBody::Change { field, change, .. } = &operation.body else {
+            return None;
+        };
+        verdict.is_folded().then_some(Made {
+            origin: Origin {
+                device: *device,
+                base: operation.base,
+                position,
+            },
+            stamp: *stamp,
+            rank: *rank,
+            field: *field,
+            change,
+        })
+    }
 }

@@ -1,9 +1,9 @@
 //! A depot as bytes: a checkpoint from which a server goes on without folding its log from the beginning.
 //!
 //! ```text
-//! depot   = 03 head floor time_ms devices former* store
-//! devices = n (seen, chain 8 B, heard, registered_ms, expired 1 B, n (number gap, verdict)*,
-//!           n (number gap, chain 8 B)*, n (number gap, handle)*)*
+//! depot   = 04 head floor time_ms devices former* store
+//! devices = n (seen, chain 8 B, heard, registered_ms, expired 1 B, n (number gap, chain 8 B, verdict)*,
+//!           n (number gap, handle)*)*
 //! former* = n (device, chain 8 B, verdict)*
 //! store   = n (flags 1 B, table, created, changed - created, entity at rest)* n (marker gap, handle)*
 //! ```
@@ -13,7 +13,7 @@
 
 use super::chain::Chain;
 use super::depot::Depot;
-use super::device::Device;
+use super::device::{Device, Unheard};
 use super::operation::Former;
 use super::verdict::Verdict;
 use crate::clock::LogPosition;
@@ -22,7 +22,7 @@ use crate::entity::EntityTable;
 use crate::replica::DeviceId;
 use crate::wire::{DecodeError, Reader, Wire as _, Writer};
 
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 
 impl Depot {
     /// The depot as bytes. Costs a copy of every packed entity; nothing changes.
@@ -93,18 +93,12 @@ fn save_device(device: &Device, writer: &mut Writer) {
     writer.varint(device.registered_ms);
     writer.byte(device.expired.into());
     let mut before = 0;
-    writer.count(device.verdicts.len());
-    for (seq, verdict) in &device.verdicts {
-        writer.varint(seq.wrapping_sub(before));
-        verdict.encode(writer);
-        before = *seq;
-    }
-    before = 0;
-    writer.count(device.unheard.len());
-    for (seq, chain) in &device.unheard {
-        writer.varint(seq.wrapping_sub(before));
-        writer.raw(&chain.0.to_be_bytes());
-        before = *seq;
+    writer.count(device.all_unheard().len());
+    for waiting in device.all_unheard() {
+        writer.varint(waiting.seq.wrapping_sub(before));
+        writer.raw(&waiting.chain.0.to_be_bytes());
+        waiting.verdict.encode(writer);
+        before = waiting.seq;
     }
     before = 0;
     writer.count(device.created.len());
@@ -132,14 +126,13 @@ fn restore_device(number: DeviceId, reader: &mut Reader<'_>) -> Result<Device, D
         }
     };
     let mut before = 0_u64;
-    for _ in 0..reader.count(2)? {
+    for _ in 0..reader.count(10)? {
         before = next(before, reader.varint()?)?;
-        device.verdicts.insert(before, Verdict::decode(reader)?);
-    }
-    before = 0;
-    for _ in 0..reader.count(9)? {
-        before = next(before, reader.varint()?)?;
-        device.unheard.insert(before, Chain(eight_bytes(reader)?));
+        device.keep(Unheard {
+            seq: before,
+            chain: Chain(eight_bytes(reader)?),
+            verdict: Verdict::decode(reader)?,
+        });
     }
     before = 0;
     for _ in 0..reader.count(2)? {

@@ -1,6 +1,6 @@
 //! Where values disagree: what a person is shown, and may choose between.
 
-use crdt::collapsed::{CollapsedEntity, Write};
+use crdt::collapsed::{After, CollapsedEntity};
 use crdt::json::value_to_json;
 use crdt::sync::{Hold, Rejection, Verdict};
 use crdt::{Change, FieldRow, Kind, Value};
@@ -45,14 +45,12 @@ pub(super) struct Source<'a> {
 impl Disagreement {
     /// What disagrees after an operation; `None` where nothing does.
     pub(super) fn of(
-        entity: &CollapsedEntity,
+        after: &After<'_>,
         row: &FieldRow,
         change: &Change,
         verdict: &Verdict,
     ) -> Option<Self> {
         let sent = sent(change)?;
-        let held = entity.register(row.number, change);
-        let winner = held.and_then(|register| register.winner());
         let of = |server: Json, kind: &'static str, client_stands: bool| Disagreement {
             field: field_name(row, change),
             server,
@@ -62,32 +60,29 @@ impl Disagreement {
         };
         match verdict {
             Verdict::Rejected(_, Rejection::NotAuthorised) => {
-                let server = shown(entity, row, winner);
+                let server = shown(&after.entity(), row, change);
                 Some(of(server, "AUTHORITY_VIOLATION", false))
             }
             Verdict::Held(_, Hold::Implausible) => {
-                let server = shown(entity, row, winner);
+                let server = shown(&after.entity(), row, change);
                 Some(of(server, "IMPLAUSIBLE", false))
             }
             Verdict::Superseded(_) => {
-                let winner = winner.filter(|winner| winner.value != sent)?;
-                let server = value_to_json(&winner.value);
+                let server = value_to_json(after.disagreeing()?);
                 Some(of(server, "CONCURRENT_UPDATE", false))
             }
-            Verdict::Applied(_) | Verdict::Adjusted(..) => {
-                // The greatest of those it won over without having seen them.
-                let siblings = held.map_or(&[][..], |register| register.siblings());
-                let wins = winner.is_some_and(|winner| winner.value == sent);
-                let lost = siblings.iter().find(|sibling| sibling.value != sent)?;
-                let server = value_to_json(&lost.value);
-                wins.then(|| of(server, "CONCURRENT_UPDATE", true))
+            Verdict::Applied(_) | Verdict::Adjusted(..) if after.wins() => {
+                let lost = value_to_json(after.disagreeing()?);
+                Some(of(lost, "CONCURRENT_UPDATE", true))
             }
             _ => None,
         }
     }
 }
 
-fn shown(entity: &CollapsedEntity, row: &FieldRow, winner: Option<&Write>) -> Json {
+fn shown(entity: &CollapsedEntity, row: &FieldRow, change: &Change) -> Json {
+    let held = entity.register(row.number, change);
+    let winner = held.and_then(|register| register.winner());
     match (entity.field(row.number), winner) {
         (_, Some(winner)) => value_to_json(&winner.value),
         (Some(crdt::collapsed::CollapsedField::Max(reading, _)), None) => reading.value().into(),

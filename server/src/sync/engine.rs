@@ -1,6 +1,6 @@
 //! The protocol's state beside the log: a [`Depot`] that is folded from the log and from nothing else.
 //!
-//! What a push would come to is judged on the state and taken back; its events are appended under the condition that
+//! What a push would come to is judged on the state, which stays as it is; its events are appended under the condition that
 //! nothing they were judged on has changed; then they are folded as the log has them. So the live way and a restart are
 //! the same, an append that fails leaves no trace, and nobody who writes by another way has to know of tablets. Positions
 //! of the protocol are positions of the log.

@@ -9,7 +9,7 @@ mod staging;
 
 use std::cell::{OnceCell, RefCell};
 
-use crdt::collapsed::{CollapsedEntity, CollapsedField};
+use crdt::collapsed::{After, CollapsedField};
 use crdt::sync::{
     Chain, Depot, Hold, Host, Judge, Judgement, Operation, OperationBody, RecordBody, Rejection,
     Request, Verdict,
@@ -484,10 +484,10 @@ impl Host for Judging<'_> {
         self.engine.event_of(event_id(device, seq), read)??.chain()
     }
 
-    fn admitted(&self, record: &RecordBody, entity: Option<(&[u8], &CollapsedEntity)>) {
+    fn admitted(&self, record: &RecordBody, after: Option<&After<'_>>) {
         let mut staging = self.staging.borrow_mut();
         let pending = std::mem::replace(&mut staging.pending, Pending::Nothing);
-        if let Err(problem) = self.stage(&mut staging, record, entity, pending) {
+        if let Err(problem) = self.stage(&mut staging, record, after, pending) {
             staging.failure.get_or_insert(problem);
         }
     }

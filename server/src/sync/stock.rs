@@ -1,8 +1,8 @@
 //! What tablets report of parts: a part that was fitted and a move that was made are facts. They change the stock whatever
 //! it says, and where it cannot be, a discrepancy is told for somebody to count.
 
-use crdt::collapsed::{CollapsedEntity, CollapsedField, CollapsedRegister};
-use crdt::{Change, FieldRow, Value};
+use crdt::collapsed::{After, CollapsedEntity, CollapsedField, CollapsedRegister};
+use crdt::{Change, EntityTable, FieldRow, Value};
 use fleet::command::Asked;
 use fleet::stock_move::{Levels, MoveType, Standing, StockMove, decide};
 use fleet::work_order::schema::USED_PARTS;
@@ -80,18 +80,20 @@ fn whole_of(register: Option<&CollapsedRegister>) -> Option<i64> {
 pub(super) fn parts_used(
     state: &AppState,
     tx: &mut Decision<'_>,
-    entity: Option<&CollapsedEntity>,
+    after: Option<&After<'_>>,
     change: Option<&Change>,
     order_id: &str,
     device_id: &str,
     asked: Asked<'_>,
 ) -> Result<Option<String>, Problem> {
-    let (Some(entity), Some(Change::Put { key, .. })) = (entity, change) else {
+    let (Some(after), Some(Change::Put { key, .. })) = (after, change) else {
         return Ok(None);
     };
-    let Some(item) = item_of(entity, key).filter(|_| {
-        entity.table().name == work_order::AGGREGATE_TYPE && is_used_parts(entity, change)
-    }) else {
+    if after.table().name != work_order::AGGREGATE_TYPE || !is_used_parts(after.table(), change) {
+        return Ok(None);
+    }
+    let entity = after.entity();
+    let Some(item) = item_of(&entity, key) else {
         return Ok(None);
     };
     let part_no = text_of(item.field(PART_NO));
@@ -121,8 +123,8 @@ pub(super) fn parts_used(
     Ok(moved.then_some(id))
 }
 
-fn is_used_parts(entity: &CollapsedEntity, change: Option<&Change>) -> bool {
-    let row = entity.table().field_named(USED_PARTS);
+fn is_used_parts(table: &EntityTable, change: Option<&Change>) -> bool {
+    let row = table.field_named(USED_PARTS);
     let Some(Change::Put { field, .. }) = change else {
         return false;
     };

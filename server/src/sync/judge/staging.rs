@@ -1,6 +1,6 @@
 //! What an admitted operation is in the log: its own events, those of its consequences, and what is told about it.
 
-use crdt::collapsed::{CollapsedEntity, CollapsedField};
+use crdt::collapsed::{After, CollapsedField};
 use crdt::sync::{Adjustment, Operation, OperationBody, RecordBody, Verdict};
 use crdt::{Change, EntityTable, FieldRow, Stamp};
 use fleet::command::Asked;
@@ -34,10 +34,9 @@ impl Judging<'_> {
         &self,
         staging: &mut Staging<'_>,
         record: &RecordBody,
-        named: Option<(&[u8], &CollapsedEntity)>,
+        after: Option<&After<'_>>,
         pending: Pending,
     ) -> Result<(), Problem> {
-        let entity = named.map(|(_, entity)| entity);
         let RecordBody::Operation {
             device,
             operation,
@@ -56,9 +55,10 @@ impl Judging<'_> {
             stamp: *stamp,
             name,
             id,
-            table: entity.map(CollapsedEntity::table),
-            entity_id: named
-                .map_or_else(Box::default, |(id, _)| String::from_utf8_lossy(id).into()),
+            table: after.map(After::table),
+            entity_id: after.map_or_else(Box::default, |after| {
+                String::from_utf8_lossy(after.id()).into()
+            }),
             field: None,
             change: None,
         };
@@ -95,7 +95,7 @@ impl Judging<'_> {
                 (self.trail(staging, &admitted, event, &detail)?, detail)
             }
             (_, pending) => {
-                let carrier = self.take_in(staging, &admitted, entity, pending)?;
+                let carrier = self.take_in(staging, &admitted, after, pending)?;
                 let event = sync_session::SYNC_OPERATION_NOTED;
                 match carrier {
                     Some(carrier) => (Some(carrier), String::new()),
@@ -103,7 +103,7 @@ impl Judging<'_> {
                 }
             }
         };
-        self.tell_disagreement(staging, &admitted, entity, &detail)?;
+        self.tell_disagreement(staging, &admitted, after, &detail)?;
         staging.outcomes.push(Outcome {
             seq: operation.seq,
             verdict: *verdict,
@@ -184,7 +184,7 @@ impl Judging<'_> {
         &self,
         staging: &mut Staging<'_>,
         admitted: &Admitted<'_>,
-        entity: Option<&CollapsedEntity>,
+        after: Option<&After<'_>>,
         pending: Pending,
     ) -> Result<Option<Staged>, Problem> {
         let Some(table) = admitted.table else {
@@ -218,7 +218,7 @@ impl Judging<'_> {
             }
             Pending::Planned(Plan::Events(mut drafts)) => {
                 let used =
-                    stock::parts_used(self.state, tx, entity, admitted.change, id, device, asked)?;
+                    stock::parts_used(self.state, tx, after, admitted.change, id, device, asked)?;
                 if let (Some(used), Some(draft)) = (&used, drafts.first_mut())
                     && let Json::Object(data) = &mut draft.data
                 {
@@ -233,9 +233,10 @@ impl Judging<'_> {
                 Ok(staged)
             }
             Pending::Planned(Plan::Members(name)) => {
-                let Some((entity, row)) = entity.zip(table.field_named(name)) else {
+                let Some((after, row)) = after.zip(table.field_named(name)) else {
                     return Ok(None);
                 };
+                let entity = after.entity();
                 let members = match entity.field(row.number) {
                     Some(CollapsedField::Set(set)) => {
                         set.members().map(crdt::json::value_to_json).collect()
@@ -248,10 +249,11 @@ impl Judging<'_> {
                 // The merged set is what is so from now on, whenever this member came.
                 stage_events(tx, table.name, id, vec![draft])
             }
-            Pending::Planned(Plan::Noted) => match entity {
-                Some(entity) => {
+            Pending::Planned(Plan::Noted) => match after {
+                Some(after) => {
                     tx.begin_step();
-                    let moved = stock::complete(self.state, tx, entity, id, device, asked);
+                    let entity = after.entity();
+                    let moved = stock::complete(self.state, tx, &entity, id, device, asked);
                     match moved {
                         Ok(true) => {
                             let staged = tx.end_step();
@@ -303,14 +305,14 @@ impl Judging<'_> {
         &self,
         staging: &mut Staging<'_>,
         admitted: &Admitted<'_>,
-        entity: Option<&CollapsedEntity>,
+        after: Option<&After<'_>>,
         detail: &str,
     ) -> Result<(), Problem> {
-        let (Some(entity), Some(row), Some(change)) = (entity, admitted.field, admitted.change)
+        let (Some(after), Some(row), Some(change)) = (after, admitted.field, admitted.change)
         else {
             return Ok(());
         };
-        let found = Disagreement::of(entity, row, change, &admitted.verdict);
+        let found = Disagreement::of(after, row, change, &admitted.verdict);
         let Some(found) = found.filter(|_| staging.conflicts < CONFLICTS_MAX) else {
             return Ok(());
         };
@@ -320,7 +322,7 @@ impl Judging<'_> {
         }
         staging.conflicts += 1;
         let source = conflict::Source {
-            entity_type: entity.table().name,
+            entity_type: after.table().name,
             entity_id: &admitted.entity_id,
             device_id: &self.device.device.id,
             role: self.role(),
