@@ -16,6 +16,7 @@ use crate::tree::{Child, Leaf, Node, Test, Tree, mask_holds};
 use std::ops::Range;
 use std::sync::{PoisonError, RwLock};
 
+mod veto;
 mod worker;
 use worker::{ChildTask, Task, Worker};
 

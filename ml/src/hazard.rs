@@ -231,6 +231,7 @@ pub fn fleet_settings(rows: usize, seed: u64, threads: usize) -> Vec<Params> {
         l2,
         learning_rate: 0.05,
         row_share: 0.5,
+        unseen_rows_veto: true,
         column_share: 0.3,
         rounds_max: 1_500,
         patience_rounds: Some(50),

@@ -142,6 +142,13 @@ impl SplitRules {
         -(2.0 * gradient * value + hessian * value * value)
     }
 
+    /// By how much the loss of rows with a packed sum changes when their scores move by `value`, to second order.
+    pub(crate) fn loss_at(&self, sum: i64, value: f64) -> f64 {
+        let (gradient, hessian) = unpack(sum);
+        let curvature = f64::from(hessian) * self.hessian_unit;
+        value * (f64::from(gradient) * self.gradient_unit + 0.5 * curvature * value)
+    }
+
     /// Fewest hessian units of a child: the floor given, the rows wanted at the leaf's mean hessian, and one.
     fn hessian_units_min(&self, leaf: &LeafTotals) -> i32 {
         let (_, hessian) = unpack(leaf.sum);

@@ -82,9 +82,12 @@ impl<'run> Run<'run> {
             let mut grown = self.grow(sample.as_deref(), &chosen);
             any |= !grown.is_constant();
             // The rows that were not drawn had no say in where the tree splits, so they judge its leaves without favour.
-            let others = sample
+            let mut others = sample
                 .as_deref()
                 .map_or_else(Vec::new, |sample| self.leaves_of_others(sample, &grown));
+            if self.params.unseen_rows_veto {
+                self.hear(&mut others, &mut grown);
+            }
             if !others.is_empty() {
                 let words = &self.packed.words;
                 let sums = others.iter().map(|&(row, leaf)| (leaf, words[row]));
@@ -236,6 +239,18 @@ impl<'run> Run<'run> {
             .filter(|row| drawn.next_if_eq(row).is_none())
             .map(|row| (row, grown.leaf_of(&self.matrix, row)))
             .collect()
+    }
+
+    /// Lets the rows that were not drawn take back splits; their leaves' numbers follow.
+    fn hear(&self, others: &mut [(usize, usize)], grown: &mut GrownTree) {
+        let mut sums = vec![0; grown.leaves().len()];
+        for &(row, leaf) in &*others {
+            sums[leaf] += self.packed.words[row];
+        }
+        let numbers = grown.veto(sums, &self.rules());
+        for (_, leaf) in others {
+            *leaf = numbers[*leaf];
+        }
     }
 
     fn add_scores(&mut self, output: usize, others: &[(usize, usize)], grown: &GrownTree) {

@@ -87,9 +87,14 @@ fn mean_loss(model: &Model, dataset: &Dataset) -> f64 {
 
 #[test]
 fn every_loss_learns_and_any_number_of_threads_gives_the_same_bytes() {
-    for (loss, labels) in losses() {
+    let with_veto = losses().map(|(loss, labels)| (loss, labels, true));
+    let each = losses().map(|(loss, labels)| (loss, labels, false));
+    for (loss, labels, unseen_rows_veto) in each.into_iter().chain(with_veto) {
         let (train, test) = (table(3_000, 1, labels), table(2_000, 2, labels));
-        let mut params = settings(loss);
+        let mut params = Params {
+            unseen_rows_veto,
+            ..settings(loss)
+        };
         let bytes: Vec<Vec<u8>> = [1, 2, 3, 8]
             .into_iter()
             .map(|threads| {
@@ -113,6 +118,27 @@ fn every_loss_learns_and_any_number_of_threads_gives_the_same_bytes() {
         let gain = (trivial - learned) / trivial.abs();
         assert!(gain > 0.02, "{loss:?}: {trivial} to {learned}");
     }
+}
+
+#[test]
+fn unseen_rows_take_back_what_only_fits_noise() {
+    let mut random = Random::new(9, 9);
+    let noise = (0..3_000).map(|_| f32::from(u8::from(random.below(2) == 0)));
+    let labels: Vec<f32> = noise.collect();
+    let known = table(3_000, 1, 2);
+    let values = Array2::from_shape_fn((5, 3_000), |(column, row)| known.column(column)[row]);
+    let train = Dataset::from_columns(known.features().to_vec(), values, labels).unwrap();
+    let splits = |unseen_rows_veto| {
+        let params = Params {
+            unseen_rows_veto,
+            ..settings(Loss::Logistic)
+        };
+        let model = Fit::new(&params).train(&train).unwrap();
+        let trees = model.trees().iter();
+        trees.map(|tree| tree.nodes.len()).sum::<usize>()
+    };
+    let (freely, with_veto) = (splits(false), splits(true));
+    assert!(4 * with_veto < 3 * freely, "{with_veto} of {freely} splits");
 }
 
 #[test]
