@@ -251,6 +251,9 @@ fn measure(
         if let Some(known) = baselines.of(name, &format!("hazard_{end}")) {
             report.at_most(&format!("{what}, log loss, best known"), known, loss);
         }
+        if let Some(least) = baselines.of(name, &format!("accuracy_{end}")) {
+            report.at_least(&format!("{what}, accuracy"), least, accuracy);
+        }
         if let Some(bar) = baselines.of(name, &format!("ece_{end}")) {
             report.at_most(&format!("{what}, calibration error"), bar, calibration);
         }

@@ -22,13 +22,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-ml-parity [--data FOLDER] [--only NAME,…] [--reuse] [--out FOLDER] [QUESTION…]
+ml-parity [--data FOLDER] [--only NAME,…] [--reuse] [--seeds N] [--out FOLDER] [QUESTION…]
 
 Questions: quality, horizons, demand, anomalies, training, prediction. Without one, all are asked.
 
   --data FOLDER   data sets, a folder with a schema.json each (default ../shared/data)
   --only NAME,…   some of the data sets; speed also knows `synthetic`
   --reuse         take the peers' answers of an earlier run where table and settings are the same; not for times
+  --seeds N       seeds whose mean is taken for quality (default 5); with more, the standard errors tell draws from differences
   --out FOLDER    where the peers are installed and the report goes (default out/ml-parity)
 ";
 
@@ -47,6 +48,7 @@ struct Arguments {
     only: Vec<String>,
     questions: Vec<String>,
     reuse: bool,
+    seeds: u64,
 }
 
 fn main() -> ExitCode {
@@ -72,11 +74,19 @@ fn parse(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
         only: Vec::new(),
         questions: Vec::new(),
         reuse: false,
+        seeds: 5,
     };
     while let Some(argument) = given.next() {
         if argument == "--only" {
             let names = given.next().ok_or("--only wants names")?;
             arguments.only = names.split(',').map(str::to_owned).collect();
+            continue;
+        }
+        if argument == "--seeds" {
+            let number = given.next().and_then(|text| text.parse().ok());
+            arguments.seeds = number
+                .filter(|&seeds| seeds > 0)
+                .ok_or("--seeds wants a number above 0")?;
             continue;
         }
         if argument == "--reuse" {
@@ -115,7 +125,7 @@ fn run(arguments: &Arguments) -> Result<usize, BenchError> {
     let mut report = Report::default();
     for question in &arguments.questions {
         match &**question {
-            "quality" => quality::ask(&folders, &peers, &baselines, &mut report)?,
+            "quality" => quality::ask(&folders, &peers, &baselines, arguments.seeds, &mut report)?,
             "horizons" => horizons::ask(&folders, &baselines, &mut report)?,
             "demand" => demand::ask(&folders, &baselines, &mut report)?,
             "anomalies" => anomaly::ask(&folders, &mut report)?,

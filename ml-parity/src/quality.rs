@@ -4,12 +4,10 @@ use crate::baseline::Baselines;
 use crate::data::{Folder, Table};
 use crate::error::BenchError;
 use crate::peer::{Peers, read_predictions, write_part};
-use crate::report::{Report, decimals};
+use crate::report::Report;
 use ml::{FeatureKind, Fit, Loss, Params, metric};
 use serde_json::{Value, json};
 
-/// Seeds of the runs whose mean is reported.
-const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
 /// Not worse than the better peer by more than this.
 const WORSE_MAX: f64 = 0.005;
 
@@ -57,12 +55,16 @@ pub(crate) fn ask(
     folders: &[Folder],
     peers: &Peers,
     baselines: &Baselines,
+    seeds: u64,
     report: &mut Report,
 ) -> Result<(), BenchError> {
     report.section(
         "Quality",
-        "Log loss or RMSE on the test part, lower is better; 500 rounds at most, learning rate 0.05, 31 leaves, early stopping on \
-         the validation part, mean of five seeds, one thread.",
+        &format!(
+            "Log loss or RMSE on the test part, lower is better; 500 rounds at most, learning rate 0.05, 31 leaves, early stopping on \
+             the validation part, one thread. Mean of {seeds} seeds ± its standard error, which tells how far draws of rows and \
+             columns matter, not how far another test part would. Accuracy stands beside the share of the majority."
+        ),
     );
     let (mut rows, mut better, mut worse) = (Vec::new(), 0, Vec::new());
     for folder in folders
@@ -71,15 +73,21 @@ pub(crate) fn ask(
     {
         let table = folder.table()?;
         for target in folder.list("targets") {
-            let (ours, peer) = compare(folder, &table, target, peers)?;
+            let found = compare(folder, &table, target, peers, seeds)?;
+            let [ours, peer @ ..] = &found.scores;
+            let (own, _) = mean_and_error(&ours.losses);
             let best = peer
                 .iter()
-                .map(|(_, value)| value[0])
+                .map(|scores| mean_and_error(&scores.losses).0)
                 .fold(f64::INFINITY, f64::min);
-            let ratio = ours[0] / best;
+            let ratio = own / best;
+            let what = format!("quality: {} {target}", folder.name);
             if let Some(known) = baselines.of(&folder.name, target) {
-                let what = format!("quality: {} {target}, best known", folder.name);
-                report.at_most(&what, known, ours[0]);
+                report.at_most(&format!("{what}, best known"), known, own);
+            }
+            let accuracy = mean_of(&ours.accuracies);
+            if let Some(least) = baselines.of(&folder.name, &format!("accuracy_{target}")) {
+                report.at_least(&format!("{what}, accuracy"), least, accuracy);
             }
             if ratio < 1.0 {
                 better += 1;
@@ -88,18 +96,23 @@ pub(crate) fn ask(
                 worse.push(format!("{} {target}", folder.name));
             }
             let mut cells = vec![format!("{} {target}", folder.name)];
-            cells.extend(
-                [ours]
-                    .iter()
-                    .chain(peer.iter().map(|(_, value)| value))
-                    .map(|value| shown(value)),
-            );
+            cells.extend(found.scores.iter().map(shown));
             cells.push(format!("{ratio:.4}"));
+            cells.push(found.majority.map_or_else(String::new, |majority| {
+                format!("{accuracy:.4} / {majority:.4}")
+            }));
             rows.push(cells);
         }
     }
     report.table(
-        &["data", "ml", "LightGBM", "XGBoost", "ml / better peer"],
+        &[
+            "data",
+            "ml",
+            "LightGBM",
+            "XGBoost",
+            "ml / better peer",
+            "accuracy of ml / majority",
+        ],
         &rows,
     );
     let worse = if worse.is_empty() {
@@ -122,40 +135,66 @@ pub(crate) fn ask(
     Ok(())
 }
 
+/// What one library reached, seed by seed.
+#[derive(Default)]
+struct Scores {
+    /// Log loss, or root mean squared error.
+    losses: Vec<f64>,
+    /// Empty without classes, like accuracies.
+    areas: Vec<f64>,
+    accuracies: Vec<f64>,
+}
+
+impl Scores {
+    fn add(&mut self, loss: Loss, labels: &[f32], predictions: &[f64]) {
+        if loss == Loss::Logistic {
+            self.losses.push(metric::logloss(labels, predictions));
+            self.areas.push(metric::roc_auc(labels, predictions));
+            self.accuracies.push(metric::accuracy(labels, predictions));
+        } else {
+            self.losses.push(metric::rmse(labels, predictions));
+        }
+    }
+}
+
+fn mean_of(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The mean and its standard error.
+fn mean_and_error(values: &[f64]) -> (f64, f64) {
+    let (mean, count) = (mean_of(values), values.len() as f64);
+    let squares = values.iter().map(|value| (value - mean) * (value - mean));
+    let variance = squares.sum::<f64>() / (count - 1.0).max(1.0);
+    (mean, (variance / count).sqrt())
+}
+
 /// Loss or error, and beside a log loss the ROC-AUC.
-fn shown(values: &[f64]) -> String {
-    match values {
-        [loss, auc] => format!("{loss:.4} (AUC {auc:.4})"),
-        _ => decimals(values[0]),
+fn shown(scores: &Scores) -> String {
+    let (mean, error) = mean_and_error(&scores.losses);
+    let loss = format!("{mean:.4} ± {error:.4}");
+    if scores.areas.is_empty() {
+        loss
+    } else {
+        format!("{loss} (AUC {:.4})", mean_of(&scores.areas))
     }
 }
 
-fn score(loss: Loss, labels: &[f32], predictions: &[f64]) -> Vec<f64> {
-    match loss {
-        Loss::Logistic => vec![
-            metric::logloss(labels, predictions),
-            metric::roc_auc(labels, predictions),
-        ],
-        _ => vec![metric::rmse(labels, predictions)],
-    }
+/// How the three libraries did on one target.
+struct Comparison {
+    /// Ours, LightGBM's, XGBoost's.
+    scores: [Scores; 3],
+    /// Share of the more frequent class in the test part, where there are classes.
+    majority: Option<f64>,
 }
-
-fn mean(runs: &[Vec<f64>]) -> Vec<f64> {
-    let sum = |at: usize| runs.iter().map(|run| run[at]).sum::<f64>() / runs.len() as f64;
-    (0..runs[0].len()).map(sum).collect()
-}
-
-type Scores = Vec<f64>;
-
-/// A peer's name and its scores.
-type PeerScores = (&'static str, Scores);
 
 fn compare(
     folder: &Folder,
     table: &Table,
     target: &str,
     peers: &Peers,
-) -> Result<(Scores, Vec<PeerScores>), BenchError> {
+    seeds: u64,
+) -> Result<Comparison, BenchError> {
     let loss = if folder.task() == "binary" {
         Loss::Logistic
     } else {
@@ -178,7 +217,7 @@ fn compare(
         "columns": table.features.len(),
         "categories": categories(table),
         "loss": if loss == Loss::Logistic { "logistic" } else { "squared" },
-        "seeds": SEEDS,
+        "seeds": (1..=seeds).collect::<Vec<_>>(),
         "threads": 1,
         "params": peer_settings(&params),
         "what": "quality",
@@ -191,30 +230,39 @@ fn compare(
     // The peers take one core and we the other.
     let (asked, ours) = std::thread::scope(|scope| {
         let asked = scope.spawn(|| peers.run(&exchange, &task));
-        let ours: Result<Vec<Scores>, BenchError> = SEEDS
-            .iter()
-            .map(|&seed| {
+        let ours = || {
+            let mut scores = Scores::default();
+            for seed in 1..=seeds {
                 let params = Params {
                     seed,
                     ..params.clone()
                 };
                 let model = Fit::new(&params).valid(&valid).train(&train)?;
                 let predictions = model.predict(test.view(), 1)?.into_raw_vec_and_offset().0;
-                Ok(score(loss, &labels, &predictions))
-            })
-            .collect();
+                scores.add(loss, &labels, &predictions);
+            }
+            Ok::<_, BenchError>(scores)
+        };
+        let ours = ours();
         (asked.join(), ours)
     });
     asked.map_err(|_| BenchError::Peer("the thread that asks has panicked".to_owned()))??;
-    let ours = ours?;
-    let mut theirs = Vec::new();
-    for peer in ["lightgbm", "xgboost"] {
-        let mut runs = Vec::new();
-        for seed in SEEDS {
+    let theirs = |peer: &str| {
+        let mut scores = Scores::default();
+        for seed in 1..=seeds {
             let predictions = read_predictions(&exchange.join(format!("{peer}.{seed}")))?;
-            runs.push(score(loss, &labels, &predictions));
+            scores.add(loss, &labels, &predictions);
         }
-        theirs.push((peer, mean(&runs)));
-    }
-    Ok((mean(&ours), theirs))
+        Ok::<_, BenchError>(scores)
+    };
+    let ones = mean_of(
+        &labels
+            .iter()
+            .map(|&label| f64::from(label))
+            .collect::<Vec<_>>(),
+    );
+    Ok(Comparison {
+        scores: [ours?, theirs("lightgbm")?, theirs("xgboost")?],
+        majority: (loss == Loss::Logistic).then_some(ones.max(1.0 - ones)),
+    })
 }
