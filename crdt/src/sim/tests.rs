@@ -9,8 +9,9 @@ use crate::rule::{Rule, with_broken};
 pub(crate) mod crdt_tables;
 
 /// One run: how many records its log had, or what went wrong.
-fn run(seed: u64, steps: u64) -> Result<usize, Failure> {
-    let mut world = World::new(seed);
+fn run(seed: u64, registers_anew: bool) -> Result<usize, Failure> {
+    let steps = 60 + seed % 90;
+    let mut world = World::new(seed, registers_anew);
     for _ in 0..steps {
         world.step()?;
     }
@@ -21,8 +22,8 @@ fn run(seed: u64, steps: u64) -> Result<usize, Failure> {
 
 /// One run that must not fail: how many records its log had.
 #[track_caller]
-fn check_seed(seed: u64) -> usize {
-    match run(seed, 60 + seed % 90) {
+fn check_seed(seed: u64, registers_anew: bool) -> usize {
+    match run(seed, registers_anew) {
         Ok(records) => records,
         Err(failure) => panic!("seed {seed}: {failure}"),
     }
@@ -45,7 +46,7 @@ fn seeds() -> std::ops::Range<u64> {
 #[test]
 fn seeds_that_failed_once_hold() {
     for seed in [93_320, 172_427, 205_676, 330_702, 291_858] {
-        check_seed(seed);
+        check_seed(seed, false);
     }
 }
 
@@ -53,7 +54,16 @@ fn seeds_that_failed_once_hold() {
 fn every_device_ends_with_the_servers_state() {
     let mut records = 0;
     for seed in seeds() {
-        records += check_seed(seed);
+        records += check_seed(seed, false);
+    }
+    println!("{records} log records");
+}
+
+#[test]
+fn every_device_ends_with_the_servers_state_also_where_stores_register_anew_unasked() {
+    let mut records = 0;
+    for seed in seeds() {
+        records += check_seed(seed, true);
     }
     println!("{records} log records");
 }
@@ -62,8 +72,7 @@ fn every_device_ends_with_the_servers_state() {
 #[track_caller]
 fn check_noticed(rule: Rule) {
     for seed in 0..10_000 {
-        let outcome =
-            std::panic::catch_unwind(|| with_broken(Some(rule), || run(seed, 60 + seed % 90)));
+        let outcome = std::panic::catch_unwind(|| with_broken(Some(rule), || run(seed, false)));
         crate::rule::with_broken(None, || ());
         match outcome {
             Ok(Ok(_)) => {}

@@ -77,10 +77,12 @@ pub(super) struct World {
     network: Vec<(usize, Message)>,
     pub(super) now_ms: u64,
     pub(super) truth: Truth,
+    /// Whether devices also register anew of their own accord: a token ended, or somebody set up a copied store.
+    registers_anew: bool,
 }
 
 impl World {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, registers_anew: bool) -> Self {
         let mut random = Random::new(seed);
         let mut world = Self {
             depot: Depot::new(&TABLES, 1 + random.index(8)),
@@ -90,6 +92,7 @@ impl World {
             now_ms: 1_790_000_000_000,
             truth: Truth::default(),
             random,
+            registers_anew,
         };
         for number in 0..2 + world.random.below(3) {
             let table = TABLES[world.random.index(TABLES.len())].number;
@@ -170,6 +173,7 @@ impl World {
                 let device = &mut self.devices[device];
                 device.backup = (device.disk.clone(), device.received.clone());
             }
+            _ if self.registers_anew && self.random.chance(70) => self.register_anew(device),
             _ => self.measure_offset(device),
         }
         Ok(())
@@ -506,6 +510,16 @@ impl World {
             device.received = received;
             device.life += 1;
         }
+    }
+
+    /// The store goes on under a new number, and nobody has told it what of its operations the log has.
+    fn register_anew(&mut self, index: usize) {
+        let number = self.register();
+        let device = &mut self.devices[index];
+        let refused = device.tablet.reborn(number, 0, &[]);
+        self.truth.refused(&refused);
+        device.disk = device.tablet.clone();
+        device.life += 1;
     }
 
     fn measure_offset(&mut self, index: usize) {

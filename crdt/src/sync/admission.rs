@@ -5,7 +5,7 @@ use super::depot::Depot;
 use super::device::Device;
 use super::frame::{Basis, Frame, FrameHead, Tables};
 use super::host::{Host, Judgement, Request};
-use super::operation::{EntityRef, Operation, OperationBody};
+use super::operation::{EntityRef, Former, Operation, OperationBody};
 use super::record::{Record, RecordBody};
 use super::verdict::{Adjustment, Rejection, Verdict};
 use crate::clock::{LogPosition, Stamp};
@@ -178,7 +178,8 @@ impl Depot {
                 field,
                 change,
             } => {
-                let judged = self.judge_change(&operation, *entity, *field, change, request, host);
+                let target = (*entity, *field, change);
+                let judged = self.judge_change(&operation, chain, target, request, host);
                 let handle = self.handle_of(request.device, *entity);
                 match judged {
                     Ok(admitted) => (handle, admitted.rank, admitted.stamp, admitted.verdict),
@@ -222,18 +223,14 @@ impl Depot {
     fn judge_change(
         &self,
         operation: &Operation,
-        entity: EntityRef,
-        field: u16,
-        change: &Change,
+        chain: Chain,
+        (entity, field, change): (EntityRef, u16, &Change),
         request: &PushRequest,
         host: &dyn Host,
     ) -> Result<Admitted, Verdict> {
         let position = self.head.next();
         let reject = |code| Verdict::Rejected(position, code);
-        if operation
-            .former
-            .is_some_and(|former| self.came_to(&former).is_some())
-        {
+        if self.came_before(operation, chain, request, host) {
             return Err(reject(Rejection::AlreadyHere));
         }
         let handle = self
@@ -291,6 +288,30 @@ impl Depot {
             stamp: effective.stamp,
             verdict,
         })
+    }
+
+    /// Whether an operation came before. What another copy of the store has heard of is remembered by the log alone; this
+    /// one may still bring it, where it began anew and was told of nothing.
+    fn came_before(
+        &self,
+        operation: &Operation,
+        chain: Chain,
+        request: &PushRequest,
+        host: &dyn Host,
+    ) -> bool {
+        let in_log = |former: Former| {
+            let device = self.devices.get(&former.device)?;
+            let log = LogChains {
+                number: former.device,
+                device,
+                host,
+            };
+            (former.seq > 0).then(|| log.after(former.seq))?
+        };
+        self.came_to(request.device, operation, chain).is_some()
+            || operation
+                .former
+                .is_some_and(|former| in_log(former) == Some(Chain(former.chain)))
     }
 
     /// The claimed stamp moved into what causality proves: not before the data its writer had seen, not after now.

@@ -6,6 +6,7 @@
 
 use super::admission::{PushError, PushRequest};
 use super::answer::PushAnswer;
+use super::chain::Chain;
 use super::device::{DeviceStatus, Devices, Unheard};
 use super::frame::{Frame, FrameHead, Tables};
 use super::host::Host;
@@ -190,6 +191,7 @@ impl Depot {
             device,
             operation,
             handle,
+            chain,
             verdict,
             ..
         } = &mut record.body
@@ -197,7 +199,7 @@ impl Depot {
             return Ok(shown);
         };
         *verdict = shown;
-        let told = self.told(operation, shown);
+        let told = self.told(*device, operation, *chain, shown);
         let entity = handle.or_else(|| self.created_by(*device, operation.seq));
         let named = entity.and_then(|handle| {
             let (_, id) = self.store.name(handle)?;
@@ -441,7 +443,7 @@ impl Depot {
                 }
             }
         }
-        let told = self.told(operation, verdict);
+        let told = self.told(*device, operation, *chain, verdict);
         if let Some(former) = operation.former
             && let Entry::Vacant(first) = self.renumbered.entry(former)
         {
@@ -473,8 +475,14 @@ impl Depot {
 
     /// What the device hears of an operation that was judged so. One that is here already came to what it came to then,
     /// which nobody may have heard: the answer was lost, or the store that had it is gone.
-    fn told(&self, operation: &Operation, judged: Verdict) -> Verdict {
-        let Some(first) = operation.former.and_then(|former| self.came_to(&former)) else {
+    fn told(
+        &self,
+        device: DeviceId,
+        operation: &Operation,
+        chain: Chain,
+        judged: Verdict,
+    ) -> Verdict {
+        let Some(first) = self.came_to(device, operation, chain) else {
             return judged;
         };
         // A creation is judged each time: where it comes to something else now, that is what holds.
@@ -487,16 +495,28 @@ impl Depot {
         if holds_still { first } else { judged }
     }
 
-    /// What an operation came to that came before under this name: from another copy of the store, or from this one before
-    /// it began anew, when the answer was lost. `None` when none did.
-    pub(super) fn came_to(&self, former: &Former) -> Option<Verdict> {
-        if let Some(first) = self.renumbered.get(former) {
+    /// What an operation came to that came before under the same name: from another copy of the store, or from this one
+    /// before it began anew, when the answer was lost. `None` when none did.
+    pub(super) fn came_to(
+        &self,
+        device: DeviceId,
+        operation: &Operation,
+        chain: Chain,
+    ) -> Option<Verdict> {
+        let Some(former) = operation.former else {
+            // A copy that began anew may have been first.
+            let own = Former {
+                device,
+                seq: operation.seq,
+                chain: chain.0,
+            };
+            return self.renumbered.get(&own).copied();
+        };
+        if let Some(first) = self.renumbered.get(&former) {
             return Some(*first);
         }
-        let device = self.devices.get(&former.device)?;
-        let mut unheard = device.all_unheard();
-        let came = unheard.find(|waiting| waiting.chain.0 == former.chain)?;
-        Some(came.verdict)
+        let came = self.devices.get(&former.device)?.unheard(former.seq)?;
+        (came.chain.0 == former.chain).then_some(came.verdict)
     }
 
     fn known_verdict(&self, device: DeviceId, seq: u64) -> Verdict {

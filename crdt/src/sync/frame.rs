@@ -29,8 +29,8 @@ const CONTROL_BASE: u8 = 1;
 const CONTROL_CREATE: u8 = 2;
 const CONTROL_RARE: u8 = 3;
 /// What [`CONTROL_RARE`] introduces.
-const RARE_FORMER: u8 = 0;
 const RARE_COUNTER: u8 = 1;
+const RARE_FORMER: u8 = 2;
 
 /// Operations of one device with rising numbers, and what the server needs to place them. Whose they are says the
 /// session, and the chain: it begins with the device's number.
@@ -276,6 +276,7 @@ impl Running {
         if let Some(former) = &operation.former {
             writer.raw(&[CONTROL_RARE, RARE_FORMER]);
             former.device.encode(writer);
+            writer.varint(former.seq);
             writer.raw(&former.chain.to_be_bytes());
         }
         let counter = operation.stamp.counter();
@@ -467,12 +468,13 @@ impl Running {
                 }
                 (_, Some(RARE_FORMER)) if step <= 2 => {
                     let device = DeviceId::decode(reader)?;
+                    let seq = reader.exact("former number")?;
                     let chain = reader
                         .raw(8)?
                         .try_into()
                         .map_err(|_| DecodeError::UnexpectedEnd)?;
                     let chain = u64::from_be_bytes(chain);
-                    controls.former = Some(Former { device, chain });
+                    controls.former = Some(Former { device, seq, chain });
                     3
                 }
                 (_, Some(RARE_COUNTER)) if step <= 3 => {

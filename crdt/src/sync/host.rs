@@ -64,7 +64,7 @@ pub trait Host: Judge {
     fn time_of(&self, position: LogPosition) -> u64;
 
     /// The chain that the log has after the device's operation `seq`; `None` when there is none. Asked only when a
-    /// device's chain does not fit.
+    /// device's chain does not fit, and of an operation that its device sends under another number than before.
     fn chain_at(&self, device: DeviceId, seq: u64) -> Option<Chain>;
 
     /// Hears of each operation that was admitted, in order, with its entity as it is then. The default does nothing.

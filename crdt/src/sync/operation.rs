@@ -49,6 +49,8 @@ pub enum OperationBody {
 pub struct Former {
     /// The number of the copied store.
     pub device: DeviceId,
+    /// The operation's number there.
+    pub seq: u64,
     /// The chain after the operation under that number: the same in every copy that holds it.
     pub chain: u64,
 }

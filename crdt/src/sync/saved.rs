@@ -4,7 +4,7 @@
 //! depot   = 04 head floor time_ms devices former* store
 //! devices = n (seen, chain 8 B, heard, registered_ms, expired 1 B, n (number gap, chain 8 B, verdict)*,
 //!           n (number gap, handle)*)*
-//! former* = n (device, chain 8 B, verdict)*
+//! former* = n (device, number there, chain 8 B, verdict)*
 //! store   = n (flags 1 B, table, created, changed - created, entity at rest)* n (marker gap, handle)*
 //! ```
 //!
@@ -39,6 +39,7 @@ impl Depot {
         writer.count(self.renumbered.len());
         for (former, first) in &self.renumbered {
             former.device.encode(&mut writer);
+            writer.varint(former.seq);
             writer.raw(&former.chain.to_be_bytes());
             first.encode(&mut writer);
         }
@@ -72,9 +73,10 @@ impl Depot {
             let device = restore_device(depot.devices.next(), &mut reader)?;
             depot.devices.push(device);
         }
-        for _ in 0..reader.count(10)? {
+        for _ in 0..reader.count(11)? {
             let former = Former {
                 device: DeviceId::decode(&mut reader)?,
+                seq: reader.varint()?,
                 chain: eight_bytes(&mut reader)?,
             };
             let first = Verdict::decode(&mut reader)?;

@@ -484,6 +484,7 @@ impl Tablet {
         {
             operation.former.get_or_insert(Former {
                 device: copied,
+                seq: operation.seq,
                 chain: chain.0,
             });
             match &mut operation.body {
