@@ -10,24 +10,27 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-/// What a status means for availability. The table of the seven statuses, definition 1.
+/// What a status means for availability. The table of the seven statuses, definition 2.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Standing {
     /// It could run and did not: available, or planned for the workshop.
     Ready,
     /// It ran.
     Running,
-    /// It was asked for and could not: in the workshop, out of service, maintenance due.
+    /// It was asked for and could not: in the workshop, maintenance due.
     Down,
     /// Nobody asked for it: retired, or gone.
     NotRequired,
+    /// The same as down, since something is wrong with it: out of service.
+    Failed,
 }
 
-const STANDINGS: [Standing; 4] = [
+const STANDINGS: [Standing; 5] = [
     Standing::Ready,
     Standing::Running,
     Standing::Down,
     Standing::NotRequired,
+    Standing::Failed,
 ];
 
 impl Standing {
@@ -37,9 +40,25 @@ impl Standing {
         match status {
             "available" | "workshop_planned" => Standing::Ready,
             "in_service" => Standing::Running,
-            "in_workshop" | "out_of_service" | "maintenance_due" => Standing::Down,
+            "in_workshop" | "maintenance_due" => Standing::Down,
+            "out_of_service" => Standing::Failed,
             _ => Standing::NotRequired,
         }
+    }
+
+    /// Whether it could run.
+    pub fn is_up(self) -> bool {
+        matches!(self, Standing::Ready | Standing::Running)
+    }
+
+    /// Whether it was asked for and could not.
+    pub fn is_down(self) -> bool {
+        matches!(self, Standing::Down | Standing::Failed)
+    }
+
+    /// Whether it was asked for.
+    pub fn is_required(self) -> bool {
+        self != Standing::NotRequired
     }
 }
 
@@ -48,27 +67,35 @@ impl Standing {
 pub struct StandingSince {
     /// When.
     pub at: i64,
-    /// The position, and below it two bits for the standing: the order of the numbers is that of the positions.
+    /// The position, and below it three bits for the standing: the order of the numbers is that of the positions.
     packed: u64,
 }
 
 impl StandingSince {
-    /// From `at` on, by the event at this position, which is below 2^62.
+    /// From `at` on, by the event at this position, which is below 2^61.
     pub fn new(at: i64, position: u64, standing: Standing) -> Self {
         StandingSince {
             at,
-            packed: position << 2 | standing as u64,
+            packed: position << 3 | standing as u64,
         }
     }
 
     /// The event's position.
     pub fn position(&self) -> u64 {
-        self.packed >> 2
+        self.packed >> 3
+    }
+
+    /// Whether it is one of these, a bit each.
+    pub(crate) fn is_one_of(&self, standings: u8) -> bool {
+        standings >> (self.packed & 7) & 1 == 1
     }
 
     /// Which.
     pub fn standing(&self) -> Standing {
-        STANDINGS[(self.packed & 3) as usize]
+        STANDINGS
+            .get((self.packed & 7) as usize)
+            .copied()
+            .unwrap_or(Standing::NotRequired)
     }
 }
 
@@ -110,6 +137,17 @@ pub struct Incident {
     pub is_failure: bool,
 }
 
+/// What a vehicle was bought for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Acquired {
+    /// When.
+    pub at: i64,
+    /// The event's position.
+    pub position: u64,
+    /// The price, in hundredths of the currency.
+    pub cents: i64,
+}
+
 /// One vehicle's history. Each list is in order of time, then position.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct VehicleFacts {
@@ -119,6 +157,8 @@ pub struct VehicleFacts {
     pub readings: Vec<Reading>,
     /// What befell it.
     pub incidents: Vec<Incident>,
+    /// What it was bought for, where that is told.
+    pub acquired: Option<Acquired>,
 }
 
 impl VehicleFacts {
@@ -135,6 +175,21 @@ impl VehicleFacts {
     /// Takes in an incident.
     pub fn suffers(&mut self, incident: Incident) {
         insert(&mut self.incidents, incident, |one| (one.at, one.position));
+    }
+
+    /// Whether the standing of this number is time of a restoration: down since it was out of service.
+    pub fn is_restored_at(&self, index: usize) -> bool {
+        let run = self.standings[..=index].iter().rev();
+        run.map(StandingSince::standing)
+            .take_while(|one| one.is_down())
+            .any(|one| one == Standing::Failed)
+    }
+
+    /// Its standing at a time.
+    pub fn standing_at(&self, at: i64) -> Option<Standing> {
+        let behind = self.standings.partition_point(|one| one.at <= at);
+        let last = behind.checked_sub(1)?;
+        Some(self.standings[last].standing())
     }
 }
 
@@ -254,6 +309,8 @@ pub struct OrderFacts {
     pub updated: i64,
     /// What it cost, in hundredths of the currency.
     pub cost_cents: Option<i64>,
+    /// How many minutes of work it is estimated to be; 0 where nobody said.
+    pub estimated_min: u32,
     /// The position of its last event.
     pub position: u64,
 }
@@ -275,7 +332,29 @@ pub struct TaskFacts {
     pub position: u64,
 }
 
-/// A part as it stands.
+/// How much of a part there was from a time on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StockSince {
+    /// When.
+    pub at: i64,
+    /// The event's position.
+    pub position: u64,
+    /// How much.
+    pub level: i64,
+}
+
+/// Some of a part that was used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Issue {
+    /// When.
+    pub at: i64,
+    /// The event's position.
+    pub position: u64,
+    /// How much.
+    pub quantity: i64,
+}
+
+/// A part as it stands, and what became of it.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct PartFacts {
     /// Its number.
@@ -286,6 +365,98 @@ pub struct PartFacts {
     pub least: i64,
     /// Whether it is kept.
     pub exists: bool,
+    /// What one of it costs, in hundredths of the currency.
+    pub price_cents: i64,
+    /// How much of it there was, each until the next one; in order of time, then position.
+    pub stock: Vec<StockSince>,
+    /// What was used of it, in order of time, then position.
+    pub issues: Vec<Issue>,
+}
+
+impl PartFacts {
+    /// Takes in that some of it came or went.
+    pub fn moves(&mut self, at: i64, position: u64, delta: i64) {
+        let key = |one: &StockSince| (one.at, one.position);
+        let place = self.stock.partition_point(|one| key(one) < (at, position));
+        let before = place
+            .checked_sub(1)
+            .map_or(0, |last| self.stock[last].level);
+        let since = StockSince {
+            at,
+            position,
+            level: before,
+        };
+        insert(&mut self.stock, since, key);
+        for later in &mut self.stock[place..] {
+            later.level = later.level.saturating_add(delta);
+        }
+    }
+
+    /// Takes in that some of it was used.
+    pub fn is_used(&mut self, issue: Issue) {
+        insert(&mut self.issues, issue, |one| (one.at, one.position));
+    }
+
+    /// How much of it there was right before a time.
+    pub fn level_before(&self, at: i64) -> i64 {
+        let behind = self.stock.partition_point(|one| one.at < at);
+        behind
+            .checked_sub(1)
+            .map_or(0, |last| self.stock[last].level)
+    }
+}
+
+/// What an order asks of the store.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct RequestFacts {
+    /// When it asked.
+    pub at: i64,
+    /// The position of the event that asked.
+    pub position: u64,
+    /// Parts, as they are numbered among the facts, and how many of each.
+    pub parts: Box<[(u32, i64)]>,
+    /// Whether the order was cancelled or deleted.
+    pub is_void: bool,
+}
+
+/// How much work a person can do, from a time on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CapacitySince {
+    /// When.
+    pub at: i64,
+    /// The event's position.
+    pub position: u64,
+    /// Minutes a week.
+    pub minutes: i64,
+}
+
+/// A person of the staff: how much work they can do, in order of time, then position.
+pub type PersonFacts = Vec<CapacitySince>;
+
+/// Time that somebody clocked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ClockedFacts {
+    /// When it ended.
+    pub at: i64,
+    /// The position of the last event that tells of it.
+    pub position: u64,
+    /// How long it was; 0 as long as it is not over, and of what was deleted.
+    pub time: i64,
+    /// Whether it was work on an order.
+    pub is_on_order: bool,
+}
+
+/// A vehicle that a train is to leave with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct DepartureFacts {
+    /// The vehicle, as it is numbered among the facts, where it is known.
+    pub vehicle: Option<u32>,
+    /// When it is to leave.
+    pub at: i64,
+    /// The position of the event that planned it.
+    pub position: u64,
+    /// Whether it was called off or has no time.
+    pub is_void: bool,
 }
 
 /// What a vehicle is at present.
@@ -310,4 +481,14 @@ pub struct Facts {
     pub orders: Vec<OrderFacts>,
     /// Tasks.
     pub tasks: Vec<TaskFacts>,
+    /// Parts.
+    pub parts: Vec<PartFacts>,
+    /// What orders ask of the store.
+    pub requests: Vec<RequestFacts>,
+    /// The staff.
+    pub people: Vec<PersonFacts>,
+    /// Time that was clocked.
+    pub clocked: Vec<ClockedFacts>,
+    /// Vehicles that are to leave.
+    pub departures: Vec<DepartureFacts>,
 }

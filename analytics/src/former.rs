@@ -277,14 +277,14 @@ fn mtbf(source: &Source<'_>, window: &Window) -> Option<f64> {
 fn completed(source: &Source<'_>, window: &Window) -> (i64, i64) {
     let sums = source
         .store
-        .happened(window.from, window.to.saturating_add(1));
+        .orders_happened(window.from, window.to.saturating_add(1));
     (sums.completed, sums.completed_time)
 }
 
 /// Orders that are still to be done though they were created more than a week before `end`.
 pub fn overdue(store: &Store, end: i64) -> i64 {
     store
-        .happened(i64::MIN, end.saturating_sub(OVERDUE_AFTER))
+        .orders_happened(i64::MIN, end.saturating_sub(OVERDUE_AFTER))
         .waiting
 }
 

@@ -81,6 +81,11 @@ impl Selection<'_> {
     }
 }
 
+/// Visits all that makes a figure.
+type Walk = fn(&Facts, &Selection<'_>, &mut Visit<'_>);
+/// Takes a figure's numerator and denominator from the sums of a bucket.
+type Roll = fn(&Between) -> (i64, i64);
+
 /// One figure's definition.
 #[derive(Clone, Copy, Debug)]
 pub struct Kpi {
@@ -102,8 +107,11 @@ pub struct Kpi {
     pub empty: &'static str,
     /// Whether its interval is that of a mean between events.
     pub is_mean_between: bool,
-    walk: fn(&Facts, &Selection<'_>, &mut Visit<'_>),
-    roll: fn(&Between) -> (i64, i64),
+    /// Whether it is only of the whole fleet: staff and stores belong to no vehicle.
+    pub is_of_fleet: bool,
+    walk: Walk,
+    /// Its sums by day, where they are kept. What is few is walked.
+    roll: Option<Roll>,
 }
 
 /// A figure over one bucket.
@@ -155,12 +163,21 @@ impl Kpi {
         figures
     }
 
-    /// The figure of one bucket from its sums: the same as [`Kpi::figures`] walks for.
-    pub fn rolled(&self, bucket: &Between) -> Figure {
-        let (numerator, denominator) = (self.roll)(bucket);
-        Figure {
+    /// The figure from its sums, a bucket each: the same as [`Kpi::figures`] walks for. `None` where it has no sums.
+    pub fn rolled(&self, buckets: &[Between]) -> Option<Vec<Figure>> {
+        let roll = self.roll?;
+        let figure = |(numerator, denominator)| Figure {
             numerator,
             denominator,
+        };
+        Some(buckets.iter().map(roll).map(figure).collect())
+    }
+
+    /// Why it has no value of this selection.
+    pub fn reason(&self, selection: &Selection<'_>) -> &'static str {
+        match self.is_of_fleet && selection.vehicle.is_some() {
+            true => "whole_fleet_only",
+            false => self.empty,
         }
     }
 
@@ -184,17 +201,33 @@ impl Kpi {
 const HOURS: f64 = 1.0 / 3_600_000_000.0;
 const DAYS: f64 = HOURS / 24.0;
 const EUROS: f64 = 0.01;
+const HOURS_OF_YEAR: f64 = 8_766.0;
 const POINTS: Floor = Floor::Absolute(0.5);
 const SHARE: Floor = Floor::Relative(0.05);
 
+/// A figure that has its sums by day.
 const fn kpi(
     key: &'static str,
     unit: &'static str,
     scale: f64,
     text: &'static str,
     empty: &'static str,
-    walk: fn(&Facts, &Selection<'_>, &mut Visit<'_>),
-    roll: fn(&Between) -> (i64, i64),
+    walk: Walk,
+    roll: Roll,
+) -> Kpi {
+    let mut kpi = walked(key, unit, scale, text, empty, walk);
+    kpi.roll = Some(roll);
+    kpi
+}
+
+/// A figure of things that are few.
+const fn walked(
+    key: &'static str,
+    unit: &'static str,
+    scale: f64,
+    text: &'static str,
+    empty: &'static str,
+    walk: Walk,
 ) -> Kpi {
     Kpi {
         key,
@@ -206,8 +239,9 @@ const fn kpi(
         floor: SHARE,
         empty,
         is_mean_between: false,
+        is_of_fleet: false,
         walk,
-        roll,
+        roll: None,
     }
 }
 
@@ -227,6 +261,11 @@ impl Kpi {
         self
     }
 
+    const fn of_fleet(mut self) -> Self {
+        self.is_of_fleet = true;
+        self
+    }
+
     const fn between_events(mut self) -> Self {
         self.is_mean_between = true;
         self
@@ -243,6 +282,41 @@ pub const KPIS: &[Kpi] = &[
         "no_exposure",
         measure::availability,
         |it| (it.lasted.up.time, it.lasted.required.time),
+    )
+    .in_points(),
+    kpi(
+        "availability_restoration",
+        "%",
+        100.0,
+        "Time ready or running over it and the time out of service until up again (EN 15341:2019 M12); planned visits to the workshop are left out.",
+        "no_exposure",
+        measure::standing::restoration,
+        |it| {
+            let up = it.lasted.up.time;
+            (up, up + it.lasted.restoration.time)
+        },
+    )
+    .in_points(),
+    kpi(
+        "availability_inherent",
+        "%",
+        100.0,
+        "Time ready or running over it and the working time of corrective orders: MTBF / (MTBF + MTTR) where each failure is repaired once (EN 50126).",
+        "no_exposure",
+        measure::availability_inherent,
+        |it| {
+            let up = it.lasted.up.time;
+            (up, up + it.happened.corrective_time)
+        },
+    )
+    .in_points(),
+    walked(
+        "roll_out",
+        "%",
+        100.0,
+        "Vehicles ready or running when the train that they were planned for was to leave, over vehicles planned.",
+        "no_departures",
+        measure::staff::roll_out,
     )
     .in_points(),
     kpi(
@@ -335,6 +409,27 @@ pub const KPIS: &[Kpi] = &[
     )
     .in_points(),
     kpi(
+        "backlog_weeks",
+        "weeks",
+        1.0,
+        "Estimated work of orders that are scheduled and not begun at the end of the time, over what mechanics and technicians at work do in a week (SMRP 5.4.9).",
+        "no_staff",
+        measure::staff::backlog,
+        |it| (it.at_end.ready_min, it.capacity),
+    )
+    .less_is_better()
+    .of_fleet(),
+    walked(
+        "wrench_time",
+        "%",
+        100.0,
+        "Time clocked on orders over all time clocked: an estimate of SMRP 5.6.1, which wants work sampled.",
+        "nothing_clocked",
+        measure::staff::wrench_time,
+    )
+    .in_points()
+    .of_fleet(),
+    kpi(
         "overdue_safety_critical",
         "tasks",
         1.0,
@@ -385,6 +480,26 @@ pub const KPIS: &[Kpi] = &[
         |it| (it.happened.cycle_time, it.happened.closed),
     )
     .less_is_better(),
+    walked(
+        "stock_outs",
+        "%",
+        100.0,
+        "Parts that orders asked for and that did not all lie there when they were asked for, over parts asked for (SMRP 5.5.33).",
+        "nothing_asked_for",
+        measure::stores::stock_outs,
+    )
+    .less_is_better()
+    .in_points()
+    .of_fleet(),
+    walked(
+        "inventory_turns",
+        "a year",
+        HOURS_OF_YEAR,
+        "Value of parts used over the mean value that lay there, by year, at present prices (SMRP 5.5.31).",
+        "nothing_in_stock",
+        measure::stores::turns,
+    )
+    .of_fleet(),
     kpi(
         "maintenance_cost",
         "EUR",
@@ -403,6 +518,16 @@ pub const KPIS: &[Kpi] = &[
         "no_exposure",
         measure::cost_per_km,
         |it| (it.happened.cost, it.happened.km),
+    )
+    .less_is_better(),
+    kpi(
+        "life_cycle_cost",
+        "EUR per vehicle",
+        EUROS,
+        "Purchase and orders of the vehicles whose purchase price is told, up to the end of the time and discounted by 3 % a year to the purchase, over those vehicles (EN 60300-3-3); energy and disposal are not in the log.",
+        "no_purchase_price",
+        measure::lifetime::cost,
+        |it| (it.at_end.life_cost, it.at_end.bought),
     )
     .less_is_better(),
 ];

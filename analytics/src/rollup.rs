@@ -8,6 +8,7 @@
 //! What lasts (a standing, an open order) is kept as a change in how many there are, on the day on which it changes, so a
 //! vehicle that stands still for years costs nothing.
 
+mod few;
 mod part;
 mod query;
 pub mod sums;
@@ -20,9 +21,10 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::facts::{
-    Facts, Incident, OrderFacts, PartFacts, Reading, StandingSince, TaskFacts, VehicleFacts, Work,
+    Acquired, DepartureFacts, Facts, Incident, OrderFacts, Reading, Standing, StandingSince,
+    TaskFacts, VehicleFacts, Work,
 };
-use crate::kpi::measure::{FIXED_AFTER, is_required};
+use crate::kpi::measure::FIXED_AFTER;
 pub use query::{Between, Taken};
 use sums::Sums;
 
@@ -55,13 +57,25 @@ struct Belongings {
     corrective: BTreeSet<(i64, u32)>,
     /// Corrective orders by when they ended.
     corrected: BTreeSet<(i64, u32)>,
+    /// What the vehicle was bought for.
+    acquired: Option<Acquired>,
+}
+
+impl Belongings {
+    /// Whether the vehicle did not come back after this order.
+    fn fixed(&self, order: &OrderFacts) -> bool {
+        let Some(ended) = order.ended else {
+            return true;
+        };
+        let after = Bound::Excluded((ended.max(order.created), u32::MAX));
+        let next = self.corrective.range((after, Bound::Unbounded)).next();
+        next.is_none_or(|(created, _)| created - ended >= FIXED_AFTER)
+    }
 }
 
 /// Facts and their sums.
 pub struct Store {
     facts: Facts,
-    /// Parts, which no key figure needs but those of the old interface.
-    parts: Vec<PartFacts>,
     calendar: Box<dyn Fn(i64) -> Day + Send + Sync>,
     /// In the order of their days.
     rows: Vec<Row>,
@@ -90,7 +104,6 @@ impl Store {
     pub fn new(calendar: impl Fn(i64) -> Day + Send + Sync + 'static) -> Self {
         Store {
             facts: Facts::default(),
-            parts: Vec::new(),
             calendar: Box::new(calendar),
             rows: Vec::new(),
             required: Vec::new(),
@@ -105,11 +118,6 @@ impl Store {
         &self.facts
     }
 
-    /// The parts.
-    pub fn parts(&self) -> &[PartFacts] {
-        &self.parts
-    }
-
     /// Days on which something happened.
     pub fn days(&self) -> usize {
         self.rows.len()
@@ -121,14 +129,6 @@ impl Store {
         self.facts.vehicles.push(new);
         self.required.push(Vec::new());
         self.facts.vehicles.len() - 1
-    }
-
-    /// Sets what a part is; `index` is that of a part, or the next one.
-    pub fn set_part(&mut self, index: usize, part: PartFacts) {
-        match self.parts.get_mut(index) {
-            Some(known) => *known = part,
-            None => self.parts.push(part),
-        }
     }
 
     /// A vehicle has a standing.
@@ -150,10 +150,12 @@ impl Store {
             return;
         }
         let mut times = vec![since.at, known[place].at];
-        let up = known[place..]
-            .iter()
-            .find(|one| one.standing() != crate::facts::Standing::Down);
+        let behind = known[place..].iter();
+        let up = behind.clone().find(|one| !one.standing().is_down());
         times.extend(up.map(|one| one.at));
+        let mut down = behind.take_while(|one| one.standing().is_down());
+        let failed = down.find(|one| one.standing() == Standing::Failed);
+        times.extend(failed.map(|one| one.at));
         self.rework(vehicle, &times, |facts| facts.stands(since));
         self.required[vehicle].clear();
         for index in 0..self.facts.vehicles[vehicle].1.standings.len() {
@@ -165,7 +167,7 @@ impl Store {
     fn require(&mut self, vehicle: usize, since: &StandingSince) {
         let spans = &mut self.required[vehicle];
         let is_open = spans.last().is_some_and(|(_, until)| *until == i64::MAX);
-        match (is_open, is_required(since.standing())) {
+        match (is_open, since.standing().is_required()) {
             (false, true) => spans.push((since.at, i64::MAX)),
             (true, false) => {
                 if let Some((_, until)) = spans.last_mut() {
@@ -210,6 +212,27 @@ impl Store {
             }
             self.count_vehicle(vehicle, &days, sign);
         }
+    }
+
+    /// Sets what a vehicle was bought for.
+    pub fn set_acquired(&mut self, vehicle: usize, acquired: Option<Acquired>) {
+        let (asset_id, facts) = &self.facts.vehicles[vehicle];
+        let before = facts.acquired.map(|old| old.at);
+        let after = acquired.map(|new| new.at);
+        let times: Vec<i64> = before.into_iter().chain(after).collect();
+        let name = self.share(&asset_id.clone());
+        let of = self.belongings.entry(Arc::clone(&name)).or_default();
+        let orders = of.orders.clone();
+        for order in &orders {
+            self.count_order(*order, -1);
+        }
+        if let Some(of) = self.belongings.get_mut(&name) {
+            of.acquired = acquired;
+        }
+        for order in &orders {
+            self.count_order(*order, 1);
+        }
+        self.rework(vehicle, &times, |facts| facts.acquired = acquired);
     }
 
     fn count_vehicle(&mut self, vehicle: usize, days: &[Day], sign: i64) {
@@ -335,24 +358,22 @@ impl Store {
         }
     }
 
-    /// Whether the vehicle did not come back after this order.
-    fn is_fixed(&self, order: &OrderFacts) -> bool {
-        let (Some(ended), Some(of)) = (order.ended, self.belongings.get(&order.vehicle)) else {
-            return true;
-        };
-        let after = Bound::Excluded((ended.max(order.created), u32::MAX));
-        let next = of.corrective.range((after, Bound::Unbounded)).next();
-        next.is_none_or(|(created, _)| created - ended >= FIXED_AFTER)
+    fn around(&self, order: &OrderFacts) -> part::Around {
+        let of = self.belongings.get(&order.vehicle);
+        part::Around {
+            fixed: of.is_none_or(|of| of.fixed(order)),
+            acquired: of.and_then(|of| of.acquired),
+        }
     }
 
     fn count_order(&mut self, number: u32, sign: i64) {
         let order = &self.facts.orders[number as usize];
-        let fixed = self.is_fixed(order);
+        let around = self.around(order);
         let times: Vec<i64> = part::order_times(order).collect();
         for day in self.days_of(times.into_iter()) {
             let mut sums = Sums::default();
             let order = &self.facts.orders[number as usize];
-            part::order(order, fixed, day.begin, day.end, &mut sums);
+            part::order(order, || around, day.begin, day.end, &mut sums);
             let row = row_at(&mut self.rows, &*self.calendar, day.begin);
             row.sums.plus(&sums, sign);
             list(&mut row.orders, number as usize);
@@ -417,6 +438,15 @@ impl Store {
                 .tasks
                 .extend(tasks.map(|number| self.facts.tasks[*number as usize].clone()));
         }
+        let number = vehicle.map(id);
+        let departures = self.facts.departures.iter();
+        let its_own = departures.filter(|one| number.is_some() && one.vehicle == number);
+        facts.departures = its_own
+            .map(|one| DepartureFacts {
+                vehicle: Some(0),
+                ..*one
+            })
+            .collect();
         facts
     }
 }

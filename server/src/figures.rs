@@ -59,7 +59,7 @@ impl Known {
     }
 
     /// Figures over a selection.
-    pub(crate) fn take<'a>(&self, selection: &Selection<'a>) -> Taken<'a> {
+    pub(crate) fn take<'a>(&'a self, selection: &Selection<'a>) -> Taken<'a> {
         let vehicle = selection.vehicle.and_then(|id| self.folding.vehicle(id));
         self.store().take(selection, vehicle)
     }

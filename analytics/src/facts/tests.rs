@@ -23,7 +23,7 @@ fn every_status_has_one_standing() {
         ("in_service", Standing::Running),
         ("workshop_planned", Standing::Ready),
         ("in_workshop", Standing::Down),
-        ("out_of_service", Standing::Down),
+        ("out_of_service", Standing::Failed),
         ("maintenance_due", Standing::Down),
         ("retired", Standing::NotRequired),
         ("lost in space", Standing::NotRequired),

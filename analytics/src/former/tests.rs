@@ -51,6 +51,7 @@ fn depot() -> (Store, Columns) {
             level,
             least: 10,
             exists: true,
+            ..PartFacts::default()
         };
         store.set_part(index, part);
     }

@@ -1,9 +1,15 @@
 //! How each figure is taken from the facts: one walk a figure, which yields what each event adds.
 
+pub(crate) mod lifetime;
+pub(crate) mod staff;
+pub(super) mod standing;
+pub(super) mod stores;
+
 use std::ops::Range;
 
 use super::{Contribution, Selection, Side, Visit};
-use crate::facts::{Facts, Incident, OrderFacts, Standing, StandingSince, VehicleFacts, Work};
+use crate::facts::{Facts, Incident, OrderFacts, VehicleFacts, Work};
+use standing::{NONE, REQUIRED, RUNNING, UP, stretches, time_at};
 
 const HOUR: i64 = 3_600_000_000;
 pub(crate) const DAY: i64 = 24 * HOUR;
@@ -45,13 +51,13 @@ fn bucket_of(selection: &Selection<'_>, at: i64) -> Option<usize> {
     Some(selection.edges.partition_point(|edge| *edge <= at) - 1)
 }
 
-/// Calls `part` with each bucket that a span reaches into, and for how long.
-fn spread(selection: &Selection<'_>, from: i64, to: i64, mut part: impl FnMut(usize, i64)) {
+/// Calls `part` with each bucket that a span reaches into, and with the begin and the end of what lies in it.
+fn spread(selection: &Selection<'_>, from: i64, to: i64, mut part: impl FnMut(usize, i64, i64)) {
     let to = to.min(selection.now);
     if let [begin, end] = selection.edges {
         let (begin, end) = (from.max(*begin), to.min(*end));
         if end > begin {
-            part(0, end - begin);
+            part(0, begin, end);
         }
         return;
     }
@@ -64,7 +70,7 @@ fn spread(selection: &Selection<'_>, from: i64, to: i64, mut part: impl FnMut(us
             return;
         }
         if end > begin {
-            part(bucket, end - begin);
+            part(bucket, begin, end);
         }
     }
 }
@@ -78,71 +84,28 @@ fn inside<T>(list: &[T], selection: &Selection<'_>, at: impl Fn(&T) -> i64) -> R
     first..first + list[first..].partition_point(|one| at(one) < *to)
 }
 
-/// Each stretch of time at one standing that reaches into the selection: since when, until when.
-fn stretches<'a>(
-    vehicle: &'a VehicleFacts,
-    selection: &Selection<'_>,
-) -> impl Iterator<Item = (&'a StandingSince, i64)> + use<'a> {
-    let range = inside(&vehicle.standings, selection, |one| one.at);
-    // The one before lasts into it.
-    let first = range.start.saturating_sub(1);
-    let all = &vehicle.standings;
-    (first..).zip(&all[first..range.end]).map(|(index, since)| {
-        let next = all.get(index + 1);
-        (since, next.map_or(i64::MAX, |next| next.at))
-    })
+pub(super) fn availability(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
+    time_at(facts, selection, (UP, REQUIRED), visit);
 }
 
-/// Time at standings that count to one side, to the other, or to both.
-fn time_at(
+pub(super) fn availability_inherent(
     facts: &Facts,
     selection: &Selection<'_>,
-    sides: impl Fn(Standing) -> (bool, bool),
     visit: &mut Visit<'_>,
 ) {
-    for (index, vehicle) in vehicles(facts, selection) {
-        for (since, until) in stretches(vehicle, selection) {
-            let (numerator, denominator) = sides(since.standing());
-            if !numerator && !denominator {
-                continue;
-            }
-            spread(selection, since.at, until, |bucket, amount| {
-                let mut add = |side| {
-                    visit.take(Contribution {
-                        side,
-                        bucket,
-                        amount,
-                        position: since.position(),
-                        vehicle: Some(index),
-                    });
-                };
-                if numerator {
-                    add(Side::Numerator);
-                }
-                if denominator {
-                    add(Side::Denominator);
-                }
-            });
-        }
-    }
-}
-
-pub(crate) fn is_up(standing: Standing) -> bool {
-    matches!(standing, Standing::Ready | Standing::Running)
-}
-
-pub(crate) fn is_required(standing: Standing) -> bool {
-    standing != Standing::NotRequired
-}
-
-pub(super) fn availability(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
-    let sides = |one| (is_up(one), is_required(one));
-    time_at(facts, selection, sides, visit);
+    time_at(facts, selection, (UP, UP), visit);
+    closed(
+        facts,
+        selection,
+        Side::Denominator,
+        is_corrective,
+        worked,
+        visit,
+    );
 }
 
 pub(super) fn utilisation(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
-    let sides = |one| (one == Standing::Running, is_required(one));
-    time_at(facts, selection, sides, visit);
+    time_at(facts, selection, (RUNNING, REQUIRED), visit);
 }
 
 /// Failures, one each, to one side.
@@ -165,7 +128,7 @@ fn failed(facts: &Facts, selection: &Selection<'_>, side: Side, visit: &mut Visi
 }
 
 pub(super) fn mtbf(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
-    time_at(facts, selection, |one| (is_up(one), false), visit);
+    time_at(facts, selection, (UP, NONE), visit);
     failed(facts, selection, Side::Denominator, visit);
 }
 
@@ -205,14 +168,14 @@ pub(super) fn mttrs(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<
         let range = inside(&vehicle.standings, selection, |one| one.at);
         // Down since when, where that was before.
         let before = vehicle.standings[..range.start].iter().rev();
-        let down = before.take_while(|one| one.standing() == Standing::Down);
+        let down = before.take_while(|one| one.standing().is_down());
         let first = range.start - down.count();
         for since in &vehicle.standings[first..range.end] {
-            if since.standing() == Standing::Down {
+            if since.standing().is_down() {
                 down_since.get_or_insert(since.at);
                 continue;
             }
-            let Some(began) = down_since.take().filter(|_| is_up(since.standing())) else {
+            let Some(began) = down_since.take().filter(|_| since.standing().is_up()) else {
                 continue;
             };
             if let Some(bucket) = bucket_of(selection, since.at) {
@@ -286,7 +249,7 @@ pub(super) fn mttr(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'
 }
 
 pub(super) fn mtbm(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
-    time_at(facts, selection, |one| (is_up(one), false), visit);
+    time_at(facts, selection, (UP, NONE), visit);
     closed(facts, selection, Side::Denominator, any, one, visit);
 }
 
@@ -369,10 +332,10 @@ pub(super) fn failures(facts: &Facts, selection: &Selection<'_>, visit: &mut Vis
             if next == selection.buckets() {
                 break;
             }
-            if !is_required(since.standing()) {
+            if !since.standing().is_required() {
                 continue;
             }
-            spread(selection, since.at, until, |bucket, _| {
+            spread(selection, since.at, until, |bucket, _, _| {
                 if bucket < next {
                     return;
                 }

@@ -35,6 +35,16 @@ impl Page {
         }
     }
 
+    /// Whether no event at positions from `least` to `greatest` can come onto the page.
+    pub(super) fn lies_beside(&self, least: u64, greatest: u64) -> bool {
+        self.last < least || greatest <= self.after
+    }
+
+    /// Counts events that do not come onto the page.
+    pub(super) fn count(&mut self, events: u64) {
+        self.events += events;
+    }
+
     fn put(&mut self, position: u64, amount: i64) {
         self.first.push((position, amount));
         if self.first.len() > self.limit {

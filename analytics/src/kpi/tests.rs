@@ -2,18 +2,21 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::facts::{
-    Incident, OrderFacts, Reading, Standing, StandingSince, TaskFacts, VehicleFacts, Work,
+    Acquired, CapacitySince, ClockedFacts, DepartureFacts, Incident, Issue, OrderFacts, PartFacts,
+    Reading, RequestFacts, Standing, StandingSince, TaskFacts, VehicleFacts, Work,
 };
 
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
 
-/// Vehicles 1 and 2: the first runs for ten days, is down for the next two and up again; the second stands ready.
+/// Vehicles 1 and 2: the first runs for ten days, is out of service and in the workshop for the next two and up again;
+/// the second stands ready.
 fn depot() -> Facts {
     let mut first = VehicleFacts::default();
     for (day, standing, position) in [
         (0, Standing::Running, 1),
-        (10, Standing::Down, 2),
+        (10, Standing::Failed, 2),
+        (11, Standing::Down, 17),
         (12, Standing::Running, 3),
     ] {
         let at = day * DAY;
@@ -40,8 +43,21 @@ fn depot() -> Facts {
             is_failure,
         });
     }
+    first.acquired = Some(Acquired {
+        at: -366 * DAY,
+        position: 20,
+        cents: 1_000_000,
+    });
     let mut second = VehicleFacts::default();
     second.stands(StandingSince::new(0, 11, Standing::Ready));
+    let waits = OrderFacts {
+        vehicle: "2".into(),
+        created: 18 * DAY,
+        scheduled_start: Some(25 * DAY),
+        estimated_min: 600,
+        position: 21,
+        ..OrderFacts::default()
+    };
     let order = |created: i64, started: i64, ended: i64, work, cost, position| OrderFacts {
         vehicle: "1".into(),
         work,
@@ -59,6 +75,7 @@ fn depot() -> Facts {
             order(9, 10, 12, Work::Corrective, 50_000, 12),
             order(13, 14, 15, Work::Corrective, 10_000, 13),
             order(1, 2, 3, Work::Planned, 20_000, 14),
+            waits,
         ],
         tasks: vec![
             TaskFacts {
@@ -78,6 +95,60 @@ fn depot() -> Facts {
                 position: 16,
             },
         ],
+        ..store_and_staff()
+    }
+}
+
+/// What lies in the store, what is asked of it, and who works.
+fn store_and_staff() -> Facts {
+    let mut part = PartFacts {
+        exists: true,
+        price_cents: 100,
+        ..PartFacts::default()
+    };
+    // Reported in another order than it happened in.
+    part.moves(10 * DAY, 31, -6);
+    part.moves(0, 30, 10);
+    part.is_used(Issue {
+        at: 10 * DAY,
+        position: 32,
+        quantity: 6,
+    });
+    let asks = |day: i64, quantity, position| RequestFacts {
+        at: day * DAY,
+        position,
+        parts: [(0, quantity), (7, 1)].into(),
+        is_void: false,
+    };
+    let works = |day: i64, minutes, position| CapacitySince {
+        at: day * DAY,
+        position,
+        minutes,
+    };
+    let clocked = |hours: i64, is_on_order, position| ClockedFacts {
+        at: DAY,
+        position,
+        time: hours * HOUR,
+        is_on_order,
+    };
+    let departs = |day: i64, vehicle, position| DepartureFacts {
+        vehicle,
+        at: day * DAY,
+        position,
+        is_void: false,
+    };
+    Facts {
+        parts: vec![part],
+        requests: vec![asks(10, 10, 33), asks(11, 5, 34)],
+        people: vec![vec![works(0, 600, 35), works(5, 1_200, 36)]],
+        clocked: vec![clocked(6, true, 37), clocked(2, false, 38)],
+        departures: vec![
+            departs(5, Some(0), 39),
+            departs(11, Some(0), 40),
+            departs(11, Some(1), 41),
+            departs(21, Some(1), 42),
+        ],
+        ..Facts::default()
     }
 }
 
@@ -93,12 +164,9 @@ fn value(key: &str, edges: &[i64], vehicle: Option<&str>) -> Option<f64> {
 
 #[track_caller]
 fn check(key: &str, expected: f64) {
+    let rounded = |value: f64| (value * 1e6).round() / 1e6;
     let found = value(key, &[0, 30 * DAY], None);
-    assert_eq!(
-        found.map(|found| (found * 1e6).round() / 1e6),
-        Some(expected),
-        "{key}"
-    );
+    assert_eq!(found.map(rounded), Some(rounded(expected)), "{key}");
 }
 
 #[test]
@@ -119,6 +187,51 @@ fn each_figure_is_what_its_definition_says() {
     check("cycle_time", 2.333333);
     check("maintenance_cost", 800.0);
     check("cost_per_km", 0.266667);
+    check("availability_restoration", 95.0);
+    check("availability_inherent", 100.0 * 38.0 / (38.0 + 3.0));
+    check("roll_out", 66.666667); // the last one is to come
+    check("backlog_weeks", 0.5);
+    check("wrench_time", 75.0);
+    check("stock_outs", 50.0); // of the other part nothing is known
+    check(
+        "inventory_turns",
+        600.0 * 8_766.0 / (1_000.0 * 240.0 + 400.0 * 240.0),
+    );
+    // 10,000 EUR, and the orders' 800 a year later; less than two years apart.
+    check("life_cycle_cost", 10_000.0 + 485.43 + 97.08 + 194.17);
+}
+
+#[test]
+fn a_planned_visit_is_no_restoration_until_something_is_wrong() {
+    let mut vehicle = VehicleFacts::default();
+    for (day, standing) in [
+        (0, Standing::Ready),
+        (4, Standing::Down),
+        (5, Standing::Ready),
+        (10, Standing::Down),
+        (11, Standing::Failed),
+        (12, Standing::Down),
+        (14, Standing::Ready),
+    ] {
+        vehicle.stands(StandingSince::new(day * DAY, 1, standing));
+    }
+    let facts = Facts {
+        vehicles: vec![("1".into(), vehicle)],
+        ..Facts::default()
+    };
+    let kpi = Kpi::named("availability_restoration").unwrap();
+    let edges = [0, 13 * DAY, 20 * DAY];
+    let selection = Selection {
+        edges: &edges,
+        now: 20 * DAY,
+        vehicle: None,
+    };
+    let days: Vec<(i64, i64)> = kpi
+        .figures(&facts, &selection)
+        .iter()
+        .map(|figure| (figure.numerator / DAY, figure.denominator / DAY))
+        .collect();
+    assert_eq!(days, [(9, 11), (6, 7)]);
 }
 
 #[test]

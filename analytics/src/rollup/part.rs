@@ -1,8 +1,12 @@
 //! What one vehicle, order or task adds to the sums of a stretch of time.
 
 use super::sums::{Lasting, Sums};
-use crate::facts::{OrderFacts, OrderStatus, Priority, Standing, TaskFacts, VehicleFacts, Work};
-use crate::kpi::measure::{DAY, is_required, is_up};
+use crate::facts::{
+    Acquired, OrderFacts, OrderStatus, Priority, Standing, TaskFacts, VehicleFacts, Work,
+};
+use crate::kpi::measure::DAY;
+use crate::kpi::measure::lifetime::discounted;
+use crate::kpi::measure::staff::ready_until;
 
 /// What the standing of this number adds, up to `until`.
 pub(super) fn standing(vehicle: &VehicleFacts, index: usize, until: i64, sums: &mut Sums) {
@@ -19,14 +23,25 @@ pub(super) fn standing(vehicle: &VehicleFacts, index: usize, until: i64, sums: &
             _ => {}
         }
     };
-    turn(|sums| &mut sums.up, is_up);
+    turn(|sums| &mut sums.up, Standing::is_up);
     turn(|sums| &mut sums.running, |one| one == Standing::Running);
-    turn(|sums| &mut sums.required, is_required);
-    if before == Some(Standing::Down) && is_up(since.standing()) {
+    turn(|sums| &mut sums.required, Standing::is_required);
+    let now = since.standing();
+    let was_down = before.is_some_and(Standing::is_down);
+    // Being down goes on as what it was.
+    if now == Standing::Failed || was_down && now != Standing::Down {
+        let was = index > 0 && vehicle.is_restored_at(index - 1);
+        match (was, now == Standing::Failed) {
+            (false, true) => sums.restoration.enter(since.at, until),
+            (true, false) => sums.restoration.leave(until.wrapping_sub(since.at)),
+            _ => {}
+        }
+    }
+    if was_down && now.is_up() {
         let down = vehicle.standings[..index]
             .iter()
             .rev()
-            .take_while(|one| one.standing() == Standing::Down)
+            .take_while(|one| one.standing().is_down())
             .last();
         sums.restored += 1;
         sums.restored_time += down.map_or(0, |down| since.at - down.at);
@@ -60,10 +75,30 @@ pub(super) fn vehicle(vehicle: &VehicleFacts, from: i64, until: i64, sums: &mut 
         .iter()
         .take_while(|one| one.at < until);
     sums.failures += inside.map(|one| i64::from(one.is_failure)).sum::<i64>();
+    let acquired = vehicle.acquired.iter();
+    for acquired in acquired.filter(|it| from <= it.at && it.at < until) {
+        sums.life_cost += acquired.cents;
+        sums.bought += 1;
+    }
 }
 
-/// What an order adds from `from` to `until`. `fixed` says whether the vehicle did not come back.
-pub(super) fn order(order: &OrderFacts, fixed: bool, from: i64, until: i64, sums: &mut Sums) {
+/// What is to be known of an order that stands in other facts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Around {
+    /// Whether the vehicle did not come back.
+    pub(super) fixed: bool,
+    /// What the vehicle was bought for.
+    pub(super) acquired: Option<Acquired>,
+}
+
+/// What an order adds from `from` to `until`. Only of one that ended in it `around` is asked.
+pub(super) fn order(
+    order: &OrderFacts,
+    around: impl FnOnce() -> Around,
+    from: i64,
+    until: i64,
+    sums: &mut Sums,
+) {
     let inside = |at: i64| from <= at && at < until;
     if !order.is_deleted {
         if order.status == OrderStatus::Completed && inside(order.updated) {
@@ -85,6 +120,11 @@ pub(super) fn order(order: &OrderFacts, fixed: bool, from: i64, until: i64, sums
             sums.open.leave(until.wrapping_sub(order.created));
         }
     }
+    if let Some(begun) = ready_until(order) {
+        let minutes = i64::from(order.estimated_min);
+        sums.ready_min += minutes * i64::from(inside(order.created));
+        sums.ready_min -= minutes * i64::from(inside(begun));
+    }
     if let Some(planned) = order.scheduled_end.filter(|end| inside(*end)) {
         sums.planned_ends += 1;
         sums.planned_ends_met += i64::from(order.ended.is_some_and(|ended| ended <= planned));
@@ -92,18 +132,22 @@ pub(super) fn order(order: &OrderFacts, fixed: bool, from: i64, until: i64, sums
     let Some(ended) = order.ended.filter(|ended| inside(*ended)) else {
         return;
     };
+    let around = around();
     let worked = order.started.map(|started| (ended - started).max(0));
     sums.closed += 1;
     sums.cycle_time += (ended - order.created).max(0);
     sums.cost += order.cost_cents.unwrap_or(0);
     sums.costed += i64::from(order.cost_cents.is_some());
+    if let (Some(cents), Some(acquired)) = (order.cost_cents, around.acquired) {
+        sums.life_cost += discounted(cents, acquired.at, ended);
+    }
     sums.worked_time += worked.unwrap_or(0);
     match order.work {
         Work::Corrective => {
             sums.corrective += 1;
             sums.corrective_known += i64::from(worked.is_some());
             sums.corrective_time += worked.unwrap_or(0);
-            sums.fixed += i64::from(fixed);
+            sums.fixed += i64::from(around.fixed);
         }
         Work::Planned => sums.planned_time += worked.unwrap_or(0),
     }
@@ -140,6 +184,7 @@ fn created(order: &OrderFacts, sums: &mut Sums) {
 pub(super) fn order_times(order: &OrderFacts) -> impl Iterator<Item = i64> {
     [
         Some(order.created),
+        order.started,
         order.ended,
         order.scheduled_end,
         Some(order.updated),

@@ -4,6 +4,7 @@
 use super::sums::Sums;
 use super::{Row, Store, part};
 use crate::facts::{Facts, OrderFacts};
+use crate::kpi::measure::staff::capacity_in_all;
 use crate::kpi::{Figure, Kpi, Selection};
 
 /// What the sums come to over one bucket.
@@ -19,13 +20,22 @@ pub struct Between {
     pub at_end: Sums,
     /// Vehicles that were required for some of it.
     pub required: i64,
+    /// What the staff can do at its end, minutes a week.
+    pub capacity: i64,
+}
+
+/// Of whom sums of a part of a day are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    All,
+    Orders,
 }
 
 /// Figures over a selection, all from one look at the store.
 #[derive(Debug)]
 pub enum Taken<'a> {
-    /// Of the whole fleet: sums, a bucket each.
-    Fleet(Vec<Between>),
+    /// Of the whole fleet: sums, a bucket each, and the facts of what is few.
+    Fleet(Vec<Between>, &'a Facts, Selection<'a>),
     /// Of one vehicle: its facts, which are walked.
     Vehicle(Box<Facts>, Selection<'a>),
 }
@@ -34,7 +44,9 @@ impl Taken<'_> {
     /// A figure, a bucket each.
     pub fn figures(&self, kpi: &Kpi) -> Vec<Figure> {
         match self {
-            Taken::Fleet(buckets) => buckets.iter().map(|bucket| kpi.rolled(bucket)).collect(),
+            Taken::Fleet(buckets, facts, selection) => kpi
+                .rolled(buckets)
+                .unwrap_or_else(|| kpi.figures(facts, selection)),
             Taken::Vehicle(facts, selection) => kpi.figures(facts, selection),
         }
     }
@@ -42,10 +54,10 @@ impl Taken<'_> {
 
 impl Store {
     /// Looks once; `vehicle` is the number of the vehicle that the selection names, where there is one.
-    pub fn take<'a>(&self, selection: &Selection<'a>, vehicle: Option<usize>) -> Taken<'a> {
+    pub fn take<'a>(&'a self, selection: &Selection<'a>, vehicle: Option<usize>) -> Taken<'a> {
         match selection.vehicle {
             Some(asset_id) => Taken::Vehicle(Box::new(self.only(asset_id, vehicle)), *selection),
-            None => Taken::Fleet(self.between(selection)),
+            None => Taken::Fleet(self.between(selection), &self.facts, *selection),
         }
     }
 
@@ -57,7 +69,7 @@ impl Store {
         instants.extend([now, with_now]);
         instants.sort_unstable();
         instants.dedup();
-        let running = self.running(&instants);
+        let running = self.running(&instants, Whose::All);
         let until = |at: i64| match instants.binary_search(&at) {
             Ok(place) => &running[place],
             Err(_) => &running[0],
@@ -73,14 +85,15 @@ impl Store {
                     planned: until(to.min(with_now)).since(until(from.min(with_now))),
                     at_end: *until(to.min(now)),
                     required,
+                    capacity: capacity_in_all(&self.facts, to.min(now)),
                 }
             })
             .collect()
     }
 
-    /// The sums of what happened from a time, inclusive, to a time, exclusive; what lasts is not among them.
-    pub fn happened(&self, from: i64, to: i64) -> Sums {
-        let running = self.running(&[from, to.max(from)]);
+    /// The sums of what happened to orders from a time, inclusive, to a time, exclusive; what lasts is not among them.
+    pub fn orders_happened(&self, from: i64, to: i64) -> Sums {
+        let running = self.running(&[from, to.max(from)], Whose::Orders);
         running[1].since(&running[0])
     }
 
@@ -123,7 +136,7 @@ impl Store {
     }
 
     /// The sums of everything before each of these instants, which ascend.
-    fn running(&self, instants: &[i64]) -> Vec<Sums> {
+    fn running(&self, instants: &[i64], whose: Whose) -> Vec<Sums> {
         let mut sums = Sums::default();
         let mut at = 0_i64;
         let mut rows = self.rows.iter().peekable();
@@ -137,7 +150,7 @@ impl Store {
             let mut here = sums;
             here.pass(instant.wrapping_sub(at));
             if let Some(row) = rows.peek().filter(|row| row.day.begin < *instant) {
-                here.plus(&self.part_of(row, *instant), 1);
+                here.plus(&self.part_of(row, *instant, whose), 1);
             }
             found.push(here);
         }
@@ -145,16 +158,19 @@ impl Store {
     }
 
     /// What a day adds before an instant in it.
-    fn part_of(&self, row: &Row, until: i64) -> Sums {
+    fn part_of(&self, row: &Row, until: i64, whose: Whose) -> Sums {
         let from = row.day.begin;
         let mut sums = Sums::default();
+        for number in &row.orders {
+            let order = &self.facts.orders[*number as usize];
+            part::order(order, || self.around(order), from, until, &mut sums);
+        }
+        if whose == Whose::Orders {
+            return sums;
+        }
         for number in &row.vehicles {
             let (_, vehicle) = &self.facts.vehicles[*number as usize];
             part::vehicle(vehicle, from, until, &mut sums);
-        }
-        for number in &row.orders {
-            let order = &self.facts.orders[*number as usize];
-            part::order(order, self.is_fixed(order), from, until, &mut sums);
         }
         for number in &row.tasks {
             part::task(&self.facts.tasks[*number as usize], from, until, &mut sums);

@@ -70,6 +70,8 @@ sums! {
         running,
         /// Vehicles required.
         required,
+        /// Vehicles down since they were out of service.
+        restoration,
         /// Orders open, since they were created.
         open,
     }
@@ -110,6 +112,12 @@ sums! {
         planned_ends_met,
         /// Safety-critical tasks past their date.
         overdue,
+        /// Estimated minutes of orders that are ready to be begun.
+        ready_min,
+        /// What vehicles cost whose purchase price is told, discounted to the purchase, hundredths.
+        life_cost,
+        /// Those vehicles.
+        bought,
         /// Completed orders, by when they last changed.
         completed,
         /// From creation to the last change, of those.

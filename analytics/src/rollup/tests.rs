@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::facts::{OrderStatus, Standing};
+use crate::facts::{
+    CapacitySince, ClockedFacts, Issue, OrderStatus, PartFacts, RequestFacts, Standing,
+};
 use crate::kpi::{KPIS, Page, Selection, Side};
 
 const HOUR: i64 = 3_600_000_000;
@@ -35,6 +37,13 @@ enum Told {
     Suffers(usize, i64, bool),
     Order(usize, OrderFacts),
     Task(usize, TaskFacts),
+    Bought(usize, i64, i64),
+    Moves(usize, i64, i64),
+    Used(usize, i64, i64),
+    Asks(usize, i64, Vec<(u32, i64)>, bool),
+    Works(usize, i64, i64),
+    Clocks(i64, i64, bool),
+    Departs(Option<u32>, i64, bool),
 }
 
 fn time() -> impl Strategy<Value = i64> {
@@ -46,7 +55,7 @@ fn told() -> impl Strategy<Value = Told> {
         Just(Standing::Ready),
         Just(Standing::Running),
         Just(Standing::Down),
-        Just(Standing::Down),
+        Just(Standing::Failed),
         Just(Standing::NotRequired)
     ];
     let order = (
@@ -81,7 +90,9 @@ fn told() -> impl Strategy<Value = Told> {
                     Work::Planned
                 },
                 created,
+                scheduled_start: planned,
                 scheduled_end: planned,
+                estimated_min: u32::from(state) * 7,
                 started,
                 ended: ended.filter(|_| status == OrderStatus::Completed),
                 is_void: state >= 4,
@@ -122,6 +133,34 @@ fn told() -> impl Strategy<Value = Told> {
             .prop_map(|(vehicle, at, one)| Told::Suffers(vehicle, at, one)),
         order,
         task,
+        // Bought before or after what happened to it, by years too.
+        (0..2_usize, -5_000..1_000_i64, 0..9_999_i64)
+            .prop_map(|(vehicle, day, cents)| Told::Bought(vehicle, day * 24 * HOUR, cents)),
+        few(),
+    ]
+}
+
+/// What is few: parts, people, departures.
+fn few() -> impl Strategy<Value = Told> {
+    prop_oneof![
+        (0..2_usize, time(), -5..9_i64).prop_map(|(part, at, delta)| Told::Moves(part, at, delta)),
+        (0..2_usize, time(), 1..5_i64).prop_map(|(part, at, many)| Told::Used(part, at, many)),
+        (
+            0..3_usize,
+            time(),
+            proptest::collection::vec((0..3_u32, 1..9_i64), 0..3),
+            any::<bool>()
+        )
+            .prop_map(|(index, at, parts, is_void)| Told::Asks(index, at, parts, is_void)),
+        (0..2_usize, time(), 0..2_400_i64)
+            .prop_map(|(person, at, minutes)| Told::Works(person, at, minutes)),
+        (time(), 0..9 * HOUR, any::<bool>()).prop_map(|(at, long, is_on_order)| Told::Clocks(
+            at,
+            long,
+            is_on_order
+        )),
+        (proptest::option::of(0..2_u32), time(), any::<bool>())
+            .prop_map(|(vehicle, at, is_void)| Told::Departs(vehicle, at, is_void)),
     ]
 }
 
@@ -131,8 +170,18 @@ fn store(told: &[Told]) -> Store {
     for vehicle in ["0", "1"] {
         store.add_vehicle(vehicle);
     }
+    for (number, price_cents) in [("P-1", 250), ("P-2", 9)] {
+        let part = PartFacts {
+            number: number.into(),
+            exists: true,
+            price_cents,
+            ..PartFacts::default()
+        };
+        store.set_part(store.parts().len(), part);
+    }
     let mut orders = HashMap::new();
     let mut tasks = HashMap::new();
+    let mut people = vec![Vec::new(); 2];
     for (position, one) in (1..).zip(told.iter().cloned()) {
         match one {
             Told::Stands(vehicle, at, standing) => {
@@ -165,6 +214,60 @@ fn store(told: &[Told]) -> Store {
                 let next = tasks.len();
                 task.position = position;
                 store.set_task(*tasks.entry(name).or_insert(next), task);
+            }
+            Told::Bought(vehicle, at, cents) => {
+                let acquired = Acquired {
+                    at,
+                    position,
+                    cents,
+                };
+                store.set_acquired(vehicle, Some(acquired).filter(|_| cents % 4 > 0));
+            }
+            Told::Moves(part, at, delta) => store.stock_moves(part, at, position, delta),
+            Told::Used(part, at, quantity) => {
+                let issue = Issue {
+                    at,
+                    position,
+                    quantity,
+                };
+                store.is_used(part, issue);
+            }
+            Told::Asks(index, at, parts, is_void) => {
+                let request = RequestFacts {
+                    at,
+                    position,
+                    parts: parts.into(),
+                    is_void,
+                };
+                store.set_request(index, request);
+            }
+            Told::Works(person, at, minutes) => {
+                let since = CapacitySince {
+                    at,
+                    position,
+                    minutes,
+                };
+                people[person].push(since);
+                people[person].sort_by_key(|one| (one.at, one.position));
+                store.set_person(person, people[person].clone());
+            }
+            Told::Clocks(at, time, is_on_order) => {
+                let clocked = ClockedFacts {
+                    at,
+                    position,
+                    time,
+                    is_on_order,
+                };
+                store.set_clocked(store.facts().clocked.len(), clocked);
+            }
+            Told::Departs(vehicle, at, is_void) => {
+                let departure = DepartureFacts {
+                    vehicle,
+                    at,
+                    position,
+                    is_void,
+                };
+                store.set_departure(store.facts().departures.len(), departure);
             }
         }
     }
@@ -270,7 +373,7 @@ proptest! {
         // What is set and not added (orders, tasks) is told once, so that its last word is the same.
         let kept: Vec<Told> = told
             .into_iter()
-            .filter(|one| !matches!(one, Told::Order(..) | Told::Task(..)))
+            .filter(|one| !matches!(one, Told::Order(..) | Told::Task(..) | Told::Bought(..)))
             .collect();
         // Of two standings at one moment the later position counts, so their times differ here.
         let mut seen = std::collections::HashSet::new();

@@ -1,65 +1,44 @@
 //! From events to facts. Of each field the value of the latest event counts, by when it happened and then by position,
 //! as everywhere; so an event reported late changes what it should and nothing else.
 
+mod staff;
+mod stores;
+mod told;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use analytics::columns::{Columns, NOBODY};
 use analytics::facts::{
-    Incident, OrderFacts, OrderStatus, PartFacts, Priority, Reading, Standing, StandingSince,
+    Acquired, Incident, OrderFacts, OrderStatus, Priority, Reading, Standing, StandingSince,
     TaskFacts, VehicleNow, Work,
 };
 use analytics::rollup::{Day, Store};
 use chrono_tz::Tz;
 use fleet::alias;
-use fleet::calendar::parse_time;
 use fleet::listing::row_id;
 use fleet::maintenance_task::TYPES;
-use fleet::money::Money;
-use fleet::registry::KnownEvent;
-use fleet::schema::{Sets, canonical_data};
+use fleet::schema::canonical_data;
 use fleet::vehicle::event::{MAINTENANCE_COMPLETED, VEHICLE_MAINTENANCE_SCHEDULED};
-use fleet::{Folded, part, registry, vehicle};
+use fleet::{registry, vehicle};
 use serde_json::{Map, Value};
 use storage::EventRef;
 
 use super::calendar::local_day;
-use crate::projection::view;
+use staff::Staff;
+use stores::Stores;
+use told::{Latest, Told, When, cents, text, time};
 
 /// What an order is taken to cost where it does not say: the old interface's guess, in hundredths.
 const COST_GUESSED: i64 = 50_000;
+
+/// Hours of one order at most: ten years of a crew.
+const HOURS_MAX: f64 = 1e6;
 
 /// Kinds of tasks behind which a legal limit stands.
 const SAFETY_CRITICAL: &[&str] = &["HU", "ECM"];
 /// The kind of work that something failed for.
 const REPAIR: &str = "REPAIR";
-
-/// When an event happened, and where it stands: later wins.
-type When = (i64, u64);
-
-/// A field's latest value.
-#[derive(Clone, Debug)]
-struct Latest<T> {
-    value: Option<T>,
-    when: When,
-}
-
-impl<T> Default for Latest<T> {
-    fn default() -> Self {
-        Latest {
-            value: None,
-            when: (i64::MIN, 0),
-        }
-    }
-}
-
-impl<T> Latest<T> {
-    fn set(&mut self, value: Option<T>, when: When) {
-        if when >= self.when {
-            *self = Latest { value, when };
-        }
-    }
-}
 
 /// A work order's fields as far as figures need them.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +57,7 @@ struct OrderState {
     ended: Latest<i64>,
     status: Latest<Box<str>>,
     cost_cents: Latest<i64>,
+    estimated_min: Latest<u32>,
     priority: Latest<Arc<str>>,
     updated: i64,
     is_deleted: bool,
@@ -102,6 +82,9 @@ struct VehicleState {
     status: Latest<Box<str>>,
     /// Created and not deleted.
     exists: Latest<bool>,
+    /// What it was bought for, and when.
+    price_cents: Latest<i64>,
+    purchased: Latest<i64>,
 }
 
 /// Maintenance that was planned for a vehicle.
@@ -124,7 +107,8 @@ pub(super) struct Folding {
     vehicle_states: Vec<VehicleState>,
     /// By when it is planned, and the event's position.
     planned: BTreeMap<When, Planned>,
-    parts: HashMap<Box<str>, (usize, Folded)>,
+    stores: Stores,
+    staff: Staff,
     vehicles: HashMap<Box<str>, usize>,
     /// Asset ids by row id: orders and tasks name vehicles so.
     asset_ids: HashMap<Box<str>, Arc<str>>,
@@ -135,78 +119,24 @@ pub(super) struct Folding {
     workshop_codes: HashMap<Box<str>, Box<str>>,
 }
 
-/// An event, its payload in present names.
-struct Told<'a> {
-    known: KnownEvent,
-    id: &'a str,
-    when: When,
-    data: &'a Map<String, Value>,
-}
-
-impl Told<'_> {
-    /// The value that this event gives a key of the state.
-    fn get(&self, key: &str) -> Option<&Value> {
-        self.data
-            .iter()
-            .find(|(name, _)| {
-                let sets = self
-                    .known
-                    .event
-                    .field(name)
-                    .map_or(Sets::Itself, |field| field.sets);
-                match sets {
-                    Sets::Key(set) | Sets::Corrects(set) => set == key,
-                    Sets::Itself => *name == key && !self.known.event.report,
-                    _ => false,
-                }
-            })
-            .map(|(_, value)| value)
-    }
-
-    /// A word that the event sets or implies.
-    fn word(&self, key: &str) -> Option<Box<str>> {
-        if let Some(value) = self.get(key) {
-            return value.as_str().map(Into::into);
-        }
-        let implied = self
-            .known
-            .event
-            .implies
-            .iter()
-            .find(|(name, _)| *name == key);
-        implied.and_then(|(_, constant)| constant.value().as_str().map(Into::into))
-    }
-
-    /// Sets `field` where the event says something of `key`; null empties it.
-    fn set<T>(&self, field: &mut Latest<T>, key: &str, read: impl FnOnce(&Value) -> Option<T>) {
-        if let Some(value) = self.get(key) {
-            field.set(read(value), self.when);
-        }
-    }
-}
-
-fn time(value: &Value) -> Option<i64> {
-    value.as_str().and_then(parse_time)
-}
-
-fn text(value: &Value) -> Option<&str> {
-    value.as_str().filter(|text| !text.is_empty())
-}
-
-/// Hundredths of the currency, from a number or a text of one.
-fn cents(value: &Value) -> Option<i64> {
-    Money::of_json(value).and_then(|money| {
-        let text = money.to_json();
-        let digits: String = text.as_str()?.chars().filter(|char| *char != '.').collect();
-        digits.parse().ok()
-    })
-}
-
 /// What an event says that something will cost, in hundredths; the old interface's guess where it says nothing.
 fn estimated_cost(data: &Map<String, Value>) -> i64 {
     data.get("estimated_cost")
         .and_then(cents)
         .unwrap_or(COST_GUESSED)
+}
+
+/// Whole minutes of an estimate in hours; of what no order takes there is no estimate.
+fn minutes_of_hours(hours: &Value) -> Option<u32> {
+    let hours = hours
+        .as_f64()
+        .filter(|hours| (0.0..=HOURS_MAX).contains(hours))?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "within the range that was checked"
+    )]
+    Some((hours * 60.0).round() as u32)
 }
 
 /// The local day of a moment, and its number from 1970 on.
@@ -224,7 +154,8 @@ impl Folding {
             columns: Columns::default(),
             vehicle_states: Vec::new(),
             planned: BTreeMap::new(),
-            parts: HashMap::new(),
+            stores: Stores::default(),
+            staff: Staff::default(),
             vehicles: HashMap::new(),
             asset_ids: HashMap::new(),
             orders: HashMap::new(),
@@ -284,7 +215,16 @@ impl Folding {
         let aggregate_type = stream.aggregate_type;
         if !matches!(
             aggregate_type,
-            "Vehicle" | "WorkOrder" | "MaintenanceTask" | "Workshop" | "Part"
+            "Vehicle"
+                | "WorkOrder"
+                | "MaintenanceTask"
+                | "Workshop"
+                | "Part"
+                | "StockMove"
+                | "Staff"
+                | "StaffAssignment"
+                | "TransferPlan"
+                | "TransferAssignment"
         ) {
             return None;
         }
@@ -310,17 +250,21 @@ impl Folding {
                 let is_new = told.known.event.event_type == "WorkOrderCreated";
                 Some((who, if is_new { estimated_cost(&given) } else { 0 }))
             }
-            "MaintenanceTask" => {
-                self.fold_task(&told);
-                None
-            }
             "Part" => {
                 self.fold_part(event, &told, &given);
                 let quantity = told.data.get("quantity").and_then(Value::as_i64);
                 Some((self.who(told.id), quantity.unwrap_or(0)))
             }
             _ => {
-                self.fold_workshop(&told);
+                match aggregate_type {
+                    "MaintenanceTask" => self.fold_task(&told),
+                    "StockMove" => self.fold_move(&told),
+                    "Staff" => self.fold_person(&told),
+                    "StaffAssignment" => self.fold_clocking(&told),
+                    "TransferPlan" => self.fold_plan(&told),
+                    "TransferAssignment" => self.fold_assigned(&told),
+                    _ => self.fold_workshop(&told),
+                }
                 None
             }
         }
@@ -328,24 +272,6 @@ impl Folding {
 
     fn who(&mut self, name: &str) -> u32 {
         self.columns.who_mut().number(name)
-    }
-
-    fn fold_part(&mut self, event: &EventRef<'_>, told: &Told<'_>, given: &Map<String, Value>) {
-        let next = self.parts.len();
-        let (index, state) = self
-            .parts
-            .entry(told.id.into())
-            .or_insert_with(|| (next, Folded::default()));
-        state.fold(&view(event, given));
-        self.store.set_part(
-            *index,
-            PartFacts {
-                number: told.id.into(),
-                level: part::level(state),
-                least: part::least_level(state),
-                exists: state.exists(),
-            },
-        );
     }
 
     fn fold_vehicle(&mut self, told: &Told<'_>) {
@@ -390,6 +316,20 @@ impl Folding {
             let since = StandingSince::new(at, position, Standing::of_status(&status));
             state.status.set(Some(status), told.when);
             self.store.stands(index, since);
+        }
+        told.set(&mut state.price_cents, "purchase_price", cents);
+        told.set(&mut state.purchased, "purchase_date", time);
+        let is_told = |key| told.get(key).is_some();
+        if is_told("purchase_price")
+            || is_told("purchase_date") && state.price_cents.value.is_some()
+        {
+            let (told_at, position) = state.price_cents.when;
+            let acquired = state.price_cents.value.map(|cents| Acquired {
+                at: state.purchased.value.unwrap_or(told_at),
+                position,
+                cents,
+            });
+            self.store.set_acquired(index, acquired);
         }
         if let Some(km) = told
             .get(vehicle::schema::MILEAGE_KEY)
@@ -446,6 +386,14 @@ impl Folding {
         told.set(&mut state.started, "actual_start", time);
         told.set(&mut state.ended, "actual_end", time);
         told.set(&mut state.cost_cents, "actual_cost", cents);
+        told.set(&mut state.estimated_min, "duration_min", |minutes| {
+            u32::try_from(minutes.as_u64()?).ok()
+        });
+        // The newer name of the same goes before it.
+        if told.get("estimated_hours").is_some_and(Value::is_number) {
+            let estimated = &mut state.estimated_min;
+            told.set(estimated, "estimated_hours", minutes_of_hours);
+        }
         told.set(&mut state.priority, "priority", &mut name);
         let said = told.get("updated_at").and_then(time);
         state.updated = state.updated.max(told.when.0).max(said.unwrap_or(i64::MIN));
@@ -459,6 +407,7 @@ impl Folding {
         state.is_deleted |= event_type == "WorkOrderDeleted";
         state.position = state.position.max(told.when.1);
         let facts = order_facts(state, &self.asset_ids);
+        self.fold_request(index, facts.is_void, told);
         let vehicle = Some(facts.vehicle.clone()).filter(|vehicle| !vehicle.is_empty());
         self.store.set_order(index, facts);
         vehicle
@@ -534,6 +483,7 @@ fn order_facts(state: &OrderState, asset_ids: &HashMap<Box<str>, Arc<str>>) -> O
         priority: Priority::of_word(state.priority.value.as_deref().unwrap_or_default()),
         updated: state.updated,
         cost_cents: state.cost_cents.value,
+        estimated_min: state.estimated_min.value.unwrap_or(0),
         position: state.position,
     }
 }

@@ -219,7 +219,10 @@ pub(crate) async fn catalogue(
         let by_month = known.take(&select(&months));
         let figures: Vec<Value> = KPIS
             .iter()
-            .map(|kpi| describe(kpi, &in_window, &by_month))
+            .map(|kpi| {
+                let reason = kpi.reason(&select(&window));
+                describe(kpi, reason, &in_window, &by_month)
+            })
             .collect();
         let body = json!({
             "position": known.position().get(),
@@ -242,7 +245,8 @@ pub(crate) async fn catalogue(
     .await
 }
 
-fn describe(kpi: &Kpi, in_window: &Taken<'_>, by_month: &Taken<'_>) -> Value {
+/// A figure as the catalogue has it; `reason` is why it has no value where it has none.
+fn describe(kpi: &Kpi, reason: &str, in_window: &Taken<'_>, by_month: &Taken<'_>) -> Value {
     let figure = in_window.figures(kpi)[0];
     let value = kpi.value(figure);
     let interval = kpi.interval(figure);
@@ -264,7 +268,7 @@ fn describe(kpi: &Kpi, in_window: &Taken<'_>, by_month: &Taken<'_>) -> Value {
         "key": kpi.key,
         "value": value,
         "unit": kpi.unit,
-        "reason": value.is_none().then_some(kpi.empty),
+        "reason": value.is_none().then_some(reason),
         "numerator": figure.numerator,
         "denominator": figure.denominator,
         "low": interval.map(|(low, _)| low),

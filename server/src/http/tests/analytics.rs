@@ -89,6 +89,204 @@ async fn depot() -> (TestServer, String) {
     (server, token)
 }
 
+/// Who works, what lies there, what is asked for and which trains leave, around vehicle 1 in March.
+async fn staffed_depot() -> (TestServer, String) {
+    let (server, token) = depot().await;
+    let uuid = |number: u8| format!("00000000-0000-4000-8000-0000000000{number:02}");
+    let (order, plan) = (uuid(1), uuid(2));
+    let told = [
+        (
+            "Vehicle",
+            "1".to_owned(),
+            "VehicleUpdated",
+            "01T00",
+            json!({"purchase_price": "2000000.00", "purchase_date": "2023-03-01T00:00:00Z"}),
+        ),
+        (
+            "Vehicle",
+            "1".to_owned(),
+            "VehicleStatusChanged",
+            "15T00",
+            json!({"new_status": "out_of_service"}),
+        ),
+        (
+            "Vehicle",
+            "1".to_owned(),
+            "VehicleStatusChanged",
+            "16T00",
+            json!({"new_status": "in_service"}),
+        ),
+        (
+            "Part",
+            "P-1".to_owned(),
+            "PartCreated",
+            "01T00",
+            json!({"part_no": "P-1", "name": "Pad", "current_stock": 10, "unit_price": "1.00"}),
+        ),
+        (
+            "WorkOrder",
+            order.clone(),
+            "WorkOrderCreated",
+            "02T00",
+            json!({"order_number": "WO-1", "vehicle_id": "1", "status": "scheduled", "estimated_hours": 20.0,
+                "scheduled_start": "2023-03-25T00:00:00Z", "required_parts": [{"part_no": "P-1", "quantity": 4}]}),
+        ),
+        (
+            "StockMove",
+            uuid(3),
+            "StockMoveCreated",
+            "11T00",
+            json!({"part_no": "P-1", "move_type": "USAGE", "quantity": 5}),
+        ),
+        (
+            "Part",
+            "P-1".to_owned(),
+            "StockLevelChanged",
+            "11T00",
+            json!({"delta": -5}),
+        ),
+        (
+            "WorkOrder",
+            uuid(4),
+            "WorkOrderCreated",
+            "12T00",
+            json!({"order_number": "WO-2", "vehicle_id": "1", "status": "draft", "required_parts": [{"part_no": "P-1", "quantity": 6}]}),
+        ),
+        (
+            "Staff",
+            uuid(5),
+            "StaffCreated",
+            "01T00",
+            json!({"staff_id": "S-1", "role": "mechanic", "max_weekly_hours": 40}),
+        ),
+        (
+            "Staff",
+            uuid(6),
+            "StaffCreated",
+            "01T00",
+            json!({"staff_id": "S-2", "role": "driver"}),
+        ),
+        (
+            "StaffAssignment",
+            uuid(7),
+            "StaffAssignmentCreated",
+            "03T00",
+            json!({"work_order_id": order, "actual_start_ts": "2023-03-03T06:00:00Z"}),
+        ),
+        (
+            "StaffAssignment",
+            uuid(7),
+            "StaffAssignmentEnded",
+            "03T12",
+            json!({"actual_end_ts": "2023-03-03T12:00:00Z"}),
+        ),
+        (
+            "StaffAssignment",
+            uuid(8),
+            "StaffAssignmentCreated",
+            "04T00",
+            json!({"actual_start_ts": "2023-03-04T06:00:00Z", "actual_end_ts": "2023-03-04T08:00:00Z"}),
+        ),
+        (
+            "TransferAssignment",
+            uuid(9),
+            "TransferAssignmentCreated",
+            "01T00",
+            json!({"transfer_plan_id": plan, "vehicle_id": "1"}),
+        ),
+        (
+            "TransferPlan",
+            plan,
+            "TransferPlanCreated",
+            "01T00",
+            json!({"scheduled_departure_ts": "2023-03-12T00:00:00Z"}),
+        ),
+        (
+            "TransferPlan",
+            uuid(10),
+            "TransferPlanCreated",
+            "01T00",
+            json!({"scheduled_departure_ts": "2023-03-18T00:00:00Z"}),
+        ),
+        (
+            "TransferAssignment",
+            uuid(11),
+            "TransferAssignmentCreated",
+            "01T00",
+            json!({"transfer_plan_id": uuid(10), "vehicle_id": "1"}),
+        ),
+    ];
+    for (aggregate_type, id, event_type, at, data) in told {
+        let event = json!({
+            "aggregate_type": aggregate_type, "aggregate_id": id, "event_type": event_type,
+            "occurred_at": format!("2023-03-{at}:00:00Z"), "data": data,
+        });
+        server
+            .post("/api/v1/events", &token, event)
+            .await
+            .expect(201);
+    }
+    (server, token)
+}
+
+#[tokio::test]
+async fn figures_of_staff_stores_and_departures_open_into_their_events() {
+    let (server, token) = staffed_depot().await;
+    for (key, expected) in [
+        ("availability_restoration", 100.0 * 17.0 / 18.0),
+        ("availability_inherent", 100.0),
+        ("roll_out", 50.0),
+        ("backlog_weeks", 0.5),
+        ("wrench_time", 75.0),
+        ("stock_outs", 50.0),
+        (
+            "inventory_turns",
+            500.0 * 8_766.0 / (1_000.0 * 240.0 + 500.0 * 240.0),
+        ),
+        ("life_cycle_cost", 2_000_000.0),
+    ] {
+        let kpi = figure(&server, &token, key, MARCH).await;
+        let value = kpi["value"].as_f64().unwrap_or(f64::NAN);
+        assert!((value - expected).abs() < 1e-9, "{key}: {kpi}");
+        let path = format!("/api/v1/analytics/drilldown/{key}?{MARCH}");
+        let opened = server.get(&path, &token).await.expect(200);
+        for side in ["numerator", "denominator"] {
+            let events = opened[side].as_array().unwrap().iter();
+            let sum: i64 = events.map(|event| event["amount"].as_i64().unwrap()).sum();
+            assert_eq!(json!(sum), kpi[side], "{key}, {side}");
+        }
+    }
+    let of_one = format!("{MARCH}&vehicle_id=1");
+    let backlog = figure(&server, &token, "backlog_weeks", &of_one).await;
+    assert_eq!(
+        (&backlog["value"], &backlog["reason"]),
+        (&Value::Null, &json!("whole_fleet_only"))
+    );
+    assert_eq!(
+        figure(&server, &token, "roll_out", &of_one).await["value"],
+        50.0
+    );
+}
+
+#[tokio::test]
+async fn a_new_figure_says_what_it_misses() {
+    let (server, token) = depot().await;
+    for (key, reason) in [
+        ("roll_out", "no_departures"),
+        ("backlog_weeks", "no_staff"),
+        ("wrench_time", "nothing_clocked"),
+        ("stock_outs", "nothing_asked_for"),
+        ("inventory_turns", "nothing_in_stock"),
+        ("life_cycle_cost", "no_purchase_price"),
+    ] {
+        let kpi = figure(&server, &token, key, MARCH).await;
+        assert_eq!(
+            (&kpi["value"], &kpi["reason"]),
+            (&Value::Null, &json!(reason))
+        );
+    }
+}
+
 const MARCH: &str = "from=2023-03-01T00:00:00Z&to=2023-03-21T00:00:00Z";
 
 async fn figure(server: &TestServer, token: &str, key: &str, query: &str) -> Value {

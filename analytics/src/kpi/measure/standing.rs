@@ -1,0 +1,148 @@
+//! Time at standings.
+
+use super::{Contribution, Facts, Selection, Side, Visit, inside, spread, vehicles};
+use crate::facts::{Standing, StandingSince, VehicleFacts};
+use crate::kpi::Page;
+
+/// Some of the standings, a bit each.
+pub(super) type Standings = u8;
+
+/// Ready or running.
+pub(super) const UP: Standings = 1 << Standing::Ready as u8 | RUNNING;
+/// Running.
+pub(super) const RUNNING: Standings = 1 << Standing::Running as u8;
+/// All at which it was asked for.
+pub(super) const REQUIRED: Standings = UP | 1 << Standing::Down as u8 | 1 << Standing::Failed as u8;
+/// None of them.
+pub(super) const NONE: Standings = 0;
+
+/// Stretches of which it is looked at once whether one of them is on a page.
+const CHUNK: usize = 64;
+
+/// Which of a vehicle's standings reach into the selection.
+fn reaching(vehicle: &VehicleFacts, selection: &Selection<'_>) -> std::ops::Range<usize> {
+    let range = inside(&vehicle.standings, selection, |one| one.at);
+    // The one before lasts into it.
+    range.start.saturating_sub(1)..range.end
+}
+
+/// Each stretch of time at one standing that reaches into the selection: since when, until when.
+pub(super) fn stretches<'a>(
+    vehicle: &'a VehicleFacts,
+    selection: &Selection<'_>,
+) -> impl Iterator<Item = (&'a StandingSince, i64)> + use<'a> {
+    let range = reaching(vehicle, selection);
+    let all = &vehicle.standings;
+    range.clone().zip(&all[range]).map(|(index, since)| {
+        let next = all.get(index + 1);
+        (since, next.map_or(i64::MAX, |next| next.at))
+    })
+}
+
+/// Time at standings that count to the numerator, and at those that count to the denominator.
+pub(super) fn time_at(
+    facts: &Facts,
+    selection: &Selection<'_>,
+    (numerator, denominator): (Standings, Standings),
+    visit: &mut Visit<'_>,
+) {
+    for (index, vehicle) in vehicles(facts, selection) {
+        if let (Visit::Page(counted, divided), [from, to]) = (&mut *visit, selection.edges) {
+            let clip = (*from, selection.now.min(*to));
+            let range = reaching(vehicle, selection);
+            page(&vehicle.standings, range.clone(), clip, numerator, counted);
+            page(&vehicle.standings, range, clip, denominator, divided);
+            continue;
+        }
+        for (since, until) in stretches(vehicle, selection) {
+            for (side, standings) in [
+                (Side::Numerator, numerator),
+                (Side::Denominator, denominator),
+            ] {
+                if since.is_one_of(standings) {
+                    add(selection, since, until, (side, index), visit);
+                }
+            }
+        }
+    }
+}
+
+/// The time of one stretch to one side.
+fn add(
+    selection: &Selection<'_>,
+    since: &StandingSince,
+    until: i64,
+    (side, vehicle): (Side, usize),
+    visit: &mut Visit<'_>,
+) {
+    spread(selection, since.at, until, |bucket, begin, end| {
+        visit.take(Contribution {
+            side,
+            bucket,
+            amount: end - begin,
+            position: since.position(),
+            vehicle: Some(vehicle),
+        });
+    });
+}
+
+/// Puts stretches at some standings on a page. Nearly all of a long time are not on it: those are only counted, a chunk
+/// at once and without a branch.
+fn page(
+    all: &[StandingSince],
+    range: std::ops::Range<usize>,
+    (from, to): (i64, i64),
+    standings: Standings,
+    page: &mut Page,
+) {
+    if standings == NONE {
+        return;
+    }
+    let lasts = |since: &StandingSince, until: i64| until.min(to) > since.at.max(from);
+    for first in range.clone().step_by(CHUNK) {
+        let chunk = first..range.end.min(first + CHUNK);
+        // Of the last of all there is no next one.
+        let pairs = chunk.start..chunk.end.min(all.len() - 1);
+        let (mut count, mut least, mut greatest) = (0_u64, u64::MAX, 0);
+        for (since, next) in all[pairs.clone()].iter().zip(&all[pairs.start + 1..]) {
+            count += u64::from(since.is_one_of(standings) & lasts(since, next.at));
+            least = least.min(since.position());
+            greatest = greatest.max(since.position());
+        }
+        let is_last = chunk.end == all.len();
+        if page.lies_beside(least, greatest) {
+            page.count(count);
+        } else {
+            for (since, next) in all[pairs.clone()].iter().zip(&all[pairs.start + 1..]) {
+                if since.is_one_of(standings) && lasts(since, next.at) {
+                    let amount = next.at.min(to) - since.at.max(from);
+                    page.take(since.position(), amount);
+                }
+            }
+        }
+        if let (true, Some(since)) = (is_last, all.last())
+            && since.is_one_of(standings)
+            && lasts(since, i64::MAX)
+        {
+            page.take(since.position(), to - since.at.max(from));
+        }
+    }
+}
+
+/// Time up to both sides, and time of restorations to the denominator: down since it was out of service.
+pub(in crate::kpi) fn restoration(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
+    for (index, vehicle) in vehicles(facts, selection) {
+        let before = reaching(vehicle, selection).start.checked_sub(1);
+        let mut restores = before.is_some_and(|before| vehicle.is_restored_at(before));
+        for (since, until) in stretches(vehicle, selection) {
+            let standing = since.standing();
+            restores = standing == Standing::Failed || restores && standing == Standing::Down;
+            if standing.is_up() {
+                add(selection, since, until, (Side::Numerator, index), visit);
+            }
+            if standing.is_up() || restores {
+                add(selection, since, until, (Side::Denominator, index), visit);
+            }
+        }
+    }
+}
