@@ -52,6 +52,10 @@ test("a model is trained from the page; the ranking, the reasons and its card ar
   const { models } = await served.call("admin", "GET", "/ml/models");
   const ece = (100 * models[0].metrics.ece_30).toFixed(1).replace(/\.0$/, "");
   assert.match(await page.locator("figure:has-text('Calibration error') .bars li").first().innerText(), new RegExp(`${ece} %`));
+  // The curve's dots are the card's own bins.
+  const card = await served.call("admin", "GET", `/ml/models/${models[0].model_id}`);
+  const told = page.locator("figure:has-text('What was told and what came') circle.dot");
+  assert.equal(await told.count(), card.metrics.calibration["30"].length);
   assert.deepEqual(await violations(page), []);
   await picture(page, "model-card");
   await go(`vehicle/${ranked.vehicles[0].vehicle_id}`);

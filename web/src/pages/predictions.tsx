@@ -1,6 +1,6 @@
 // Which vehicle fails next and why: the fleet ranked by risk, the models, and how good they were when nobody knew.
 import { useState } from "preact/hooks";
-import { Bars } from "../charts/svg";
+import { Bars, Scatter } from "../charts/svg";
 import { seg, write } from "../core/api";
 import { useAsked } from "../core/query";
 import { filters, href, setFilters } from "../core/route";
@@ -28,7 +28,7 @@ interface Model {
   trained_at: string | null;
   deployed_at: string | null;
   horizons: number[];
-  metrics: Record<string, number | string> | null;
+  metrics: ({ calibration?: Record<string, Bin[]> } & Record<string, number | string | Record<string, Bin[]>>) | null;
 }
 
 const HORIZONS = ["30", "60", "90"] as const;
@@ -126,6 +126,38 @@ function Train({ onDone }: { onDone: () => void }) {
   );
 }
 
+interface Bin {
+  predicted: number;
+  observed: number;
+  snapshots: number;
+}
+
+/** What was told and what came, by tenths of the chance; on the dashed line they are the same. */
+function Curve({ curves }: { curves: Record<string, Bin[]> }) {
+  const known = HORIZONS.filter((days) => (curves[days] ?? []).length > 0);
+  const [days, setDays] = useState<string>(known[0] ?? "30");
+  const bins = curves[days] ?? [];
+  if (known.length === 0) return null;
+  return (
+    <div>
+      <div class="filters no-print">
+        <Field label={t("predict.within")}>
+          <select value={days} onChange={(event) => setDays(event.currentTarget.value)}>{known.map((one) => <option value={one}>{t("plan.in-days", { days: one })}</option>)}</select>
+        </Field>
+      </div>
+      <Scatter
+        title={t("predict.curve")}
+        summary={t("predict.curve.summary", { days })}
+        file="calibration-curve"
+        xLabel={t("predict.curve.told")}
+        yLabel={t("predict.curve.came")}
+        dots={bins.map((bin) => ({ label: t("predict.curve.times", { count: number(bin.snapshots) }), x: 100 * bin.predicted, y: 100 * bin.observed }))}
+        curves={[{ points: [[0, 0], [100, 100]], dashed: true }]}
+      />
+    </div>
+  );
+}
+
 interface Details extends Model {
   feature_names: string[] | null;
   hyperparameters: Record<string, unknown> | null;
@@ -201,7 +233,8 @@ export function ModelPage({ id }: { id: string }) {
                       { name: t("predict.caught"), cell: (days) => `${number(100 * metric("caught_in_riskiest_tenth", days))} %`, number: true },
                     ]}
                   />
-                  <DataLinks file="model-metrics" table={{ head: ["metric", "value"], rows: Object.entries(found.metrics ?? {}).map(([name, value]) => [name, value]) }} />
+                  {found.metrics?.calibration && <Curve curves={found.metrics.calibration} />}
+                  <DataLinks file="model-metrics" table={{ head: ["metric", "value"], rows: Object.entries(found.metrics ?? {}).flatMap(([name, value]) => (typeof value === "number" || typeof value === "string" ? [[name, value]] : [])) }} />
                 </>
               )}
               <section>
