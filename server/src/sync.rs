@@ -11,6 +11,7 @@ pub mod contact;
 pub mod cursor;
 pub mod devices;
 pub mod engine;
+mod heard;
 pub mod items;
 mod judge;
 pub mod leases;
@@ -47,7 +48,7 @@ pub struct Sync {
     /// Makes and reads cursors.
     pub cursors: Cursors,
     /// When devices were last heard of.
-    pub contacts: Contacts,
+    pub contacts: Arc<Contacts>,
     /// What was refused that no honest device sends.
     pub refusals: Refusals,
     /// What devices may still push.
@@ -69,12 +70,13 @@ impl Sync {
         // HMAC takes a key of any length.
         let cursors = Cursors::new(key).unwrap_or_else(|| unreachable!("any key is a key"));
         let engine = Arc::new(Engine::open(log.clone(), folder));
+        let contacts = engine.contacts().clone();
         Engine::keep_up(&engine);
         Ok(Sync {
             devices: Devices::open(log, clock, accounts)?,
             engine,
             cursors,
-            contacts: Contacts::default(),
+            contacts,
             refusals: Refusals::default(),
             budgets: budget::Budgets::default(),
         })

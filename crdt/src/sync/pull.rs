@@ -157,6 +157,13 @@ impl Depot {
         Ok(page)
     }
 
+    /// Takes up what a device is known to have asked from before this depot was folded: no record tells it.
+    pub fn take_up(&mut self, device: DeviceId, acknowledged: LogPosition) {
+        if let Some(device) = self.devices.get_mut(&device) {
+            device.acknowledged = device.acknowledged.max(acknowledged);
+        }
+    }
+
     fn acknowledge(&mut self, request: &PullRequest) {
         if let Some(device) = self.devices.get_mut(&request.device) {
             let complete = request.cursor.complete.min(self.head);

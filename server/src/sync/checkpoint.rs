@@ -82,20 +82,34 @@ impl Checkpoint {
     /// # Errors
     /// Those of the file system; then the older one is there, or none.
     pub(super) fn save(&self, content: &[u8]) -> Result<(), CheckpointError> {
-        create_private_folder(&self.folder)?;
-        let path = self.folder.join(FILE);
-        let draft = path.with_extension("new");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&draft)?;
-        file.write_all(&frame::encode(KIND, FORMAT, content))?;
-        file.sync_all()?;
-        fs::rename(&draft, &path)?;
-        File::open(&self.folder)?.sync_all()?;
-        Ok(())
+        write_durably(&self.folder, FILE, &frame::encode(KIND, FORMAT, content))
     }
+
+    /// The folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// Writes a file of the folder under another name and renames it when it is durable.
+pub(super) fn write_durably(
+    folder: &Path,
+    name: &str,
+    bytes: &[u8],
+) -> Result<(), CheckpointError> {
+    create_private_folder(folder)?;
+    let path = folder.join(name);
+    let draft = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, &path)?;
+    File::open(folder)?.sync_all()?;
+    Ok(())
 }
 
 /// The state as bytes. `None` where there is nothing to save, or the log cannot say which history it is of.
@@ -173,7 +187,7 @@ impl Fold {
 }
 
 /// The event at a position, by which a history is known again.
-fn anchor(log: &Log, position: Position) -> Option<(Uuid, i64)> {
+pub(super) fn anchor(log: &Log, position: Position) -> Option<(Uuid, i64)> {
     event_in(log, position, |event| {
         (event.id(), event.recorded_at().micros())
     })

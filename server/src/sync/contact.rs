@@ -1,4 +1,4 @@
-//! What is known of devices for as long as the server runs: when each was heard of, and what it was refused.
+//! What is known of devices beside the log: when each was heard of (kept by [`super::heard`]), and what it was refused.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +16,14 @@ const TOLD_EVERY_MICROS: i64 = 3_600 * 1_000_000;
 
 /// When devices were last heard of.
 #[derive(Debug, Default)]
-pub struct Contacts(Mutex<HashMap<Box<str>, Contact>>);
+pub struct Contacts(Mutex<Heard>);
+
+#[derive(Debug, Default)]
+struct Heard {
+    devices: HashMap<Box<str>, Contact>,
+    /// Whether something came since it was last kept.
+    is_new: bool,
+}
 
 /// When a device was last heard of.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,28 +44,47 @@ impl Contact {
 }
 
 impl Contacts {
+    /// What was kept of devices before.
+    pub(super) fn of_before(devices: impl Iterator<Item = (Box<str>, Contact)>) -> Self {
+        Contacts(Mutex::new(Heard {
+            devices: devices.collect(),
+            is_new: false,
+        }))
+    }
+
     /// Notes that a device pushed, pulled, or did both.
     pub fn note(&self, device_id: &str, now: Timestamp, pushed: bool, pulled: bool) {
-        let mut contacts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let contact = contacts.entry(device_id.into()).or_default();
-        if pushed {
-            contact.pushed = Some(now);
-        }
-        if pulled {
-            contact.pulled = Some(now);
-        }
+        self.change(device_id, |contact| {
+            if pushed {
+                contact.pushed = Some(now);
+            }
+            if pulled {
+                contact.pulled = Some(now);
+            }
+        });
     }
 
     /// Notes how wrong a device's clock was in a push that was taken in; `None` where it was right.
     pub fn note_clock(&self, device_id: &str, off_ms: Option<i64>) {
-        let mut contacts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        contacts.entry(device_id.into()).or_default().clock_off_ms = off_ms;
+        self.change(device_id, |contact| contact.clock_off_ms = off_ms);
     }
 
-    /// When a device was last heard of, since the server began.
+    fn change(&self, device_id: &str, change: impl FnOnce(&mut Contact)) {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(heard.devices.entry(device_id.into()).or_default());
+        heard.is_new = true;
+    }
+
+    /// When a device was last heard of.
     pub fn of(&self, device_id: &str) -> Contact {
-        let contacts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        contacts.get(device_id).copied().unwrap_or_default()
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.devices.get(device_id).copied().unwrap_or_default()
+    }
+
+    /// Whether something came since this was last asked.
+    pub(super) fn take_new(&self) -> bool {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut heard.is_new)
     }
 }
 

@@ -54,7 +54,7 @@ impl Cursors {
     pub fn write(&self, engine: &Engine, device: u32, cursor: Cursor) -> String {
         let mut writer = Writer::new();
         cursor.encode(&mut writer);
-        writer.raw(&check(engine, cursor).unwrap_or_default());
+        writer.raw(&check(engine, cursor).flatten().unwrap_or_default());
         let mac = self.mac(device, writer.as_bytes());
         writer.raw(&mac);
         URL_SAFE_NO_PAD.encode(writer.as_bytes())
@@ -78,10 +78,9 @@ impl Cursors {
         }
         let mut reader = Reader::new(said);
         let cursor = Cursor::decode(&mut reader).map_err(|_| forged)?;
-        if reader.rest() == check(engine, cursor).ok_or(CursorError::OtherHistory)? {
-            Ok(cursor)
-        } else {
-            Err(CursorError::OtherHistory)
+        match check(engine, cursor).ok_or(CursorError::OtherHistory)? {
+            Some(check) if reader.rest() != check => Err(CursorError::OtherHistory),
+            _ => Ok(cursor),
         }
     }
 
@@ -96,24 +95,24 @@ impl Cursors {
     }
 }
 
-/// The first bytes of the id of the event at `complete`; zeros at the start. `None` where the log does not reach so far.
-fn check(engine: &Engine, cursor: Cursor) -> Option<[u8; CHECK_BYTES]> {
+/// The last bytes of the id of the event at `complete`; zeros at the start. `None` where the log does not reach so far,
+/// `Some(None)` where the event cannot be read any more: damage is not another history.
+fn check(engine: &Engine, cursor: Cursor) -> Option<Option<[u8; CHECK_BYTES]>> {
     let mut check = [0; CHECK_BYTES];
     let complete = cursor.complete.get();
     if complete == 0 {
-        return Some(check);
+        return Some(Some(check));
     }
     let position = Position::new(complete);
     if position > engine.log().durable_position() {
         return None;
     }
-    // What cannot be read any more is taken for what it was: damage is not another history.
     let id = engine.event_at(position, |event| event.id());
-    if let Some(id) = id {
+    Some(id.map(|id| {
         check
             .iter_mut()
             .zip(id.as_bytes().iter().rev())
             .for_each(|(to, from)| *to = *from);
-    }
-    Some(check)
+        check
+    }))
 }

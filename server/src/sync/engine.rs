@@ -5,7 +5,7 @@
 //! the same, an append that fails leaves no trace, and nobody who writes by another way has to know of tablets. Positions
 //! of the protocol are positions of the log.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,7 +22,9 @@ use storage::{EventRef, Log, Position, Query, ReadError, ReadRequest, Timestamp}
 use uuid::Uuid;
 
 use super::checkpoint::{self, Checkpoint};
+use super::contact::Contacts;
 use super::devices::begins_store;
+use super::heard::{self, Heard};
 use super::note;
 use crate::http::problem::{Kind, Problem};
 
@@ -54,6 +56,7 @@ pub struct Engine {
     log: Arc<Log>,
     fold: Mutex<Fold>,
     checkpoint: Checkpoint,
+    contacts: Arc<Contacts>,
     /// How far what is saved is; held through a save.
     saved: Mutex<Position>,
     ends: Arc<Ends>,
@@ -97,6 +100,8 @@ pub struct Fold {
     pub(super) numbers: HashMap<Box<str>, u32>,
     /// What devices that send whole states have counted so far, by the name of the count.
     pub(super) sums: HashMap<Box<str>, i64>,
+    /// Where devices had asked from before the server began, by their numbers.
+    asked: BTreeMap<u32, LogPosition>,
 }
 
 /// The id of the event that carries an operation of a device's own count.
@@ -133,14 +138,23 @@ impl Engine {
             tracing::warn!(%error, folder = %folder.display(), "the saved state of tablets is passed over; the log is folded from its beginning");
             None
         });
-        let fold = fold.unwrap_or_else(Fold::new);
+        let mut fold = fold.unwrap_or_else(Fold::new);
+        let heard = heard::load(folder, &log);
+        fold.take_up(heard.values());
+        let contacts = heard.into_iter().map(|(id, heard)| (id, heard.contact()));
         Engine {
             log,
+            contacts: Arc::new(Contacts::of_before(contacts)),
             saved: Mutex::new(fold.position),
             fold: Mutex::new(fold),
             checkpoint,
             ends: Arc::default(),
         }
+    }
+
+    /// When devices were last heard of.
+    pub fn contacts(&self) -> &Arc<Contacts> {
+        &self.contacts
     }
 
     /// The log.
@@ -186,6 +200,7 @@ impl Engine {
                     _ => SAVED_EVENTS_MAX,
                 };
                 engine.save(least);
+                engine.save_heard();
                 drop(engine);
                 match folded {
                     Ok(true) if ends.within(SAVED_EVERY) => return,
@@ -210,6 +225,13 @@ impl Engine {
     pub fn stop(&self) {
         self.ends.tell();
         self.save(1);
+        self.save_heard();
+    }
+
+    /// Keeps when devices were last heard of, if one was.
+    fn save_heard(&self) {
+        let folder = self.checkpoint.folder();
+        heard::keep(&self.contacts, &self.fold, folder, &self.log);
     }
 
     /// Saves the state if at least `events` came since. What cannot be saved is folded again at the next start.
@@ -308,6 +330,16 @@ impl Fold {
             position: Position::START,
             numbers: HashMap::new(),
             sums: HashMap::new(),
+            asked: BTreeMap::new(),
+        }
+    }
+
+    /// Takes up where devices had asked from; of those that are not folded yet, once they are.
+    fn take_up<'a>(&mut self, heard: impl Iterator<Item = &'a Heard>) {
+        for heard in heard {
+            let position = LogPosition::new(heard.acknowledged);
+            self.depot.take_up(DeviceId::new(heard.number), position);
+            self.asked.insert(heard.number, position);
         }
     }
 
@@ -390,12 +422,22 @@ impl Fold {
             },
             _ => return Ok(()),
         };
+        let begun = match &body {
+            RecordBody::Registered { device } => Some(*device),
+            _ => None,
+        };
         // A device that begins anew leaves its older store behind: nobody waits for it any more.
         if let (RecordBody::Registered { .. }, Some(before)) = (&body, number) {
             let device = DeviceId::new(before);
             self.replay(event, RecordBody::Expired { device })?;
         }
-        self.replay(event, body)
+        self.replay(event, body)?;
+        if let Some(device) = begun
+            && let Some(position) = self.asked.get(&device.get())
+        {
+            self.depot.take_up(device, *position);
+        }
+        Ok(())
     }
 
     fn fold_session(&mut self, event: &EventRef<'_>) -> Result<(), StoreError> {

@@ -262,3 +262,57 @@ async fn a_start_folds_what_came_since() {
     assert!(from >= events && beginning == 0 && state == same);
     println!("{events} events: {with:?} from what was saved, {without:?} from the beginning");
 }
+
+/// How the one device stands, as its status tells.
+async fn standing(server: &TestServer, user: &str) -> Value {
+    let status = server.get("/api/v1/sync/crdt/status", user).await;
+    status.expect(200)["devices"][0].clone()
+}
+
+#[tokio::test]
+async fn how_far_a_tablet_is_and_when_it_pulled_is_known_after_a_restart() {
+    let (mut server, user, order) = depot().await;
+    let token = register(&server, &user, "t1").await;
+    let pull = "/api/v1/sync/crdt/pull?limit=1000";
+    let page = server.get(pull, &token).await.expect(200);
+    let cursor = page["next_cursor"].as_str().unwrap().to_owned();
+    server
+        .get(&format!("{pull}&cursor={cursor}"), &token)
+        .await
+        .expect(200);
+    happen(&server, &order, &token, 1).await;
+    let before = standing(&server, &user).await;
+    assert_eq!(before["lag"], 1, "{before}");
+    assert!(before["last_pull_at"].is_string(), "{before}");
+    let same = |now: &Value| {
+        for name in [
+            "lag",
+            "acknowledged_position",
+            "last_pull_at",
+            "last_push_at",
+        ] {
+            assert_eq!(now[name], before[name], "{name}");
+        }
+    };
+    for has_state in [true, false] {
+        let folder = server.stop();
+        if !has_state {
+            fs::remove_file(state_file(folder.path())).unwrap();
+        }
+        server = TestServer::start_in(folder, |_| {});
+        same(&standing(&server, &user).await);
+    }
+    // What is damaged, or of another log, is not believed.
+    let folder = server.stop();
+    let file = folder.path().join("sync/heard");
+    let kept = fs::read_to_string(&file).unwrap();
+    let log = kept.split('"').nth(3).unwrap();
+    let other = kept.replace(log, "00000000-0000-0000-0000-000000000000");
+    fs::write(&file, &kept[..kept.len() / 2]).unwrap();
+    let server = TestServer::start_in(folder, |_| {});
+    assert_eq!(standing(&server, &user).await["lag"], Value::Null);
+    let folder = server.stop();
+    fs::write(folder.path().join("sync/heard"), other).unwrap();
+    let server = TestServer::start_in(folder, |_| {});
+    assert_eq!(standing(&server, &user).await["lag"], Value::Null);
+}

@@ -299,3 +299,51 @@ async fn a_cursor_of_what_a_restored_backup_never_had_is_told_so() {
     again.sync(&depot).await;
     again.digest_agrees(&depot).await;
 }
+
+/// Flips a bit of the one place below `folder` where `text` stands.
+fn damage(folder: &Path, text: &str) -> bool {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().path()).any(|path| {
+        if path.is_dir() {
+            return damage(&path, text);
+        }
+        let mut bytes = std::fs::read(&path).unwrap_or_default();
+        let at = memchr::memmem::find(&bytes, text.as_bytes());
+        if let Some(at) = at {
+            bytes[at] ^= 1;
+            let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+            std::os::unix::fs::FileExt::write_all_at(&file, &bytes[at..=at], at as u64).unwrap();
+        }
+        at.is_some()
+    })
+}
+
+#[tokio::test]
+async fn a_frame_against_an_entry_that_cannot_be_read_is_refused_until_the_tablet_has_pulled() {
+    let depot = Depot::start().await;
+    let mut one = Client::new(&depot, "t1", 1).await;
+    depot
+        .patch_vehicle(json!({"notes": "the entry at the cursor"}))
+        .await;
+    one.sync(&depot).await;
+    let now = NOW_MS + 5_000;
+    one.change("Vehicle", "notes", Change::Set(Held::text("mine")), now);
+    assert!(damage(
+        depot.server.folder.path(),
+        "the entry at the cursor"
+    ));
+    let refused = one.send(&depot, PUSH, one.bytes()).await;
+    let refused = refused.expect(409);
+    assert_eq!(refused["code"], "cursor_unreadable", "{refused}");
+    // It is no other history: the tablet goes on from where it is.
+    depot.patch_vehicle(json!({"home_depot": "North"})).await;
+    let path = format!("{PULL}?limit=1000&cursor={}", one.cursor);
+    let accept = [("accept", "application/octet-stream")];
+    let answer = depot.server.get_with(&path, &one.token, &accept).await;
+    let page = Page::decode(&answer.body, &one.tablet).unwrap();
+    assert!(one.tablet.page(&page));
+    one.cursor = answer.header("x-sync-cursor").unwrap().to_owned();
+    let verdicts = one.sync(&depot).await;
+    assert!(verdicts.iter().all(Verdict::is_folded), "{verdicts:?}");
+    assert_eq!(depot.vehicle().await["notes"], "mine");
+}
