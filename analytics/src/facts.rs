@@ -10,6 +10,8 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::blocks::Blocks;
+
 /// What a status means for availability. The table of the seven statuses, definition 2.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Standing {
@@ -87,7 +89,7 @@ impl StandingSince {
 
     /// Whether it is one of these, a bit each.
     pub(crate) fn is_one_of(&self, standings: u8) -> bool {
-        standings >> (self.packed & 7) & 1 == 1
+        u64::from(standings) >> (self.packed & 7) & 1 == 1
     }
 
     /// Which.
@@ -478,9 +480,9 @@ pub struct Facts {
     /// Vehicles with their asset ids, in the order in which they were first heard of.
     pub vehicles: Vec<(Box<str>, VehicleFacts)>,
     /// Orders.
-    pub orders: Vec<OrderFacts>,
+    pub orders: Blocks<OrderFacts>,
     /// Tasks.
-    pub tasks: Vec<TaskFacts>,
+    pub tasks: Blocks<TaskFacts>,
     /// Parts.
     pub parts: Vec<PartFacts>,
     /// What orders ask of the store.

@@ -218,7 +218,10 @@ impl LogSeason {
             return None;
         }
         let logarithms: Vec<f64> = history.iter().map(|value| value.ln()).collect();
-        let fit = stlrs::Stl::fit(&logarithms, SEASON).ok()?;
+        let mut parameters = stlrs::Stl::params();
+        // The least that Cleveland et al. recommend: a season may change from year to year.
+        let parameters = parameters.seasonal_length(7);
+        let fit = parameters.fit(&logarithms, SEASON).ok()?;
         let season = fit.seasonal();
         let values = logarithms
             .iter()

@@ -103,6 +103,8 @@ pub struct Kpi {
     pub polarity: Polarity,
     /// The least change over a year that is worth a word.
     pub floor: Floor,
+    /// What is usually aimed at: at least, or at most where less is better. `None` where that is each depot's own.
+    pub target: Option<f64>,
     /// Why it has no value when its denominator is 0.
     pub empty: &'static str,
     /// Whether its interval is that of a mean between events.
@@ -187,6 +189,15 @@ impl Kpi {
             .then(|| figure.numerator as f64 * self.scale / figure.denominator as f64)
     }
 
+    /// Whether a value is what is aimed at; `None` where nothing is.
+    pub fn meets_target(&self, value: f64) -> Option<bool> {
+        let target = self.target?;
+        Some(match self.polarity {
+            Polarity::HigherIsBetter => value >= target,
+            Polarity::LowerIsBetter => value <= target,
+        })
+    }
+
     /// Where the true value lies at 95 %, for means between events: low, and high where there were events.
     pub fn interval(&self, figure: Figure) -> Option<(f64, Option<f64>)> {
         let events = u64::try_from(figure.denominator).ok()?;
@@ -237,6 +248,7 @@ const fn walked(
         scale,
         polarity: Polarity::HigherIsBetter,
         floor: SHARE,
+        target: None,
         empty,
         is_mean_between: false,
         is_of_fleet: false,
@@ -258,6 +270,11 @@ impl Kpi {
 
     const fn defined_anew(mut self, definition: u32) -> Self {
         self.definition = definition;
+        self
+    }
+
+    const fn aiming_at(mut self, target: f64) -> Self {
+        self.target = Some(target);
         self
     }
 
@@ -397,7 +414,8 @@ pub const KPIS: &[Kpi] = &[
         measure::pm_compliance,
         |it| (it.planned.due_met, it.planned.due),
     )
-    .in_points(),
+    .in_points()
+    .aiming_at(90.0),
     kpi(
         "schedule_compliance",
         "%",
@@ -407,7 +425,8 @@ pub const KPIS: &[Kpi] = &[
         measure::schedule_compliance,
         |it| (it.planned.planned_ends_met, it.planned.planned_ends),
     )
-    .in_points(),
+    .in_points()
+    .aiming_at(85.0),
     kpi(
         "backlog_weeks",
         "weeks",
@@ -418,6 +437,7 @@ pub const KPIS: &[Kpi] = &[
         |it| (it.at_end.ready_min, it.capacity),
     )
     .less_is_better()
+    .aiming_at(4.0)
     .of_fleet(),
     walked(
         "wrench_time",
@@ -438,7 +458,8 @@ pub const KPIS: &[Kpi] = &[
         measure::overdue_safety_critical,
         |it| (it.at_end.overdue, 1),
     )
-    .less_is_better(),
+    .less_is_better()
+    .aiming_at(0.0),
     kpi(
         "planned_share",
         "%",

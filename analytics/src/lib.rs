@@ -4,6 +4,7 @@
 //! Pure functions: no disk, no clock, no HTTP, no randomness; the same input gives the same bits.
 //!
 //! Where to look:
+//! - [`blocks`]: lists that grow without moving what they hold;
 //! - [`facts`]: what figures are taken from, folded event by event;
 //! - [`columns`]: every event in packed columns, for counts and sums by anything;
 //! - [`rollup`]: facts with their sums by local day;
@@ -11,10 +12,12 @@
 //! - [`former`]: the six figures of the old interface;
 //! - [`forecast`]: the months to come, with intervals and with what the forecast is worth;
 //! - [`trend`]: improving, declining or neither, and where a level shifted;
+//! - [`sketch`]: quantiles of what is skewed, mergeable;
 //! - [`rate`]: mean time between failures, and workshops compared like with like.
 
 #![forbid(unsafe_code)]
 
+pub mod blocks;
 pub mod columns;
 pub mod facts;
 pub mod forecast;
@@ -23,4 +26,5 @@ pub mod kpi;
 mod normal;
 pub mod rate;
 pub mod rollup;
+pub mod sketch;
 pub mod trend;

@@ -333,11 +333,6 @@ impl Store {
             }
             None => {
                 of.orders.push(number);
-                // By an eighth, as histories grow: doubling would keep as much again in reserve.
-                if self.facts.orders.len() == self.facts.orders.capacity() {
-                    let more = self.facts.orders.len() / 8 + 16;
-                    self.facts.orders.reserve_exact(more);
-                }
                 self.facts.orders.push(order);
             }
         }

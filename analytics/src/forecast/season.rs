@@ -16,17 +16,28 @@ pub(super) struct Adjusted {
 }
 
 impl Adjusted {
-    /// Takes the season out where the series has one: as factors where all values are positive, else as summands.
+    /// Takes the season out where the series has one: as factors where all values are positive, else as summands. The
+    /// season is drawn in by what chance has in it.
     pub(super) fn of(series: &[f64]) -> Self {
+        Adjusted::by(series, shrunken_index)
+    }
+
+    /// The same with the classical season as it is, by which the competitions measure.
+    #[cfg(test)]
+    pub(super) fn classical(series: &[f64]) -> Self {
+        Adjusted::by(series, classical_index)
+    }
+
+    fn by(series: &[f64], index: fn(&[f64], bool) -> [f64; SEASON]) -> Self {
         let multiplies = series.iter().all(|value| *value > 0.0);
         if !is_seasonal(series) {
             return Adjusted {
                 values: series.to_vec(),
-                index: [if multiplies { 1.0 } else { 0.0 }; SEASON],
+                index: [neutral(multiplies); SEASON],
                 multiplies,
             };
         }
-        let index = classical_index(series, multiplies);
+        let index = index(series, multiplies);
         let values = series
             .iter()
             .enumerate()
@@ -85,19 +96,60 @@ pub(crate) fn autocorrelation(series: &[f64], lag: usize) -> f64 {
     together / total
 }
 
-/// Mean distance from the centred moving average, by month of the year, normed to leave the level alone.
-fn classical_index(series: &[f64], multiplies: bool) -> [f64; SEASON] {
+/// What a season is that changes nothing.
+fn neutral(multiplies: bool) -> f64 {
+    if multiplies { 1.0 } else { 0.0 }
+}
+
+/// Each month with its distance from the centred moving average.
+fn distances(series: &[f64], multiplies: bool) -> impl Iterator<Item = (usize, f64)> {
     let half = SEASON / 2;
-    let mut sums = [0.0; SEASON];
-    let mut counts = [0_u32; SEASON];
-    for month in half..series.len() - half {
+    (half..series.len() - half).map(move |month| {
         let inner: f64 = series[month - half + 1..month + half].iter().sum();
         let average = (0.5 * (series[month - half] + series[month + half]) + inner) / SEASON as f64;
-        sums[month % SEASON] += if multiplies {
-            series[month] / average
-        } else {
-            series[month] - average
+        let distance = match multiplies {
+            true => series[month] / average,
+            false => series[month] - average,
         };
+        (month, distance)
+    })
+}
+
+/// The classical index, drawn towards no season by the share of its variance that is chance. Source: Miller and Williams
+/// 2003, "Shrinkage estimators of time series seasonal factors and their effect on forecasting accuracy" (James-Stein).
+fn shrunken_index(series: &[f64], multiplies: bool) -> [f64; SEASON] {
+    let index = classical_index(series, multiplies);
+    let (mut sums, mut squares) = ([0.0; SEASON], [0.0; SEASON]);
+    let mut counts = [0_u32; SEASON];
+    for (month, distance) in distances(series, multiplies) {
+        let of = month % SEASON;
+        sums[of] += distance;
+        squares[of] += distance * distance;
+        counts[of] += 1;
+    }
+    // How far a month's mean strays by chance, squared; a month with one value says nothing of it.
+    let strays = (0..SEASON).filter(|of| counts[*of] > 1).map(|of| {
+        let n = f64::from(counts[of]);
+        (squares[of] - sums[of] * sums[of] / n).max(0.0) / (n - 1.0) / n
+    });
+    let chance = strays.sum::<f64>() / SEASON as f64;
+    let neutral = neutral(multiplies);
+    let spread = index.iter().map(|value| (value - neutral).powi(2));
+    let spread = spread.sum::<f64>() / (SEASON as f64 - 1.0);
+    if spread <= 0.0 {
+        return index;
+    }
+    let freedom = (SEASON as f64 - 3.0) / (SEASON as f64 - 1.0);
+    let share = (freedom * chance / spread).clamp(0.0, 1.0);
+    index.map(|value| share * neutral + (1.0 - share) * value)
+}
+
+/// Mean distance from the centred moving average, by month of the year, normed to leave the level alone.
+fn classical_index(series: &[f64], multiplies: bool) -> [f64; SEASON] {
+    let mut sums = [0.0; SEASON];
+    let mut counts = [0_u32; SEASON];
+    for (month, distance) in distances(series, multiplies) {
+        sums[month % SEASON] += distance;
         counts[month % SEASON] += 1;
     }
     let index: [f64; SEASON] =

@@ -35,9 +35,9 @@ impl Page {
         }
     }
 
-    /// Whether no event at positions from `least` to `greatest` can come onto the page.
-    pub(super) fn lies_beside(&self, least: u64, greatest: u64) -> bool {
-        self.last < least || greatest <= self.after
+    /// Behind which position the page begins, and up to which one an event can still come onto it.
+    pub(super) fn reach(&self) -> (u64, u64) {
+        (self.after, self.last)
     }
 
     /// Counts events that do not come onto the page.

@@ -76,7 +76,8 @@ fn depot() -> Facts {
             order(13, 14, 15, Work::Corrective, 10_000, 13),
             order(1, 2, 3, Work::Planned, 20_000, 14),
             waits,
-        ],
+        ]
+        .into(),
         tasks: vec![
             TaskFacts {
                 vehicle: "1".into(),
@@ -94,7 +95,8 @@ fn depot() -> Facts {
                 is_void: false,
                 position: 16,
             },
-        ],
+        ]
+        .into(),
         ..store_and_staff()
     }
 }
@@ -264,6 +266,16 @@ fn without_failures_only_the_lower_end_is_known() {
     };
     let (low, high) = kpi.interval(figure).unwrap();
     assert!((low - 333.8).abs() < 0.1 && high.is_none());
+}
+
+#[test]
+fn a_target_is_met_from_the_good_side() {
+    let named = |key| Kpi::named(key).unwrap();
+    let met = [89.9, 90.0].map(|value| named("pm_compliance").meets_target(value));
+    assert_eq!(met, [Some(false), Some(true)]);
+    let met = [4.0, 4.1].map(|value| named("backlog_weeks").meets_target(value));
+    assert_eq!(met, [Some(true), Some(false)]);
+    assert_eq!(named("mtbf").meets_target(1.0), None);
 }
 
 #[test]

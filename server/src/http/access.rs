@@ -265,6 +265,7 @@ pub const ROUTES: &[RouteAccess] = &[
     get("/api/v1/analytics/timeseries/{metric}", VIEWER),
     get("/api/v1/analytics/fleet/heatmap", VIEWER),
     get("/api/v1/analytics/drilldown/{metric}", VIEWER),
+    get("/api/v1/analytics/distribution/{metric}", VIEWER),
     get("/api/v1/analytics/forecast/costs", VIEWER),
     get("/api/v1/analytics/benchmark/workshops", VIEWER),
     get("/api/v1/analytics/kpis", VIEWER),

@@ -8,6 +8,7 @@ mod docs;
 mod drill;
 mod former;
 mod reply;
+mod spread;
 mod table;
 mod workshops;
 
@@ -58,6 +59,8 @@ const FIGURE_COLUMNS: &[&str] = &[
     "denominator",
     "low",
     "high",
+    "target",
+    "meets_target",
     "trend",
     "slope_a_month",
     "p",
@@ -73,6 +76,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(timeseries))
         .routes(routes!(heatmap))
         .routes(routes!(drill::drilldown))
+        .routes(routes!(spread::distribution))
         .routes(routes!(costs::cost_forecast))
         .routes(routes!(workshops::workshops))
         .merge(former::routes())
@@ -273,6 +277,8 @@ fn describe(kpi: &Kpi, reason: &str, in_window: &Taken<'_>, by_month: &Taken<'_>
         "denominator": figure.denominator,
         "low": interval.map(|(low, _)| low),
         "high": interval.and_then(|(_, high)| high),
+        "target": kpi.target,
+        "meets_target": value.and_then(|value| kpi.meets_target(value)),
         "trend": match found.label {
             Label::Improving => "improving",
             Label::Declining => "declining",

@@ -50,8 +50,8 @@ pub(super) fn time_at(
         if let (Visit::Page(counted, divided), [from, to]) = (&mut *visit, selection.edges) {
             let clip = (*from, selection.now.min(*to));
             let range = reaching(vehicle, selection);
-            page(&vehicle.standings, range.clone(), clip, numerator, counted);
-            page(&vehicle.standings, range, clip, denominator, divided);
+            let mut sides = [(numerator, &mut **counted), (denominator, &mut **divided)];
+            page(&vehicle.standings, range, clip, &mut sides);
             continue;
         }
         for (since, until) in stretches(vehicle, selection) {
@@ -86,61 +86,69 @@ fn add(
     });
 }
 
-/// Puts stretches at some standings on a page. Nearly all of a long time are not on it: those are only counted, a chunk
+/// A side's page and the standings that count to it.
+type Paged<'a> = (Standings, &'a mut Page);
+
+/// Puts stretches on the pages of both sides. Nearly all of a long time are on neither: those are only counted, a chunk
 /// at once and without a branch.
 fn page(
     all: &[StandingSince],
     range: std::ops::Range<usize>,
     (from, to): (i64, i64),
-    standings: Standings,
-    page: &mut Page,
+    sides: &mut [Paged<'_>; 2],
 ) {
-    if standings == NONE {
-        return;
-    }
     let lasts = |since: &StandingSince, until: i64| until.min(to) > since.at.max(from);
+    let put = |sides: &mut [Paged<'_>; 2], since: &StandingSince, until: i64| {
+        let sides = sides.iter_mut();
+        for (_, page) in sides.filter(|(standings, _)| since.is_one_of(*standings)) {
+            page.take(since.position(), until.min(to) - since.at.max(from));
+        }
+    };
     for first in range.clone().step_by(CHUNK) {
         let chunk = first..range.end.min(first + CHUNK);
         // Of the last of all there is no next one.
-        let pairs = chunk.start..chunk.end.min(all.len() - 1);
-        let (mut count, mut least, mut greatest) = (0_u64, u64::MAX, 0);
-        for (since, next) in all[pairs.clone()].iter().zip(&all[pairs.start + 1..]) {
-            count += u64::from(since.is_one_of(standings) & lasts(since, next.at));
-            least = least.min(since.position());
-            greatest = greatest.max(since.position());
+        let last = chunk.end.min(all.len() - 1);
+        let pairs = || all[first..last].iter().zip(&all[first + 1..=last]);
+        let used = sides.iter().filter(|(standings, _)| *standings != NONE);
+        let reach = used.map(|(_, page)| page.reach());
+        let (after, end) = reach.fold((u64::MAX, 0), |all, one| {
+            (all.0.min(one.0), all.1.max(one.1))
+        });
+        let (begin, span) = (after.wrapping_add(1), end.saturating_sub(after));
+        let (mut counts, mut on_a_page) = ([0_u64; 2], 0_u64);
+        for (since, next) in pairs() {
+            let lasts = u64::from(lasts(since, next.at));
+            counts[0] += lasts & u64::from(since.is_one_of(sides[0].0));
+            counts[1] += lasts & u64::from(since.is_one_of(sides[1].0));
+            on_a_page += u64::from(since.position().wrapping_sub(begin) < span);
         }
-        let is_last = chunk.end == all.len();
-        if page.lies_beside(least, greatest) {
-            page.count(count);
+        if on_a_page == 0 {
+            sides[0].1.count(counts[0]);
+            sides[1].1.count(counts[1]);
         } else {
-            for (since, next) in all[pairs.clone()].iter().zip(&all[pairs.start + 1..]) {
-                if since.is_one_of(standings) && lasts(since, next.at) {
-                    let amount = next.at.min(to) - since.at.max(from);
-                    page.take(since.position(), amount);
-                }
-            }
+            let pairs = pairs().filter(|(since, next)| lasts(since, next.at));
+            pairs.for_each(|(since, next)| put(sides, since, next.at));
         }
-        if let (true, Some(since)) = (is_last, all.last())
-            && since.is_one_of(standings)
-            && lasts(since, i64::MAX)
-        {
-            page.take(since.position(), to - since.at.max(from));
-        }
+    }
+    if let Some(since) = all
+        .last()
+        .filter(|_| range.end == all.len() && !range.is_empty())
+        && lasts(since, i64::MAX)
+    {
+        put(sides, since, i64::MAX);
     }
 }
 
 /// Time up to both sides, and time of restorations to the denominator: down since it was out of service.
 pub(in crate::kpi) fn restoration(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
+    time_at(facts, selection, (UP, UP), visit);
     for (index, vehicle) in vehicles(facts, selection) {
         let before = reaching(vehicle, selection).start.checked_sub(1);
         let mut restores = before.is_some_and(|before| vehicle.is_restored_at(before));
         for (since, until) in stretches(vehicle, selection) {
             let standing = since.standing();
             restores = standing == Standing::Failed || restores && standing == Standing::Down;
-            if standing.is_up() {
-                add(selection, since, until, (Side::Numerator, index), visit);
-            }
-            if standing.is_up() || restores {
+            if restores {
                 add(selection, since, until, (Side::Denominator, index), visit);
             }
         }

@@ -24,6 +24,10 @@ pub(crate) struct Figure {
     low: Option<f64>,
     /// The upper end; null where no event happened.
     high: Option<f64>,
+    /// What is usually aimed at; at least that, or at most where less is better.
+    target: Option<f64>,
+    /// Whether the value is.
+    meets_target: Option<bool>,
     /// `improving`, `declining`, `stable` or `too_little_data`.
     trend: String,
     /// Change a month, in the figure's unit.
@@ -87,6 +91,42 @@ pub(crate) struct Heat {
     /// The values' unit.
     unit: String,
     /// The position of the log that they reflect.
+    position: u64,
+}
+
+/// How the amounts of a figure lie.
+#[derive(ToSchema)]
+pub(crate) struct Distribution {
+    /// The figure's name.
+    #[schema(example = "mttr")]
+    key: String,
+    /// The unit of edges and quantiles.
+    unit: String,
+    /// From when the amounts are.
+    from: String,
+    /// Until when.
+    to: String,
+    /// How many amounts there are.
+    count: u64,
+    /// The bins' ends, from 0 on: one more than there are bins; none where nothing is above 0.
+    edges: Vec<f64>,
+    /// How many lie in each bin.
+    counts: Vec<i64>,
+    /// How many lie below the first: none.
+    underflow: i64,
+    /// How many lie behind the last.
+    overflow: i64,
+    /// The value that half of the amounts do not exceed; null without any.
+    p50: Option<f64>,
+    /// The same for nine of ten.
+    p90: Option<f64>,
+    /// The same for 99 of 100.
+    p99: Option<f64>,
+    /// How far a quantile may lie from the true one, as a share of it.
+    relative_error: f64,
+    /// The number of the figure's definition.
+    definition: u32,
+    /// The position of the log that it reflects.
     position: u64,
 }
 

@@ -443,6 +443,52 @@ async fn series_have_a_bucket_each_and_say_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn amounts_are_shown_as_they_lie() {
+    let server = TestServer::start();
+    let token = server.token(Role::FleetManager).await;
+    for hours in 1..=10 {
+        let event = json!({
+            "aggregate_type": "WorkOrder", "aggregate_id": format!("00000000-0000-4000-8000-0000000000{hours:02}"),
+            "event_type": "WorkOrderCreated", "occurred_at": "2023-03-01T00:00:00Z",
+            "data": {"order_number": format!("WO-{hours}"), "status": "completed", "tasks": ["REPAIR"],
+                "actual_start": "2023-03-02T00:00:00Z", "actual_end": format!("2023-03-02T{hours:02}:00:00Z")},
+        });
+        server
+            .post("/api/v1/events", &token, event)
+            .await
+            .expect(201);
+    }
+    let path = format!("/api/v1/analytics/distribution/mttr?{MARCH}&bins=5");
+    let found = server.get(&path, &token).await.expect(200);
+    let number = |key: &str| found[key].as_f64().unwrap();
+    assert_eq!(
+        (found["count"].as_u64(), &found["unit"]),
+        (Some(10), &json!("h"))
+    );
+    assert!(
+        (number("p50") - 5.0).abs() <= 0.05 && (number("p90") - 9.0).abs() <= 0.09,
+        "{found}"
+    );
+    let counts = found["counts"].as_array().unwrap().iter();
+    let counted: i64 = counts.map(|count| count.as_i64().unwrap()).sum();
+    assert_eq!(counted + found["overflow"].as_i64().unwrap(), 10);
+    assert_eq!(found["edges"].as_array().unwrap().len(), 6);
+    let csv = server.get(&format!("{path}&format=csv"), &token).await;
+    assert_eq!(String::from_utf8_lossy(&csv.body).lines().count(), 6);
+    let empty = "/api/v1/analytics/distribution/mttr?to=2020-01-01T00:00:00Z";
+    let empty = server.get(empty, &token).await.expect(200);
+    assert_eq!((&empty["p50"], &empty["edges"]), (&Value::Null, &json!([])));
+    let unknown = "/api/v1/analytics/distribution/luck";
+    let unknown = server.get(unknown, &token).await.expect(400);
+    assert!(
+        unknown["known_metrics"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("mttr"))
+    );
+}
+
+#[tokio::test]
 async fn an_empty_depot_has_no_figures_and_no_errors() {
     let server = TestServer::start();
     let token = server.token(Role::Viewer).await;
