@@ -4,14 +4,15 @@
 //! what was appended since the last one, and a loop in the background keeps that little while giving way to writers.
 //! Facts and columns are compact (some fifty bytes an event) and are all in memory; they are derived, and a start makes
 //! them again from the log. As of an earlier position they are folded from the beginning, so an old answer comes out the
-//! same, bit for bit.
+//! same, bit for bit; what was folded last is kept a while, for the next question as of there or later.
 
 mod calendar;
 mod fold;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Mutex, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 use analytics::columns::Columns;
 use analytics::facts::{Facts, VehicleNow};
@@ -27,6 +28,8 @@ pub(crate) use fold::Planned;
 
 /// Events taken in under one lock while nobody asks.
 const FOLLOWED_AT_ONCE: u64 = 2_000;
+/// How long facts as of an earlier position are kept that nobody asks for: they are as large as the present ones.
+const EARLIER_KEPT_FOR: Duration = Duration::from_secs(600);
 
 /// Facts, and the position up to which they reflect the log.
 #[derive(Debug)]
@@ -120,6 +123,8 @@ impl Known {
 pub struct Figures {
     zone: Tz,
     known: RwLock<Known>,
+    /// As of an earlier position: what was asked for last, and when.
+    earlier: Mutex<Option<(Instant, Known)>>,
     /// The forecast that was made last, with what it was made from: months that are over seldom change.
     forecast: Mutex<Option<(Vec<f64>, usize, Forecast)>>,
 }
@@ -130,6 +135,7 @@ impl Figures {
         Figures {
             zone,
             known: RwLock::new(Known::new(zone)),
+            earlier: Mutex::new(None),
             forecast: Mutex::new(None),
         }
     }
@@ -137,6 +143,11 @@ impl Figures {
     /// Lets go of all facts; the next question takes them from the log again.
     pub(crate) fn forget(&self) {
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Known::new(self.zone);
+        *self.earlier() = None;
+    }
+
+    fn earlier(&self) -> MutexGuard<'_, Option<(Instant, Known)>> {
+        self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes in some of what was appended, so that the next question need not. Gives whether there is more. Touches the
@@ -145,6 +156,10 @@ impl Figures {
     /// # Errors
     /// When the log cannot be read.
     pub(crate) fn follow(&self, log: &Log) -> Result<bool, ReadError> {
+        let is_forgotten = |kept: &mut (Instant, Known)| kept.0.elapsed() > EARLIER_KEPT_FOR;
+        if let Ok(mut earlier) = self.earlier.try_lock() {
+            drop(earlier.take_if(is_forgotten));
+        }
         let end = log.durable_position();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let to = Position::new(end.get().min(known.position.get() + FOLLOWED_AT_ONCE));
@@ -187,9 +202,16 @@ impl Figures {
     ) -> Result<T, ReadError> {
         let end = log.durable_position();
         if let Some(position) = as_of.filter(|position| *position < end) {
-            let mut then = Known::new(self.zone);
+            // Folded by one at a time, so that many questions about one position fold it once.
+            let mut earlier = self.earlier();
+            let kept = earlier.take().map(|(_, kept)| kept);
+            let mut then = kept
+                .filter(|kept| kept.position <= position)
+                .unwrap_or_else(|| Known::new(self.zone));
             then.take_in(log, position)?;
-            return Ok(answer(&then));
+            let answer = answer(&then);
+            *earlier = Some((Instant::now(), then));
+            return Ok(answer);
         }
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);

@@ -336,11 +336,12 @@ proptest! {
         told in proptest::collection::vec(told(), 0..60),
         from in time(),
         to in time(),
+        now in time(),
         limit in 1..7_usize,
     ) {
         let store = store(&told);
         let edges = [from.min(to), from.max(to)];
-        let selection = Selection { edges: &edges, now: i64::MAX, vehicle: None };
+        let selection = Selection { edges: &edges, now, vehicle: None };
         for kpi in KPIS {
             let mut sides = [Vec::new(), Vec::new()];
             kpi.each(store.facts(), &selection, &mut |part| {
