@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { browser, depot, missing, paper, person, picture, settled } from "./harness.mjs";
+import { browser, depot, missing, paper, person, picture, settled, violations } from "./harness.mjs";
 
 const skip = missing ?? false;
 const DESK = { viewport: { width: 1440, height: 900 } };
@@ -153,6 +153,14 @@ test("the engineer: what gets worse and where, in two clicks to the events, whic
   for (let step = 0; step < 3; step++) await page.keyboard.press("ArrowLeft");
   await page.keyboard.press("Enter");
   assert.match(page.url(), /since=\d{4}-\d\d-01&until=\d{4}-\d\d-\d\d/);
+  // A mean hides its tail: how long orders took, by the server's own bins.
+  await go("drill/cycle_time");
+  await settled(page);
+  const lie = await served.call("admin", "GET", "/analytics/distribution/cycle_time");
+  assert.equal(await page.locator("figure:has-text('How they lie') rect.bin").count(), lie.counts.length);
+  assert.ok(lie.counts.length > 0 && lie.count > 0);
+  assert.deepEqual(await violations(page), []);
+  await picture(page, "engineer-spread");
   // The heat map: a cell is that vehicle's failures of that month.
   await go("fleet");
   await settled(page);

@@ -1,5 +1,5 @@
 // Small charts as SVG: sparkline, bars, heat map, scatter, funnel, histogram.
-import { monthName, number } from "../i18n";
+import { monthName, number, t } from "../i18n";
 import { ChartFrame } from "./frame";
 
 const WIDTH = 640;
@@ -191,6 +191,35 @@ export function Scatter({ title, summary, file, dots, xLabel, yLabel, curves = [
           );
           return dot.href ? <a href={dot.href} aria-label={said}>{drawn}</a> : <g>{drawn}</g>;
         })}
+      </svg>
+    </ChartFrame>
+  );
+}
+
+/** How many lie between each two of the edges, which are of equal width. */
+export function Histogram({ title, summary, file, edges, counts, unit }: { title: string; summary: string; file: string; edges: number[]; counts: number[]; unit: string }) {
+  const height = 220;
+  const most = Math.max(1, ...counts);
+  const end = edges.at(-1) ?? 1;
+  const px = (x: number): number => 56 + (x / end) * (WIDTH - 80);
+  const py = (y: number): number => height - 40 - (y / most) * (height - 60);
+  const span = (bin: number): string => `${number(edges[bin], 1)} – ${number(edges[bin + 1], 1)}`;
+  return (
+    <ChartFrame title={title} summary={summary} file={file} table={{ head: [unit, t("chart.count")], rows: counts.map((count, bin) => [span(bin), count]) }}>
+      <svg class="scatter" viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={`${title}. ${summary}`}>
+        {[0, most].map((tick) => (
+          <g>
+            <line x1="56" x2={WIDTH - 24} y1={py(tick)} y2={py(tick)} class="grid" />
+            <text x="50" y={py(tick) + 4} text-anchor="end">{number(tick)}</text>
+          </g>
+        ))}
+        {counts.map((count, bin) => (
+          <rect x={px(edges[bin] ?? 0) + 1} width={Math.max(1, (WIDTH - 80) / counts.length - 2)} y={py(count)} height={py(0) - py(count)} class="bin"><title>{`${span(bin)} ${unit}: ${number(count)}`}</title></rect>
+        ))}
+        {ticksOf(0, end).filter((tick) => tick <= end).map((tick) => (
+          <text x={px(tick)} y={height - 22} text-anchor="middle">{number(tick, 1)}</text>
+        ))}
+        <text x={WIDTH / 2} y={height - 4} text-anchor="middle">{unit}</text>
       </svg>
     </ChartFrame>
   );

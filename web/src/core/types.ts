@@ -85,6 +85,9 @@ export interface Kpi {
   denominator: number;
   low: number | null;
   high: number | null;
+  /** What is usually aimed at, where something is. */
+  target: number | null;
+  meets_target: boolean | null;
   trend: "improving" | "declining" | "stable" | "too_little_data";
   /** The last twelve months. */
   months: (number | null)[];

@@ -1,6 +1,7 @@
 // The events that make a number, so that the number can be checked: each with what it adds, and with its proof.
 import { useEffect, useState } from "preact/hooks";
 import { LineChart } from "../charts/line";
+import { Histogram } from "../charts/svg";
 import { get, type Params } from "../core/api";
 import type { LogEvent } from "../core/live";
 import { useAsked } from "../core/query";
@@ -28,10 +29,36 @@ const PAGE = 50;
 /** Sums are whole numbers of the smallest unit: microseconds, and hundredths of a euro. */
 const HOUR = 3_600_000_000;
 const IN_TIME: Record<Side, Set<string>> = {
-  numerator: new Set(["availability", "utilisation", "mtbf", "mttr", "mttrs", "mtbm", "planned_share", "order_age", "cycle_time"]),
-  denominator: new Set(["availability", "utilisation", "planned_share"]),
+  numerator: new Set(["availability", "availability_restoration", "availability_inherent", "utilisation", "mtbf", "mttr", "mttrs", "mtbm", "planned_share", "wrench_time", "order_age", "cycle_time"]),
+  denominator: new Set(["availability", "availability_restoration", "availability_inherent", "utilisation", "planned_share", "wrench_time"]),
 };
-const IN_MONEY = new Set(["maintenance_cost", "cost_per_km"]);
+const IN_MONEY = new Set(["maintenance_cost", "cost_per_km", "inventory_turns", "life_cycle_cost"]);
+/** Figures whose amounts are one each for a repair or an order, so that it says something how they lie. */
+const SPREAD = new Set(["mttr", "mttrs", "cycle_time", "order_age", "maintenance_cost"]);
+
+interface Distribution {
+  unit: string;
+  count: number;
+  edges: number[];
+  counts: number[];
+  overflow: number;
+  p50: number | null;
+  p90: number | null;
+  p99: number | null;
+}
+
+/** How the amounts of the figure lie: its mean hides a long tail. */
+function Spread({ metric, params }: { metric: string; params: Params }) {
+  const asked = useAsked<Distribution>(`/analytics/distribution/${metric}`, params);
+  return (
+    <Shown asked={asked} isEmpty={(found) => found.counts.length === 0}>
+      {(found) => {
+        const said = (value: number | null): string => number(value, digits(value));
+        return <Histogram title={t("drill.spread")} summary={t("drill.spread.summary", { p50: said(found.p50), p90: said(found.p90), p99: said(found.p99), unit: word("unit", found.unit), over: number(found.overflow) })} file={`${metric}-spread`} edges={found.edges} counts={found.counts} unit={word("unit", found.unit)} />;
+      }}
+    </Shown>
+  );
+}
 
 /** An amount as its unit: hours, euros, or a plain count. */
 export function amount(metric: string, side: Side, value: number): string {
@@ -77,6 +104,7 @@ export function Drill({ metric }: { metric: string }) {
           <ServerTable path={`/analytics/timeseries/${metric}`} params={{ interval: "month", vehicle_id: vehicle }} file={`${metric}-months`} /></>
         )}
       </Shown>
+      {SPREAD.has(metric) && <Spread metric={metric} params={params} />}
       <Shown asked={asked}>
         {(found) => (
           <>

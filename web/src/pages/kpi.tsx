@@ -55,6 +55,7 @@ export function KpiTile({ kpi }: { kpi: Kpi }) {
       <p class="figure">{kpi.value === null ? "–" : shown(kpi.value)} <span class="unit">{kpi.value === null ? "" : word("unit", kpi.unit)}</span></p>
       {kpi.value === null && <p class="small">{word("reason", kpi.reason)}</p>}
       {interval && <p class="small">{t("kpi.interval", { interval })}</p>}
+      {kpi.target !== null && kpi.meets_target !== null && !MUST_BE_ZERO.has(kpi.key) && <p><Badge tone={kpi.meets_target ? "good" : "warn"}>{t(kpi.meets_target ? "kpi.target.met" : "kpi.target.missed", { target: number(kpi.target, 0) })}</Badge></p>}
       {MUST_BE_ZERO.has(kpi.key) && (kpi.value ?? 0) > 0 && <p><Badge tone="bad">{t("kpi.must-be-zero")}</Badge></p>}
       <Badge tone={TREND[kpi.trend] ?? "none"}>{t(`trend.${kpi.trend}` as Key)}</Badge>
       <Sparkline values={kpi.months} label={t("kpi.months", { name })} />

@@ -52,7 +52,8 @@ const isMine = (order: Order): boolean =>
 function useVehicleNames(): (id: string) => string {
   const asked = useAsked<{ vehicles: Vehicle[] }>("/vehicles", { limit: 500 }, false);
   const names = new Map((asked.value?.vehicles ?? []).map((vehicle) => [vehicle.id, vehicle.asset_id]));
-  return (id) => names.get(id) ?? id.slice(0, 8);
+  // A piece of a row id says nothing to anybody: it stands only where no name is to come.
+  return (id) => names.get(id) ?? (asked.loading ? "…" : id.slice(0, 8));
 }
 
 /** The line that says how fresh the tablet is, and what keeps it from being fresher. */
