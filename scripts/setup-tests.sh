@@ -19,6 +19,7 @@ needs=(
   'command:npm|npm|the dashboard'
   'command:chromium|chromium|the dashboard and the documentation page in a browser'
   'file:/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf|fonts-dejavu-core|letters in the pictures of the dashboard'
+  'command:nats-server|nats-server|events between depots'
   'glob:/usr/lib/postgresql/*/bin/initdb|postgresql|the importer against real databases'
   'command:openssl|openssl|the importer against real databases'
 )

@@ -3,6 +3,7 @@
 mod analytics;
 mod batches;
 mod disk;
+mod federation;
 mod flushes;
 mod http_batches;
 mod http_history;
@@ -159,6 +160,11 @@ pub const ALL: &[Question] = &[
         name: "beside-training",
         asks: "how long does a writer wait while a training runs?",
         ask: predict::ask_beside,
+    },
+    Question {
+        name: "federation",
+        asks: "how soon does one depot see what happened at another, and how fast does it catch up?",
+        ask: federation::ask,
     },
     Question {
         name: "lake",

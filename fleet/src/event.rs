@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 
 use crate::alias;
 
+#[cfg(test)]
+mod tests;
+
 /// A stored event, borrowed from whoever read it.
 #[derive(Clone, Copy, Debug)]
 pub struct EventView<'a> {
@@ -24,6 +27,8 @@ pub struct EventView<'a> {
     pub occurred_at: i64,
     /// When the log accepted it: microseconds since 1970-01-01T00:00:00Z.
     pub recorded_at: i64,
+    /// What orders it among those that happened in the same microsecond: [`order`], or [`order_of_next`].
+    pub order: u64,
     /// The payload as it was stored.
     pub data: &'a Map<String, Value>,
 }
@@ -38,13 +43,70 @@ impl EventView<'_> {
     pub const fn stamp(&self) -> Stamp {
         Stamp {
             occurred_at: self.occurred_at,
-            position: self.position,
+            order: self.order,
         }
     }
 }
 
+/// Bits of an [`order`] that tell the ids of events apart; the others are the time, which fits until 2112.
+const ID_BITS: u32 = 12;
+
+/// What orders a stored event among those that happened in the same microsecond: when the log that first had it recorded it,
+/// then its id. So every log that has two events orders them alike, and one that has its own only orders them as their
+/// positions do.
+pub fn order(recorded_at: i64, id: u128, origin: Option<Origin>) -> u64 {
+    let recorded_at = origin.map_or(recorded_at, |origin| origin.recorded_at);
+    let id = u64::try_from(id & ((1 << ID_BITS) - 1)).unwrap_or(0);
+    u64::try_from(recorded_at).unwrap_or(0) << ID_BITS | id
+}
+
+/// The order of an event that no log has yet, the `place`th of several: behind all that is in a log.
+pub fn order_of_next(place: u32) -> u64 {
+    u64::MAX - u64::from(u32::MAX - place)
+}
+
+/// Which log recorded an event first, where that is another than the one it was read from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// That log's id.
+    pub log: u128,
+    /// The event's place there.
+    pub position: u64,
+    /// When it was recorded there: microseconds since 1970-01-01T00:00:00Z.
+    pub recorded_at: i64,
+}
+
+impl Origin {
+    /// Before the origin in an event's tag.
+    pub const PREFIX: &str = "origin:";
+
+    /// The tag that tells it.
+    pub fn tag(self) -> Box<str> {
+        let Origin {
+            log,
+            position,
+            recorded_at,
+        } = self;
+        format!("{}{log:032x}:{position}:{recorded_at}", Self::PREFIX).into()
+    }
+
+    /// What an event's tags tell of it; `None` for an event that its log recorded first.
+    pub fn of<'a>(tags: impl IntoIterator<Item = &'a str>) -> Option<Origin> {
+        let text = tags
+            .into_iter()
+            .find_map(|tag| tag.strip_prefix(Self::PREFIX))?;
+        let mut parts = text.split(':');
+        let mut part = || parts.next();
+        Some(Origin {
+            log: u128::from_str_radix(part()?, 16).ok()?,
+            position: part()?.parse().ok()?,
+            recorded_at: part()?.parse().ok()?,
+        })
+    }
+}
+
 /// The order in which events count, whatever the order they arrived in: by when they happened, and among those of
-/// the same microsecond by their position.
+/// the same microsecond by their [`order`].
 ///
 /// A tablet that was offline reports yesterday's status today. With a stamp beside each field, a fold keeps today's
 /// status; without one, yesterday's would overwrite it.
@@ -54,21 +116,21 @@ impl EventView<'_> {
 pub struct Stamp {
     /// Microseconds since 1970-01-01T00:00:00Z.
     pub occurred_at: i64,
-    /// The place in the whole log; breaks ties.
-    pub position: u64,
+    /// Breaks ties.
+    pub order: u64,
 }
 
 impl Stamp {
     /// Before every event.
     pub const NEVER: Stamp = Stamp {
         occurred_at: i64::MIN,
-        position: 0,
+        order: 0,
     };
 
     /// After every event.
     pub const LAST: Stamp = Stamp {
         occurred_at: i64::MAX,
-        position: u64::MAX,
+        order: u64::MAX,
     };
 }
 

@@ -70,7 +70,7 @@ pub mod vehicle;
 pub mod work_order;
 pub mod workshop;
 
-pub use event::{EventDraft, EventView, Stamp};
+pub use event::{EventDraft, EventView, Origin, Stamp, order, order_of_next};
 pub use folded::Folded;
 pub use refusal::{Refusal, RefusalKind};
 pub use registry::{Registry, registry};

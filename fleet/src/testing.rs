@@ -66,6 +66,7 @@ impl TestEvent {
             position: u64::from(self.position),
             occurred_at: self.occurred_at,
             recorded_at: i64::from(self.position),
+            order: u64::from(self.position),
             data: &self.data,
         }
     }

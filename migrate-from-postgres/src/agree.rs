@@ -111,7 +111,11 @@ fn read(
             schema: event.schema(),
             stamp: Stamp {
                 occurred_at: event.occurred_at().micros(),
-                position: event.position().get(),
+                order: fleet::order(
+                    event.recorded_at().micros(),
+                    event.id().as_u128(),
+                    fleet::Origin::of(event.tags()),
+                ),
             },
             is_of_row: is_of_row(&event),
             data: start..payloads.len(),

@@ -299,6 +299,11 @@ impl Held {
             position: event.position().get(),
             occurred_at: event.occurred_at().micros(),
             recorded_at: event.recorded_at().micros(),
+            order: fleet::order(
+                event.recorded_at().micros(),
+                event.id().as_u128(),
+                fleet::Origin::of(event.tags()),
+            ),
             data,
         });
     }

@@ -15,7 +15,7 @@ use crate::ids;
 use crate::made::{Expected, IMPORTER, Portion, metadata};
 use crate::mapping::Seen;
 use crate::stale::{self, StaleRow};
-use fleet::EventView;
+use fleet::{EventView, order_of_next};
 
 /// The events to append to a stream of which the log holds `held`, whose events will be behind `last`.
 pub(crate) fn settle(
@@ -95,6 +95,7 @@ fn fold(portion: &Portion, event: &NewEvent, last: Position, held: &mut Held) {
         position: last.get() + u64::from(version),
         occurred_at: at,
         recorded_at: at,
+        order: order_of_next(version),
         data: &data,
     });
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Instant;
 
-use fleet::EventView;
+use fleet::{EventView, order_of_next};
 use serde_json::{Map, Value};
 use storage::{Position, ReadError, Timestamp};
 
@@ -346,6 +346,7 @@ fn folded(portion: &Portion) -> Held {
             position: u64::from(number),
             occurred_at,
             recorded_at: occurred_at,
+            order: order_of_next(number),
             data: &data,
         });
     }

@@ -60,6 +60,9 @@ pub enum StartError {
     /// The accounts could not be read.
     #[error("cannot read the accounts")]
     Accounts(#[from] AccountError),
+    /// How far federation came could not be read.
+    #[error(transparent)]
+    Federation(#[from] federation::FederationError),
     /// The devices could not be read.
     #[error("cannot read the devices")]
     Devices(#[from] ReadError),
@@ -94,6 +97,8 @@ pub struct Shared {
     pub security: Arc<SecurityLog>,
     /// Tablets.
     pub sync: Sync,
+    /// The other depots, where this one takes part.
+    pub federation: Option<federation::Member>,
     /// Predictors and what they learned.
     pub learning: Arc<Learning>,
     /// What Prometheus is told.
@@ -159,12 +164,13 @@ impl AppState {
             Projections::start(log.clone(), &config.projections_folder(), projections);
         let checkpoints = Checkpoints::open(&log, &config.data, &config.keys_folder())?;
         let figures = Arc::new(Figures::new(config.analytics.time_zone));
+        let federation = crate::federation::member(&config, &log, &clock)?;
         let (publish, durable) = watch::channel(log.durable_position());
         log.on_durable(move |position| {
             publish.send_replace(position);
         });
         Ok(AppState(Arc::new(Shared {
-            metrics: Metrics::new(&log, &projections, &figures, &clock),
+            metrics: Metrics::new(&log, &projections, &figures, &clock, federation.as_ref()),
             figures,
             replies: Replies::default(),
             reads: Arc::new(Semaphore::new(config.http.reads_max)),
@@ -176,6 +182,7 @@ impl AppState {
             checkpoints,
             security: Arc::new(SecurityLog::new(log.clone(), clock.clone())),
             sync,
+            federation,
             learning: Arc::new(Learning::new(
                 log.clone(),
                 clock.clone(),

@@ -51,6 +51,9 @@ pub fn start(state: &AppState) {
     if state.config.events.retention_days > 0 {
         tokio::spawn(retain(state.clone()));
     }
+    if let Some(member) = &state.federation {
+        crate::federation::follow(state, member);
+    }
     if let Some(place) = state.config.lake.to.clone() {
         tokio::spawn(crate::lake::follow(state.clone(), place));
     }

@@ -44,6 +44,8 @@ pub struct Config {
     pub ml: MlConfig,
     /// The log as Parquet.
     pub lake: LakeConfig,
+    /// The other depots.
+    pub federation: FederationConfig,
     /// Figures and dashboards.
     pub analytics: AnalyticsConfig,
 }
@@ -200,6 +202,34 @@ pub struct LakeConfig {
     pub interval: Duration,
 }
 
+/// The other depots, and the broker between them.
+#[derive(Clone)]
+#[expect(
+    missing_docs,
+    reason = "each field is described in the table of options"
+)]
+pub struct FederationConfig {
+    pub servers: Vec<String>,
+    pub name: String,
+    pub stream: String,
+    pub credentials: Option<PathBuf>,
+    pub ca: Option<PathBuf>,
+    pub replicas: usize,
+    pub kept_for: Duration,
+    pub aggregate_types: Vec<String>,
+}
+
+/// An address may hold a password, which stays out of whatever prints a configuration.
+impl std::fmt::Debug for FederationConfig {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("FederationConfig")
+            .field("name", &self.name)
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Figures and dashboards.
 #[derive(Clone, Debug)]
 #[expect(
@@ -235,6 +265,11 @@ impl Config {
     /// Where the state of tablets is saved.
     pub fn sync_folder(&self) -> PathBuf {
         self.data.join("sync")
+    }
+
+    /// Where it is kept how far federation came.
+    pub fn federation_folder(&self) -> PathBuf {
+        self.data.join("federation")
     }
 
     /// Where models' files lie, each named by its digest.
@@ -325,6 +360,16 @@ impl Config {
             lake: LakeConfig {
                 to: None,
                 interval: Duration::ZERO,
+            },
+            federation: FederationConfig {
+                servers: Vec::new(),
+                name: String::new(),
+                stream: String::new(),
+                credentials: None,
+                ca: None,
+                replicas: 1,
+                kept_for: Duration::ZERO,
+                aggregate_types: Vec::new(),
             },
             analytics: AnalyticsConfig {
                 cache_ttl: Duration::ZERO,

@@ -20,6 +20,7 @@ mod documents;
 pub mod edge;
 pub mod events;
 pub mod extract;
+mod federation;
 pub mod guard;
 mod health;
 mod hr;
@@ -76,6 +77,7 @@ fn described_routes() -> (Router<AppState>, OpenApi) {
         .merge(root::routes())
         .merge(health::routes())
         .merge(operations::routes())
+        .merge(federation::routes())
         .merge(auth::routes())
         .merge(users::routes())
         .merge(events::routes())

@@ -32,6 +32,7 @@ pub mod compliance;
 pub mod config;
 pub mod demo;
 pub mod envelope;
+mod federation;
 pub mod field_error;
 pub mod figures;
 pub mod http;

@@ -3,6 +3,7 @@
 //!
 //! Labels hold routes, methods and names of projections, never ids, users or queries.
 
+mod federation;
 mod figures;
 mod process;
 
@@ -105,6 +106,7 @@ impl Metrics {
         projections: &Arc<Projections>,
         figures: &Arc<Figures>,
         clock: &Arc<dyn Clock>,
+        federation: Option<&::federation::Member>,
     ) -> Self {
         let mut registry = Registry::with_prefix("railfleet");
         let latencies: Latencies = Family::new_with_constructor(|| Histogram::new(BUCKETS));
@@ -151,6 +153,12 @@ impl Metrics {
             figures: Arc::clone(figures),
             clock: Arc::clone(clock),
         }));
+        if let Some(member) = federation {
+            registry.register_collector(Box::new(federation::FederationCollector {
+                member: member.clone(),
+                clock: Arc::clone(clock),
+            }));
+        }
         registry.register_collector(Box::new(process::ProcessCollector));
         Metrics {
             registry,

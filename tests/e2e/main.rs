@@ -10,6 +10,7 @@ mod demo;
 mod derived;
 mod disk;
 mod documents;
+mod federation;
 mod history;
 mod hostile_clients;
 mod kill;

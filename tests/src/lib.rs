@@ -15,6 +15,7 @@ pub mod crash_disk;
 pub mod examples;
 pub mod fault_tools;
 pub mod load;
+pub mod nats;
 pub mod phase2;
 pub mod postgres;
 pub mod process;

@@ -371,7 +371,7 @@ fn readings_past_the_bound_keep_the_value() {
             1_000_000 - step,
             Stamp {
                 occurred_at: step,
-                position: 1,
+                order: 1,
             },
         );
     }
@@ -484,14 +484,14 @@ proptest! {
         let stamped: Vec<_> = steps
             .iter()
             .zip(1_u64..)
-            .map(|((occurred_at, value, corrects), position)| (Stamp { occurred_at: *occurred_at, position }, *value, *corrects))
+            .map(|((occurred_at, value, corrects), position)| (Stamp { occurred_at: *occurred_at, order: position }, *value, *corrects))
             .collect();
         let mut highest = Highest::default();
         for (stamp, value, corrects) in &stamped {
             if *corrects { highest.correct(*value, *stamp) } else { highest.read(*value, *stamp) }
         }
         let last_correction = stamped.iter().filter(|step| step.2).map(|step| step.0).max();
-        let since = Stamp { occurred_at: since, position: 0 };
+        let since = Stamp { occurred_at: since, order: 0 };
         let expected = stamped
             .iter()
             .filter(|step| last_correction.is_none_or(|last| step.0 >= last) && step.0 > since)

@@ -24,6 +24,7 @@ fn view<'a>(
         position: 9,
         occurred_at: 1_700_000_000_000_123,
         recorded_at: 1_700_000_000_000_500,
+        order: 9,
         data,
     }
 }

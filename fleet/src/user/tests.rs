@@ -28,6 +28,7 @@ fn fold_drafts(mut state: Option<UserState>, drafts: &[EventDraft]) -> Option<Us
                 position: u64::from(version),
                 occurred_at: i64::from(version) * 1_000_000,
                 recorded_at: i64::from(version) * 1_000_000,
+                order: u64::from(version),
                 data,
             },
         );

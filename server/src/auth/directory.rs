@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use fleet::EventView;
 use fleet::user::{self, UserState, key};
 use serde_json::{Map, Value};
 use storage::{EventRef, Log, Position, Query, ReadError, ReadRequest};
 use uuid::Uuid;
+
+use crate::projection::view;
 
 /// An account as of the directory's position.
 #[derive(Clone, Debug)]
@@ -118,17 +119,7 @@ impl Directory {
         let Ok(data) = serde_json::from_slice::<Map<String, Value>>(event.data()) else {
             return;
         };
-        let view = EventView {
-            aggregate_type: stream.aggregate_type,
-            aggregate_id: stream.aggregate_id,
-            event_type: event.event_type(),
-            schema: event.schema(),
-            version: event.version().get(),
-            position: event.position().get(),
-            occurred_at: event.occurred_at().micros(),
-            recorded_at: event.recorded_at().micros(),
-            data: &data,
-        };
+        let view = view(event, &data);
         let before = self.accounts.get(&id).map(|account| account.state.clone());
         let Some(state) = user::fold(before, &view) else {
             return;

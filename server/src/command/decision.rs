@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use fleet::listing::row_uuid;
-use fleet::{EventDraft, EventView, Folded, Refusal, registry};
+use fleet::{EventDraft, EventView, Folded, Refusal, order_of_next, registry};
 use hashbrown::HashMap;
 use serde_json::{Map, Value};
 use storage::{
@@ -334,6 +334,7 @@ impl<'a> Decision<'a> {
                 position: u64::MAX,
                 occurred_at: happens,
                 recorded_at: happens,
+                order: order_of_next(version),
                 data: &data,
             });
             let mut event = NewEvent::new(draft.event_type, Value::Object(data).to_string());
@@ -397,6 +398,7 @@ impl<'a> Decision<'a> {
             return Ok(*index);
         }
         let (folded, version) = present(self.state, &name)?;
+        self.check_home(&name, version)?;
         if let Some(wanted) = self.wanted.take() {
             check_wanted(&name, wanted, version)?;
         }
@@ -408,6 +410,27 @@ impl<'a> Decision<'a> {
             staged: Vec::new(),
         });
         Ok(self.streams.len() - 1)
+    }
+
+    /// # Errors
+    /// `decided-elsewhere` for an aggregate that another depot decides.
+    fn check_home(&self, name: &StreamName, version: Version) -> Result<(), Problem> {
+        let Some(member) = self
+            .state
+            .federation
+            .as_ref()
+            .filter(|_| version != Version::NONE)
+        else {
+            return Ok(());
+        };
+        let Some(home) = crate::federation::home_elsewhere(&self.state.log, name)? else {
+            return Ok(());
+        };
+        let log = Uuid::from_u128(home.log);
+        let depot = member.name_of(log).unwrap_or_else(|| log.to_string());
+        let detail =
+            format!("{name} belongs to the depot {depot}, which alone decides about it; ask there");
+        Err(Problem::new(Kind::DecidedElsewhere, detail).with("depot", depot))
     }
 
     /// The stream that the answer is about: the first that was loaded or appended to.

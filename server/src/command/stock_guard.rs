@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use fleet::stock_move::Levels;
-use fleet::{EventView, Folded, Refusal, alias, part};
+use fleet::{EventView, Folded, Refusal, alias, order_of_next, part};
 use serde_json::Map;
 use storage::{
     AppendError, ExpectedVersion, NewEvent, StreamName, Timestamp, Transaction, Version,
@@ -135,6 +135,7 @@ impl Touched {
             position: u64::MAX,
             occurred_at: event.occurred_at.unwrap_or(now).micros(),
             recorded_at: now.micros(),
+            order: order_of_next(self.version.get()),
             data: &data,
         });
     }

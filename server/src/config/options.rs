@@ -197,7 +197,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "auth.issuer",
         "railfleet",
         "The issuer and audience in tokens: tokens of one depot are not good at another that has another name.",
-        |config, text| config.auth.issuer = issuer(text)?
+        |config, text| config.auth.issuer = name(text)?
     ),
     option!(
         "auth.signing_key",
@@ -291,7 +291,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "events.backups_path",
         "",
         "Where backups of the running server are put; another disk is the better place. Empty: `backups` in the data folder.",
-        |config, text| config.events.backups_path = (!text.is_empty()).then(|| PathBuf::from(text))
+        |config, text| config.events.backups_path = path(text)
     ),
     option!(
         "events.scrub_bytes_per_minute",
@@ -354,7 +354,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         old["ML_MODELS_PATH"],
         "",
         "Where model files lie. Empty: `models` in the data folder. Read and checked; without effect so far.",
-        |config, text| config.ml.models_path = (!text.is_empty()).then(|| PathBuf::from(text))
+        |config, text| config.ml.models_path = path(text)
     ),
     option!(
         "ml.predictions_enabled",
@@ -374,6 +374,57 @@ pub const OPTIONS: &[OptionSpec] = &[
         "3600",
         "Seconds between exports. 1 to 604,800.",
         |config, text| config.lake.interval = seconds(text, 1..=604_800)?
+    ),
+    option!(
+        "federation.servers",
+        "",
+        "The NATS servers between the depots, `nats://host:4222` or `tls://…`, comma-separated. Empty: this depot is alone. Name and password of an account may stand in the address; better is `federation.credentials`.",
+        |config, text| config.federation.servers = list(text)
+    ),
+    option!(
+        "federation.name",
+        "depot",
+        "What people call this depot. 1 to 100 bytes.",
+        |config, text| config.federation.name = name(text)?
+    ),
+    option!(
+        "federation.stream",
+        "RAILFLEET",
+        "The JetStream stream that all depots share; it is made where there is none.",
+        |config, text| config.federation.stream = name(text)?
+    ),
+    option!(
+        "federation.credentials",
+        "",
+        "A file of NATS credentials (`.creds`). Empty: none.",
+        |config, text| config.federation.credentials = path(text)
+    ),
+    option!(
+        "federation.ca",
+        "",
+        "A PEM file of who signed the NATS servers' certificates. Empty: whom the system trusts.",
+        |config, text| config.federation.ca = path(text)
+    ),
+    option!(
+        "federation.replicas",
+        "1",
+        "How many servers of a NATS cluster keep the stream, when this depot makes it. 1 to 5.",
+        |config, text| config.federation.replicas = number(text, 1..=5)?
+    ),
+    option!(
+        "federation.kept_days",
+        "30",
+        "Days that the stream keeps events, when this depot makes it. What is older comes from the depots themselves when one needs it. 0 to 36,500; 0: for ever.",
+        |config, text| {
+            let days: u64 = number(text, 0..=36_500)?;
+            config.federation.kept_for = Duration::from_secs(days * 86_400);
+        }
+    ),
+    option!(
+        "federation.aggregate_types",
+        "",
+        "The aggregate types to take from other depots, comma-separated. Empty: all.",
+        |config, text| config.federation.aggregate_types = list(text)
     ),
     option!(
         "analytics.cache_ttl_s",
@@ -439,6 +490,25 @@ fn millis(text: &str, range: RangeInclusive<u64>) -> Result<Duration, String> {
     number(text, range).map(Duration::from_millis)
 }
 
+fn list(text: &str) -> Vec<String> {
+    let words = text.split(',').map(str::trim);
+    words
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn path(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| PathBuf::from(text))
+}
+
+fn name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 100 || text.chars().any(char::is_control) {
+        return Err("must be 1 to 100 bytes without control characters".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 fn boolean(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
@@ -497,13 +567,6 @@ fn public_keys(text: &str) -> Result<Vec<String>, String> {
         )),
     })
     .collect()
-}
-
-fn issuer(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.len() > 100 || text.chars().any(char::is_control) {
-        return Err("must be 1 to 100 bytes without control characters".to_owned());
-    }
-    Ok(text.to_owned())
 }
 
 fn signing_key(text: &str) -> Result<Option<String>, String> {

@@ -459,6 +459,7 @@ fn the_last_known_state_does_not_depend_on_when_it_was_reported() {
                 position: position as u64 + 1,
                 occurred_at: event.occurred_at,
                 recorded_at: event.arrived_at,
+                order: position as u64,
                 data: event.data.as_object().unwrap_or(&none),
             };
             state.fold(&view);

@@ -86,6 +86,8 @@ pub const ROUTES: &[RouteAccess] = &[
     post("/api/v1/auth/register", Access::OpenOrKnown),
     // Operation.
     post("/api/v1/operations/backups", SUPER_ADMIN),
+    get("/api/v1/federation", WORKSHOP_MANAGER),
+    post("/api/v1/federation/resync", SUPER_ADMIN),
     // One's own account.
     get("/api/v1/auth/me", VIEWER),
     post("/api/v1/auth/logout", VIEWER),

@@ -10,6 +10,7 @@ mod damaged;
 mod described;
 mod documents;
 mod edge;
+mod federation;
 mod finance;
 pub(in crate::http) mod harness;
 mod hr;

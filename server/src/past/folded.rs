@@ -1,6 +1,5 @@
 //! What a stream's events fold to, with what an answer says of the fold.
 
-use fleet::EventView;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use storage::{EventRef, Timestamp};
@@ -56,7 +55,7 @@ impl Folded {
 
     /// Folds an event whose data was read.
     pub(super) fn take(&mut self, event: &EventRef<'_>, data: &Map<String, Value>) {
-        self.subject.fold(&view(event, data));
+        self.subject.fold(&crate::projection::view(event, data));
         self.count(event);
     }
 
@@ -94,20 +93,4 @@ pub(crate) fn payload(event: &EventRef<'_>) -> Option<Map<String, Value>> {
         return Some(Map::new());
     }
     serde_json::from_slice(event.data()).ok()
-}
-
-/// The event as folds see it.
-pub(crate) fn view<'a>(event: &EventRef<'a>, data: &'a Map<String, Value>) -> EventView<'a> {
-    let stream = event.stream();
-    EventView {
-        aggregate_type: stream.aggregate_type,
-        aggregate_id: stream.aggregate_id,
-        event_type: event.event_type(),
-        schema: event.schema(),
-        version: event.version().get(),
-        position: event.position().get(),
-        occurred_at: event.occurred_at().micros(),
-        recorded_at: event.recorded_at().micros(),
-        data,
-    }
 }

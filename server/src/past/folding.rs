@@ -6,8 +6,8 @@ use fleet::registry;
 use serde_json::Map;
 use storage::EventRef;
 
-use super::folded::{Folded, payload, view};
-use crate::projection::field_texts;
+use super::folded::{Folded, payload};
+use crate::projection::{field_texts, view};
 
 /// See the module.
 #[derive(Debug, Default)]

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use fleet::EventView;
 use fleet::schema::{AggregateSchema, EventSchema, Field, Kind, Sets};
+use fleet::{EventView, order_of_next};
 use serde_json::{Map, Value};
 
 use super::diff::{Difference, diff};
@@ -220,6 +220,7 @@ fn folded_on_top(wish: &Wish<'_>, events: &[Compensation]) -> Map<String, Value>
             position: position + u64::from(place),
             occurred_at: wish.now_micros,
             recorded_at: wish.now_micros,
+            order: order_of_next(place),
             data: &event.data,
         };
         subject.fold(&view);

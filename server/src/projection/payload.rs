@@ -60,6 +60,11 @@ pub(crate) fn view<'a>(event: &EventRef<'a>, data: &'a Map<String, Value>) -> Ev
         position: event.position().get(),
         occurred_at: event.occurred_at().micros(),
         recorded_at: event.recorded_at().micros(),
+        order: fleet::order(
+            event.recorded_at().micros(),
+            event.id().as_u128(),
+            fleet::Origin::of(event.tags()),
+        ),
         data,
     }
 }

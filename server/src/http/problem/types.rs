@@ -19,6 +19,7 @@ pub enum Kind {
     WrongVersion,
     ConditionFailed,
     IdReused,
+    DecidedElsewhere,
     PreconditionFailed,
     TooLarge,
     MediaType,
@@ -143,6 +144,13 @@ pub const TYPES: &[TypeSpec] = &[
         StatusCode::CONFLICT,
         "The event id is taken",
         "An event with this id and another content is in the log, at `position`. Nothing was written.",
+    ),
+    spec(
+        Kind::DecidedElsewhere,
+        "decided-elsewhere",
+        StatusCode::CONFLICT,
+        "Another depot decides",
+        "What is asked about belongs to another depot of the federation, which `depot` names. It is read here and written there. Nothing was written.",
     ),
     spec(
         Kind::PreconditionFailed,

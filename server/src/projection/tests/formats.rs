@@ -65,8 +65,8 @@ fn check<M: ReadModel>(format: u16, expected: &str) {
 }
 
 #[test]
-fn current_state_format_2() {
-    check::<CatalogModel>(2, include_str!("golden/current_state-2.hex"));
+fn current_state_format_3() {
+    check::<CatalogModel>(3, include_str!("golden/current_state-3.hex"));
 }
 
 #[test]

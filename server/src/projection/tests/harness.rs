@@ -124,8 +124,12 @@ impl Depot {
         occurred_at: i64,
         data: &Value,
     ) -> Position {
+        let place = self.log().durable_position().next();
+        let name = format!("{place} {aggregate_type} {aggregate_id} {data}");
+        // States keep a part of ids, so what is saved of them is the same in every run only if these are.
         let event = NewEvent::new(event_type, data.to_string().into_bytes())
-            .at(Timestamp::from_micros(occurred_at));
+            .at(Timestamp::from_micros(occurred_at))
+            .with_id(uuid::Uuid::new_v5(&uuid::Uuid::nil(), name.as_bytes()));
         let stream = StreamName::new(aggregate_type, aggregate_id);
         let transaction = Transaction::single(stream, ExpectedVersion::Any, event);
         self.log().append(transaction).unwrap().last_position()
@@ -291,6 +295,7 @@ pub(in crate::projection) fn expected(log: &Log) -> Answers {
             position: event.position.get(),
             occurred_at: event.occurred_at.micros(),
             recorded_at: event.recorded_at.micros(),
+            order: fleet::order(event.recorded_at.micros(), event.id.as_u128(), None),
             data: &data,
         };
         let mut folded = match folds.remove(&key) {

@@ -1,0 +1,173 @@
+//! Events between depots, through a broker that runs beside them: NATS JetStream. Nothing here is a protocol of our own.
+//!
+//! Place on the data path: beside the server, on its log. [`Member::publish`] tails the log and hands each event that the
+//! log recorded first to the broker; [`Member::receive`] takes what other logs recorded first, and appends it through the
+//! ordinary append, with a tag that names its origin ([`fleet::Origin`]). A broker that is gone stops neither the log nor
+//! its clients: both loops wait and go on where they were.
+//!
+//! Once and only once: the id of an event is the same in every log, and a log takes an id once. So messages may be lost
+//! behind their acknowledgement, repeated, or sent anew from the beginning.
+//!
+//! No loops: what carries an origin is not published.
+//!
+//! Agreement: folds order events by when they happened and by [`fleet::order`], which is the same in every log, so the
+//! order in which logs take each other's events does not matter.
+
+mod broker;
+mod message;
+mod publish;
+mod receive;
+mod saved;
+mod standing;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use storage::{AppendError, Clock, Log, Position, ReadError};
+use tokio::sync::watch;
+
+pub use broker::Broker;
+use standing::Shared;
+pub use standing::{DepotStanding, Standing};
+
+/// A depot that takes part: its log, and how to reach the broker.
+#[derive(Clone, Debug)]
+pub struct Member {
+    log: Arc<Log>,
+    clock: Arc<dyn Clock>,
+    settings: Arc<Settings>,
+    standing: Shared,
+}
+
+/// What an operator says of a depot that takes part.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What people call this depot.
+    pub name: String,
+    /// The broker.
+    pub broker: Broker,
+    /// The aggregate types that are taken from others; none: all.
+    pub aggregate_types: Vec<String>,
+    /// Where it keeps how far it came. What is lost there is sent anew.
+    pub folder: PathBuf,
+}
+
+/// Why federation does not go on for now. Each is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum FederationError {
+    /// The broker cannot be reached, or refuses.
+    #[error("the broker {doing}: {reason}")]
+    Broker {
+        /// What was asked of it.
+        doing: &'static str,
+        /// What it said.
+        reason: String,
+    },
+    /// Another server publishes as this log.
+    #[error(
+        "another server publishes as log {log}: it has an event at position {position} that is not in this log. A disk was \
+         copied, or this log is a backup from before that event. Stop one of them; to begin anew as another depot, start \
+         with an empty data folder"
+    )]
+    Cloned {
+        /// The log's id.
+        log: uuid::Uuid,
+        /// The other's event.
+        position: u64,
+    },
+    /// An event is larger than what the broker takes.
+    #[error(
+        "the event at position {position} takes {bytes} bytes as a message, and the broker takes {most}: raise its \
+         max_payload"
+    )]
+    TooLarge {
+        /// The event.
+        position: u64,
+        /// Its message.
+        bytes: usize,
+        /// The broker's limit.
+        most: usize,
+    },
+    /// A message cannot be read.
+    #[error(
+        "message {sequence} of the stream cannot be read: {reason}. Update this server, or the one that sent it"
+    )]
+    Message {
+        /// Its place in the stream.
+        sequence: u64,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The log cannot be read.
+    #[error("the log cannot be read")]
+    Read(#[from] ReadError),
+    /// The log does not take an event of another.
+    #[error("the log does not take an event of another depot")]
+    Append(#[from] AppendError),
+    /// How far it came cannot be kept.
+    #[error("how far federation came cannot be kept in {path}")]
+    Saved {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Member {
+    /// A depot that takes part with this log once [`publish`](Member::publish) and [`receive`](Member::receive) run.
+    ///
+    /// # Errors
+    /// [`FederationError::Saved`] when the folder cannot be made or read.
+    pub fn new(
+        log: Arc<Log>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Result<Member, FederationError> {
+        let received = saved::read_received(&settings.folder)?;
+        Ok(Member {
+            log,
+            clock,
+            settings: Arc::new(settings),
+            standing: Shared::new(received),
+        })
+    }
+
+    /// Publishes what the log recorded first, until `stopping` turns true. `durable` follows the log.
+    pub async fn publish(
+        &self,
+        durable: watch::Receiver<Position>,
+        stopping: watch::Receiver<bool>,
+    ) {
+        publish::run(self, durable, stopping).await;
+    }
+
+    /// Appends what other logs recorded first, until `stopping` turns true.
+    pub async fn receive(&self, stopping: watch::Receiver<bool>) {
+        receive::run(self, stopping).await;
+    }
+
+    /// How it stands.
+    pub fn standing(&self) -> Standing {
+        self.standing.now()
+    }
+
+    /// What people call the depot of this log; `None` when it was not heard of.
+    pub fn name_of(&self, log: uuid::Uuid) -> Option<String> {
+        let standing = self.standing.lock();
+        let depot = standing.depots.get(&log.as_u128())?;
+        Some(depot.received.depot.clone())
+    }
+
+    /// Has every depot that is connected publish its events anew, from the first: for a log that lost some. What is here
+    /// already is not appended again.
+    ///
+    /// # Errors
+    /// [`FederationError::Broker`].
+    pub async fn resync(&self) -> Result<(), FederationError> {
+        let session = self.settings.broker.connect(&self.settings.name).await?;
+        session.ask_anew(None, 1).await
+    }
+}

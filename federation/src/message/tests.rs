@@ -1,0 +1,79 @@
+//! Messages come back, and nothing else is one.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+proptest! {
+    #[test]
+    fn a_message_comes_back(
+        numbers in any::<(u128, u64, u64, i64, i64, u128, u16)>(),
+        texts in vec("\\PC{0,20}", 4),
+        tags in vec("[a-z:]{1,9}", 0..5),
+        (metadata, data) in any::<(Vec<u8>, Vec<u8>)>(),
+    ) {
+        let (log, position, before, recorded_at, occurred_at, id, schema) = numbers;
+        let message = Message {
+            log, depot: &texts[0], position, before, recorded_at, occurred_at, id,
+            aggregate_type: &texts[1], aggregate_id: &texts[2], event_type: &texts[3], schema,
+            tags: tags.iter().map(|tag| &**tag).collect(),
+            metadata: &metadata, data: &data,
+        };
+        let bytes = message.encode();
+        prop_assert_eq!(Message::decode(&bytes), Ok(message));
+        for length in 0..bytes.len() {
+            prop_assert!(Message::decode(&bytes[..length]).is_err());
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        prop_assert_eq!(Message::decode(&longer), Err("it is longer than it says"));
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_no_crash(mut bytes in vec(any::<u8>(), 0..300)) {
+        if let Some(first) = bytes.first_mut() {
+            *first = FORMAT;
+        }
+        let _ = Message::decode(&bytes);
+    }
+}
+
+/// What depots of this version tell each other: another layout needs another format.
+#[test]
+fn the_layout_is_this() {
+    let message = Message {
+        log: 0x1f,
+        depot: "Nord",
+        position: 7,
+        before: 5,
+        recorded_at: 3,
+        occurred_at: -2,
+        id: 9,
+        aggregate_type: "Vehicle",
+        aggregate_id: "1",
+        event_type: "Seen",
+        schema: 1,
+        tags: vec!["user:a"],
+        metadata: b"{}",
+        data: b"[]",
+    };
+    let expected = "01\
+        1f\
+        044e6f7264\
+        0705\
+        0603\
+        09\
+        0756656869636c65\
+        0131\
+        045365656e\
+        01\
+        0106757365723a61\
+        027b7d\
+        025b5d";
+    let hex: String = message
+        .encode()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(hex, expected);
+}

@@ -1,0 +1,266 @@
+//! From the log to the broker: what this log recorded first, in its order, each event under its own id.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::message::PublishMessage;
+use bytes::Bytes;
+use fleet::{Origin, registry};
+use futures_util::StreamExt;
+use storage::{Log, Position, ReadError, ReadRequest};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::broker::{Session, anew_subjects, event_subject, presence_subject, refused};
+use crate::message::Message;
+use crate::saved::{self, Published};
+use crate::{FederationError, Member};
+
+/// Events on their way at once.
+const BATCH_EVENTS: usize = 4_000;
+const BATCH_BYTES: usize = 8 << 20;
+/// Events looked at for a batch, most of which may not be for others.
+const LOOKED_AT_MAX: u64 = 50_000;
+/// How often at most it is kept how far this came.
+const SAVE_PAUSE: Duration = Duration::from_secs(1);
+/// How often a depot says that it is there.
+const PRESENCE_PAUSE: Duration = Duration::from_secs(5);
+/// After how long a broker that failed is tried again, at first and at most.
+const RETRY_FIRST: Duration = Duration::from_millis(200);
+const RETRY_MAX: Duration = Duration::from_secs(15);
+
+/// Publishes until the server stops.
+pub(crate) async fn run(
+    member: &Member,
+    mut durable: watch::Receiver<Position>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let mut pause = RETRY_FIRST;
+    loop {
+        let ended = tokio::select! {
+            ended = session(member, &mut durable) => ended,
+            () = stopped(&mut stopping) => return,
+        };
+        let Err(error) = ended;
+        let text = crate::broker::told(&error);
+        {
+            let mut standing = member.standing.lock();
+            if standing.publishes {
+                pause = RETRY_FIRST;
+            }
+            standing.publishes = false;
+            standing.publish_error = Some(text.clone());
+        }
+        tracing::warn!(error = text, "nothing is published to other depots");
+        tokio::select! {
+            () = sleep(pause) => pause = (pause * 2).min(RETRY_MAX),
+            () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+/// Publishes until something fails.
+async fn session(
+    member: &Member,
+    durable: &mut watch::Receiver<Position>,
+) -> Result<std::convert::Infallible, FederationError> {
+    let settings = &member.settings;
+    let log_id = member.log.log_id();
+    let session = settings.broker.connect(&settings.name).await?;
+    let mut asked = Vec::new();
+    for subject in anew_subjects(log_id) {
+        let subscription = session.client.subscribe(subject).await;
+        asked.push(subscription.map_err(refused("does not pass on requests"))?);
+    }
+    let mut asked = futures_util::stream::select_all(asked);
+    let mut at = resume(member, &session).await?;
+    {
+        let mut standing = member.standing.lock();
+        standing.publishes = true;
+        standing.publish_error = None;
+    }
+    let mut saved_at = Instant::now();
+    let mut presence = tokio::time::interval(PRESENCE_PAUSE);
+    loop {
+        if at.up_to < *durable.borrow_and_update() {
+            at = publish_batch(member, &session, at).await?;
+            if saved_at.elapsed() >= SAVE_PAUSE {
+                saved::write_published(&settings.folder, at)?;
+                saved_at = Instant::now();
+            }
+            if at.up_to < member.log.durable_position() {
+                continue;
+            }
+        }
+        tokio::select! {
+            changed = durable.changed() => if changed.is_err() {
+                // The server stops; so will this.
+                std::future::pending::<()>().await;
+            },
+            request = asked.next() => {
+                let text = request.map(|message| message.payload.to_vec()).unwrap_or_default();
+                let from = String::from_utf8_lossy(&text).parse().unwrap_or(1);
+                at.up_to = at.up_to.min(Position::new(from).previous());
+                at.last = Position::START;
+            }
+            _ = presence.tick() => {
+                if session.stream_made_at().await? != at.stream_made_at {
+                    at = resume(member, &session).await?;
+                    continue;
+                }
+                find_clone(member, &session, at.last).await?;
+                saved::write_published(&settings.folder, at)?;
+                say_present(member, &session, at.last).await?;
+            }
+        }
+    }
+}
+
+/// From where to go on: behind what the stream has, or behind what this log knows to have published into this very stream,
+/// some of which may be too old to be there still.
+async fn resume(member: &Member, session: &Session) -> Result<Published, FederationError> {
+    let there = find_clone(member, session, Position::START).await?;
+    let kept = saved::read_published(&member.settings.folder);
+    let stream_made_at = session.stream_made_at().await?;
+    let kept = match kept.stream_made_at == stream_made_at {
+        true => kept,
+        // What another stream held is gone with it.
+        false => Published::default(),
+    };
+    Ok(Published {
+        stream_made_at,
+        up_to: kept.up_to.max(there).min(member.log.durable_position()),
+        last: kept.last.max(there),
+    })
+}
+
+/// The place of the last event that the stream has of this log, which must be in the log.
+async fn find_clone(
+    member: &Member,
+    session: &Session,
+    published: Position,
+) -> Result<Position, FederationError> {
+    let log = &member.log;
+    let Some(bytes) = session.last_of(log.log_id()).await? else {
+        return Ok(Position::START);
+    };
+    let there = Message::decode(&bytes).map_err(|reason| FederationError::Message {
+        sequence: 0,
+        reason,
+    })?;
+    let position = Position::new(there.position);
+    if position <= published {
+        return Ok(position);
+    }
+    match log.position_of(Uuid::from_u128(there.id))? {
+        Some(here) if here == position => Ok(position),
+        _ => Err(FederationError::Cloned {
+            log: log.log_id(),
+            position: there.position,
+        }),
+    }
+}
+
+struct Outgoing {
+    id: Uuid,
+    position: u64,
+    subject: String,
+    payload: Bytes,
+}
+
+/// Publishes the next events. On return the broker has them.
+async fn publish_batch(
+    member: &Member,
+    session: &Session,
+    at: Published,
+) -> Result<Published, FederationError> {
+    let (log, name) = (Arc::clone(&member.log), member.settings.name.clone());
+    let reading = tokio::task::spawn_blocking(move || read_batch(&log, &name, at));
+    let (batch, at) = reading
+        .await
+        .map_err(refused("is not told: reading the log ended"))??;
+    let most = session.client.server_info().max_payload;
+    let mut acknowledged = Vec::with_capacity(batch.len());
+    for outgoing in batch {
+        let bytes = outgoing.payload.len();
+        if bytes >= most {
+            return Err(FederationError::TooLarge {
+                position: outgoing.position,
+                bytes,
+                most,
+            });
+        }
+        let message = PublishMessage::build()
+            .message_id(outgoing.id.to_string())
+            .payload(outgoing.payload);
+        let sent = session.jetstream.send_publish(outgoing.subject, message);
+        acknowledged.push(sent.await.map_err(refused("does not take an event"))?);
+    }
+    for acknowledgement in acknowledged {
+        acknowledgement
+            .await
+            .map_err(refused("does not keep an event"))?;
+    }
+    member.standing.lock().published = at.up_to;
+    Ok(at)
+}
+
+/// The next events that others are to have, and how far that goes.
+fn read_batch(
+    log: &Log,
+    name: &str,
+    mut at: Published,
+) -> Result<(Vec<Outgoing>, Published), FederationError> {
+    let mut reader = log.read(&ReadRequest {
+        from: at.up_to.next(),
+        limit: Some(LOOKED_AT_MAX),
+        ..ReadRequest::default()
+    })?;
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    while batch.len() < BATCH_EVENTS && bytes < BATCH_BYTES {
+        let event = match reader.next() {
+            None => break,
+            Some(Ok(event)) => event,
+            // What is damaged here cannot be told; `verify` and /health name it.
+            Some(Err(ReadError::Damaged { last, .. })) => {
+                at.up_to = last;
+                continue;
+            }
+            Some(Err(error)) => return Err(error.into()),
+        };
+        at.up_to = event.position();
+        let aggregate_type = event.stream().aggregate_type;
+        if registry().is_internal(aggregate_type) || Origin::of(event.tags()).is_some() {
+            continue;
+        }
+        let payload = Message::of(&event, log.log_id(), name, at.last).encode();
+        bytes += payload.len();
+        batch.push(Outgoing {
+            id: event.id(),
+            position: event.position().get(),
+            subject: event_subject(log.log_id(), aggregate_type),
+            payload: payload.into(),
+        });
+        at.last = event.position();
+    }
+    Ok((batch, at))
+}
+
+/// Says that this depot is there, and how far it has published.
+async fn say_present(
+    member: &Member,
+    session: &Session,
+    last: Position,
+) -> Result<(), FederationError> {
+    let subject = presence_subject(member.log.log_id());
+    let text = format!("{} {}", last.get(), member.settings.name);
+    let said = session.client.publish(subject, text.into()).await;
+    said.map_err(refused("does not pass on that this depot is there"))
+}
+
+/// Waits until the server stops.
+pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // Nobody is left to say so: that is a stop as well.
+    drop(stopping.wait_for(|stopping| *stopping).await);
+}

@@ -1,0 +1,446 @@
+//! Depots that take part, with a real broker between them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use fleet::{EventView, Origin, order};
+use harness::nats::NatsServer;
+use storage::{
+    ExpectedVersion, LogOptions, NewEvent, ReadRequest, StreamName, SystemClock, Timestamp,
+    Transaction,
+};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::*;
+
+/// How long anything may take here, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A depot: a log in a folder, and its loops.
+struct Depot {
+    name: &'static str,
+    folder: TempDir,
+    log: Option<Arc<Log>>,
+    running: Option<Running>,
+    kept_for: Duration,
+}
+
+struct Running {
+    member: Member,
+    stopping: watch::Sender<bool>,
+    loops: Vec<JoinHandle<()>>,
+}
+
+static SENT: AtomicU64 = AtomicU64::new(0);
+
+impl Depot {
+    fn new(name: &'static str) -> Depot {
+        let folder = tempfile::tempdir().unwrap();
+        let mut depot = Depot {
+            name,
+            folder,
+            log: None,
+            running: None,
+            kept_for: Duration::ZERO,
+        };
+        depot.open();
+        depot
+    }
+
+    fn open(&mut self) {
+        let folder = self.folder.path().join("log");
+        self.log = Some(Arc::new(Log::open(&folder, LogOptions::default()).unwrap()));
+    }
+
+    fn log(&self) -> &Arc<Log> {
+        self.log.as_ref().unwrap()
+    }
+
+    fn join(&mut self, runtime: &Runtime, address: &str) {
+        self.join_for(runtime, address, &[]);
+    }
+
+    fn join_for(&mut self, runtime: &Runtime, address: &str, types: &[&str]) {
+        let settings = Settings {
+            name: self.name.to_owned(),
+            broker: broker(address, self.kept_for),
+            aggregate_types: types.iter().map(|one| (*one).to_owned()).collect(),
+            folder: self.folder.path().join("federation"),
+        };
+        let log = self.log().clone();
+        let (publish, durable) = watch::channel(log.durable_position());
+        log.on_durable(move |position| {
+            publish.send_replace(position);
+        });
+        let member = Member::new(log, Arc::new(SystemClock), settings).unwrap();
+        let stopping = watch::Sender::new(false);
+        let (publisher, receiver) = (member.clone(), member.clone());
+        let (stop, stop_too) = (stopping.subscribe(), stopping.subscribe());
+        let loops = vec![
+            runtime.spawn(async move { publisher.publish(durable, stop).await }),
+            runtime.spawn(async move { receiver.receive(stop_too).await }),
+        ];
+        self.running = Some(Running {
+            member,
+            stopping,
+            loops,
+        });
+    }
+
+    fn leave(&mut self, runtime: &Runtime) {
+        let running = self.running.take().unwrap();
+        running.stopping.send_replace(true);
+        for task in running.loops {
+            runtime.block_on(task).unwrap();
+        }
+    }
+
+    /// Ends and begins again, as a server does.
+    fn restart(&mut self, runtime: &Runtime, address: &str) {
+        self.leave(runtime);
+        let log = self.log.take().unwrap();
+        // What was being read or appended when the loops ended goes on to its end.
+        wait_until("letting go of the log", || Arc::strong_count(&log) == 1);
+        drop(log);
+        self.open();
+        self.join(runtime, address);
+    }
+
+    fn standing(&self) -> Standing {
+        self.running.as_ref().unwrap().member.standing()
+    }
+
+    /// Something that happened to a vehicle, at a microsecond that others use, too.
+    fn happen(&self, vehicle: &str, field: &str) {
+        let number = SENT.fetch_add(1, Ordering::Relaxed);
+        let data = format!("{{\"{field}\":\"{} {number}\"}}", self.name);
+        let mut event = NewEvent::new("VehicleNoteTaken", data);
+        event.id = Some(Uuid::from_u128(
+            u128::from(number) << 64 | u128::from(number),
+        ));
+        event.occurred_at = Some(Timestamp::from_micros(1_000_000 + number as i64 / 8));
+        let stream = StreamName::new("Vehicle", vehicle);
+        let transaction = Transaction::single(stream, ExpectedVersion::Any, event);
+        self.log().append(transaction).unwrap();
+    }
+
+    /// The ids in the log, each with how often it is there.
+    fn ids(&self) -> BTreeMap<Uuid, usize> {
+        let mut ids = BTreeMap::new();
+        let mut reader = self.log().read(&ReadRequest::default()).unwrap();
+        while let Some(event) = reader.next() {
+            *ids.entry(event.unwrap().id()).or_default() += 1;
+        }
+        ids
+    }
+
+    /// The states of all streams, as folds make them.
+    fn states(&self) -> BTreeMap<String, String> {
+        let mut states: BTreeMap<String, fleet::fold::State> = BTreeMap::new();
+        let mut reader = self.log().read(&ReadRequest::default()).unwrap();
+        while let Some(event) = reader.next() {
+            let event = event.unwrap();
+            let data = serde_json::from_slice(event.data()).unwrap();
+            let stream = event.stream();
+            let view = EventView {
+                aggregate_type: stream.aggregate_type,
+                aggregate_id: stream.aggregate_id,
+                event_type: event.event_type(),
+                schema: event.schema(),
+                version: event.version().get(),
+                position: event.position().get(),
+                occurred_at: event.occurred_at().micros(),
+                recorded_at: event.recorded_at().micros(),
+                order: order(
+                    event.recorded_at().micros(),
+                    event.id().as_u128(),
+                    Origin::of(event.tags()),
+                ),
+                data: &data,
+            };
+            let state = states.remove(&stream.to_string()).unwrap_or_default();
+            states.insert(stream.to_string(), fleet::fold::fold(state, &view));
+        }
+        let shown = |state: fleet::fold::State| serde_json::to_string(&state.to_object()).unwrap();
+        states
+            .into_iter()
+            .map(|(name, state)| (name, shown(state)))
+            .collect()
+    }
+}
+
+fn broker(address: &str, kept_for: Duration) -> Broker {
+    Broker {
+        servers: vec![address.to_owned()],
+        stream: "RAILFLEET".to_owned(),
+        credentials: None,
+        ca: None,
+        replicas: 1,
+        kept_for,
+    }
+}
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "{what} takes too long");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// All depots have every event once, and the same states.
+fn assert_agree(depots: &[&Depot], events: usize) {
+    wait_until("agreeing", || {
+        depots.iter().all(|depot| depot.ids().len() >= events)
+    });
+    let (ids, states) = (depots[0].ids(), depots[0].states());
+    assert_eq!(ids.len(), events);
+    for depot in depots {
+        assert_eq!(depot.ids(), ids, "{}", depot.name);
+        assert!(ids.values().all(|count| *count == 1));
+        assert_eq!(depot.states(), states, "{}", depot.name);
+    }
+}
+
+fn runtime() -> Runtime {
+    Runtime::new().unwrap()
+}
+
+#[test]
+fn depots_agree_whatever_the_order() {
+    let Some(nats) = NatsServer::start("federation") else {
+        return;
+    };
+    let runtime = runtime();
+    let mut depots = ["Nord", "Süd", "West"].map(Depot::new);
+    // Before they know of each other, with ties, then while they do.
+    for round in 0..20 {
+        for depot in &depots {
+            depot.happen("1", "note");
+            depot.happen(&format!("{round}"), depot.name);
+        }
+    }
+    for depot in &mut depots {
+        depot.join(&runtime, &nats.address());
+    }
+    for _ in 0..20 {
+        for depot in &depots {
+            depot.happen("1", "note");
+        }
+    }
+    let [nord, south, west] = &depots;
+    assert_agree(&[nord, south, west], 180);
+    let foreign = |depot: &Depot| {
+        let mut reader = depot.log().read(&ReadRequest::default()).unwrap();
+        let mut count = 0;
+        while let Some(event) = reader.next() {
+            count += usize::from(Origin::of(event.unwrap().tags()).is_some());
+        }
+        count
+    };
+    assert_eq!(depots.each_ref().map(foreign), [120, 120, 120]);
+    wait_until("hearing of each other", || {
+        let standing = depots[0].standing();
+        standing.depots.len() == 2
+            && standing
+                .depots
+                .iter()
+                .all(|other| other.received == other.published)
+    });
+    let mut names: Vec<_> = depots[0]
+        .standing()
+        .depots
+        .into_iter()
+        .map(|other| other.depot)
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["Süd", "West"]);
+}
+
+#[test]
+fn a_broker_that_is_killed_costs_nothing() {
+    let Some(mut nats) = NatsServer::start("federation") else {
+        return;
+    };
+    let runtime = runtime();
+    let mut depots = ["Nord", "Süd"].map(Depot::new);
+    for depot in &mut depots {
+        depot.join(&runtime, &nats.address());
+    }
+    for round in 0..6 {
+        for _ in 0..10 {
+            depots[0].happen("1", "note");
+            depots[1].happen("1", "note");
+        }
+        if round % 2 == 0 {
+            nats.kill();
+            depots[0].happen("2", "alone");
+            nats.restart();
+        }
+    }
+    let [nord, south] = &depots;
+    assert_agree(&[nord, south], 123);
+}
+
+#[test]
+fn a_broker_that_forgot_is_told_anew() {
+    let Some(mut nats) = NatsServer::start("federation") else {
+        return;
+    };
+    let runtime = runtime();
+    let mut depots = ["Nord", "Süd"].map(Depot::new);
+    for depot in &mut depots {
+        depot.join(&runtime, &nats.address());
+        depot.happen("1", "note");
+    }
+    assert_agree(&[&depots[0], &depots[1]], 2);
+    nats.wipe();
+    depots[0].happen("1", "note");
+    nats.restart();
+    // A third one, which comes later, hears what the broker had lost.
+    let mut third = Depot::new("West");
+    third.join(&runtime, &nats.address());
+    assert_agree(&[&depots[0], &depots[1], &third], 3);
+}
+
+#[test]
+fn depots_that_end_and_begin_again_go_on_where_they_were() {
+    let Some(nats) = NatsServer::start("federation") else {
+        return;
+    };
+    let runtime = runtime();
+    let mut depots = ["Nord", "Süd"].map(Depot::new);
+    for depot in &mut depots {
+        depot.join(&runtime, &nats.address());
+    }
+    for _ in 0..5 {
+        for _ in 0..10 {
+            depots[0].happen("1", "note");
+            depots[1].happen("2", "note");
+        }
+        depots[1].restart(&runtime, &nats.address());
+        depots[0].restart(&runtime, &nats.address());
+    }
+    assert_agree(&[&depots[0], &depots[1]], 100);
+    // What was acknowledged is not sent again, and what was published is not published again.
+    depots[1].restart(&runtime, &nats.address());
+    depots[0].happen("3", "last");
+    assert_agree(&[&depots[0], &depots[1]], 101);
+    let again: u64 = depots[1]
+        .standing()
+        .depots
+        .iter()
+        .map(|other| other.repeated)
+        .sum();
+    assert!(again <= 10, "{again} events came again");
+}
+
+#[test]
+fn a_copied_log_is_refused_and_explained() {
+    let Some(nats) = NatsServer::start("federation") else {
+        return;
+    };
+    let runtime = runtime();
+    let mut one = Depot::new("Nord");
+    one.happen("1", "note");
+    one.log = None;
+    let mut copy = Depot::new("Nord, copied");
+    copy.log = None;
+    copy_folder(
+        &one.folder.path().join("log"),
+        &copy.folder.path().join("log"),
+    );
+    one.open();
+    copy.open();
+    one.join(&runtime, &nats.address());
+    one.happen("1", "note");
+    wait_until("publishing", || one.standing().published.get() == 2);
+    copy.happen("1", "something else");
+    copy.join(&runtime, &nats.address());
+    wait_until("being refused", || {
+        copy.standing()
+            .publish_error
+            .is_some_and(|error| error.contains("another server publishes as log"))
+    });
+    assert!(!copy.standing().publishes);
+}
+
+#[test]
+fn what_is_not_wanted_is_not_taken() {
+    let Some(nats) = NatsServer::start("federation") else {
+        return;
+    };
+    let runtime = runtime();
+    let mut nord = Depot::new("Nord");
+    let mut south = Depot::new("Süd");
+    nord.join(&runtime, &nats.address());
+    south.join_for(&runtime, &nats.address(), &["Vehicle"]);
+    let stream = StreamName::new("Part ü.>*", "P-1");
+    let event = NewEvent::new("PartSeen", "{}");
+    let part = Transaction::single(stream, ExpectedVersion::Any, event);
+    nord.log().append(part).unwrap();
+    nord.happen("1", "note");
+    wait_until("hearing", || south.ids().len() == 1);
+    let standing = south.standing();
+    assert_eq!((standing.depots[0].received, standing.receives), (2, true));
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_said_so() {
+    let runtime = runtime();
+    let mut depot = Depot::new("Nord");
+    // Port 9 is nobody's.
+    depot.join(&runtime, "nats://127.0.0.1:9");
+    wait_until("an error", || {
+        let standing = depot.standing();
+        let said =
+            |error: Option<String>| error.is_some_and(|error| error.contains("cannot be reached"));
+        said(standing.publish_error) && said(standing.receive_error)
+    });
+    depot.happen("1", "note");
+    assert_eq!(depot.ids().len(), 1, "the log goes on");
+    depot.leave(&runtime);
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    let _ = std::fs::remove_dir_all(to);
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+/// What the broker lets go of before everybody has it is asked for.
+#[test]
+fn what_the_broker_let_go_of_comes_from_its_depot() {
+    let Some(nats) = NatsServer::start("federation") else {
+        return;
+    };
+    let runtime = runtime();
+    let mut nord = Depot::new("Nord");
+    let mut south = Depot::new("Süd");
+    nord.kept_for = Duration::from_secs(1);
+    nord.join(&runtime, &nats.address());
+    south.join(&runtime, &nats.address());
+    nord.happen("1", "note");
+    assert_agree(&[&nord, &south], 1);
+    south.leave(&runtime);
+    for _ in 0..3 {
+        nord.happen("1", "note");
+    }
+    wait_until("publishing", || nord.standing().published.get() == 4);
+    std::thread::sleep(Duration::from_secs(3));
+    south.join(&runtime, &nats.address());
+    wait_until("receiving", || south.standing().receives);
+    assert_eq!(south.ids().len(), 1, "the broker had let go of them");
+    nord.happen("1", "note");
+    assert_agree(&[&nord, &south], 5);
+}
