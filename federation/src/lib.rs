@@ -17,6 +17,7 @@ mod broker;
 mod message;
 mod publish;
 mod receive;
+mod retry;
 mod saved;
 mod standing;
 #[cfg(test)]

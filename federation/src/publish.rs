@@ -9,11 +9,12 @@ use fleet::{Origin, registry};
 use futures_util::StreamExt;
 use storage::{Log, Position, ReadError, ReadRequest};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::broker::{Session, anew_subjects, event_subject, presence_subject, refused};
+use crate::broker::{Session, anew_subjects, event_subject, presence_subject, refused, told};
 use crate::message::Message;
+use crate::retry::{Retry, stopped};
 use crate::saved::{self, Published};
 use crate::{FederationError, Member};
 
@@ -26,9 +27,6 @@ const LOOKED_AT_MAX: u64 = 50_000;
 const SAVE_PAUSE: Duration = Duration::from_secs(1);
 /// How often a depot says that it is there.
 const PRESENCE_PAUSE: Duration = Duration::from_secs(5);
-/// After how long a broker that failed is tried again, at first and at most.
-const RETRY_FIRST: Duration = Duration::from_millis(200);
-const RETRY_MAX: Duration = Duration::from_secs(15);
 
 /// Publishes until the server stops.
 pub(crate) async fn run(
@@ -36,26 +34,21 @@ pub(crate) async fn run(
     mut durable: watch::Receiver<Position>,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let mut pause = RETRY_FIRST;
+    let mut retry = Retry::new();
     loop {
-        let ended = tokio::select! {
+        let Err(error) = tokio::select! {
             ended = session(member, &mut durable) => ended,
             () = stopped(&mut stopping) => return,
         };
-        let Err(error) = ended;
-        let text = crate::broker::told(&error);
-        {
-            let mut standing = member.standing.lock();
-            if standing.publishes {
-                pause = RETRY_FIRST;
-            }
-            standing.publishes = false;
-            standing.publish_error = Some(text.clone());
-        }
+        let text = told(&error);
         tracing::warn!(error = text, "nothing is published to other depots");
-        tokio::select! {
-            () = sleep(pause) => pause = (pause * 2).min(RETRY_MAX),
-            () = stopped(&mut stopping) => return,
+        let had_gone_well = {
+            let mut standing = member.standing.lock();
+            standing.publish_error = Some(text);
+            std::mem::take(&mut standing.publishes)
+        };
+        if !retry.pause(had_gone_well, &mut stopping).await {
+            return;
         }
     }
 }
@@ -257,10 +250,4 @@ async fn say_present(
     let text = format!("{} {}", last.get(), member.settings.name);
     let said = session.client.publish(subject, text.into()).await;
     said.map_err(refused("does not pass on that this depot is there"))
-}
-
-/// Waits until the server stops.
-pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // Nobody is left to say so: that is a stop as well.
-    drop(stopping.wait_for(|stopping| *stopping).await);
 }

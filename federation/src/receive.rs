@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::broker::{Session, presence_subjects, refused, told};
 use crate::message::Message;
-use crate::publish::stopped;
+use crate::retry::{Retry, stopped};
 use crate::saved;
 use crate::{FederationError, Member};
 
@@ -25,32 +25,25 @@ const AHEAD_EVENTS: usize = 4_000;
 const SAVE_PAUSE: Duration = Duration::from_secs(1);
 /// How often a log of which something is missing is asked for it: longer than the broker remembers ids by itself.
 const ASK_PAUSE: Duration = Duration::from_secs(130);
-const RETRY_FIRST: Duration = Duration::from_millis(200);
-const RETRY_MAX: Duration = Duration::from_secs(15);
 
 /// Receives until the server stops.
 pub(crate) async fn run(member: &Member, mut stopping: watch::Receiver<bool>) {
-    let mut pause = RETRY_FIRST;
+    let mut retry = Retry::new();
     let mut asked = BTreeMap::new();
     loop {
-        let ended = tokio::select! {
+        let Err(error) = tokio::select! {
             ended = session(member, &mut asked) => ended,
             () = stopped(&mut stopping) => return,
         };
-        let Err(error) = ended;
         let text = told(&error);
-        {
-            let mut standing = member.standing.lock();
-            if standing.receives {
-                pause = RETRY_FIRST;
-            }
-            standing.receives = false;
-            standing.receive_error = Some(text.clone());
-        }
         tracing::warn!(error = text, "nothing is received from other depots");
-        tokio::select! {
-            () = sleep(pause) => pause = (pause * 2).min(RETRY_MAX),
-            () = stopped(&mut stopping) => return,
+        let had_gone_well = {
+            let mut standing = member.standing.lock();
+            standing.receive_error = Some(text);
+            std::mem::take(&mut standing.receives)
+        };
+        if !retry.pause(had_gone_well, &mut stopping).await {
+            return;
         }
     }
 }
