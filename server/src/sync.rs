@@ -17,6 +17,7 @@ mod judge;
 pub mod leases;
 mod note;
 pub mod parts;
+mod planned;
 mod policy;
 pub mod pull;
 pub mod push;

@@ -131,7 +131,7 @@ impl Scope for WholeDepot {
         true
     }
 
-    fn decided_at(&self, _: &CollapsedEntity) -> LogPosition {
+    fn decided_at(&self, _: Handle, _: &CollapsedEntity) -> LogPosition {
         LogPosition::START
     }
 
@@ -157,7 +157,7 @@ impl Judge for Judging<'_> {
             return Judgement::Reject(Rejection::UnknownEntity);
         }
         if !WholeDepot.sees(Handle(0), entity)
-            && WholeDepot.decided_at(entity) <= request.operation.base
+            && WholeDepot.decided_at(request.handle, entity) <= request.operation.base
         {
             return Judgement::Reject(Rejection::OutOfScope);
         }

@@ -257,6 +257,7 @@ impl Depot {
         let asked = Request {
             device: request.device,
             operation,
+            handle,
             entity: &state,
             id,
             row,

@@ -5,7 +5,7 @@ use super::operation::Operation;
 use super::record::RecordBody;
 use super::verdict::{Hold, Rejection};
 use crate::clock::LogPosition;
-use crate::collapsed::{After, CollapsedEntity};
+use crate::collapsed::{After, CollapsedEntity, Handle};
 use crate::entity::{Change, EntityTable, FieldRow};
 use crate::replica::DeviceId;
 
@@ -16,6 +16,8 @@ pub struct Request<'a> {
     pub device: DeviceId,
     /// The operation as received.
     pub operation: &'a Operation,
+    /// The entity's short name.
+    pub handle: Handle,
     /// The entity as it is now.
     pub entity: &'a CollapsedEntity,
     /// The entity's id.

@@ -10,6 +10,7 @@ use crate::clock::LogPosition;
 use crate::collapsed::{CollapsedEntity, EntityView, Handle, StoreError, updates_since};
 use crate::replica::DeviceId;
 use crate::rule::{Rule, holds};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What a device asks for.
@@ -22,7 +23,7 @@ pub struct PullRequest {
     /// When the log took the record at the depot's head, in milliseconds since 1970: frames of the device will be told
     /// against it.
     pub head_ms: u64,
-    /// Most entities in the answer, at least 1.
+    /// Most entities in the answer, at least 1. Those that one record brought go together, so it may be a few more.
     pub entities_max: usize,
     /// Whether the last page carries a digest of the whole view; costs a hash of every entity in scope.
     pub with_digest: bool,
@@ -37,7 +38,14 @@ pub trait Scope {
 
     /// Where what decides this last changed. An entity that has been in the scope all along since a cursor is sent from
     /// there, any other whole.
-    fn decided_at(&self, entity: &CollapsedEntity) -> LogPosition;
+    fn decided_at(&self, handle: Handle, entity: &CollapsedEntity) -> LogPosition;
+
+    /// The entities that entered or left after `from` by what another entity says, each with where it last did, rising.
+    /// The default: entities are in the scope by what they say themselves.
+    fn moved_since(&self, from: LogPosition) -> Vec<(LogPosition, Handle)> {
+        let _ = from;
+        Vec::new()
+    }
 
     /// A name that another scope has only if it sees the same of every entity: devices of one name share their pages.
     /// `None`, the default: nobody does.
@@ -54,7 +62,7 @@ impl Scope for Fixed<'_> {
         (self.0)(handle)
     }
 
-    fn decided_at(&self, _: &CollapsedEntity) -> LogPosition {
+    fn decided_at(&self, _: Handle, _: &CollapsedEntity) -> LogPosition {
         LogPosition::START
     }
 }
@@ -62,8 +70,8 @@ impl Scope for Fixed<'_> {
 impl Depot {
     /// One page from the cursor. Asking acknowledges everything at or below `cursor.complete`.
     ///
-    /// `in_scope` says which entities the device may see. A scope must only change together with a record that touches
-    /// the entity, or the device keeps what it had.
+    /// `in_scope` says which entities the device may see. It must only change together with a record that touches the
+    /// entity, or the device keeps what it had.
     ///
     /// # Errors
     /// [`StoreError`] when an entity is damaged in memory.
@@ -103,13 +111,13 @@ impl Depot {
             digest: None,
         };
         let mut taken = 0;
-        let mut changed = self.store.changed_since(from.reached).peekable();
+        let mut changed = self.changed_within(from.reached, scope).peekable();
         while let Some((position, handle)) = changed.next() {
-            if !self.add_entity(handle, slots_from, scope, &mut page)? {
-                continue;
-            }
-            taken += 1;
-            if taken >= request.entities_max.max(1) && changed.peek().is_some() {
+            taken += usize::from(self.add_entity(handle, slots_from, scope, &mut page)?);
+            // The next page begins behind a position, so what moved with the entity that changed there is of this page.
+            if taken >= request.entities_max.max(1)
+                && changed.peek().is_some_and(|(next, _)| *next > position)
+            {
                 page.upto = position;
                 break;
             }
@@ -123,6 +131,27 @@ impl Depot {
             self.complete(request, scope, &mut page)?;
         }
         Ok(page)
+    }
+
+    /// The entities that changed or moved within the scope after `from`, each once, where it last did either, rising.
+    pub fn changed_within(
+        &self,
+        from: LogPosition,
+        scope: &dyn Scope,
+    ) -> impl Iterator<Item = (LogPosition, Handle)> {
+        let mut moved = scope.moved_since(from);
+        moved.retain(|(position, handle)| self.store.changed(*handle) < Some(*position));
+        let elsewhere: BTreeSet<Handle> = moved.iter().map(|(_, handle)| *handle).collect();
+        let changed = self.store.changed_since(from);
+        let mut changed = changed
+            .filter(move |(_, handle)| !elsewhere.contains(handle))
+            .peekable();
+        let mut moved = moved.into_iter().peekable();
+        std::iter::from_fn(move || match (changed.peek(), moved.peek()) {
+            (Some((own, _)), Some((foreign, _))) if own > foreign => moved.next(),
+            (None, _) => moved.next(),
+            _ => changed.next(),
+        })
     }
 
     /// As [`Depot::pull_within`], as bytes, which devices that ask for the same share until the state changes.
@@ -184,7 +213,7 @@ impl Depot {
             return Ok(true);
         }
         let entity = self.store.get(handle)?;
-        let moved = scope.decided_at(&entity) > complete;
+        let moved = scope.decided_at(handle, &entity) > complete;
         if !scope.sees(handle, &entity) {
             // Only who may have had it is told that it went.
             let known = moved && self.store.created(handle) <= Some(complete);

@@ -14,6 +14,7 @@ use proptest::prelude::*;
 
 mod codec;
 mod judged;
+mod moved;
 mod saved;
 mod shared;
 

@@ -33,6 +33,7 @@ mod sync_devices;
 mod sync_exchange;
 mod sync_limits;
 mod sync_phase2;
+mod sync_planned;
 mod sync_restart;
 mod sync_states;
 mod sync_tablets;

@@ -19,11 +19,12 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::engine::{DECODED_MAX, Fold, event_in};
+use super::planned::Plans;
 use crate::auth::keys::create_private_folder;
 
 const KIND: u16 = 0x5201;
 /// Raised when the same events are folded to another state than before.
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
 const FILE: &str = "state";
 
 /// Why a saved state is not gone on from.
@@ -158,6 +159,7 @@ impl Fold {
             writer.text(name);
             writer.signed(*total);
         }
+        self.plans.save(writer);
         writer.raw(&self.depot.save());
     }
 
@@ -181,6 +183,7 @@ impl Fold {
             let total = reader.signed()?;
             fold.sums.insert(name.into(), total);
         }
+        fold.plans = Plans::restore(reader)?;
         fold.depot = Depot::restore(&TABLES, DECODED_MAX, reader.rest())?;
         Ok(fold)
     }

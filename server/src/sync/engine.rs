@@ -15,7 +15,8 @@ use crdt::sync::{Depot, Record, RecordBody, Verdict};
 #[cfg(test)]
 use crdt::wire::Writer;
 use crdt::{Change, DeviceId, EntityTable, LogPosition};
-use fleet::sync::{IS_DELETED, TABLES, stamp_of, table_of, told};
+use fleet::sync::tables::STAFF_ASSIGNMENT;
+use fleet::sync::{TABLES, stamp_of, table_of, told};
 use fleet::{device, sync_session};
 use serde_json::{Map, Value};
 use storage::{EventRef, Log, Position, Query, ReadError, ReadRequest, Timestamp};
@@ -26,6 +27,7 @@ use super::contact::Contacts;
 use super::devices::begins_store;
 use super::heard::{self, Heard};
 use super::note;
+use super::planned::Plans;
 use crate::http::problem::{Kind, Problem};
 
 /// The authority of what was not written on a tablet: that of anybody who may write at all, so that between it and a
@@ -100,6 +102,8 @@ pub struct Fold {
     pub(super) numbers: HashMap<Box<str>, u32>,
     /// What devices that send whole states have counted so far, by the name of the count.
     pub(super) sums: HashMap<Box<str>, i64>,
+    /// Who is planned for which order.
+    pub(super) plans: Plans,
     /// Where devices had asked from before the server began, by their numbers.
     asked: BTreeMap<u32, LogPosition>,
 }
@@ -330,6 +334,7 @@ impl Fold {
             position: Position::START,
             numbers: HashMap::new(),
             sums: HashMap::new(),
+            plans: Plans::default(),
             asked: BTreeMap::new(),
         }
     }
@@ -399,6 +404,9 @@ impl Fold {
             }
         }
         match table_of_exactly(aggregate_type) {
+            Some(table) if table.number == STAFF_ASSIGNMENT.number => {
+                self.fold_assignment(event, carried.as_ref())
+            }
             Some(table) => self.fold_written(table, event, carried.as_ref()),
             None => Ok(()),
         }
@@ -468,7 +476,7 @@ impl Fold {
     }
 
     /// What the event says beside the operation that it carries, if it carries one.
-    fn fold_written(
+    pub(super) fn fold_written(
         &mut self,
         table: &'static EntityTable,
         event: &EventRef<'_>,
@@ -583,17 +591,5 @@ fn says(body: &RecordBody, field: u16, change: &Change) -> bool {
             },
         ) => *of == field && key == other && item == other_item,
         _ => *of == field,
-    }
-}
-
-/// Whether an entity was deleted, as its field says.
-pub fn is_deleted(entity: &CollapsedEntity) -> bool {
-    let row = entity.table().field_named(IS_DELETED);
-    let field = row.and_then(|row| entity.field(row.number));
-    match field {
-        Some(crdt::collapsed::CollapsedField::Register(register)) => register
-            .winner()
-            .is_some_and(|write| write.value == crdt::Value::Bool(true)),
-        _ => false,
     }
 }

@@ -24,12 +24,12 @@ use storage::Timestamp;
 use uuid::Uuid;
 
 use super::devices::DeviceCaller;
-use super::engine::{Engine, event_id, is_deleted};
+use super::engine::{Engine, Fold, event_id};
 use super::items::Named;
 use super::note::Note;
 use super::policy::Policy;
 use super::stock;
-use super::visible::DeviceScope;
+use super::visible::{DeviceScope, is_deleted};
 use crate::app::AppState;
 use crate::command::{Decision, Staged};
 use crate::envelope::{CORRELATION_PREFIX, USER_PREFIX, tag};
@@ -123,7 +123,7 @@ impl<'a> Judging<'a> {
     /// See [`Policy::now`].
     pub(super) fn new(
         state: &'a AppState,
-        engine: &'a Engine,
+        (engine, fold): (&'a Engine, &Fold),
         device: &'a DeviceCaller,
         correlation: &'a str,
         named: &'a [Named],
@@ -133,7 +133,7 @@ impl<'a> Judging<'a> {
             state,
             engine,
             device,
-            scope: DeviceScope::of(state, device),
+            scope: DeviceScope::of(state, device).planned_in(fold),
             policy: Policy::now(state)?,
             now: state.clock.now(),
             correlation,
@@ -387,9 +387,8 @@ impl Judge for Judging<'_> {
         let Ok(id) = std::str::from_utf8(request.id) else {
             return self.refuse("", Rejection::UnknownEntity);
         };
-        if !self.scope.covers(entity)
-            && crdt::sync::Scope::decided_at(&self.scope, entity) <= request.operation.base
-        {
+        let (handle, base) = (request.handle, request.operation.base);
+        if !self.scope.covers(handle, entity) && !self.scope.moved_after(handle, entity, base) {
             return self.refuse("it is outside the device's scope", Rejection::OutOfScope);
         }
         if is_deleted(entity) {

@@ -85,12 +85,11 @@ pub fn has_news(
 ) -> Result<(LogPosition, bool), Problem> {
     let scope = DeviceScope::of(state, device);
     let fold = state.sync.engine.current()?;
-    let store = fold.depot.store();
-    let mut changed = store.changed_since(from);
-    let news = changed.any(|(_, handle)| {
-        store
-            .get(handle)
-            .is_ok_and(|entity| scope.covers(&entity) || scope.moved_after(&entity, from))
+    let scope = scope.planned_in(&fold);
+    let news = fold.depot.changed_within(from, &scope).any(|(_, handle)| {
+        fold.depot.store().get(handle).is_ok_and(|entity| {
+            scope.covers(handle, &entity) || scope.moved_after(handle, &entity, from)
+        })
     });
     Ok((fold.depot.head(), news))
 }
@@ -107,6 +106,7 @@ pub fn pull(state: &AppState, device: &DeviceCaller, ask: &Ask) -> Result<Pulled
     let first = if ask.binary { 1 } else { SCHEMA_NUMBER };
     let scope = DeviceScope::of(state, device).of_schema(ask.schema.unwrap_or(first));
     let mut fold = sync.engine.current()?;
+    let scope = scope.planned_in(&fold);
     // Only frames are told against it.
     let head_ms = match ask.binary {
         true => sync.engine.time_of(fold.depot.head()),

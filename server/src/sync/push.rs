@@ -213,7 +213,7 @@ fn judge(
     let status = fold.depot.device(number);
     let first = status.map_or(1, |status| status.seen + 1);
     let before = status.map_or_else(|| Chain::of(number), |status| status.chain);
-    let judging = Judging::new(state, engine, device, correlation, &named, first)?;
+    let judging = Judging::new(state, (engine, &fold), device, correlation, &named, first)?;
     let request = PushRequest {
         device: number,
         served,

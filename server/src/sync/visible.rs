@@ -1,12 +1,16 @@
 //! What a device may see of the entities, and where that was decided.
 
+use std::collections::BTreeMap;
+
 use crdt::collapsed::{CollapsedEntity, CollapsedField, Handle};
 use crdt::{LogPosition, Value};
 
 use fleet::staff;
-use fleet::sync::tables::last_table_of;
+use fleet::sync::IS_DELETED;
+use fleet::sync::tables::{WORK_ORDER, last_table_of};
 
 use super::devices::DeviceCaller;
+use super::engine::Fold;
 use super::scope::Scope;
 use crate::app::AppState;
 use crate::projection::Ask;
@@ -22,10 +26,12 @@ pub(super) struct DeviceScope {
     last_table: u16,
     /// What orders may call the device's user; empty where the scope does not ask for it.
     names: Vec<Value>,
+    /// The orders that the user is or was planned for, with where that last changed.
+    planned: BTreeMap<Handle, (bool, LogPosition)>,
 }
 
 impl DeviceScope {
-    /// What this device may see.
+    /// What this device may see, before it is asked who is planned for which order: see [`DeviceScope::planned_in`].
     pub(super) fn of(state: &AppState, device: &DeviceCaller) -> Self {
         let scope = device.grant.scope.clone();
         let names = if scope.assigned_orders {
@@ -37,7 +43,26 @@ impl DeviceScope {
             scope,
             last_table: u16::MAX,
             names,
+            planned: BTreeMap::new(),
         }
+    }
+
+    /// The same, with the orders that `/hr/assignments` plans the user for, as the state has it.
+    #[must_use]
+    pub(super) fn planned_in(mut self, fold: &Fold) -> Self {
+        let names = self.names.iter().filter_map(|name| match name {
+            Value::Text(name) => Some(&**name),
+            _ => None,
+        });
+        for (order, planned) in names.flat_map(|name| fold.plans.of(name)) {
+            let Some(handle) = fold.depot.store().find(&WORK_ORDER, order.as_bytes()) else {
+                continue;
+            };
+            let (is_now, since) = self.planned.entry(handle).or_default();
+            *is_now |= planned.is_now();
+            *since = planned.since.max(*since);
+        }
+        self
     }
 
     /// The same, for a client that knows the tables of this schema and no later ones.
@@ -48,7 +73,7 @@ impl DeviceScope {
     }
 
     /// Whether the device may see the entity.
-    pub(super) fn covers(&self, entity: &CollapsedEntity) -> bool {
+    pub(super) fn covers(&self, handle: Handle, entity: &CollapsedEntity) -> bool {
         let holds = |wanted: &Option<Box<str>>, field: &str| match wanted {
             None => true,
             Some(wanted) => text(entity, field) == Some(wanted),
@@ -58,18 +83,26 @@ impl DeviceScope {
             "Vehicle" => holds(&self.scope.depot, "home_depot"),
             "WorkOrder" => {
                 holds(&self.scope.workshop, "workshop_id")
-                    && (!self.scope.assigned_orders || self.is_assigned(entity))
+                    && (!self.scope.assigned_orders || self.is_assigned(handle, entity))
             }
             _ => true,
         }
     }
 
     /// Whether the entity entered or left the scope after `from`.
-    pub(super) fn moved_after(&self, entity: &CollapsedEntity, from: LogPosition) -> bool {
-        crdt::sync::Scope::decided_at(self, entity) > from
+    pub(super) fn moved_after(
+        &self,
+        handle: Handle,
+        entity: &CollapsedEntity,
+        from: LogPosition,
+    ) -> bool {
+        crdt::sync::Scope::decided_at(self, handle, entity) > from
     }
 
-    fn is_assigned(&self, entity: &CollapsedEntity) -> bool {
+    fn is_assigned(&self, handle: Handle, entity: &CollapsedEntity) -> bool {
+        if self.planned.get(&handle).is_some_and(|(is_now, _)| *is_now) {
+            return true;
+        }
         let row = entity.table().field_named("assigned_staff");
         match row.and_then(|row| entity.field(row.number)) {
             Some(CollapsedField::Set(set)) => self.names.iter().any(|name| set.contains(name)),
@@ -91,22 +124,34 @@ impl DeviceScope {
 }
 
 impl crdt::sync::Scope for DeviceScope {
-    fn sees(&self, _: Handle, entity: &CollapsedEntity) -> bool {
-        self.covers(entity)
+    fn sees(&self, handle: Handle, entity: &CollapsedEntity) -> bool {
+        self.covers(handle, entity)
     }
 
-    fn decided_at(&self, entity: &CollapsedEntity) -> LogPosition {
+    fn decided_at(&self, handle: Handle, entity: &CollapsedEntity) -> LogPosition {
         let fields = self.deciding(entity).into_iter().flatten();
         let places = fields.filter_map(|name| {
             let row = entity.table().field_named(name)?;
             entity.field(row.number).map(CollapsedField::changed)
         });
-        places.max().unwrap_or(LogPosition::START)
+        let planned = self.planned.get(&handle).map(|(_, since)| *since);
+        places.chain(planned).max().unwrap_or(LogPosition::START)
     }
 
-    /// Everything that decides is in it.
+    fn moved_since(&self, from: LogPosition) -> Vec<(LogPosition, Handle)> {
+        let planned = self.planned.iter();
+        let mut moved: Vec<_> = planned
+            .map(|(handle, (_, since))| (*since, *handle))
+            .filter(|(since, _)| *since > from)
+            .collect();
+        moved.sort_unstable();
+        moved
+    }
+
+    /// Everything that decides is in it: who is planned for what follows from the names and the state.
     fn shared_as(&self) -> Option<Box<[u8]>> {
-        Some(format!("{self:?}").into_bytes().into())
+        let named = (&self.scope, self.last_table, &self.names);
+        Some(format!("{named:?}").into_bytes().into())
     }
 }
 
@@ -138,6 +183,17 @@ fn names_of(state: &AppState, device: &DeviceCaller) -> Vec<Value> {
     names.sort_unstable();
     names.dedup();
     names.iter().map(|name| Value::text(name)).collect()
+}
+
+/// Whether an entity was deleted, as its field says.
+pub(super) fn is_deleted(entity: &CollapsedEntity) -> bool {
+    let row = entity.table().field_named(IS_DELETED);
+    match row.and_then(|row| entity.field(row.number)) {
+        Some(CollapsedField::Register(register)) => register
+            .winner()
+            .is_some_and(|write| write.value == Value::Bool(true)),
+        _ => false,
+    }
 }
 
 /// The text that a register shows.

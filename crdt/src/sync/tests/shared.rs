@@ -10,7 +10,7 @@ impl Scope for Named {
         (self.1)(handle)
     }
 
-    fn decided_at(&self, _: &CollapsedEntity) -> LogPosition {
+    fn decided_at(&self, _: Handle, _: &CollapsedEntity) -> LogPosition {
         LogPosition::START
     }
 
