@@ -81,5 +81,6 @@ tiny! {
     analytics: "analytics",
     http_predict: "http-predict",
     beside_training: "beside-training",
+    federation: "federation",
     lake: "lake",
 }
