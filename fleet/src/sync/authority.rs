@@ -51,6 +51,8 @@ pub fn line_of(entity_type: &str, field: &str) -> Line {
         ("Vehicle", "model" | "manufacturer" | "home_depot" | "year") => {
             line(LastWriteWins, MANAGER)
         }
+        ("MaintenanceTask", "is_completed") => line(WorkshopAuthoritative, WORKSHOP),
+        ("MaintenanceTask", "description") => line(LastWriteWins, ALL),
         ("StockMove", "is_deleted") => line(LastWriteWins, NOBODY),
         ("StockMove", _) => line(WorkshopAuthoritative, ALL),
         _ => line(LastWriteWins, NOBODY),

@@ -6,6 +6,7 @@ use crdt::{Change, FieldRow, Kind, Value};
 use serde_json::{Map, Value as Json, json};
 
 use crate::event::EventDraft;
+use crate::maintenance_task::{self, schema as task_schema};
 use crate::refusal::Refusal;
 use crate::schema::body;
 use crate::vehicle::{self, VehicleChanges};
@@ -18,8 +19,8 @@ pub enum Plan {
     Events(Vec<EventDraft>),
     /// The same, to be told of the state after the change: a set is one value of the row.
     Members(&'static str),
-    /// A step or a plan of a work order, to be decided against what is: fields of its change.
-    Order(Map<String, Json>),
+    /// A step or a plan of a work order, or that a task is done, to be decided against what is: fields of its change.
+    Request(Map<String, Json>),
     /// Nothing by itself: the fact is not complete yet.
     Noted,
 }
@@ -48,6 +49,7 @@ pub fn plan(
     match entity.table().name {
         "Vehicle" => of_vehicle(entity, row, change),
         "WorkOrder" => of_order(row, change, by, at),
+        "MaintenanceTask" => of_task(entity, row, change, at),
         "StockMove" => Ok(Plan::Noted),
         _ => Err(untold(row)),
     }
@@ -130,7 +132,7 @@ fn of_order(row: &FieldRow, change: &Change, by: &str, at: &str) -> Result<Plan,
                 return Err(untold(row));
             }
             if REQUESTS.contains(&row.name) {
-                return Ok(Plan::Order(fields));
+                return Ok(Plan::Request(fields));
             }
             admitted(order_schema::UPDATED, fields)
         }
@@ -175,6 +177,39 @@ fn of_order(row: &FieldRow, change: &Change, by: &str, at: &str) -> Result<Plan,
                 _ => Map::new(),
             };
             admitted(order_schema::CHECKLIST_ITEM_REMOVED, fields)
+        }
+        _ => Err(untold(row)),
+    }
+}
+
+/// A task is done when the tablet says so. One that is done already stays done when it was.
+fn of_task(
+    entity: &CollapsedEntity,
+    row: &FieldRow,
+    change: &Change,
+    at: &str,
+) -> Result<Plan, Refusal> {
+    let Change::Set(value) = change else {
+        return Err(untold(row));
+    };
+    let fields = members(row.name, value);
+    let mut fields = body::parse(maintenance_task::CHANGE, &fields).map_err(invalid)?;
+    match row.name {
+        "is_completed" => {
+            let is_done = match entity.field(row.number) {
+                Some(CollapsedField::Register(register)) => register
+                    .winner()
+                    .is_some_and(|write| write.value == Value::Bool(true)),
+                _ => false,
+            };
+            if *value == Value::Bool(true) && !is_done {
+                fields.insert("completed_at".to_owned(), at.into());
+            }
+            Ok(Plan::Request(fields))
+        }
+        "description" => {
+            let drafts = vec![task_schema::SCHEMA.draft(task_schema::UPDATED, fields)];
+            Ok(Plan::Events(task_schema::SCHEMA.admit(drafts)?))
         }
         _ => Err(untold(row)),
     }

@@ -170,7 +170,7 @@ pub static PART: EntityTable = EntityTable::new(
     ],
 );
 
-/// A task that falls due. Tablets read it.
+/// A task that falls due. Tablets say that it is done, which the server decides, and describe it; the rest they read.
 pub static MAINTENANCE_TASK: EntityTable = EntityTable::new(
     5,
     "MaintenanceTask",

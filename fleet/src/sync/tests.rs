@@ -91,7 +91,7 @@ fn what_a_tablet_may_change_comes_back_from_its_event() {
                 continue;
             }
             let Ok(Plan::Events(drafts)) = planned else {
-                let is_request = matches!(planned, Ok(Plan::Order(_) | Plan::Noted));
+                let is_request = matches!(planned, Ok(Plan::Request(_) | Plan::Noted));
                 let read_only = planned.is_err();
                 assert!(
                     is_request || read_only,
@@ -188,6 +188,11 @@ fn parts_that_a_role_plays_decide_what_it_may() {
     assert_eq!(rank("WorkOrder", "priority", Role::FleetManager), Some(2));
     assert_eq!(rank("Vehicle", "notes", Role::Technician), Some(1));
     assert_eq!(rank("Vehicle", "notes", Role::Viewer), None);
+    let task = |field, role| rank("MaintenanceTask", field, role);
+    assert_eq!(task("is_completed", Role::Technician), Some(2));
+    assert_eq!(task("is_completed", Role::Dispatcher), None);
+    assert_eq!(task("description", Role::Dispatcher), Some(1));
+    assert_eq!(task("due_date", Role::SuperAdmin), None);
     assert_eq!(rank("Part", "current_stock", Role::SuperAdmin), None);
     assert_eq!(rank("Vehicle", "unheard_of", Role::SuperAdmin), None);
 }

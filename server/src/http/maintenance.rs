@@ -222,7 +222,7 @@ pub(crate) async fn update_task(
 }
 
 /// Decides a task's command and tells its vehicle.
-fn step_task(
+pub(crate) fn step_task(
     tx: &mut Decision<'_>,
     id: &str,
     command: &MaintenanceTaskCommand,

@@ -37,5 +37,6 @@ mod sync_planned;
 mod sync_restart;
 mod sync_states;
 mod sync_tablets;
+mod sync_tasks;
 mod sync_upkeep;
 mod vehicles;

@@ -9,17 +9,18 @@ mod staging;
 
 use std::cell::{OnceCell, RefCell};
 
-use crdt::collapsed::{After, CollapsedField};
+use crdt::collapsed::{After, CollapsedEntity, CollapsedField};
 use crdt::sync::{
     Chain, Depot, Hold, Host, Judge, Judgement, Operation, OperationBody, RecordBody, Rejection,
     Request, Verdict,
 };
 use crdt::{Change, DeviceId, EntityTable, LogPosition, Stamp};
+use fleet::maintenance_task::{self, MaintenanceTaskCommand};
 use fleet::policy::Role;
 use fleet::sync::{Plan, plan};
 use fleet::sync_session;
 use fleet::work_order::WorkOrderCommand;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 use storage::Timestamp;
 use uuid::Uuid;
 
@@ -33,7 +34,7 @@ use super::visible::{DeviceScope, is_deleted};
 use crate::app::AppState;
 use crate::command::{Decision, Staged};
 use crate::envelope::{CORRELATION_PREFIX, USER_PREFIX, tag};
-use crate::http::maintenance::step_order;
+use crate::http::maintenance::{step_order, step_task};
 use crate::http::problem::Problem;
 use crate::projection::Ask;
 use crate::rfc3339;
@@ -289,24 +290,24 @@ impl<'a> Judging<'a> {
         let text = rfc3339::to_string(at);
         let entity = request.entity;
         let planned = plan(entity, request.row, request.change, self.by(), &text)?;
-        let Plan::Order(mut fields) = planned else {
+        let Plan::Request(fields) = planned else {
             return Ok(Pending::Planned(planned));
         };
-        let begun = super::visible::text(entity, "actual_start").is_some();
-        match fields.get("status").and_then(Json::as_str) {
-            Some("in_progress") if !begun => {
-                fields.insert("actual_start".to_owned(), text.into());
-            }
-            Some("completed") => {
-                fields.insert("actual_end".to_owned(), text.into());
-            }
-            _ => {}
-        }
         let mut staging = self.staging.borrow_mut();
         let tx = &mut staging.tx;
         tx.begin_step();
         let by = self.by();
-        match step_order(tx, id, &WorkOrderCommand::Change { fields }, by) {
+        let stepped = match entity.table().name {
+            maintenance_task::AGGREGATE_TYPE => {
+                let command = MaintenanceTaskCommand::Change(fields);
+                step_task(tx, id, &command, by)
+            }
+            _ => {
+                let fields = with_times(fields, entity, text);
+                step_order(tx, id, &WorkOrderCommand::Change { fields }, by)
+            }
+        };
+        match stepped {
             Ok(()) => Ok(Pending::Stepped(tx.end_step())),
             Err(problem) => {
                 tx.undo_step();
@@ -367,6 +368,25 @@ impl<'a> Judging<'a> {
             format!("{rise} km in {days} day(s); more than {most} km are looked at by a person")
         })
     }
+}
+
+/// The step of an order, with when it began or ended where its writer says that it does.
+fn with_times(
+    mut fields: Map<String, Json>,
+    order: &CollapsedEntity,
+    at: String,
+) -> Map<String, Json> {
+    let has_begun = super::visible::text(order, "actual_start").is_some();
+    match fields.get("status").and_then(Json::as_str) {
+        Some("in_progress") if !has_begun => {
+            fields.insert("actual_start".to_owned(), at.into());
+        }
+        Some("completed") => {
+            fields.insert("actual_end".to_owned(), at.into());
+        }
+        _ => {}
+    }
+    fields
 }
 
 /// What a refusal of the domain is to the protocol.

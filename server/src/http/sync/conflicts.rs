@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{Response, StatusCode};
 use fleet::command::Asked;
+use fleet::maintenance_task::{self, MaintenanceTaskCommand};
 use fleet::sync_conflict::{self, AGGREGATE_TYPE, Resolution, SyncConflictCommand};
 use fleet::vehicle::{self, VehicleChanges, VehicleCommand};
 use fleet::work_order::{self, WorkOrderCommand};
@@ -18,7 +19,7 @@ use crate::command::{Decision, Write};
 use crate::field_error::FieldError;
 use crate::http::extract::PathParts;
 use crate::http::listing::{List, written};
-use crate::http::maintenance::step_order;
+use crate::http::maintenance::{step_order, step_task};
 use crate::http::problem::{Kind, Problem};
 use crate::http::query::Query;
 
@@ -190,6 +191,11 @@ fn choose(
                 return step_order(tx, &id, &command, asked.by);
             }
             append_order(tx, &id, work_order::schema::UPDATED, fields)
+        }
+        ("MaintenanceTask", [field]) => {
+            fields.insert((*field).to_owned(), value);
+            let fields = fleet::schema::body::parse(maintenance_task::CHANGE, &fields)?;
+            step_task(tx, &id, &MaintenanceTaskCommand::Change(fields), asked.by)
         }
         ("WorkOrder", [list, middle @ .., item_field]) => {
             let key = middle.join(".");

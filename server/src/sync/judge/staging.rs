@@ -273,7 +273,7 @@ impl Judging<'_> {
                 }
                 None => Ok(None),
             },
-            Pending::Planned(Plan::Order(_)) | Pending::Refused(_) => Ok(None),
+            Pending::Planned(Plan::Request(_)) | Pending::Refused(_) => Ok(None),
             Pending::Nothing => self.created(tx, table, id),
         }
     }
