@@ -67,6 +67,7 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
             .note("published, kept by the broker and appended here, one after the other's log of 300 bytes an event"),
         Row::new("appends of four callers while they are published and received", "events/s", vec![beside])
             .against("the same alone", &[alone])
+            .bar(Bar::RatioAtLeast(0.9))
             .note("the broker and the other depot share the machine's cores with it"),
     ])
 }
