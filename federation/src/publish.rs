@@ -9,7 +9,7 @@ use fleet::{Origin, registry};
 use futures_util::StreamExt;
 use storage::{Log, Position, ReadError, ReadRequest};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::broker::{Session, anew_subjects, event_subject, presence_subject, refused, told};
@@ -21,6 +21,8 @@ use crate::{FederationError, Member};
 /// Events on their way at once.
 const BATCH_EVENTS: usize = 4_000;
 const BATCH_BYTES: usize = 8 << 20;
+/// What comes one by one is gathered for so long: each batch waits for the broker once.
+const GATHER_PAUSE: Duration = Duration::from_millis(5);
 /// Events looked at for a batch, most of which may not be for others.
 const LOOKED_AT_MAX: u64 = 50_000;
 /// How often at most it is kept how far this came.
@@ -77,10 +79,14 @@ async fn session(
     let mut presence = tokio::time::interval(PRESENCE_PAUSE);
     loop {
         if at.up_to < *durable.borrow_and_update() {
+            let behind = at.up_to;
             at = publish_batch(member, &session, at).await?;
             if saved_at.elapsed() >= SAVE_PAUSE {
                 saved::write_published(&settings.folder, at)?;
                 saved_at = Instant::now();
+            }
+            if behind.distance_to(at.up_to) < BATCH_EVENTS as u64 {
+                sleep(GATHER_PAUSE).await;
             }
             if at.up_to < member.log.durable_position() {
                 continue;

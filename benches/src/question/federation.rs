@@ -1,7 +1,7 @@
 //! Two depots and a broker on this machine: how soon the one sees what happened at the other, how fast it catches up with a
 //! log that it knows nothing of, and what publishing costs the one that appends.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,7 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
 
     let other = Depot::open(&scratch.join("other"))?;
     let began = Instant::now();
-    let member = one.join(&runtime, "one", &nats)?;
+    one.join(&runtime, "one", &nats)?;
     other.join(&runtime, "other", &nats)?;
     wait_past(&other.log, there)?;
     let caught_up = per_second(there.get(), began.elapsed());
@@ -53,9 +53,6 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
     let seen = seen_after(setting, &one.log, &other.log)?;
     let beside = appended_a_second(setting, &one.log)?;
     wait_past(&other.log, one.log.durable_position())?;
-    if member.standing().published != one.log.durable_position() {
-        return Err(BenchError::Peer("not all was published".to_owned()));
-    }
     one.stop();
     other.stop();
     Ok(vec![
@@ -73,6 +70,7 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
 }
 
 struct Depot {
+    folder: PathBuf,
     log: Arc<Log>,
     stopping: watch::Sender<bool>,
 }
@@ -80,12 +78,13 @@ struct Depot {
 impl Depot {
     fn open(folder: &Path) -> Result<Depot, BenchError> {
         Ok(Depot {
-            log: Arc::new(Log::open(folder, LogOptions::default())?),
+            folder: folder.to_owned(),
+            log: Arc::new(Log::open(&folder.join("log"), LogOptions::default())?),
             stopping: watch::Sender::new(false),
         })
     }
 
-    fn join(&self, runtime: &Runtime, name: &str, nats: &NatsServer) -> Result<Member, BenchError> {
+    fn join(&self, runtime: &Runtime, name: &str, nats: &NatsServer) -> Result<(), BenchError> {
         let settings = Settings {
             name: name.to_owned(),
             broker: Broker {
@@ -97,8 +96,7 @@ impl Depot {
                 kept_for: Duration::ZERO,
             },
             aggregate_types: Vec::new(),
-            folder: std::env::temp_dir()
-                .join(format!("railfleet-bench-{}-{name}", std::process::id())),
+            folder: self.folder.join("federation"),
         };
         let (publish, durable) = watch::channel(self.log.durable_position());
         self.log.on_durable(move |position| {
@@ -110,7 +108,7 @@ impl Depot {
         let (stop, stop_too) = (self.stopping.subscribe(), self.stopping.subscribe());
         runtime.spawn(async move { publisher.publish(durable, stop).await });
         runtime.spawn(async move { receiver.receive(stop_too).await });
-        Ok(member)
+        Ok(())
     }
 
     fn stop(&self) {
