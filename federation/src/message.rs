@@ -94,7 +94,11 @@ impl<'a> Message<'a> {
             position: self.position,
             recorded_at: self.recorded_at,
         };
-        let tags = self.tags.iter().map(|tag| Box::from(*tag));
+        // What this log itself says in tags nobody else says for it.
+        let is_foreign =
+            |tag: &&&str| !tag.starts_with(Origin::PREFIX) && !tag.starts_with(COVERED_PREFIX);
+        let tags = self.tags.iter().filter(is_foreign);
+        let tags = tags.map(|tag| Box::from(*tag));
         NewEvent {
             id: Some(Uuid::from_u128(self.id)),
             event_type: self.event_type.into(),

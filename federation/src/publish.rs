@@ -88,20 +88,21 @@ async fn session(
             if behind.distance_to(at.up_to) < BATCH_EVENTS as u64 {
                 sleep(GATHER_PAUSE).await;
             }
-            if at.up_to < member.log.durable_position() {
-                continue;
-            }
         }
+        let is_behind = at.up_to < member.log.durable_position();
         tokio::select! {
-            changed = durable.changed() => if changed.is_err() {
-                // The server stops; so will this.
-                std::future::pending::<()>().await;
-            },
+            // A log that is written all the time must not keep the others waiting for what follows first.
+            biased;
             request = asked.next() => {
-                let text = request.map(|message| message.payload.to_vec()).unwrap_or_default();
-                let from = String::from_utf8_lossy(&text).parse().unwrap_or(1);
-                at.up_to = at.up_to.min(Position::new(from).previous());
-                at.last = Position::START;
+                let request = request.ok_or_else(|| refused("passes on no requests any more")("the connection ended"))?;
+                let text = String::from_utf8_lossy(&request.payload);
+                match text.parse() {
+                    Ok(from) => {
+                        at.up_to = at.up_to.min(Position::new(from).previous());
+                        at.last = Position::START;
+                    }
+                    Err(_) => tracing::warn!(%text, "a request to publish anew names no position"),
+                }
             }
             _ = presence.tick() => {
                 if session.stream_made_at().await? != at.stream_made_at {
@@ -112,6 +113,11 @@ async fn session(
                 saved::write_published(&settings.folder, at)?;
                 say_present(member, &session, at.last).await?;
             }
+            () = std::future::ready(()), if is_behind => {}
+            changed = durable.changed(), if !is_behind => if changed.is_err() {
+                // The server stops; so will this.
+                std::future::pending::<()>().await;
+            },
         }
     }
 }

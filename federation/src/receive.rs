@@ -190,9 +190,11 @@ fn append(
         } else {
             depot.received.position = depot.received.position.max(message.position);
         }
-        match seen.contains(&message.id) {
-            true => depot.appended += 1,
-            false => depot.repeated += 1,
+        if member.wants(message.aggregate_type) {
+            match seen.remove(&message.id) {
+                true => depot.appended += 1,
+                false => depot.repeated += 1,
+            }
         }
     }
     Ok(missing)

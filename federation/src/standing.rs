@@ -40,8 +40,6 @@ pub struct DepotStanding {
     pub appended: u64,
     /// Events that came again since.
     pub repeated: u64,
-    /// Aggregates that both it and this depot began, since: each says that it is theirs.
-    pub claimed_twice: u64,
 }
 
 /// What was received of a log.
@@ -71,7 +69,6 @@ pub(crate) struct Depot {
     pub(crate) last_contact: Option<Timestamp>,
     pub(crate) appended: u64,
     pub(crate) repeated: u64,
-    pub(crate) claimed_twice: u64,
 }
 
 impl Shared {
@@ -111,7 +108,6 @@ impl Shared {
             last_contact: depot.last_contact,
             appended: depot.appended,
             repeated: depot.repeated,
-            claimed_twice: depot.claimed_twice,
         });
         Standing {
             publishes: inner.publishes,

@@ -388,6 +388,10 @@ fn what_is_not_wanted_is_not_taken() {
     wait_until("hearing", || south.ids().len() == 1);
     let standing = south.standing();
     assert_eq!((standing.depots[0].received, standing.receives), (2, true));
+    assert_eq!(
+        (standing.depots[0].appended, standing.depots[0].repeated),
+        (1, 0)
+    );
 }
 
 #[test]

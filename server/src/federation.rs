@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use federation::{Broker, FederationError, Member, Settings};
 use fleet::{Origin, budget, invoice, part, purchase_order, transfer_plan};
-use storage::{Clock, Log, ReadError, StreamName, StreamRange, Version};
+use storage::{Clock, Log, StreamName, StreamRange, Version};
+use uuid::Uuid;
 
 use crate::app::AppState;
 use crate::config::Config;
+use crate::http::problem::{Kind, Problem};
 
 /// Aggregates with rules that hold only where one place decides: stock, approvals, and numbers that never repeat. They are
 /// written at home, where they began, and read everywhere.
@@ -60,21 +62,34 @@ pub(crate) fn follow(state: &AppState, member: &Member) {
     tokio::spawn(async move { receiver.receive(stopping).await });
 }
 
-/// The log in which an aggregate began that is decided there and not here.
+/// Whether somebody else may have to decide about this aggregate.
+pub(crate) fn may_be_decided_elsewhere(state: &AppState, aggregate_type: &str) -> bool {
+    state.federation.is_some() && DECIDED_AT_HOME.contains(&aggregate_type)
+}
+
+/// Makes sure that nobody else decides about this aggregate: that it began here, or has not begun.
 ///
 /// # Errors
-/// When the log cannot be read.
-pub(crate) fn home_elsewhere(log: &Log, name: &StreamName) -> Result<Option<Origin>, ReadError> {
+/// `decided-elsewhere`, with the depot to ask; when the log cannot be read.
+pub(crate) fn check_home(state: &AppState, name: &StreamName) -> Result<(), Problem> {
+    let Some(member) = &state.federation else {
+        return Ok(());
+    };
     if !DECIDED_AT_HOME.contains(&&*name.aggregate_type) {
-        return Ok(None);
+        return Ok(());
     }
     let first = StreamRange {
         to: Version::new(1),
         ..StreamRange::default()
     };
-    let mut reader = log.read_stream(name, &first);
-    match reader.next() {
-        Some(event) => Ok(Origin::of(event?.tags())),
-        None => Ok(None),
-    }
+    let mut reader = state.log.read_stream(name, &first);
+    let first = reader.next().transpose()?;
+    let Some(home) = first.and_then(|event| Origin::of(event.tags())) else {
+        return Ok(());
+    };
+    let log = Uuid::from_u128(home.log);
+    let depot = member.name_of(log).unwrap_or_else(|| log.to_string());
+    let detail =
+        format!("{name} belongs to the depot {depot}, which alone decides about it; ask there");
+    Err(Problem::new(Kind::DecidedElsewhere, detail).with("depot", depot))
 }

@@ -77,3 +77,30 @@ fn the_layout_is_this() {
         .collect();
     assert_eq!(hex, expected);
 }
+
+#[test]
+fn another_depot_does_not_say_what_this_log_says_in_tags() {
+    let message = Message {
+        log: 7,
+        depot: "Nord",
+        position: 3,
+        before: 0,
+        recorded_at: 5,
+        occurred_at: 4,
+        id: 9,
+        aggregate_type: "Vehicle",
+        aggregate_id: "1",
+        event_type: "Seen",
+        schema: 1,
+        tags: vec!["user:a", "origin:1f:1:2", "covered:Staff/1"],
+        metadata: b"{}",
+        data: b"{}",
+    };
+    let event = message.to_event();
+    let origin = Origin {
+        log: 7,
+        position: 3,
+        recorded_at: 5,
+    };
+    assert_eq!(event.tags, ["user:a".into(), origin.tag()]);
+}

@@ -398,7 +398,7 @@ impl<'a> Decision<'a> {
             return Ok(*index);
         }
         let (folded, version) = present(self.state, &name)?;
-        self.check_home(&name, version)?;
+        crate::federation::check_home(self.state, &name)?;
         if let Some(wanted) = self.wanted.take() {
             check_wanted(&name, wanted, version)?;
         }
@@ -410,27 +410,6 @@ impl<'a> Decision<'a> {
             staged: Vec::new(),
         });
         Ok(self.streams.len() - 1)
-    }
-
-    /// # Errors
-    /// `decided-elsewhere` for an aggregate that another depot decides.
-    fn check_home(&self, name: &StreamName, version: Version) -> Result<(), Problem> {
-        let Some(member) = self
-            .state
-            .federation
-            .as_ref()
-            .filter(|_| version != Version::NONE)
-        else {
-            return Ok(());
-        };
-        let Some(home) = crate::federation::home_elsewhere(&self.state.log, name)? else {
-            return Ok(());
-        };
-        let log = Uuid::from_u128(home.log);
-        let depot = member.name_of(log).unwrap_or_else(|| log.to_string());
-        let detail =
-            format!("{name} belongs to the depot {depot}, which alone decides about it; ask there");
-        Err(Problem::new(Kind::DecidedElsewhere, detail).with("depot", depot))
     }
 
     /// The stream that the answer is about: the first that was loaded or appended to.

@@ -16,6 +16,7 @@ use storage::{
 use super::decision::present;
 use crate::app::AppState;
 use crate::append::{Answered, append_kept};
+use crate::federation::{check_home, may_be_decided_elsewhere};
 use crate::http::problem::{Kind, Problem};
 use crate::reads;
 
@@ -38,12 +39,25 @@ fn changes_level(event: &NewEvent) -> bool {
 /// Appends events as they were sent, unless they take stock below zero.
 ///
 /// # Errors
-/// 409 `insufficient_stock`; `busy` when others were always quicker; those of reading the log. What the log itself
+/// 409 `insufficient_stock`, and `decided-elsewhere` for what another depot decides; `busy` when others were always quicker; those of reading the log. What the log itself
 /// refuses is in the answer.
 pub async fn append_minding_stock(
     state: &AppState,
     transaction: Transaction,
 ) -> Result<Answered, Problem> {
+    let streams = transaction.writes.iter().map(|write| &write.stream);
+    let elsewhere: Vec<StreamName> = streams
+        .filter(|stream| may_be_decided_elsewhere(state, &stream.aggregate_type))
+        .cloned()
+        .collect();
+    if !elsewhere.is_empty() {
+        let check = move |state: &AppState| {
+            elsewhere
+                .iter()
+                .try_for_each(|name| check_home(state, name))
+        };
+        reads::run(state, check).await?;
+    }
     if !touches_stock(&transaction) {
         return Ok(append_kept(&state.log, transaction).await);
     }

@@ -27,6 +27,7 @@ use crate::append::submit;
 use crate::audit::security::RefusedWrite;
 use crate::command::touches_stock;
 use crate::config::HttpConfig;
+use crate::federation::may_be_decided_elsewhere;
 use crate::http::body::body_timeout;
 use crate::http::edge::{Ids, note_access, request_timeout};
 use crate::http::events::append::{Asked, read_write};
@@ -96,8 +97,11 @@ impl Desk {
             return None;
         }
         let write = read_write(&caller, head.wishes, body).ok()?;
-        // What changes a level is held against the part first, which is the router's.
-        (!touches_stock(&write.0)).then_some(write)
+        // What changes a level is held against the part first, and what another depot decides is refused: the router's.
+        let mut writes = write.0.writes.iter();
+        let is_ours = writes
+            .all(|write| !may_be_decided_elsewhere(&self.state, &write.stream.aggregate_type));
+        (is_ours && !touches_stock(&write.0)).then_some(write)
     }
 
     /// Counts an answer and, where that is wanted, logs it.

@@ -56,6 +56,9 @@ async fn stock_of_another_depot_is_read_here_and_decided_there() {
         .await;
     let problem = refused.expect_problem(409, "decided-elsewhere");
     assert_eq!(problem["depot"], "00000000-0000-0000-0000-00000000001f");
+    let raw = json!({ "aggregate_type": "Part", "aggregate_id": "BRK/1", "event_type": "StockLevelChanged", "schema": 2, "data": { "delta": 3 } });
+    let refused = server.post("/api/v1/events", &token, raw).await;
+    refused.expect_problem(409, "decided-elsewhere");
     assert_eq!(server.stock(&token).await, 5);
 
     let own =
