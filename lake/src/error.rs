@@ -1,6 +1,78 @@
 //! Why an export did not come about. What was exported before stays as it was.
 
+use std::error::Error as _;
+
+use object_store::client::{HttpError, HttpErrorKind};
 use uuid::Uuid;
+
+/// What is behind an error of a place, as far as it can be told from what the place said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Why {
+    /// 401 or 403, or a folder's permissions.
+    #[error(
+        "the place refuses; for a bucket check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and that this key may list, \
+         read, write and delete there, for a folder its permissions"
+    )]
+    Refused,
+    /// 404 where something is written or listed.
+    #[error("there is no such bucket or folder; make it, or correct the address")]
+    NoSuchPlace,
+    /// No connection came about.
+    #[error("the place cannot be reached; check AWS_ENDPOINT, AWS_REGION and the network")]
+    Unreached,
+    /// An answer took too long.
+    #[error("the place did not answer in time, however often it was asked")]
+    Silent,
+    /// A connection ended in the middle, each time.
+    #[error("the connection broke off, however often it was made anew")]
+    BrokenOff,
+    /// 5xx, each time.
+    #[error("the place has trouble of its own; try again later")]
+    Trouble,
+    /// Anything else: the cause says more.
+    #[error("the place did not do it")]
+    Other,
+}
+
+impl Why {
+    pub(crate) fn of(error: &object_store::Error) -> Self {
+        use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
+        if matches!(error, PermissionDenied { .. } | Unauthenticated { .. }) {
+            return Why::Refused;
+        }
+        if matches!(error, NotFound { .. }) {
+            return Why::NoSuchPlace;
+        }
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            if let Some(http) = error.downcast_ref::<HttpError>() {
+                return match http.kind() {
+                    HttpErrorKind::Connect => Why::Unreached,
+                    HttpErrorKind::Timeout => Why::Silent,
+                    HttpErrorKind::Request | HttpErrorKind::Interrupted | HttpErrorKind::Decode => {
+                        Why::BrokenOff
+                    }
+                    _ => Why::Other,
+                };
+            }
+            if let Some(file) = error.downcast_ref::<std::io::Error>()
+                && file.kind() == std::io::ErrorKind::PermissionDenied
+            {
+                return Why::Refused;
+            }
+            cause = error.source();
+        }
+        // The status of what is not about one object is told in words alone.
+        let said = error.to_string();
+        if said.contains("status code: 5") {
+            Why::Trouble
+        } else if said.contains("status code: 404") {
+            Why::NoSuchPlace
+        } else {
+            Why::Other
+        }
+    }
+}
 
 /// See the module.
 #[derive(Debug, thiserror::Error)]
@@ -14,12 +86,14 @@ pub enum LakeError {
         reason: String,
     },
     /// The place refuses, or does not answer.
-    #[error("cannot {doing} {path}")]
+    #[error("cannot {doing} {path}: {why}")]
     Store {
         /// What was being done: `write`, `read`.
         doing: &'static str,
         /// The object.
         path: String,
+        /// What is behind it, and what to do.
+        why: Why,
         /// What the place said.
         source: object_store::Error,
     },

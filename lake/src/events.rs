@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use fleet::calendar;
 use fleet::registry;
+use fleet::registry::KnownEvent;
+use fleet::schema::canon::meant_field;
 use fleet::schema::canonical_data;
 use hashbrown::HashMap;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use storage::{COVERED_PREFIX, EventRef, Log, Position, ReadError, ReadRequest};
 
 use crate::column::{ColumnKind, Columns};
 use crate::error::LakeError;
 use crate::export::Sink;
 use crate::manifest::Span;
+use crate::payload::Fields;
 use crate::plan::Range;
 use crate::table::{Head, Layout, Table};
 
@@ -51,6 +54,7 @@ struct Tables {
 
 struct OfType {
     layout: Arc<Layout>,
+    events: HashMap<Box<str>, Known>,
     /// By year and month: `2026 * 12 + 10` is November 2026.
     months: HashMap<i64, Table>,
 }
@@ -119,13 +123,21 @@ impl Tables {
                     .or_insert(made)
             }
         };
+        let known = match of_type.events.get(event.event_type()) {
+            Some(known) => known,
+            None => {
+                let known = Known::of(stream.aggregate_type, event.event_type());
+                let name = event.event_type().into();
+                of_type.events.entry(name).or_insert(known)
+            }
+        };
         let layout = &of_type.layout;
         let table = of_type
             .months
             .entry(month_number(event.occurred_at().micros()))
             .or_insert_with(|| Table::new(layout.clone()));
         let before = table.bytes();
-        take_into(table, event);
+        take_into(table, event, known);
         self.bytes += table.bytes() - before;
         Ok(())
     }
@@ -156,6 +168,41 @@ impl Tables {
     }
 }
 
+/// What the tables say of an event type; nothing of an unknown one.
+struct Known {
+    tables: Option<KnownEvent>,
+    /// Old names of its fields.
+    old: Vec<&'static str>,
+}
+
+impl Known {
+    fn of(aggregate_type: &str, event_type: &str) -> Self {
+        let tables = registry().event(aggregate_type, event_type);
+        let old = tables.iter().flat_map(|known| {
+            let all = known
+                .event
+                .spellings
+                .iter()
+                .chain(known.aggregate.spellings);
+            all.map(|spelling| spelling.given)
+                .filter(|given| meant_field(known.aggregate, known.event, given).is_some())
+        });
+        Known {
+            old: old.collect(),
+            tables,
+        }
+    }
+
+    /// Whether the payload is in the current schema as it stands.
+    fn is_current(&self, schema: u16, fields: &Fields<'_>) -> bool {
+        let newest = self.tables.is_none_or(|known| {
+            let steps = known.event.upcasters.len();
+            usize::from(schema.max(1) - 1) >= steps
+        });
+        newest && fields.are_plain(&self.old)
+    }
+}
+
 impl OfType {
     fn of(aggregate_type: &str) -> Result<Self, LakeError> {
         let taken: Vec<&str> = HEADS.iter().map(|head| head.name).chain(["rest"]).collect();
@@ -166,12 +213,13 @@ impl OfType {
             });
         Ok(OfType {
             layout: Arc::new(Layout::new(&HEADS, columns, [AGGREGATE_ID, VERSION])?),
+            events: HashMap::new(),
             months: HashMap::new(),
         })
     }
 }
 
-fn take_into(table: &mut Table, event: &EventRef<'_>) {
+fn take_into(table: &mut Table, event: &EventRef<'_>, known: &Known) {
     let stream = event.stream();
     table.integer(0, integer(event.position().get()));
     table.text(AGGREGATE_ID, stream.aggregate_id);
@@ -203,20 +251,24 @@ fn take_into(table: &mut Table, event: &EventRef<'_>) {
     if event.metadata().len() > 2 {
         table.text(11, &String::from_utf8_lossy(event.metadata()));
     }
-    match serde_json::from_slice::<Map<String, Value>>(event.data()) {
-        Ok(data) => {
-            let known = registry().event(stream.aggregate_type, event.event_type());
-            let data = match known {
-                Some(known) => {
-                    canonical_data(known.aggregate, known.event, event.schema(), &data).into_owned()
-                }
-                None => data,
-            };
-            for (name, value) in data {
-                table.field(name, value);
+    match Fields::parse(event.data()) {
+        Some(fields) if known.is_current(event.schema(), &fields) => {
+            for (name, item) in fields.0 {
+                table.field(name, item);
             }
         }
-        Err(_) => table.foreign(&String::from_utf8_lossy(event.data())),
+        Some(fields) => {
+            let given = fields.into_map();
+            let data = match known.tables {
+                Some(known) => canonical_data(known.aggregate, known.event, event.schema(), &given)
+                    .into_owned(),
+                None => given,
+            };
+            for (name, value) in data {
+                table.field(name.into(), value.into());
+            }
+        }
+        None => table.foreign(&String::from_utf8_lossy(event.data())),
     }
     table.end_row();
 }

@@ -81,11 +81,12 @@ pub fn export(export: &Export<'_>) -> Result<Report, LakeError> {
         erased_spans: erased.len() as u64,
         ..Report::default()
     };
+    // Also where nothing is new: what was to go at once may have been kept by a place that refused.
+    remove_strays(export, &before)?;
     if wanted.is_empty() && erased.is_empty() {
         report.unreadable = unreadable(&before);
         return Ok(report);
     }
-    remove_strays(export, &before)?;
     let sink = Sink {
         target: export.target,
         stop: export.stop,

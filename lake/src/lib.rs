@@ -17,6 +17,7 @@ mod error;
 mod events;
 mod export;
 mod manifest;
+mod payload;
 mod plan;
 mod states;
 mod table;
@@ -24,7 +25,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use error::LakeError;
+pub use error::{LakeError, Why};
 pub use export::{Export, Report, export, read_manifest};
 pub use manifest::{FileEntry, MANIFEST_NAME, Manifest, Span};
 pub use plan::SPAN_EVENTS;

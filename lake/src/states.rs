@@ -113,7 +113,7 @@ fn take_into(
     for (name, value) in folded.record.to_object() {
         // A key that was set to nothing is nothing; in a file there is one way to say so.
         if !value.is_null() {
-            table.field(name, value);
+            table.field(name.into(), value.into());
         }
     }
     table.end_row();

@@ -1,5 +1,6 @@
 //! Rows into columns, columns into a Parquet file. In memory, a file's rows at a time.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::builder::{
@@ -8,9 +9,9 @@ use arrow_array::builder::{
 };
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int64Type;
-use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow_array::{Array as _, ArrayRef, RecordBatch, UInt32Array};
 use arrow_schema::{Field, Schema, SchemaRef};
-use arrow_select::take::take_record_batch;
+use arrow_select::take::take;
 use bytes::Bytes;
 use fleet::calendar;
 use fleet::money::Money;
@@ -24,6 +25,7 @@ use serde_json::{Map, Value};
 
 use crate::column::{ColumnKind, Columns, MONEY_DIGITS, MONEY_PLACES};
 use crate::error::LakeError;
+use crate::payload::Item;
 
 /// Rows of a row group: what an engine skips or reads at once.
 const GROUP_ROWS: usize = 65_536;
@@ -174,17 +176,21 @@ impl Table {
     }
 
     /// One of the row's fields: into its column where it has one and fits, else into the rest.
-    pub(crate) fn field(&mut self, name: String, value: Value) {
-        if let Some(column) = self.layout.by_name.get(name.as_str()) {
+    pub(crate) fn field(&mut self, name: Cow<'_, str>, item: Item<'_>) {
+        if let Some(column) = self.layout.by_name.get(&*name) {
             let (column, kind) = (*column, self.layout.kinds[*column]);
-            if self.at(column).take(kind, &value) {
-                self.bytes += 16 + value.as_str().map_or(0, str::len);
+            if self.at(column).take(kind, &item) {
+                let text = match &item {
+                    Item::Text(text) => text.len(),
+                    _ => 0,
+                };
+                self.bytes += 16 + text;
                 return;
             }
-        } else if self.layout.hidden.contains(&name.as_str()) {
+        } else if self.layout.hidden.contains(&&*name) {
             return;
         }
-        self.rest.insert(name, value);
+        self.rest.insert(name.into_owned(), item.into());
     }
 
     /// What the row holds is no JSON object: kept as text.
@@ -233,6 +239,7 @@ impl Table {
     }
 }
 
+/// The rows by a text, and those of one text by a whole number.
 fn sorted(batch: RecordBatch, by: [usize; 2]) -> Result<RecordBatch, LakeError> {
     let texts = batch.column(by[0]).as_string::<i32>();
     let numbers = batch.column(by[1]).as_primitive::<Int64Type>();
@@ -241,9 +248,44 @@ fn sorted(batch: RecordBatch, by: [usize; 2]) -> Result<RecordBatch, LakeError> 
     if (1..rows).all(|row| key(row - 1) <= key(row)) {
         return Ok(batch);
     }
-    let mut order: Vec<u32> = (0..u32::try_from(rows).unwrap_or(u32::MAX)).collect();
-    order.sort_unstable_by(|left, right| key(*left as usize).cmp(&key(*right as usize)));
-    Ok(take_record_batch(&batch, &UInt32Array::from(order))?)
+    // Texts are slow to compare and mostly there many times: each is put into its place among them once.
+    let mut numbered: HashMap<&str, u32> = HashMap::new();
+    let of_rows: Vec<u32> = (0..rows)
+        .map(|row| {
+            let next = small(numbered.len());
+            *numbered.entry(texts.value(row)).or_insert(next)
+        })
+        .collect();
+    let mut texts: Vec<(&str, u32)> = numbered.into_iter().collect();
+    texts.sort_unstable();
+    let mut places = vec![0; texts.len()];
+    for (place, (_, number)) in texts.iter().enumerate() {
+        places[*number as usize] = small(place);
+    }
+    let mut keys: Vec<(u32, i64, u32)> = (0..rows)
+        .map(|row| {
+            (
+                places[of_rows[row] as usize],
+                numbers.value(row),
+                small(row),
+            )
+        })
+        .collect();
+    keys.sort_unstable();
+    let order: UInt32Array = keys.iter().map(|&(_, _, row)| row).collect();
+    let columns = batch.columns().iter().map(|column| {
+        // What is nothing throughout is in any order.
+        match column.null_count() == rows {
+            true => Ok(column.clone()),
+            false => take(column, &order, None),
+        }
+    });
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    Ok(RecordBatch::try_new(batch.schema(), columns)?)
+}
+
+fn small(number: usize) -> u32 {
+    u32::try_from(number).expect("a file has fewer than 2^32 rows")
 }
 
 /// A column as it is filled.
@@ -291,32 +333,35 @@ impl Column {
     }
 
     /// Takes the value, unless it does not fit.
-    fn take(&mut self, kind: ColumnKind, value: &Value) -> bool {
-        match (self, value) {
-            (Column::Text(builder), Value::String(text)) if kind == ColumnKind::Text => {
+    fn take(&mut self, kind: ColumnKind, item: &Item<'_>) -> bool {
+        match (self, item) {
+            (Column::Text(builder), Item::Text(text)) if kind == ColumnKind::Text => {
                 builder.append_value(text);
                 true
             }
-            (Column::Text(builder), value) if kind == ColumnKind::Json && !value.is_null() => {
-                builder.append_value(value.to_string());
+            (Column::Text(builder), item) if kind == ColumnKind::Json && *item != Item::Null => {
+                match item {
+                    Item::Nested(value) => builder.append_value(value.to_string()),
+                    scalar => builder.append_value(Value::from(scalar.clone()).to_string()),
+                }
                 true
             }
-            (Column::Integer(builder), Value::Number(number)) => {
+            (Column::Integer(builder), Item::Number(number)) => {
                 appended(whole(number), |value| builder.append_value(value))
             }
-            (Column::Number(builder), Value::Number(number)) => {
+            (Column::Number(builder), Item::Number(number)) => {
                 appended(number.as_f64(), |value| builder.append_value(value))
             }
-            (Column::Flag(builder), Value::Bool(flag)) => {
+            (Column::Flag(builder), Item::Flag(flag)) => {
                 builder.append_value(*flag);
                 true
             }
-            (Column::Time(builder), Value::String(text)) => {
+            (Column::Time(builder), Item::Text(text)) => {
                 appended(calendar::parse_time(text), |value| {
                     builder.append_value(value)
                 })
             }
-            (Column::Money(builder), value) => appended(hundredths(value), |value| {
+            (Column::Money(builder), item) => appended(hundredths(item), |value| {
                 builder.append_value(value);
             }),
             _ => false,
@@ -350,8 +395,13 @@ fn whole(number: &serde_json::Number) -> Option<i64> {
 }
 
 /// An amount in hundredths that the column has the digits for.
-fn hundredths(value: &Value) -> Option<i128> {
+fn hundredths(item: &Item<'_>) -> Option<i128> {
     const { assert!(MONEY_PLACES == 2, "money is kept in hundredths") };
-    let amount = i128::from(Money::of_json(value)?.hundredths());
+    let money = match item {
+        Item::Text(text) => Money::parse(text),
+        Item::Number(number) => Money::parse(&number.to_string()),
+        _ => None,
+    };
+    let amount = i128::from(money?.hundredths());
     (amount.abs() < 10_i128.pow(u32::from(MONEY_DIGITS))).then_some(amount)
 }

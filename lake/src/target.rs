@@ -18,14 +18,27 @@ use object_store::{ClientOptions, ObjectStore, ObjectStoreExt as _, RetryConfig}
 use tokio::runtime::Runtime;
 use url::Url;
 
-use crate::error::LakeError;
+use crate::error::{LakeError, Why};
 
-/// How long one request may take: a file is at most some tens of megabytes.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// For how long a request that failed is repeated.
-const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
-const RETRIES_MAX: usize = 8;
+
+/// How long is waited for a bucket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// How long one request may take: a file is at most some tens of megabytes.
+    pub(crate) request: Duration,
+    /// For how long a request that failed is repeated, and how often at most.
+    pub(crate) retry: Duration,
+    pub(crate) retries_max: usize,
+}
+
+impl Patience {
+    const USUAL: Patience = Patience {
+        request: Duration::from_secs(60),
+        retry: Duration::from_secs(60),
+        retries_max: 8,
+    };
+}
 
 /// A place to export to.
 #[derive(Debug)]
@@ -88,9 +101,17 @@ impl Target {
                 base = folder.display().to_string();
                 Arc::new(local(&folder, makes_folder)?)
             }
-            "s3" => bucket(url, &parsed).map_err(|error| refused(error.to_string()))?,
+            "s3" => {
+                let builder = AmazonS3Builder::from_env().with_url(url);
+                bucket(builder, parsed.path(), allows_http(), Patience::USUAL)
+                    .map_err(|error| refused(error.to_string()))?
+            }
             other => return Err(refused(format!("{other} is neither file nor s3"))),
         };
+        Target::on(url, base, store)
+    }
+
+    fn on(url: &str, base: String, store: Arc<dyn ObjectStore>) -> Result<Self, LakeError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("lake")
@@ -103,6 +124,14 @@ impl Target {
             store,
             runtime: Some(runtime),
         })
+    }
+
+    /// A bucket that was described in a test.
+    #[cfg(test)]
+    pub(crate) fn bucket(builder: AmazonS3Builder, folder: &str, patience: Patience) -> Self {
+        let url = format!("s3://test{folder}");
+        let store = bucket(builder, folder, true, patience).unwrap();
+        Target::on(&url, url.clone(), store).unwrap()
     }
 
     /// Its address, without a slash at the end.
@@ -179,23 +208,27 @@ fn local(folder: &Path, makes_it: bool) -> Result<LocalFileSystem, LakeError> {
     Ok(store.with_fsync(true))
 }
 
-fn bucket(url: &str, parsed: &Url) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
+fn bucket(
+    builder: AmazonS3Builder,
+    folder: &str,
+    allows_http: bool,
+    patience: Patience,
+) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
     // Whoever installed a provider before has one that does as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = ClientOptions::new()
-        .with_timeout(REQUEST_TIMEOUT)
+        .with_timeout(patience.request)
         .with_connect_timeout(CONNECT_TIMEOUT)
-        .with_allow_http(allows_http());
-    let store = AmazonS3Builder::from_env()
-        .with_url(url)
+        .with_allow_http(allows_http);
+    let store = builder
         .with_client_options(client)
         .with_retry(RetryConfig {
-            max_retries: RETRIES_MAX,
-            retry_timeout: RETRY_TIMEOUT,
+            max_retries: patience.retries_max,
+            retry_timeout: patience.retry,
             ..RetryConfig::default()
         })
         .build()?;
-    let prefix = Location::from_url_path(parsed.path())?;
+    let prefix = Location::from_url_path(folder)?;
     if prefix.as_ref().is_empty() {
         return Ok(Arc::new(store));
     }
@@ -212,6 +245,7 @@ fn failed(doing: &'static str, path: &str) -> impl FnOnce(object_store::Error) -
     move |source| LakeError::Store {
         doing,
         path,
+        why: Why::of(&source),
         source,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use arrow_array::cast::AsArray as _;
@@ -20,6 +20,9 @@ use tempfile::TempDir;
 use crate::plan::{Range, plan};
 use crate::{Export, LakeError, MANIFEST_NAME, Manifest, Report, Target, export};
 
+mod faulty;
+mod s3;
+
 const HOUR: i64 = 3_600_000_000;
 /// The aggregate types come by turns.
 fn kind_of(number: u64) -> &'static str {
@@ -35,13 +38,16 @@ const NOON: i64 = 1_795_953_600_000_000;
 struct Depot {
     folder: TempDir,
     log: Log,
+    /// Where its files can be read.
+    lake: PathBuf,
 }
 
 impl Depot {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = Log::open(&folder.path().join("log"), LogOptions::default()).unwrap();
-        Depot { folder, log }
+        let lake = folder.path().join("lake");
+        Depot { folder, log, lake }
     }
 
     fn append(&self, aggregate_type: &str, id: &str, event: NewEvent) {
@@ -62,12 +68,8 @@ impl Depot {
         self.append(aggregate_type, id, event);
     }
 
-    fn lake(&self) -> std::path::PathBuf {
-        self.folder.path().join("lake")
-    }
-
     fn target(&self) -> Target {
-        Target::open(&format!("file://{}", self.lake().display())).unwrap()
+        Target::open(&format!("file://{}", self.lake.display())).unwrap()
     }
 
     fn export_at(
@@ -76,9 +78,19 @@ impl Depot {
         span_events: u64,
         erased: &[&str],
     ) -> Result<Report, LakeError> {
+        self.export_into(&self.target(), hours, span_events, erased)
+    }
+
+    fn export_into(
+        &self,
+        target: &Target,
+        hours: i64,
+        span_events: u64,
+        erased: &[&str],
+    ) -> Result<Report, LakeError> {
         export(&Export {
             log: &self.log,
-            target: &self.target(),
+            target,
             is_erased: &|person| erased.contains(&person),
             now: Timestamp::from_micros(NOON + hours * HOUR),
             threads: 2,
@@ -92,13 +104,13 @@ impl Depot {
     }
 
     fn manifest(&self) -> Manifest {
-        Manifest::parse(&fs::read(self.lake().join(MANIFEST_NAME)).unwrap()).unwrap()
+        Manifest::parse(&fs::read(self.lake.join(MANIFEST_NAME)).unwrap()).unwrap()
     }
 
     /// Every file under the place, by its path from there.
     fn files(&self) -> Vec<String> {
         let mut found = Vec::new();
-        walk(&self.lake(), &self.lake(), &mut found);
+        walk(&self.lake, &self.lake, &mut found);
         found.sort();
         found
     }
@@ -112,7 +124,7 @@ impl Depot {
     }
 
     fn read(&self, path: &str) -> RecordBatch {
-        let file = fs::File::open(self.lake().join(path)).unwrap();
+        let file = fs::File::open(self.lake.join(path)).unwrap();
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
         let schema = builder.schema().clone();
         let batches: Vec<_> = builder.build().unwrap().map(Result::unwrap).collect();
@@ -407,7 +419,7 @@ fn files_that_held_somebody_erased_are_written_anew_and_gone_at_once() {
     assert_eq!((report.erased_spans, report.events), (1, 10));
     assert_eq!(depot.manifest().events[0].people, Vec::<String>::new());
     for file in old {
-        assert!(!depot.lake().join(&file.path).exists(), "{}", file.path);
+        assert!(!depot.lake.join(&file.path).exists(), "{}", file.path);
     }
     assert_eq!(depot.files(), depot.named());
     assert_eq!(depot.events().len(), 31);
@@ -423,7 +435,7 @@ fn what_an_export_that_was_cut_off_left_goes() {
     let depot = Depot::new();
     depot.append_data("Part", "P", "PartRenamed", &json!({}));
     let stray = depot
-        .lake()
+        .lake
         .join("events/aggregate_type=Part/month=2026-11/half.parquet");
     fs::create_dir_all(stray.parent().unwrap()).unwrap();
     fs::write(&stray, "PAR1").unwrap();
@@ -453,7 +465,7 @@ fn what_cannot_be_is_refused_by_name() {
         "{refused:?}"
     );
 
-    let manifest = depot.lake().join(MANIFEST_NAME);
+    let manifest = depot.lake.join(MANIFEST_NAME);
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(
         &manifest,
