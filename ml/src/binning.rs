@@ -29,6 +29,21 @@ pub(crate) enum FeatureBins {
 }
 
 impl FeatureBins {
+    /// Learns the bins of a feature from values with their weights.
+    pub(crate) fn of(
+        kind: FeatureKind,
+        values: impl Iterator<Item = (f32, f32)>,
+        bins_max: usize,
+    ) -> Self {
+        let weighted = weighted_values(values);
+        match kind {
+            FeatureKind::Numeric => Self::Numeric {
+                cuts: quantile_cuts(&weighted, bins_max),
+            },
+            FeatureKind::Categorical => frequent_categories(&weighted, bins_max),
+        }
+    }
+
     /// Number of value bins, without the missing one.
     pub(crate) fn count(&self) -> usize {
         match self {
@@ -67,9 +82,7 @@ pub(crate) struct Binner {
 impl Binner {
     /// Learns bins from a table; `bins_max` in `2..=255`. Rows of weight zero are not looked at.
     pub(crate) fn fit(dataset: &Dataset, bins_max: usize, threads: usize) -> Self {
-        let sample = (dataset.rows() > CUT_SAMPLE_ROWS).then(|| {
-            Random::new(CUT_SAMPLE_SEED, u64::MAX).choose_ordered(dataset.rows(), CUT_SAMPLE_ROWS)
-        });
+        let sample = cut_sample(dataset.rows());
         let indices: Vec<usize> = (0..dataset.features().len()).collect();
         let share = indices.len().div_ceil(threads.max(1));
         let sample = sample.as_deref();
@@ -99,36 +112,32 @@ fn learn_features(
 ) -> Vec<FeatureBins> {
     part.iter()
         .map(|&feature| {
-            let weighted = weighted_values(dataset, feature, sample);
-            match dataset.features()[feature].kind {
-                FeatureKind::Numeric => FeatureBins::Numeric {
-                    cuts: quantile_cuts(&weighted, bins_max),
-                },
-                FeatureKind::Categorical => frequent_categories(&weighted, bins_max),
+            let values = dataset.column(feature);
+            let value = |row: usize| {
+                let weight = dataset.weights().map_or(1.0, |weights| weights[row]);
+                (values[row], weight)
+            };
+            let kind = dataset.features()[feature].kind;
+            match sample {
+                Some(rows) => FeatureBins::of(kind, rows.iter().map(|&row| value(row)), bins_max),
+                None => FeatureBins::of(kind, (0..values.len()).map(value), bins_max),
             }
         })
         .collect()
 }
 
-/// The distinct present values in ascending order, each with its total weight.
-fn weighted_values(dataset: &Dataset, feature: usize, sample: Option<&[usize]>) -> Vec<(f32, f64)> {
-    let values = dataset.column(feature);
-    let weight_of = |row: usize| {
-        dataset
-            .weights()
-            .map_or(1.0, |weights| f64::from(weights[row]))
-    };
-    let mut keyed: Vec<(u32, f64)> = Vec::new();
-    let mut take = |row: usize| {
-        let weight = weight_of(row);
-        if !values[row].is_nan() && weight > 0.0 {
-            keyed.push((order_key(values[row]), weight));
-        }
-    };
-    match sample {
-        Some(rows) => rows.iter().for_each(|&row| take(row)),
-        None => (0..values.len()).for_each(take),
-    }
+/// The rows from which cuts are taken, where these are not all.
+pub(crate) fn cut_sample(rows: usize) -> Option<Vec<usize>> {
+    let random = || Random::new(CUT_SAMPLE_SEED, u64::MAX);
+    (rows > CUT_SAMPLE_ROWS).then(|| random().choose_ordered(rows, CUT_SAMPLE_ROWS))
+}
+
+/// The distinct present values in ascending order, each with its total weight; from values with their weights.
+fn weighted_values(values: impl Iterator<Item = (f32, f32)>) -> Vec<(f32, f64)> {
+    let present = values.filter(|(value, weight)| !value.is_nan() && *weight > 0.0);
+    let mut keyed: Vec<(u32, f64)> = present
+        .map(|(value, weight)| (order_key(value), f64::from(weight)))
+        .collect();
     // A stable sort keeps equal values in row order, so that their weights add up the same way every time.
     keyed.sort_by_key(|&(key, _)| key);
     let mut distinct: Vec<(f32, f64)> = Vec::new();

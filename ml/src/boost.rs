@@ -15,6 +15,7 @@ use std::ops::ControlFlow;
 
 mod run;
 use run::{Run, ValidScores};
+pub(crate) use run::{chosen_features, finished, share_of};
 
 /// With sampling, a round may find nothing by bad luck; after this many in a row, training stops.
 const FRUITLESS_ROUNDS_MAX: usize = 10;
@@ -124,7 +125,7 @@ impl<'run> Fit<'run> {
     ///
     /// # Errors
     /// Any [`FitError`].
-    pub fn train(mut self, train: &Dataset) -> Result<Model, FitError> {
+    pub fn train(self, train: &Dataset) -> Result<Model, FitError> {
         self.check(train)?;
         let params = self.params;
         let mut binner = Binner::fit(train, params.bins_max, params.threads);
@@ -135,44 +136,13 @@ impl<'run> Fit<'run> {
         if matrix.used.is_empty() {
             return Err(no_usable_feature(train));
         }
-        let mut run = Run::new(params, train, matrix, binner, self.start);
-        let mut valid = self
+        let run = Run::new(params, train, matrix, binner, self.start);
+        let valid = self
             .valid
             .map(|valid| ValidScores::new(valid, &run, self.start));
-        let mut best: Option<(usize, f64)> = None;
-        let mut fruitless = 0;
-        for round in 0..params.rounds_max {
-            let grown = run.round(round, valid.as_mut());
-            fruitless = if grown { 0 } else { fruitless + 1 };
-            let samples = params.row_share < 1.0 || params.column_share < 1.0;
-            if fruitless > 0 && (!samples || fruitless >= FRUITLESS_ROUNDS_MAX) {
-                break;
-            }
-            let valid_loss = valid.as_ref().map(|valid| valid.loss(&params.loss));
-            if let Some(loss) = valid_loss
-                && best.is_none_or(|(_, least)| loss < least)
-            {
-                best = Some((round + 1, loss));
-            }
-            if let Some(observe) = &mut self.observe {
-                let progress = Progress {
-                    round: round + 1,
-                    rounds_max: params.rounds_max,
-                    valid_loss,
-                };
-                if observe(progress).is_break() {
-                    return Err(FitError::Cancelled { rounds: round + 1 });
-                }
-            }
-            let stale = best.map_or(0, |(at, _)| round + 1 - at);
-            if params
-                .patience_rounds
-                .is_some_and(|patience| stale >= patience)
-            {
-                break;
-            }
-        }
-        Ok(run.finish(params, train, best, self.start))
+        let mut rounds = InMemory { run, valid };
+        let best = boost(params, &mut rounds, self.observe)?;
+        Ok(rounds.run.finish(params, train, best, self.start))
     }
 
     fn check(&self, train: &Dataset) -> Result<(), FitError> {
@@ -210,6 +180,78 @@ impl<'run> Fit<'run> {
         }
         Ok(())
     }
+}
+
+/// A run's rounds, wherever its rows are.
+pub(crate) trait Rounds {
+    /// Why it cannot go on.
+    type Error: From<FitError>;
+
+    /// Adds one tree an output; returns whether any of them splits.
+    fn round(&mut self, round: usize) -> Result<bool, Self::Error>;
+
+    /// Mean validation loss after the last round, if anything is validated on.
+    fn valid_loss(&self) -> Option<f64>;
+}
+
+struct InMemory<'run> {
+    run: Run<'run>,
+    valid: Option<ValidScores<'run>>,
+}
+
+impl Rounds for InMemory<'_> {
+    type Error = FitError;
+
+    fn round(&mut self, round: usize) -> Result<bool, FitError> {
+        Ok(self.run.round(round, self.valid.as_mut()))
+    }
+
+    fn valid_loss(&self) -> Option<f64> {
+        let valid = self.valid.as_ref();
+        valid.map(|valid| valid.loss(self.run.loss()))
+    }
+}
+
+/// Goes on as long as the settings want; returns after how many rounds the validation loss was least, and that loss.
+pub(crate) fn boost<R: Rounds>(
+    params: &Params,
+    rounds: &mut R,
+    mut observe: Option<&mut dyn FnMut(Progress) -> ControlFlow<()>>,
+) -> Result<Option<(usize, f64)>, R::Error> {
+    let mut best: Option<(usize, f64)> = None;
+    let mut fruitless = 0;
+    for round in 0..params.rounds_max {
+        let grown = rounds.round(round)?;
+        fruitless = if grown { 0 } else { fruitless + 1 };
+        let samples = params.row_share < 1.0 || params.column_share < 1.0;
+        if fruitless > 0 && (!samples || fruitless >= FRUITLESS_ROUNDS_MAX) {
+            break;
+        }
+        let valid_loss = rounds.valid_loss();
+        if let Some(loss) = valid_loss
+            && best.is_none_or(|(_, least)| loss < least)
+        {
+            best = Some((round + 1, loss));
+        }
+        if let Some(observe) = &mut observe {
+            let progress = Progress {
+                round: round + 1,
+                rounds_max: params.rounds_max,
+                valid_loss,
+            };
+            if observe(progress).is_break() {
+                return Err(FitError::Cancelled { rounds: round + 1 }.into());
+            }
+        }
+        let stale = best.map_or(0, |(at, _)| round + 1 - at);
+        if params
+            .patience_rounds
+            .is_some_and(|patience| stale >= patience)
+        {
+            break;
+        }
+    }
+    Ok(best)
 }
 
 fn same_features(left: &[Feature], right: &[Feature]) -> bool {

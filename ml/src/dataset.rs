@@ -304,7 +304,11 @@ impl Dataset {
     }
 }
 
-fn check_shape(features: &[Feature], rows: usize, columns: usize) -> Result<(), DatasetError> {
+pub(crate) fn check_shape(
+    features: &[Feature],
+    rows: usize,
+    columns: usize,
+) -> Result<(), DatasetError> {
     if rows == 0 || columns == 0 {
         return Err(DatasetError::Empty { rows, columns });
     }
@@ -369,26 +373,29 @@ fn check_series(
     }
 }
 
-fn check_values(feature: &Feature, values: ArrayView1<'_, f32>) -> Result<(), DatasetError> {
-    if let Some(row) = values.iter().position(|value| value.is_infinite()) {
+/// Refuses a value that its feature cannot have.
+pub(crate) fn check_value(feature: &Feature, row: usize, value: f32) -> Result<(), DatasetError> {
+    let feature_name = || feature.name.clone();
+    if value.is_infinite() {
         return Err(DatasetError::Infinite {
-            feature: feature.name.clone(),
+            feature: feature_name(),
             row,
         });
     }
-    if feature.kind == FeatureKind::Categorical {
-        let bad = values
-            .iter()
-            .position(|&value| !value.is_nan() && category_code(value).is_none());
-        if let Some(row) = bad {
-            return Err(DatasetError::Category {
-                feature: feature.name.clone(),
-                row,
-                value: values[row],
-            });
-        }
+    let is_category = feature.kind == FeatureKind::Categorical;
+    if is_category && !value.is_nan() && category_code(value).is_none() {
+        return Err(DatasetError::Category {
+            feature: feature_name(),
+            row,
+            value,
+        });
     }
     Ok(())
+}
+
+fn check_values(feature: &Feature, values: ArrayView1<'_, f32>) -> Result<(), DatasetError> {
+    let mut values = values.iter().enumerate();
+    values.try_for_each(|(row, &value)| check_value(feature, row, value))
 }
 
 /// The code a value stands for, or none for a missing, fractional, negative or too large one.

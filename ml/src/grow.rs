@@ -10,15 +10,19 @@
 use crate::binning::{Binner, FeatureBins};
 use crate::crew::Crew;
 use crate::histogram::PackedGradients;
-use crate::matrix::BinnedMatrix;
+use crate::matrix::{BinnedMatrix, UsedFeature};
+use crate::params::Params;
 use crate::split::{Candidate, LeafTotals, Rule, SplitRules};
 use crate::tree::{Child, Leaf, Node, Test, Tree, mask_holds};
 use std::ops::Range;
 use std::sync::{PoisonError, RwLock};
 
+mod in_memory;
 mod veto;
 mod worker;
-use worker::{ChildTask, Task, Worker};
+use in_memory::InMemory;
+use worker::Worker;
+pub(crate) use worker::{ChildTask, Task};
 
 /// Histograms of all leaves are kept up to this many bytes; beyond, both children are built from their rows.
 const HISTOGRAM_BYTES_MAX: usize = 512 << 20;
@@ -29,6 +33,16 @@ pub(crate) struct GrowthLimits {
     pub(crate) leaves_max: usize,
     pub(crate) depth_max: usize,
     pub(crate) rows_min: usize,
+}
+
+impl GrowthLimits {
+    pub(crate) fn new(params: &Params) -> Self {
+        Self {
+            leaves_max: params.leaves_max,
+            depth_max: params.depth_max,
+            rows_min: params.rows_min,
+        }
+    }
 }
 
 /// A tree over bins, with the rows of each leaf.
@@ -65,6 +79,25 @@ pub(crate) struct Grower {
     rows: RwLock<Vec<u32>>,
     scratch: Vec<u32>,
     keeps_histograms: bool,
+}
+
+/// Where the rows of a growing tree are: in memory, or streamed past it.
+pub(crate) trait Growth {
+    /// Why it cannot go on.
+    type Error;
+
+    /// Builds the histograms that the task wants and answers with the best splits.
+    fn evaluate(&mut self, task: Task) -> Result<[Option<Candidate>; 2], Self::Error>;
+
+    /// Parts the rows of the leaf `leaf`, those in `range` of the order in which leaves lie side by side: the right side becomes
+    /// the leaf `new`. Returns how many rows went left.
+    fn part(
+        &mut self,
+        leaf: usize,
+        new: usize,
+        range: Range<usize>,
+        candidate: &Candidate,
+    ) -> Result<usize, Self::Error>;
 }
 
 struct OpenLeaf {
@@ -111,7 +144,8 @@ impl Grower {
         let list = self.rows.get_mut().unwrap_or_else(PoisonError::into_inner);
         list.clear();
         list.extend(rows);
-        let root = OpenLeaf::root(list, gradients);
+        let sum = list.iter().map(|&row| gradients.words[row as usize]).sum();
+        let count = list.len();
         for worker in &mut self.workers {
             worker.choose(matrix, chosen);
         }
@@ -134,7 +168,7 @@ impl Grower {
                 let (crew, context) = (&crew, &context);
                 scope.spawn(move || worker.serve(crew, context));
             }
-            let mut evaluate = |task: Task| {
+            let evaluate = |task: Task| {
                 if helpers > 0 {
                     crew.post(task);
                 }
@@ -147,7 +181,14 @@ impl Grower {
                 }
                 best
             };
-            grow_leaves(root, &context, limits, &mut self.scratch, &mut evaluate)
+            let scratch = &mut self.scratch;
+            let mut growth = InMemory {
+                context: &context,
+                scratch,
+                evaluate,
+            };
+            let Ok(tree) = grow_leaves(count, sum, &mut growth, &matrix.used, rules, limits);
+            tree
         })
     }
 }
@@ -161,25 +202,29 @@ pub(crate) struct Context<'run> {
     keeps_histograms: bool,
 }
 
-fn grow_leaves(
-    root: OpenLeaf,
-    context: &Context<'_>,
+/// Grows a tree on `rows` rows of this packed sum.
+pub(crate) fn grow_leaves<G: Growth>(
+    rows: usize,
+    sum: i64,
+    growth: &mut G,
+    used: &[UsedFeature],
+    rules: &SplitRules,
     limits: &GrowthLimits,
-    scratch: &mut Vec<u32>,
-    evaluate: &mut impl FnMut(Task) -> [Option<Candidate>; 2],
-) -> GrownTree {
+) -> Result<GrownTree, G::Error> {
     let mut nodes: Vec<GrownNode> = Vec::new();
-    let mut leaves = vec![root];
+    let mut leaves = vec![OpenLeaf::root(rows, sum)];
     if limits.leaves_max > 1 && leaves[0].may_split(limits) {
-        let task = leaves[0].task();
-        leaves[0].best = evaluate(Task::Root(task))[0];
+        let task = leaves[0].task(0);
+        leaves[0].best = growth.evaluate(Task::Root(task))?[0];
     }
     while leaves.len() < limits.leaves_max {
         let Some((index, candidate)) = best_leaf(&leaves) else {
             break;
         };
+        let new = leaves.len();
+        let left_rows = growth.part(index, new, leaves[index].range.clone(), &candidate)?;
         let (left, right, rule) =
-            leaves[index].split(&candidate, context, scratch, nodes.len(), leaves.len());
+            leaves[index].split(&candidate, left_rows, used, rules, nodes.len(), new);
         let node = index_of(nodes.len());
         if let Some((parent, is_left)) = leaves[index].parent {
             let place = if is_left {
@@ -201,29 +246,29 @@ fn grow_leaves(
         leaves[index] = left;
         leaves.push(right);
         if leaves.len() < limits.leaves_max {
-            evaluate_children(&mut leaves, index, parent_slot, limits, evaluate);
+            evaluate_children(&mut leaves, index, parent_slot, limits, growth)?;
         }
     }
     let leaves = leaves
         .into_iter()
         .map(|leaf| GrownLeaf {
-            value: context.rules.leaf_value(&leaf.totals),
+            value: rules.leaf_value(&leaf.totals),
             sum: leaf.totals.sum,
             lower: leaf.totals.lower,
             upper: leaf.totals.upper,
             rows: leaf.range,
         })
         .collect();
-    GrownTree { nodes, leaves }
+    Ok(GrownTree { nodes, leaves })
 }
 
-fn evaluate_children(
+fn evaluate_children<G: Growth>(
     leaves: &mut [OpenLeaf],
     left: usize,
     parent_slot: usize,
     limits: &GrowthLimits,
-    evaluate: &mut impl FnMut(Task) -> [Option<Candidate>; 2],
-) {
+    growth: &mut G,
+) -> Result<(), G::Error> {
     let right = leaves.len() - 1;
     let left_is_small = leaves[left].range.len() <= leaves[right].range.len();
     let (small, large) = if left_is_small {
@@ -232,17 +277,18 @@ fn evaluate_children(
         (right, left)
     };
     if !leaves[small].may_split(limits) && !leaves[large].may_split(limits) {
-        return;
+        return Ok(());
     }
-    let [small_best, large_best] = evaluate(Task::Children {
+    let [small_best, large_best] = growth.evaluate(Task::Children {
         parent_slot,
-        small: leaves[small].task(),
+        small: leaves[small].task(small),
         small_wanted: leaves[small].may_split(limits),
-        large: leaves[large].task(),
+        large: leaves[large].task(large),
         large_wanted: leaves[large].may_split(limits),
-    });
+    })?;
     leaves[small].best = small_best;
     leaves[large].best = large_best;
+    Ok(())
 }
 
 /// The open leaf with the greatest gain; the lowest index among equals.
@@ -263,13 +309,12 @@ fn index_of(value: usize) -> u32 {
 }
 
 impl OpenLeaf {
-    fn root(rows: &[u32], gradients: &PackedGradients) -> Self {
-        let sum = rows.iter().map(|&row| gradients.words[row as usize]).sum();
+    fn root(rows: usize, sum: i64) -> Self {
         Self {
-            range: 0..rows.len(),
+            range: 0..rows,
             totals: LeafTotals {
                 sum,
-                rows: index_of(rows.len()),
+                rows: index_of(rows),
                 lower: f64::NEG_INFINITY,
                 upper: f64::INFINITY,
             },
@@ -284,8 +329,9 @@ impl OpenLeaf {
         self.depth < limits.depth_max && self.range.len() >= 2 * limits.rows_min.max(1)
     }
 
-    fn task(&self) -> ChildTask {
+    fn task(&self, leaf: usize) -> ChildTask {
         ChildTask {
+            leaf,
             begin: self.range.start,
             end: self.range.end,
             slot: self.slot,
@@ -293,21 +339,17 @@ impl OpenLeaf {
         }
     }
 
-    /// Parts the rows and makes the two children; the larger one takes over the parent's histogram slot.
+    /// Makes the two children of a leaf whose rows were parted; the larger one takes over the parent's histogram slot.
     fn split(
         &self,
         candidate: &Candidate,
-        context: &Context<'_>,
-        scratch: &mut Vec<u32>,
+        left_rows: usize,
+        used: &[UsedFeature],
+        rules: &SplitRules,
         node: usize,
         free_slot: usize,
     ) -> (Self, Self, Rule) {
-        let table = left_table(&candidate.rule);
-        let middle = {
-            let mut rows = context.rows.write().unwrap_or_else(PoisonError::into_inner);
-            let part = &mut rows[self.range.clone()];
-            self.range.start + partition(part, scratch, context.matrix, candidate.used, &table)
-        };
+        let middle = self.range.start + left_rows;
         let (left_range, right_range) = (self.range.start..middle, middle..self.range.end);
         let rule = settle(candidate.rule, left_range.len() >= right_range.len());
         let left_is_small = left_range.len() <= right_range.len();
@@ -316,11 +358,7 @@ impl OpenLeaf {
         right.sum = self.totals.sum - candidate.left;
         left.rows = index_of(left_range.len());
         right.rows = index_of(right_range.len());
-        context.rules.tighten(
-            context.matrix.used[candidate.used].monotone,
-            &mut left,
-            &mut right,
-        );
+        rules.tighten(used[candidate.used].monotone, &mut left, &mut right);
         let child = |range, totals, slot, is_left| Self {
             range,
             totals,
@@ -343,7 +381,7 @@ impl OpenLeaf {
 }
 
 /// A leaf without missing values sends those of later rows to its larger child.
-fn settle(rule: Rule, left_is_larger: bool) -> Rule {
+pub(crate) fn settle(rule: Rule, left_is_larger: bool) -> Rule {
     match rule {
         Rule::Threshold { bin, missing_left } => Rule::Threshold {
             bin,
@@ -354,7 +392,7 @@ fn settle(rule: Rule, left_is_larger: bool) -> Rule {
 }
 
 /// For each bin, 1 where it goes left.
-fn left_table(rule: &Rule) -> [u8; 256] {
+pub(crate) fn left_table(rule: &Rule) -> [u8; 256] {
     std::array::from_fn(|bin| {
         #[expect(clippy::cast_possible_truncation, reason = "the array has 256 places")]
         let bin = bin as u8;
@@ -372,31 +410,6 @@ fn left_table(rule: &Rule) -> [u8; 256] {
             Rule::Subset { mask } => mask_holds(&mask, bin),
         })
     })
-}
-
-/// Moves the rows that go left to the front, keeping both sides' order; returns how many go left.
-fn partition(
-    rows: &mut [u32],
-    scratch: &mut Vec<u32>,
-    matrix: &BinnedMatrix,
-    used: usize,
-    goes_left: &[u8; 256],
-) -> usize {
-    let (tile, lane) = matrix.lane_of(used);
-    let lane = lane % crate::matrix::TILE_LANES;
-    scratch.resize(rows.len().max(scratch.len()), 0);
-    let (mut left, mut right) = (0_usize, 0_usize);
-    for index in 0..rows.len() {
-        let row = rows[index];
-        let is_left = usize::from(goes_left[usize::from(tile[row as usize][lane])]);
-        // Writing to both sides and advancing one of them avoids a branch that is taken at random.
-        rows[left] = row;
-        scratch[right] = row;
-        left += is_left;
-        right += 1 - is_left;
-    }
-    rows[left..].copy_from_slice(&scratch[..right]);
-    left
 }
 
 impl GrownLeaf {
@@ -445,6 +458,16 @@ impl GrownTree {
 
     /// The leaf of one row of a matrix binned like the training one.
     pub(crate) fn leaf_of(&self, matrix: &BinnedMatrix, row: usize) -> usize {
+        self.leaf_by(|used| matrix.bin(row, used))
+    }
+
+    /// The used features that any of its splits looks at.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = usize> {
+        self.nodes.iter().map(|node| node.used)
+    }
+
+    /// The leaf of a row, by its bin of each used feature.
+    pub(crate) fn leaf_by(&self, bin: impl Fn(usize) -> u8) -> usize {
         let mut at = if self.nodes.is_empty() {
             Child::Leaf(0)
         } else {
@@ -455,7 +478,7 @@ impl GrownTree {
                 Child::Leaf(leaf) => return leaf as usize,
                 Child::Node(index) => {
                     let node = &self.nodes[index as usize];
-                    at = if rule_goes_left(&node.rule, matrix.bin(row, node.used)) {
+                    at = if rule_goes_left(&node.rule, bin(node.used)) {
                         node.left
                     } else {
                         node.right
@@ -466,17 +489,12 @@ impl GrownTree {
     }
 
     /// The tree in terms of raw values, its leaves scaled by the learning rate.
-    pub(crate) fn finish(
-        &self,
-        matrix: &BinnedMatrix,
-        binner: &Binner,
-        learning_rate: f64,
-    ) -> Tree {
+    pub(crate) fn finish(&self, used: &[UsedFeature], binner: &Binner, learning_rate: f64) -> Tree {
         Tree {
             nodes: self
                 .nodes
                 .iter()
-                .map(|node| node.finish(matrix, binner))
+                .map(|node| node.finish(used, binner))
                 .collect(),
             leaves: self
                 .leaves
@@ -501,8 +519,8 @@ fn rule_goes_left(rule: &Rule, bin: u8) -> bool {
 }
 
 impl GrownNode {
-    fn finish(&self, matrix: &BinnedMatrix, binner: &Binner) -> Node {
-        let column = matrix.used[self.used].column;
+    fn finish(&self, used: &[UsedFeature], binner: &Binner) -> Node {
+        let column = used[self.used].column;
         let test = match (self.rule, &binner.features[column as usize]) {
             (Rule::Threshold { bin, missing_left }, FeatureBins::Numeric { cuts }) => {
                 Test::Threshold {

@@ -39,6 +39,9 @@ pub struct Lifetimes<'data> {
     pub observed: &'data [bool],
 }
 
+/// Called after every round; a break cancels.
+pub type Observer<'run> = &'run mut dyn FnMut(Progress) -> ControlFlow<()>;
+
 /// Why a hazard model could not be trained.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum HazardError {
@@ -71,6 +74,12 @@ pub enum HazardError {
         "a hazard model needs the settings of a forest, and all forests must know the same categories"
     )]
     Settings,
+    /// Rows that are streamed could not be had.
+    #[error("rows cannot be read: {0}")]
+    Rows(String),
+    /// What is worked on beside memory could not be written or read.
+    #[error("the working file cannot be used: {0}")]
+    Spill(String),
     /// The expanded table was refused.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -114,22 +123,11 @@ impl Cohort<'_> {
         let mut parts = Vec::new();
         let lives = self.lifetimes.durations.iter().zip(self.lifetimes.observed);
         for (row, (&duration, &failed)) in lives.enumerate() {
-            let mut start = 0.0;
-            for (period, &end) in ends.iter().enumerate() {
-                let ends_here = duration < end;
-                let part = if ends_here && !failed {
-                    (duration - start) / (end - start)
-                } else {
-                    1.0
-                };
-                if duration < start || part <= 0.0 {
-                    break;
-                }
+            for entered in Entered::of(ends, duration, failed) {
                 rows.push(row);
-                periods.push(period as f32);
-                labels.push(f32::from(u8::from(ends_here && failed)));
-                parts.push(part);
-                start = end;
+                periods.push(entered.period);
+                labels.push(entered.label);
+                parts.push(entered.part);
             }
         }
         if rows.is_empty() {
@@ -183,13 +181,56 @@ impl Cohort<'_> {
         }
     }
 
+    #[cfg(test)]
+    fn fates(&self, end: f32) -> Vec<(usize, f32, f64)> {
+        self.lifetimes.fates(end)
+    }
+}
+
+/// A period that a unit entered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Entered {
+    /// Its number, from 0.
+    pub(crate) period: f32,
+    /// 1 where the unit failed in it.
+    pub(crate) label: f32,
+    /// How much of it the unit was in sight, above 0.
+    pub(crate) part: f32,
+}
+
+impl Entered {
+    /// Those of a unit, in their order. Periods are `[start, end)`.
+    pub(crate) fn of(
+        ends: &[f32],
+        duration: f32,
+        failed: bool,
+    ) -> impl Iterator<Item = Self> + use<'_> {
+        let starts = std::iter::once(0.0).chain(ends.iter().copied());
+        let spans = starts.zip(ends).enumerate();
+        spans.map_while(move |(period, (start, &end))| {
+            let ends_here = duration < end;
+            let part = if ends_here && !failed {
+                (duration - start) / (end - start)
+            } else {
+                1.0
+            };
+            (duration >= start && part > 0.0).then_some(Self {
+                period: period as f32,
+                label: f32::from(u8::from(ends_here && failed)),
+                part,
+            })
+        })
+    }
+}
+
+impl Lifetimes<'_> {
     /// For each unit whose fate at `end` is known: its row, whether it had failed by then, and how many units it stands
     /// for. One that was in sight for so long stands for those lost from sight before: 1 / the chance of staying in sight.
     fn fates(&self, end: f32) -> Vec<(usize, f32, f64)> {
         let Lifetimes {
             durations,
             observed,
-        } = self.lifetimes;
+        } = *self;
         let mut order: Vec<usize> = (0..durations.len()).collect();
         order.sort_by(|&left, &right| durations[left].total_cmp(&durations[right]));
         let mut fates = Vec::with_capacity(order.len());
@@ -260,57 +301,49 @@ impl HazardModel {
         ends: &[f32],
         train: &Cohort<'_>,
         valid: Option<&Cohort<'_>>,
-        mut observe: Option<&mut dyn FnMut(Progress) -> ControlFlow<()>>,
+        mut observe: Option<Observer<'_>>,
     ) -> Result<Self, HazardError> {
         check_ends(ends)?;
         let expanded = train.expand(ends)?;
         let expanded_valid = valid.map(|valid| valid.expand(ends)).transpose()?;
         let mut forests = Vec::with_capacity(settings.len());
         for (done, params) in settings.iter().enumerate() {
-            let params = Params {
-                loss: Loss::Hazard {
-                    periods: u32::try_from(ends.len()).expect("there are at most 64 periods"),
-                },
-                ..params.clone()
-            };
-            // Rounds of all forests count as one run.
-            let mut told = |progress: Progress| match &mut observe {
-                None => ControlFlow::Continue(()),
-                Some(observe) => observe(Progress {
-                    round: done * progress.rounds_max + progress.round,
-                    rounds_max: settings.len() * progress.rounds_max,
-                    ..progress
-                }),
-            };
+            let params = hazard_settings(params, ends);
+            let mut told = |progress| tell(&mut observe, progress, done, settings.len());
             let mut fit = Fit::new(&params).observe(&mut told);
             if let Some(valid) = &expanded_valid {
                 fit = fit.valid(valid);
             }
             forests.push(fit.train(&expanded)?);
         }
-        let mut model = Self {
-            model: Model::mean_of(forests).ok_or(HazardError::Settings)?,
-            ends: ends.to_vec(),
-            calibrations: vec![Calibration::Identity; ends.len()],
-            reliances: vec![None; ends.len()],
-        };
+        let mut model = Self::uncalibrated(forests, ends)?;
         if let Some(valid) = valid {
-            model.calibrate(valid);
+            let curves = model.raw_curves(valid.rows);
+            model.calibrate(&curves, &valid.lifetimes);
         }
         Ok(model)
     }
 
+    pub(crate) fn uncalibrated(forests: Vec<Model>, ends: &[f32]) -> Result<Self, HazardError> {
+        Ok(Self {
+            model: Model::mean_of(forests).ok_or(HazardError::Settings)?,
+            ends: ends.to_vec(),
+            calibrations: vec![Calibration::Identity; ends.len()],
+            reliances: vec![None; ends.len()],
+        })
+    }
+
     /// Fits each period end's calibration and its reliance on a cohort in order of time; where the cohort is too small,
-    /// the model's own probability stays.
-    fn calibrate(&mut self, cohort: &Cohort<'_>) {
-        let curves = self.raw_curves(cohort.rows);
+    /// the model's own probability stays. `curves` has a place a unit and period.
+    pub(crate) fn calibrate(&mut self, curves: &[f64], lifetimes: &Lifetimes<'_>) {
+        let periods = self.ends.len();
         for (period, &end) in self.ends.iter().enumerate() {
-            let fates = cohort.fates(end);
+            let fates = lifetimes.fates(end);
             let labels: Vec<f32> = fates.iter().map(|&(_, label, _)| label).collect();
             let weights: Vec<f64> = fates.iter().map(|&(_, _, weight)| weight).collect();
             let raw: Vec<f64> = fates
                 .iter()
-                .map(|&(row, _, _)| curves[row][period])
+                .map(|&(row, _, _)| curves[row * periods + period])
                 .collect();
             let outcomes = Outcomes {
                 probabilities: &raw,
@@ -331,18 +364,17 @@ impl HazardModel {
         }
     }
 
-    fn raw_curves(&self, rows: &Dataset) -> Vec<Vec<f64>> {
+    fn raw_curves(&self, rows: &Dataset) -> Vec<f64> {
         let mut scratch = self.scratch();
         let mut row = vec![0.0; rows.features().len()];
-        (0..rows.rows())
-            .map(|index| {
-                rows.copy_row(index, &mut row);
-                let mut curve = vec![0.0; self.ends.len()];
-                self.raw_failure_into(&row, &mut scratch, &mut curve)
-                    .expect("the cohort has the model's columns");
-                curve
-            })
-            .collect()
+        let periods = self.ends.len();
+        let mut curves = vec![0.0; rows.rows() * periods];
+        for (index, curve) in curves.chunks_mut(periods).enumerate() {
+            rows.copy_row(index, &mut row);
+            self.raw_failure_into(&row, &mut scratch, curve)
+                .expect("the cohort has the model's columns");
+        }
+        curves
     }
 
     /// Ends of the periods.
@@ -408,7 +440,7 @@ impl HazardModel {
         Ok(SurvivalCurve::new(self.ends.clone(), failure, intervals))
     }
 
-    fn raw_failure_into(
+    pub(crate) fn raw_failure_into(
         &self,
         row: &[f32],
         scratch: &mut HazardScratch,
@@ -512,7 +544,34 @@ impl HazardModel {
     }
 }
 
-fn check_ends(ends: &[f32]) -> Result<(), HazardError> {
+/// The settings, with the loss of these periods.
+pub(crate) fn hazard_settings(params: &Params, ends: &[f32]) -> Params {
+    Params {
+        loss: Loss::Hazard {
+            periods: u32::try_from(ends.len()).expect("there are at most 64 periods"),
+        },
+        ..params.clone()
+    }
+}
+
+/// Tells of one forest's progress as of one run over all of them.
+pub(crate) fn tell(
+    observe: &mut Option<Observer<'_>>,
+    progress: Progress,
+    done: usize,
+    forests: usize,
+) -> ControlFlow<()> {
+    match observe {
+        None => ControlFlow::Continue(()),
+        Some(observe) => observe(Progress {
+            round: done * progress.rounds_max + progress.round,
+            rounds_max: forests * progress.rounds_max,
+            ..progress
+        }),
+    }
+}
+
+pub(crate) fn check_ends(ends: &[f32]) -> Result<(), HazardError> {
     let ascending = ends.windows(2).all(|pair| pair[0] < pair[1]);
     let sound = ends.iter().all(|end| end.is_finite() && *end > 0.0);
     if ascending && sound && (1..=PERIODS_MAX).contains(&ends.len()) {

@@ -17,7 +17,7 @@ const UNITS_MAX: f64 = (1_u64 << 30) as f64;
 /// Adding this to a double below 2^51 leaves its nearest integer in the low mantissa bits.
 const ROUNDING: f64 = 6_755_399_441_055_744.0;
 /// Rows of one block of the unit sum; fixed, so that the sum's order never changes.
-const SUM_BLOCK_ROWS: usize = 4_096;
+pub(crate) const SUM_BLOCK_ROWS: usize = 4_096;
 
 /// Gradients and hessians of one round, packed, with the value of one unit of each.
 #[derive(Debug, Default)]
@@ -48,37 +48,64 @@ impl PackedGradients {
         );
         self.gradient_unit = unit_of(gradients);
         self.hessian_unit = unit_of(hessians);
-        let (gradient_scale, hessian_scale) = (1.0 / self.gradient_unit, 1.0 / self.hessian_unit);
         self.words.clear();
-        self.words
-            .extend(gradients.iter().zip(hessians).map(|(&gradient, &hessian)| {
-                let gradient = nearest_integer(f64::from(gradient) * gradient_scale);
-                let hessian = nearest_integer(f64::from(hessian) * hessian_scale);
-                (gradient << 32) + hessian
-            }));
+        let units = (self.gradient_unit, self.hessian_unit);
+        self.words.extend(packed(gradients, hessians, units));
     }
 }
 
-/// The unit that makes the sum of absolute values 2^30 units, or 1 where everything is zero.
+/// Gradients and hessians as words, in these units of each.
+pub(crate) fn packed(
+    gradients: &[f32],
+    hessians: &[f32],
+    units: (f64, f64),
+) -> impl Iterator<Item = i64> {
+    let (gradient_scale, hessian_scale) = (1.0 / units.0, 1.0 / units.1);
+    let pairs = gradients.iter().zip(hessians);
+    pairs.map(move |(&gradient, &hessian)| {
+        let gradient = nearest_integer(f64::from(gradient) * gradient_scale);
+        let hessian = nearest_integer(f64::from(hessian) * hessian_scale);
+        (gradient << 32) + hessian
+    })
+}
+
 fn unit_of(values: &[f32]) -> f64 {
-    let total: f64 = values
-        .chunks(SUM_BLOCK_ROWS)
-        .map(|block| {
+    let mut sum = UnitSum::default();
+    sum.add(values);
+    sum.unit()
+}
+
+/// The sum of absolute values that a unit follows from.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct UnitSum {
+    total: f64,
+    rows: usize,
+}
+
+impl UnitSum {
+    /// Takes in values in their order. Pieces other than the last have a multiple of [`SUM_BLOCK_ROWS`].
+    pub(crate) fn add(&mut self, values: &[f32]) {
+        self.rows += values.len();
+        for block in values.chunks(SUM_BLOCK_ROWS) {
             let mut lanes = [0.0_f64; 4];
             for quad in block.chunks(4) {
                 for (lane, &value) in lanes.iter_mut().zip(quad) {
                     *lane += f64::from(value.abs());
                 }
             }
-            (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
-        })
-        .sum();
-    // A little room above the sum pays for rounding each row to a whole unit.
-    let room = UNITS_MAX - values.len() as f64;
-    if total > 0.0 && total.is_finite() {
-        total / room
-    } else {
-        1.0
+            self.total += (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+        }
+    }
+
+    /// The unit that makes the sum 2^30 units, or 1 where everything is zero.
+    pub(crate) fn unit(self) -> f64 {
+        // A little room above the sum pays for rounding each row to a whole unit.
+        let room = UNITS_MAX - self.rows as f64;
+        if self.total > 0.0 && self.total.is_finite() {
+            self.total / room
+        } else {
+            1.0
+        }
     }
 }
 

@@ -16,7 +16,8 @@
 //! * The same input and settings give the same bytes for any number of threads: gradient sums are integers, and
 //!   random numbers and elementary functions are spelled out here.
 //! * Input never panics: tables, settings and model bytes are checked once, with an error that names what is wrong.
-//! * The crate reads no clock, no file and no environment; progress and cancellation go through a callback.
+//! * The crate reads no clock, no file and no environment; progress and cancellation go through a callback, rows that do
+//!   not fit in memory through [`streamed`]'s traits.
 //!
 //! # Not here
 //!
@@ -48,6 +49,7 @@ pub mod model_file;
 pub mod params;
 mod random;
 pub mod split;
+pub mod streamed;
 pub mod tree;
 
 pub use boost::{Fit, FitError, Progress};

@@ -295,12 +295,15 @@ impl Loss {
     pub fn mean(&self, scores: &[f64], labels: &[f32], weights: Option<&[f32]>) -> f64 {
         let rows = labels.len();
         let outputs = self.outputs();
-        let (mut sum, mut total) = (0.0, 0.0);
+        let mut mean = MeanLoss::default();
+        if outputs == 1 {
+            mean.add(self, scores, labels, weights);
+            return mean.value();
+        }
+        let MeanLoss { sum, total } = &mut mean;
         for (row, &label) in labels.iter().enumerate() {
             let weight = weights.map_or(1.0, |weights| f64::from(weights[row]));
-            let loss = if outputs == 1 {
-                self.of_score(scores[row], f64::from(label))
-            } else {
+            let loss = {
                 let top = (0..outputs)
                     .map(|class| scores[class * rows + row])
                     .fold(f64::MIN, f64::max);
@@ -309,10 +312,10 @@ impl Loss {
                     .sum();
                 odds.ln() + top - scores[class_of(label) * rows + row]
             };
-            sum += weight * loss;
-            total += weight;
+            *sum += weight * loss;
+            *total += weight;
         }
-        sum / total
+        mean.value()
     }
 
     fn of_score(&self, score: f64, label: f64) -> f64 {
@@ -366,6 +369,34 @@ impl Loss {
 )]
 fn narrow(value: f64) -> f32 {
     value as f32
+}
+
+/// A weighted mean loss that is taken in row by row, for losses with one output.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct MeanLoss {
+    sum: f64,
+    total: f64,
+}
+
+impl MeanLoss {
+    /// Takes in rows, in their order.
+    pub(crate) fn add(
+        &mut self,
+        loss: &Loss,
+        scores: &[f64],
+        labels: &[f32],
+        weights: Option<&[f32]>,
+    ) {
+        for (row, (&score, &label)) in scores.iter().zip(labels).enumerate() {
+            let weight = weights.map_or(1.0, |weights| f64::from(weights[row]));
+            self.sum += weight * loss.of_score(score, f64::from(label));
+            self.total += weight;
+        }
+    }
+
+    pub(crate) fn value(self) -> f64 {
+        self.sum / self.total
+    }
 }
 
 /// The class a checked label names.

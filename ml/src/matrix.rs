@@ -7,7 +7,7 @@
 //! nothing in the result, because gradient sums are integers.
 
 use crate::binning::{Binner, FeatureBins, MISSING_BIN};
-use crate::dataset::{Dataset, FeatureKind, Monotone};
+use crate::dataset::{Dataset, Feature, FeatureKind, Monotone};
 
 /// Features of one tile at most.
 pub(crate) const TILE_LANES: usize = 8;
@@ -21,6 +21,17 @@ pub(crate) struct UsedFeature {
     pub(crate) monotone: Monotone,
     /// Value bins, without the missing one.
     pub(crate) bins: usize,
+}
+
+impl UsedFeature {
+    pub(crate) fn new(column: u32, feature: &Feature, bins: &FeatureBins) -> Self {
+        Self {
+            column,
+            kind: feature.kind,
+            monotone: feature.monotone,
+            bins: bins.count(),
+        }
+    }
 }
 
 /// A binned table. Features with a single bin are left out: no split could use them.
@@ -45,12 +56,7 @@ impl BinnedMatrix {
             .zip(&binner.features)
             .zip(0_u32..)
             .filter(|&((_, bins), column)| is_useful(dataset.column(column as usize), bins))
-            .map(|((feature, bins), column)| UsedFeature {
-                column,
-                kind: feature.kind,
-                monotone: feature.monotone,
-                bins: bins.count(),
-            })
+            .map(|((feature, bins), column)| UsedFeature::new(column, feature, bins))
             .collect();
         Self::with_features(dataset, binner, used, threads)
     }
@@ -132,15 +138,18 @@ impl BinnedMatrix {
 
 /// Whether any split could separate the rows: two value bins, or one beside missing values.
 fn is_useful(values: &[f32], bins: &FeatureBins) -> bool {
-    match bins.count() {
+    let missing = || {
+        let bins = values.iter().map(|&value| bins.bin_of(value));
+        bins.filter(|&bin| bin == MISSING_BIN).count()
+    };
+    parts_rows(bins.count(), missing, values.len())
+}
+
+/// Whether so many value bins, and so many of the rows in the missing one, could be told apart.
+pub(crate) fn parts_rows(bins: usize, missing: impl FnOnce() -> usize, rows: usize) -> bool {
+    match bins {
         0 => false,
-        1 => {
-            let missing = values
-                .iter()
-                .filter(|&&value| bins.bin_of(value) == MISSING_BIN)
-                .count();
-            missing > 0 && missing < values.len()
-        }
+        1 => (1..rows).contains(&missing()),
         _ => true,
     }
 }

@@ -46,19 +46,23 @@ impl Random {
 
     /// `count` distinct members of `0..total` in ascending order (Knuth's selection sampling, algorithm S).
     pub(crate) fn choose_ordered(&mut self, total: usize, count: usize) -> Vec<usize> {
-        let count = count.min(total);
-        let mut chosen = Vec::with_capacity(count);
+        let mut chosen = Vec::with_capacity(count.min(total));
+        self.choose_each(total, count, |member| chosen.push(member));
+        chosen
+    }
+
+    /// The same, told one by one.
+    pub(crate) fn choose_each(&mut self, total: usize, count: usize, mut take: impl FnMut(usize)) {
+        let mut wanted = count.min(total);
         for candidate in 0..total {
-            let left = total - candidate;
-            let wanted = count - chosen.len();
             if wanted == 0 {
                 break;
             }
-            if self.below(left) < wanted {
-                chosen.push(candidate);
+            if self.below(total - candidate) < wanted {
+                take(candidate);
+                wanted -= 1;
             }
         }
-        chosen
     }
 }
 

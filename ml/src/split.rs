@@ -13,6 +13,7 @@ use crate::binning::MISSING_BIN;
 use crate::dataset::{FeatureKind, Monotone};
 use crate::histogram::{BinSums, unpack};
 use crate::matrix::UsedFeature;
+use crate::params::Params;
 
 mod category;
 
@@ -101,6 +102,20 @@ impl Candidate {
 }
 
 impl SplitRules {
+    /// Those of a round whose gradients and hessians are counted in these units.
+    pub(crate) fn new(params: &Params, (gradient_unit, hessian_unit): (f64, f64)) -> Self {
+        Self {
+            gradient_unit,
+            hessian_unit,
+            l1: params.l1,
+            l2: params.l2,
+            hessian_min: params.hessian_min,
+            rows_min: params.rows_min as f64,
+            gain_min: params.gain_min,
+            category: params.category,
+        }
+    }
+
     /// The value of a leaf: −T(G)/(H+λ), held in the leaf's bounds. Zero for an empty leaf.
     pub(crate) fn leaf_value(&self, leaf: &LeafTotals) -> f64 {
         let (gradient, hessian) = unpack(leaf.sum);

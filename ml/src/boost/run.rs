@@ -1,7 +1,7 @@
 //! The state of a training run between rounds: scores, derivatives, and the trees so far.
 
 use crate::binning::Binner;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Feature};
 use crate::grow::{Grower, GrownTree, GrowthLimits};
 use crate::histogram::PackedGradients;
 use crate::loss::{Loss, class_of, weighted_quantile};
@@ -98,8 +98,11 @@ impl<'run> Run<'run> {
             if let Some(valid) = &mut valid {
                 valid.add(output, &grown, self.params.learning_rate);
             }
-            self.trees
-                .push(grown.finish(&self.matrix, &self.binner, self.params.learning_rate));
+            self.trees.push(grown.finish(
+                &self.matrix.used,
+                &self.binner,
+                self.params.learning_rate,
+            ));
         }
         if !any {
             self.trees
@@ -108,29 +111,19 @@ impl<'run> Run<'run> {
         any
     }
 
+    pub(super) fn loss(&self) -> &Loss {
+        &self.params.loss
+    }
+
     /// What makes a split admissible this round.
     fn rules(&self) -> SplitRules {
-        let params = self.params;
-        SplitRules {
-            gradient_unit: self.packed.gradient_unit,
-            hessian_unit: self.packed.hessian_unit,
-            l1: params.l1,
-            l2: params.l2,
-            hessian_min: params.hessian_min,
-            rows_min: params.rows_min as f64,
-            gain_min: params.gain_min,
-            category: params.category,
-        }
+        let units = (self.packed.gradient_unit, self.packed.hessian_unit);
+        SplitRules::new(self.params, units)
     }
 
     fn grow(&mut self, sample: Option<&[usize]>, chosen: &[bool]) -> GrownTree {
-        let params = self.params;
         let rules = self.rules();
-        let limits = GrowthLimits {
-            leaves_max: params.leaves_max,
-            depth_max: params.depth_max,
-            rows_min: params.rows_min,
-        };
+        let limits = GrowthLimits::new(self.params);
         let rows = u32::try_from(self.matrix.rows).expect("a dataset has at most 2^24 rows");
         #[expect(
             clippy::cast_possible_truncation,
@@ -195,15 +188,7 @@ impl<'run> Run<'run> {
     }
 
     fn choose_features(&self, random: &mut Random) -> Vec<bool> {
-        let used = self.matrix.used.len();
-        if self.params.column_share >= 1.0 {
-            return vec![true; used];
-        }
-        let mut chosen = vec![false; used];
-        for index in random.choose_ordered(used, share_of(used, self.params.column_share)) {
-            chosen[index] = true;
-        }
-        chosen
+        chosen_features(self.params, self.matrix.used.len(), random)
     }
 
     /// Puts the final value into each leaf where the Newton step is not it.
@@ -283,20 +268,29 @@ impl<'run> Run<'run> {
         }
         let earlier = start.map_or(&[][..], |model| model.trees());
         let trees: Vec<Tree> = earlier.iter().cloned().chain(self.trees).collect();
-        let features = train
-            .features()
-            .iter()
-            .zip(&self.binner.features)
-            .map(|(feature, bins)| ModelFeature::new(feature.clone(), bins))
-            .collect();
-        let record = TrainingRecord {
-            rows: train.rows() as u64,
-            rounds: (trees.len() / outputs) as u64,
-            valid_loss: best.map(|(_, loss)| loss),
-            notes: params.describe(),
-        };
-        Model::new(params.loss, features, self.base, trees, record)
+        let table = (train.features(), train.rows());
+        finished(params, table, &self.binner, self.base, trees, best)
     }
+}
+
+/// The model of these trees.
+pub(crate) fn finished(
+    params: &Params,
+    (features, rows): (&[Feature], usize),
+    binner: &Binner,
+    base: Vec<f64>,
+    trees: Vec<Tree>,
+    best: Option<(usize, f64)>,
+) -> Model {
+    let features = features.iter().zip(&binner.features);
+    let features = features.map(|(feature, bins)| ModelFeature::new(feature.clone(), bins));
+    let record = TrainingRecord {
+        rows: rows as u64,
+        rounds: (trees.len() / params.loss.outputs()) as u64,
+        valid_loss: best.map(|(_, loss)| loss),
+        notes: params.describe(),
+    };
+    Model::new(params.loss, features.collect(), base, trees, record)
 }
 
 /// Scores of the validation rows, kept up with each tree.
@@ -367,8 +361,20 @@ fn combined_weights(train: &Dataset, params: &Params) -> Option<Vec<f32>> {
     Some(combined.collect())
 }
 
+/// Which of the used features a round looks at.
+pub(crate) fn chosen_features(params: &Params, used: usize, random: &mut Random) -> Vec<bool> {
+    if params.column_share >= 1.0 {
+        return vec![true; used];
+    }
+    let mut chosen = vec![false; used];
+    for index in random.choose_ordered(used, share_of(used, params.column_share)) {
+        chosen[index] = true;
+    }
+    chosen
+}
+
 /// A share of a count, rounded, at least one.
-fn share_of(count: usize, share: f64) -> usize {
+pub(crate) fn share_of(count: usize, share: f64) -> usize {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a share of a count is below the count"

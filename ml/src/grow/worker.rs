@@ -10,16 +10,17 @@ use std::sync::PoisonError;
 
 /// One leaf to look at: its rows, its sums, and where its histogram is or will be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ChildTask {
+pub(crate) struct ChildTask {
+    pub(crate) leaf: usize,
     pub(super) begin: usize,
     pub(super) end: usize,
-    pub(super) slot: usize,
-    pub(super) totals: LeafTotals,
+    pub(crate) slot: usize,
+    pub(crate) totals: LeafTotals,
 }
 
 /// What the leader asks for.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Task {
+pub(crate) enum Task {
     /// Build and search the root; the answer's first place is its best split.
     Root(ChildTask),
     /// Build the smaller child, derive the larger; the answer is the best split of each.
