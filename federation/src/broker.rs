@@ -64,6 +64,14 @@ pub(crate) struct Session {
 }
 
 impl Broker {
+    /// How long the broker takes an event that it had for a repetition.
+    pub(crate) fn duplicates_window(&self) -> Duration {
+        match self.kept_for.is_zero() {
+            true => DUPLICATES_WINDOW,
+            false => DUPLICATES_WINDOW.min(self.kept_for),
+        }
+    }
+
     /// Connects, and makes the stream where there is none.
     pub(crate) async fn connect(&self, name: &str) -> Result<Session, FederationError> {
         let mut options = ConnectOptions::new()
@@ -95,10 +103,7 @@ impl Broker {
                 storage: StorageType::File,
                 num_replicas: self.replicas,
                 max_age: self.kept_for,
-                duplicate_window: match self.kept_for.is_zero() {
-                    true => DUPLICATES_WINDOW,
-                    false => DUPLICATES_WINDOW.min(self.kept_for),
-                },
+                duplicate_window: self.duplicates_window(),
                 ..stream::Config::default()
             })
             .await
@@ -132,17 +137,8 @@ impl Session {
     /// The place in the stream that is this log's, for one who has nothing of it in hand: it begins behind what was
     /// acknowledged. What the broker had sent to the one before comes first, and in its order; kept, the place would send it
     /// last.
-    pub(crate) async fn consumer(
-        &self,
-        log: Uuid,
-        aggregate_types: &[String],
-    ) -> Result<PullConsumer, FederationError> {
+    pub(crate) async fn consumer(&self, log: Uuid) -> Result<PullConsumer, FederationError> {
         const DOING: &str = "does not give this depot's place in the stream";
-        // One type is chosen by the broker; of several, the receiver takes what it wants.
-        let filter_subject = match aggregate_types {
-            [only] => format!("{EVENTS}.*.{}", token(only)),
-            _ => format!("{EVENTS}.>"),
-        };
         let name = format!("depot-{}", log.simple());
         let deliver_policy = match self.stream.consumer_info(&name).await {
             Ok(info) => {
@@ -161,7 +157,8 @@ impl Session {
             ack_policy: AckPolicy::Explicit,
             ack_wait: ACKNOWLEDGED_WITHIN,
             max_ack_pending: SENT_AHEAD_MAX,
-            filter_subject,
+            // Whoever takes a few types chooses by itself: of what the broker left out nobody could tell that it was lost.
+            filter_subject: format!("{EVENTS}.>"),
             ..pull::Config::default()
         });
         consumer.await.map_err(refused(DOING))
@@ -198,6 +195,13 @@ pub(crate) fn presence_subject(log: Uuid) -> String {
 /// The subjects on which all logs say that they are there.
 pub(crate) fn presence_subjects() -> String {
     format!("{PRESENCE}.*")
+}
+
+/// The log of whose events this is a subject.
+pub(crate) fn log_of_subject(subject: &str) -> Option<u128> {
+    let behind = subject.strip_prefix(EVENTS)?.strip_prefix('.')?;
+    let (log, _) = behind.split_once('.')?;
+    Uuid::try_parse(log).ok().map(|log| log.as_u128())
 }
 
 /// The subject of a log's events of this type.

@@ -8,17 +8,21 @@
 //! Once and only once: the id of an event is the same in every log, and a log takes an id once. So messages may be lost
 //! behind their acknowledgement, repeated, or sent anew from the beginning.
 //!
+//! Trust: each message is signed by its depot ([`sheet`]), and what is not is refused ([`judge`]).
+//!
 //! No loops: what carries an origin is not published.
 //!
 //! Agreement: folds order events by when they happened and by [`fleet::order`], which is the same in every log, so the
 //! order in which logs take each other's events does not matter.
 
 mod broker;
+mod judge;
 mod message;
 mod publish;
 mod receive;
 mod retry;
 mod saved;
+pub mod sheet;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -30,6 +34,7 @@ use storage::{AppendError, Clock, Log, Position, ReadError};
 use tokio::sync::watch;
 
 pub use broker::Broker;
+pub use judge::Refused;
 use standing::Shared;
 pub use standing::{DepotStanding, Standing};
 
@@ -51,8 +56,12 @@ pub struct Settings {
     pub broker: Broker,
     /// The aggregate types that are taken from others; none: all.
     pub aggregate_types: Vec<String>,
-    /// Where it keeps how far it came. What is lost there is sent anew.
+    /// Where it keeps how far it came, and by what the others' messages are verified. What is lost there is sent anew.
     pub folder: PathBuf,
+    /// What it signs its messages with.
+    pub key: sheet::Key,
+    /// Messages of others that are passed by: their logs, and their positions there.
+    pub quarantined: Vec<(uuid::Uuid, u64)>,
 }
 
 /// Why federation does not go on for now. Each is tried again.
@@ -91,13 +100,12 @@ pub enum FederationError {
         /// The broker's limit.
         most: usize,
     },
-    /// A message cannot be read.
+    /// The last message that the stream has of this log cannot be read.
     #[error(
-        "message {sequence} of the stream cannot be read: {reason}. Update this server, or the one that sent it"
+        "what the stream has of this log cannot be read: {reason}. It was published by a newer version, or somebody else \
+         publishes under this log's subjects"
     )]
     Message {
-        /// Its place in the stream.
-        sequence: u64,
         /// What is wrong with it.
         reason: &'static str,
     },
@@ -107,6 +115,12 @@ pub enum FederationError {
     /// The log does not take an event of another.
     #[error("the log does not take an event of another depot")]
     Append(#[from] AppendError),
+    /// What is to be passed by holds nothing up.
+    #[error(
+        "that message holds nothing up, or may still be taken once it comes as it was sent; only what this log can never \
+         take is passed by"
+    )]
+    NotRefused,
     /// How far it came cannot be kept.
     #[error("how far federation came cannot be kept in {path}")]
     Saved {
@@ -128,11 +142,15 @@ impl Member {
         settings: Settings,
     ) -> Result<Member, FederationError> {
         let received = saved::read_received(&settings.folder)?;
+        let standing = Shared::new(received);
+        for (log, position) in &settings.quarantined {
+            standing.quarantine(log.as_u128(), *position);
+        }
         Ok(Member {
             log,
             clock,
             settings: Arc::new(settings),
-            standing: Shared::new(received),
+            standing,
         })
     }
 
@@ -155,11 +173,75 @@ impl Member {
         self.standing.now()
     }
 
-    /// What people call the depot of this log; `None` when it was not heard of.
+    /// The key by which others verify what this depot publishes.
+    pub fn public_key(&self) -> sheet::PublicKey {
+        self.settings.key.public()
+    }
+
+    /// What people call the depot of this log, which may be this one; `None` when it was not heard of.
     pub fn name_of(&self, log: uuid::Uuid) -> Option<String> {
+        if log == self.log.log_id() {
+            return Some(self.settings.name.clone());
+        }
         let standing = self.standing.lock();
         let depot = standing.depots.get(&log.as_u128())?;
-        Some(depot.received.depot.clone())
+        Some(depot.name.clone())
+    }
+
+    /// The logs of the other depots that people call so.
+    pub fn logs_named(&self, depot: &str) -> Vec<uuid::Uuid> {
+        let standing = self.standing.lock();
+        let named = standing.depots.iter();
+        let named = named.filter(|(_, other)| other.name == depot);
+        named.map(|(log, _)| uuid::Uuid::from_u128(*log)).collect()
+    }
+
+    /// Passes a message of another depot by that holds up what follows it, and has that depot publish the rest anew.
+    ///
+    /// # Errors
+    /// [`FederationError::NotRefused`] when this is not the message that holds it up, or it is no message that this log can
+    /// never take; [`FederationError::Broker`] when the depot could not be asked: the message is passed by all the same.
+    pub async fn pass_by(&self, log: uuid::Uuid, position: u64) -> Result<(), FederationError> {
+        self.refused_at(log, position)?;
+        self.standing.quarantine(log.as_u128(), position);
+        self.ask_for_the_rest(log).await
+    }
+
+    /// The message of another depot at this position, if it holds up what follows and this log can never take it.
+    ///
+    /// # Errors
+    /// [`FederationError::NotRefused`].
+    pub fn refused_at(&self, log: uuid::Uuid, position: u64) -> Result<Refused, FederationError> {
+        let standing = self.standing.lock();
+        let depot = standing.depots.get(&log.as_u128());
+        let refused = depot.and_then(|depot| depot.taken.refused.clone());
+        refused
+            .filter(|refused| refused.position == Some(position) && refused.other_key.is_none())
+            .ok_or(FederationError::NotRefused)
+    }
+
+    /// Verifies another depot's messages by this key from now on, and has it publish the rest anew.
+    ///
+    /// # Errors
+    /// [`FederationError::Saved`]; [`FederationError::Broker`] when the depot could not be asked: the key counts all the same.
+    pub async fn trust(
+        &self,
+        log: uuid::Uuid,
+        key: sheet::PublicKey,
+    ) -> Result<(), FederationError> {
+        self.standing.trust(log.as_u128(), key);
+        saved::write_received(&self.settings.folder, &self.standing.received())?;
+        self.ask_for_the_rest(log).await
+    }
+
+    async fn ask_for_the_rest(&self, log: uuid::Uuid) -> Result<(), FederationError> {
+        let from = {
+            let standing = self.standing.lock();
+            let depot = standing.depots.get(&log.as_u128());
+            depot.map_or(1, |depot| depot.taken.position + 1)
+        };
+        let session = self.settings.broker.connect(&self.settings.name).await?;
+        session.ask_anew(Some(log), from).await
     }
 
     /// Has every depot that is connected publish its events anew, from the first: for a log that lost some. What is here

@@ -2,7 +2,7 @@
 
 use bincode::config::{self, Config};
 use bincode::{BorrowDecode, Encode};
-use fleet::Origin;
+use fleet::{Origin, erasure, registry};
 use storage::{COVERED_PREFIX, EventRef, NewEvent, Position, StreamName, Timestamp};
 use uuid::Uuid;
 
@@ -109,6 +109,14 @@ impl<'a> Message<'a> {
             tags: tags.chain([origin.tag()]).collect(),
         }
     }
+}
+
+/// Whether other depots are told of such events, and take them: of what happens to the fleet, and of who was erased. What a
+/// server notes about itself stays where it is.
+pub(crate) fn is_shared(aggregate_type: &str, aggregate_id: &str, event_type: &str) -> bool {
+    !registry().is_internal(aggregate_type)
+        || aggregate_type == erasure::AGGREGATE_TYPE
+            && erasure::is_told_to_others(event_type, aggregate_id)
 }
 
 fn layout() -> impl Config {

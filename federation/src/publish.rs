@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
-use fleet::{Origin, registry};
+use fleet::Origin;
 use futures_util::StreamExt;
 use storage::{Log, Position, ReadError, ReadRequest};
 use tokio::sync::watch;
@@ -13,10 +13,11 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::broker::{Session, anew_subjects, event_subject, presence_subject, refused, told};
-use crate::message::Message;
+use crate::message::{Message, is_shared};
 use crate::retry::{Retry, stopped};
 use crate::saved::{self, Published};
-use crate::{FederationError, Member};
+use crate::sheet::{self, Signed};
+use crate::{FederationError, Member, Settings};
 
 /// Events on their way at once.
 const BATCH_EVENTS: usize = 4_000;
@@ -150,10 +151,9 @@ async fn find_clone(
     let Some(bytes) = session.last_of(log.log_id()).await? else {
         return Ok(Position::START);
     };
-    let there = Message::decode(&bytes).map_err(|reason| FederationError::Message {
-        sequence: 0,
-        reason,
-    })?;
+    let signed = Signed::decode(&bytes);
+    let there = signed.and_then(|signed| Message::decode(signed.message));
+    let there = there.map_err(|reason| FederationError::Message { reason })?;
     let position = Position::new(there.position);
     if position <= published {
         return Ok(position);
@@ -180,8 +180,8 @@ async fn publish_batch(
     session: &Session,
     at: Published,
 ) -> Result<Published, FederationError> {
-    let (log, name) = (Arc::clone(&member.log), member.settings.name.clone());
-    let reading = tokio::task::spawn_blocking(move || read_batch(&log, &name, at));
+    let (log, settings) = (Arc::clone(&member.log), Arc::clone(&member.settings));
+    let reading = tokio::task::spawn_blocking(move || read_batch(&log, &settings, at));
     let (batch, at) = reading
         .await
         .map_err(refused("is not told: reading the log ended"))??;
@@ -214,7 +214,7 @@ async fn publish_batch(
 /// The next events that others are to have, and how far that goes.
 fn read_batch(
     log: &Log,
-    name: &str,
+    settings: &Settings,
     mut at: Published,
 ) -> Result<(Vec<Outgoing>, Published), FederationError> {
     let mut reader = log.read(&ReadRequest {
@@ -222,7 +222,7 @@ fn read_batch(
         limit: Some(LOOKED_AT_MAX),
         ..ReadRequest::default()
     })?;
-    let (mut batch, mut bytes) = (Vec::new(), 0);
+    let (mut batch, mut messages, mut bytes) = (Vec::new(), Vec::new(), 0);
     while batch.len() < BATCH_EVENTS && bytes < BATCH_BYTES {
         let event = match reader.next() {
             None => break,
@@ -235,19 +235,27 @@ fn read_batch(
             Some(Err(error)) => return Err(error.into()),
         };
         at.up_to = event.position();
-        let aggregate_type = event.stream().aggregate_type;
-        if registry().is_internal(aggregate_type) || Origin::of(event.tags()).is_some() {
+        let stream = event.stream();
+        let aggregate_type = stream.aggregate_type;
+        if !is_shared(aggregate_type, stream.aggregate_id, event.event_type())
+            || Origin::of(event.tags()).is_some()
+        {
             continue;
         }
-        let payload = Message::of(&event, log.log_id(), name, at.last).encode();
-        bytes += payload.len();
+        let message = Message::of(&event, log.log_id(), &settings.name, at.last).encode();
+        bytes += message.len();
+        messages.push(message);
         batch.push(Outgoing {
             id: event.id(),
             position: event.position().get(),
             subject: event_subject(log.log_id(), aggregate_type),
-            payload: payload.into(),
+            payload: Bytes::new(),
         });
         at.last = event.position();
+    }
+    let signed = sheet::sign(&settings.key, log.log_id(), &messages);
+    for (outgoing, payload) in batch.iter_mut().zip(signed) {
+        outgoing.payload = payload.into();
     }
     Ok((batch, at))
 }

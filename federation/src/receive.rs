@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use async_nats::jetstream::Message as Delivery;
-use fleet::registry;
+use fleet::erasure;
 use futures_util::StreamExt;
-use storage::{AppendError, ExpectedVersion, Log, NewEvent, StreamWrite, Transaction};
+use storage::{
+    AppendError, AppendErrorKind, ExpectedVersion, Log, NewEvent, StreamWrite, Transaction,
+};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::broker::{Session, presence_subjects, refused, told};
-use crate::message::Message;
+use crate::broker::{Session, log_of_subject, presence_subjects, refused, told};
+use crate::judge::{self, Delivered, Judged, Known, Refused, judge};
+use crate::message::{Message, is_shared};
 use crate::retry::{Retry, stopped};
 use crate::saved;
 use crate::{FederationError, Member};
@@ -23,8 +26,10 @@ const BATCH_EVENTS: usize = 1_000;
 const AHEAD_EVENTS: usize = 4_000;
 /// How often at most it is kept how far this came.
 const SAVE_PAUSE: Duration = Duration::from_secs(1);
-/// How often a log of which something is missing is asked for it: longer than the broker remembers ids by itself.
-const ASK_PAUSE: Duration = Duration::from_secs(130);
+/// How often a log of which something is missing is asked for it: so much longer than the broker remembers ids by itself. A log
+/// that was asked for the same in vain is asked half as often, at least every so often.
+const ASK_PAUSE: Duration = Duration::from_secs(10);
+const ASK_DOUBLINGS_MAX: u32 = 5;
 
 /// Receives until the server stops.
 pub(crate) async fn run(member: &Member, mut stopping: watch::Receiver<bool>) {
@@ -48,8 +53,15 @@ pub(crate) async fn run(member: &Member, mut stopping: watch::Receiver<bool>) {
     }
 }
 
-/// When each log was last asked for what is missing of it.
-type Asked = BTreeMap<u128, Instant>;
+/// What each log was last asked for.
+type Asked = BTreeMap<u128, Request>;
+
+struct Request {
+    at: Instant,
+    from: u64,
+    /// How often the same was asked for.
+    times: u32,
+}
 
 async fn session(
     member: &Member,
@@ -62,9 +74,7 @@ async fn session(
         .subscribe(presence_subjects())
         .await
         .map_err(refused("does not say who is there"))?;
-    let consumer = session
-        .consumer(member.log.log_id(), &settings.aggregate_types)
-        .await?;
+    let consumer = session.consumer(member.log.log_id()).await?;
     let messages = consumer
         .stream()
         .max_messages_per_batch(AHEAD_EVENTS)
@@ -88,7 +98,9 @@ async fn session(
             }
             there = presence.next() => {
                 let there = there.ok_or_else(|| refused("sends nothing more")("the connection ended"))?;
-                note_presence(member, &there.subject, &there.payload);
+                if let Some((log, from)) = note_presence(member, &there.subject, &there.payload) {
+                    ask(member, &session, asked, log, from).await?;
+                }
             }
             () = sleep(SAVE_PAUSE), if has_unsaved => {}
         }
@@ -130,17 +142,34 @@ async fn take(
             heard.map_err(refused("does not hear an acknowledgement"))?;
         }
         for (log, from) in missing {
-            let is_due = asked
-                .get(&log)
-                .is_none_or(|at: &Instant| at.elapsed() >= ASK_PAUSE);
-            if is_due {
-                asked.insert(log, Instant::now());
-                tracing::warn!(log = %Uuid::from_u128(log), from, "events of another depot are missing; it is asked for them");
-                session.ask_anew(Some(Uuid::from_u128(log)), from).await?;
-            }
+            ask(member, session, asked, log, from).await?;
         }
     }
     broken.map_or(Ok(()), Err)
+}
+
+/// Asks a log for what is missing of it, if it is time to.
+async fn ask(
+    member: &Member,
+    session: &Session,
+    asked: &mut Asked,
+    log: u128,
+    from: u64,
+) -> Result<(), FederationError> {
+    let mut times = 0;
+    if let Some(last) = asked.get(&log) {
+        let doublings = if last.from == from { last.times } else { 0 };
+        let pause = member.ask_pause() * 2_u32.pow(doublings.min(ASK_DOUBLINGS_MAX));
+        if last.at.elapsed() < pause {
+            return Ok(());
+        }
+        times = doublings + 1;
+    }
+    let at = Instant::now();
+    asked.insert(log, Request { at, from, times });
+    let log = Uuid::from_u128(log);
+    tracing::warn!(%log, from, "events of another depot are missing; it is asked for them");
+    session.ask_anew(Some(log), from).await
 }
 
 /// Appends what is new among these messages. Returns of which logs something is missing, from which position on.
@@ -148,72 +177,125 @@ fn append(
     member: &Member,
     deliveries: &[Delivery],
 ) -> Result<BTreeMap<u128, u64>, FederationError> {
-    let mut messages = Vec::with_capacity(deliveries.len());
-    for delivery in deliveries {
-        let sequence = delivery.info().map_or(0, |info| info.stream_sequence);
-        let decoded = Message::decode(&delivery.payload);
-        messages.push(decoded.map_err(|reason| FederationError::Message { sequence, reason })?);
-    }
     let own = member.log.log_id().as_u128();
-    let mut wanted = Vec::with_capacity(messages.len());
-    for message in &messages {
-        if message.log != own && member.wants(message.aggregate_type) {
-            wanted.push(message);
-        }
-    }
-    let mut new = Vec::with_capacity(wanted.len());
-    let mut seen = HashSet::with_capacity(wanted.len());
-    for message in &wanted {
-        let known = member.log.position_of(Uuid::from_u128(message.id))?;
-        if known.is_none() && seen.insert(message.id) {
-            new.push(*message);
-        }
-    }
-    append_all(&member.log, &new)?;
-
-    let mut missing = BTreeMap::new();
-    let mut standing = member.standing.lock();
-    for message in &messages {
-        if message.log == own {
+    let (mut delivered, mut sheets) = (Vec::with_capacity(deliveries.len()), BTreeMap::new());
+    for delivery in deliveries {
+        // What stands under another subject is not in this stream.
+        let Some(log) = log_of_subject(&delivery.subject).filter(|log| *log != own) else {
             continue;
-        }
-        let depot = standing.depots.entry(message.log).or_default();
-        if depot.received.depot != message.depot {
-            depot.received.depot = message.depot.to_owned();
-        }
-        depot.last_contact = Some(member.clock.now());
-        depot.published = depot.published.max(message.position);
-        if !member.is_filtered() && message.before > depot.received.position {
-            missing
-                .entry(message.log)
-                .or_insert(depot.received.position + 1);
-        } else {
-            depot.received.position = depot.received.position.max(message.position);
-        }
-        if member.wants(message.aggregate_type) {
-            match seen.remove(&message.id) {
-                true => depot.appended += 1,
-                false => depot.repeated += 1,
-            }
+        };
+        let sequence = delivery.info().map_or(0, |info| info.stream_sequence);
+        delivered.push(judge::read(log, sequence, &delivery.payload, &mut sheets));
+    }
+    let mut known = KnownHere {
+        member,
+        ids: HashSet::new(),
+    };
+    for (_, message) in delivered.iter().filter_map(|one| one.read.as_ref().ok()) {
+        if member
+            .log
+            .position_of(Uuid::from_u128(message.id))?
+            .is_some()
+        {
+            known.ids.insert(message.id);
         }
     }
-    Ok(missing)
+    let (mut refused, mut appended) = (BTreeMap::new(), BTreeMap::<u128, u64>::new());
+    let judged = loop {
+        let judged = judge(&delivered, member.standing.taken(), &refused, &known);
+        let new = judged.new.iter().filter_map(|place| delivered.get(*place));
+        let new: Vec<_> = new
+            .filter_map(|one| Some(&one.read.as_ref().ok()?.1))
+            .collect();
+        let (taken, stopped) = match append_all(&member.log, &new) {
+            Ok(()) => (new.len(), None),
+            Err((taken, error)) if error.kind() == AppendErrorKind::Refused => (taken, Some(error)),
+            Err((_, error)) => return Err(error.into()),
+        };
+        for message in new.iter().take(taken) {
+            known.ids.insert(message.id);
+            *appended.entry(message.log).or_default() += 1;
+        }
+        let Some(error) = stopped else { break judged };
+        let place = judged.new.get(taken).copied().unwrap_or_default();
+        refused.insert(place, format!("this log can never take it: {error}"));
+    };
+    note(member, &delivered, &judged, &appended);
+    Ok(judged.missing)
 }
 
-/// Appends events of which none is in the log, in this order, all or none. Where they are too much for one transaction they
-/// go in halves.
-fn append_all(log: &Log, messages: &[&Message<'_>]) -> Result<(), FederationError> {
+/// What this log knows of messages.
+struct KnownHere<'a> {
+    member: &'a Member,
+    ids: HashSet<u128>,
+}
+
+impl Known for KnownHere<'_> {
+    fn has(&self, id: u128) -> bool {
+        self.ids.contains(&id)
+    }
+
+    fn wants(&self, message: &Message<'_>) -> bool {
+        self.member.wants(message)
+    }
+}
+
+/// Notes how it stands with the depots whose messages were judged.
+fn note(
+    member: &Member,
+    delivered: &[Delivered<'_>],
+    judged: &Judged,
+    appended: &BTreeMap<u128, u64>,
+) {
+    let mut standing = member.standing.lock();
+    for one in delivered {
+        let depot = standing.depots.entry(one.log).or_default();
+        depot.last_contact = Some(member.clock.now());
+        if let Ok((_, message)) = &one.read {
+            if depot.name != message.depot {
+                depot.name = message.depot.to_owned();
+            }
+            depot.published = depot.published.max(message.position);
+        }
+    }
+    for (log, taken) in &judged.taken {
+        let Some(depot) = standing.depots.get_mut(log) else {
+            continue;
+        };
+        if depot.taken.position != taken.position {
+            depot.progressed = Some(Instant::now());
+        }
+        if let Some(refused) = &taken.refused
+            && depot.taken.refused != taken.refused
+        {
+            let log = Uuid::from_u128(*log);
+            tracing::warn!(%log, sequence = refused.sequence, reason = refused.reason, "a message of another depot is refused");
+        }
+        depot.taken.go_on(taken);
+        depot.appended += appended.get(log).copied().unwrap_or_default();
+    }
+    let again = |place: &usize| delivered.get(*place).map(|one| one.log);
+    for log in judged.repeated.iter().filter_map(again) {
+        standing.depots.entry(log).or_default().repeated += 1;
+    }
+}
+
+/// Appends events of which none is in the log, in this order. Where they are too much for one transaction they go in halves.
+///
+/// # Errors
+/// How many were appended, and why the next one was not. None behind it was.
+fn append_all(log: &Log, messages: &[&Message<'_>]) -> Result<(), (usize, AppendError)> {
     if messages.is_empty() {
         return Ok(());
     }
     match log.append(transaction(messages)) {
         Ok(_) => Ok(()),
-        Err(AppendError::TooLarge { .. }) if messages.len() > 1 => {
+        Err(error) if error.kind() == AppendErrorKind::Refused && messages.len() > 1 => {
             let (first, second) = messages.split_at(messages.len() / 2);
             append_all(log, first)?;
-            append_all(log, second)
+            append_all(log, second).map_err(|(taken, error)| (first.len() + taken, error))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err((0, error)),
     }
 }
 
@@ -242,32 +324,45 @@ fn transaction(messages: &[&Message<'_>]) -> Transaction {
 }
 
 impl Member {
-    /// Whether the broker leaves out what is not wanted: then a message does not follow the one that was published before it.
-    fn is_filtered(&self) -> bool {
-        self.settings.aggregate_types.len() == 1
+    /// How long a log may take for what it was asked for.
+    fn ask_pause(&self) -> Duration {
+        self.settings.broker.duplicates_window() + ASK_PAUSE
     }
 
-    /// Whether events of this type are taken from others. What only a server itself writes never is.
-    fn wants(&self, aggregate_type: &str) -> bool {
+    /// Whether such an event is taken from others. Who was erased is, whatever else is wanted; what only a server itself
+    /// writes never is.
+    fn wants(&self, message: &Message<'_>) -> bool {
+        let aggregate_type = message.aggregate_type;
         let chosen = &self.settings.aggregate_types;
-        let is_chosen = chosen.is_empty() || chosen.iter().any(|one| one == aggregate_type);
-        is_chosen && !registry().is_internal(aggregate_type)
+        let is_chosen = chosen.is_empty()
+            || aggregate_type == erasure::AGGREGATE_TYPE
+            || chosen.iter().any(|one| one == aggregate_type);
+        is_chosen && is_shared(aggregate_type, message.aggregate_id, message.event_type)
     }
 }
 
-fn note_presence(member: &Member, subject: &str, payload: &[u8]) {
+/// Notes that a depot is there. Returns from which position on it is to be asked, when it has published more than came for so
+/// long that it does not come by itself.
+fn note_presence(member: &Member, subject: &str, payload: &[u8]) -> Option<(u128, u64)> {
     let log = subject.rsplit('.').next().unwrap_or_default();
-    let Ok(log) = u128::from_str_radix(log, 16) else {
-        return;
-    };
+    let log = u128::from_str_radix(log, 16).ok()?;
     let text = String::from_utf8_lossy(payload);
     let (published, name) = text.split_once(' ').unwrap_or(("", &text));
     if log == member.log.log_id().as_u128() {
-        return;
+        return None;
     }
     let mut standing = member.standing.lock();
     let depot = standing.depots.entry(log).or_default();
     depot.last_contact = Some(member.clock.now());
-    depot.received.depot = name.to_owned();
+    name.clone_into(&mut depot.name);
     depot.published = depot.published.max(published.parse().unwrap_or(0));
+    if depot.published <= depot.taken.position {
+        depot.progressed = None;
+        return None;
+    }
+    let since = *depot.progressed.get_or_insert_with(Instant::now);
+    let stands_in_the_way = |refused: &Refused| refused.position.is_some();
+    let is_stuck = since.elapsed() >= member.ask_pause()
+        && !depot.taken.refused.as_ref().is_some_and(stands_in_the_way);
+    is_stuck.then_some((log, depot.taken.position + 1))
 }

@@ -7,11 +7,13 @@ use std::path::Path;
 
 use storage::Position;
 
-use crate::FederationError;
 use crate::standing::Received;
+use crate::{FederationError, sheet};
 
 const PUBLISHED: &str = "published";
 const RECEIVED: &str = "received";
+/// In place of a key that is not known yet.
+const NO_KEY: &str = "-";
 
 /// What this log published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,11 +69,20 @@ pub(crate) fn read_received(folder: &Path) -> Result<BTreeMap<u128, Received>, F
 }
 
 fn parse_received(line: &str) -> Option<(u128, Received)> {
-    let mut words = line.splitn(3, ' ');
+    let mut words = line.splitn(4, ' ');
     let log = u128::from_str_radix(words.next()?, 16).ok()?;
     let position = words.next()?.parse().ok()?;
+    let key = match words.next()? {
+        NO_KEY => None,
+        text => Some(sheet::key_of_text(text)?),
+    };
     let depot = words.next()?.into();
-    Some((log, Received { depot, position }))
+    let received = Received {
+        depot,
+        position,
+        key,
+    };
+    Some((log, received))
 }
 
 pub(crate) fn write_received(
@@ -80,7 +91,8 @@ pub(crate) fn write_received(
 ) -> Result<(), FederationError> {
     let lines = received.iter().map(|(log, received)| {
         let depot = received.depot.replace(['\n', '\r'], " ");
-        format!("{log:032x} {} {depot}\n", received.position)
+        let key = received.key.map_or(NO_KEY.to_owned(), sheet::key_text);
+        format!("{log:032x} {} {key} {depot}\n", received.position)
     });
     write(folder, RECEIVED, &lines.collect::<String>())
 }

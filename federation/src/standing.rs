@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use storage::{Position, Timestamp};
+use tokio::time::Instant;
 use uuid::Uuid;
+
+use crate::judge::{Refused, Taken};
+use crate::sheet::PublicKey;
 
 /// How a depot stands in the federation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,8 +34,14 @@ pub struct DepotStanding {
     pub log: Uuid,
     /// What people call it.
     pub depot: String,
-    /// The place there of the last event that was received.
+    /// The place there of the last event that was received; all up to it bore the depot's signature.
     pub received: u64,
+    /// The key that its messages are verified by; none before the first came.
+    pub key: Option<PublicKey>,
+    /// The message that holds up what follows.
+    pub refused: Option<Refused>,
+    /// Messages that an administrator has passed by, by their positions there.
+    pub quarantined: Vec<u64>,
     /// The place there of the last event that it published, as it said last.
     pub published: u64,
     /// When it last was heard of, by the clock here.
@@ -42,11 +52,12 @@ pub struct DepotStanding {
     pub repeated: u64,
 }
 
-/// What was received of a log.
+/// What was received of a log, as it is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Received {
     pub(crate) depot: String,
     pub(crate) position: u64,
+    pub(crate) key: Option<PublicKey>,
 }
 
 #[derive(Clone, Debug)]
@@ -64,7 +75,11 @@ pub(crate) struct Inner {
 
 #[derive(Debug, Default)]
 pub(crate) struct Depot {
-    pub(crate) received: Received,
+    /// What people call it.
+    pub(crate) name: String,
+    pub(crate) taken: Taken,
+    /// When the last message was taken that follows.
+    pub(crate) progressed: Option<Instant>,
     pub(crate) published: u64,
     pub(crate) last_contact: Option<Timestamp>,
     pub(crate) appended: u64,
@@ -74,8 +89,13 @@ pub(crate) struct Depot {
 impl Shared {
     pub(crate) fn new(received: BTreeMap<u128, Received>) -> Self {
         let known = |received: Received| Depot {
+            name: received.depot,
             published: received.position,
-            received,
+            taken: Taken {
+                position: received.position,
+                key: received.key,
+                ..Taken::default()
+            },
             ..Depot::default()
         };
         let depots = received.into_iter().map(|(log, of)| (log, known(of)));
@@ -89,21 +109,52 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Passes by what that log has at this position.
+    pub(crate) fn quarantine(&self, log: u128, position: u64) {
+        let mut inner = self.lock();
+        let taken = &mut inner.depots.entry(log).or_default().taken;
+        taken.quarantined.insert(position);
+        taken.settle();
+    }
+
+    /// Verifies that log's messages by this key from now on.
+    pub(crate) fn trust(&self, log: u128, key: PublicKey) {
+        let mut inner = self.lock();
+        let taken = &mut inner.depots.entry(log).or_default().taken;
+        taken.key = Some(key);
+        taken.settle();
+    }
+
+    /// How far each log's events were taken.
+    pub(crate) fn taken(&self) -> BTreeMap<u128, Taken> {
+        let inner = self.lock();
+        let depots = inner.depots.iter();
+        depots
+            .map(|(log, depot)| (*log, depot.taken.clone()))
+            .collect()
+    }
+
     /// What was received of each log.
     pub(crate) fn received(&self) -> BTreeMap<u128, Received> {
         let inner = self.lock();
         let depots = inner.depots.iter();
-        depots
-            .map(|(log, depot)| (*log, depot.received.clone()))
-            .collect()
+        let received = |depot: &Depot| Received {
+            depot: depot.name.clone(),
+            position: depot.taken.position,
+            key: depot.taken.key,
+        };
+        depots.map(|(log, depot)| (*log, received(depot))).collect()
     }
 
     pub(crate) fn now(&self) -> Standing {
         let inner = self.lock();
         let depots = inner.depots.iter().map(|(log, depot)| DepotStanding {
             log: Uuid::from_u128(*log),
-            depot: depot.received.depot.clone(),
-            received: depot.received.position,
+            depot: depot.name.clone(),
+            received: depot.taken.position,
+            key: depot.taken.key,
+            refused: depot.taken.refused.clone(),
+            quarantined: depot.taken.quarantined.iter().copied().collect(),
             published: depot.published,
             last_contact: depot.last_contact,
             appended: depot.appended,

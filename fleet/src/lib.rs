@@ -25,6 +25,7 @@ pub mod budget;
 pub mod calendar;
 pub mod command;
 pub mod cost_center;
+pub mod depot;
 pub mod described;
 pub mod device;
 pub mod document;

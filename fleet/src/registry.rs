@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::alias;
 use crate::schema::{AggregateSchema, EventSchema, FieldError, check};
 use crate::{
-    budget, cost_center, device, document, erasure, import, imported_log, invoice,
+    budget, cost_center, depot, device, document, erasure, import, imported_log, invoice,
     maintenance_task, model, part, policy_bundle, prediction, purchase_order, security, staff,
     staff_assignment, stock_location, stock_move, supplier, sync_conflict, sync_session, team,
     track, transfer_assignment, transfer_plan, user, vehicle, work_order, workshop,
@@ -53,6 +53,7 @@ pub const AGGREGATES: &[&AggregateSchema] = &[
     &prediction::schema::SCHEMA,
     &policy_bundle::schema::SCHEMA,
     &security::schema::SCHEMA,
+    &depot::schema::SCHEMA,
     &erasure::schema::SCHEMA,
 ];
 

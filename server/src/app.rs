@@ -99,6 +99,8 @@ pub struct Shared {
     pub sync: Sync,
     /// The other depots, where this one takes part.
     pub federation: Option<federation::Member>,
+    /// To which depot each vehicle belongs.
+    pub homes: crate::federation::Homes,
     /// Predictors and what they learned.
     pub learning: Arc<Learning>,
     /// What Prometheus is told.
@@ -164,7 +166,7 @@ impl AppState {
             Projections::start(log.clone(), &config.projections_folder(), projections);
         let checkpoints = Checkpoints::open(&log, &config.data, &config.keys_folder())?;
         let figures = Arc::new(Figures::new(config.analytics.time_zone));
-        let federation = crate::federation::member(&config, &log, &clock)?;
+        let federation = crate::federation::member(&config, &log, &clock, &checkpoints)?;
         let (publish, durable) = watch::channel(log.durable_position());
         log.on_durable(move |position| {
             publish.send_replace(position);
@@ -183,6 +185,7 @@ impl AppState {
             security: Arc::new(SecurityLog::new(log.clone(), clock.clone())),
             sync,
             federation,
+            homes: crate::federation::Homes::default(),
             learning: Arc::new(Learning::new(
                 log.clone(),
                 clock.clone(),

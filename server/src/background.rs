@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use storage::{ScrubCursor, TILE_LEAVES, TreeError};
+use storage::{Position, ScrubCursor, TILE_LEAVES, TreeError};
 use tokio::sync::watch;
 
 use crate::app::AppState;
-use crate::privacy::lost;
+use crate::privacy::{self, lost};
 
 /// How often at most the accounts are caught up with the log.
 const ACCOUNTS_PAUSE: Duration = Duration::from_millis(200);
@@ -53,9 +53,37 @@ pub fn start(state: &AppState) {
     }
     if let Some(member) = &state.federation {
         crate::federation::follow(state, member);
+        tokio::spawn(erase_told(state.clone()));
     }
     if let Some(place) = state.config.lake.to.clone() {
         tokio::spawn(crate::lake::follow(state.clone(), place));
+    }
+}
+
+/// Who was erased at another depot is erased here. What the log told before this start was seen to already.
+async fn erase_told(state: AppState) {
+    let mut durable = state.durable.clone();
+    let mut stopping = state.stopping.subscribe();
+    let mut from = Position::FIRST;
+    while pause(&mut stopping, ACCOUNTS_PAUSE).await {
+        let task = state.clone();
+        let erasing = tokio::task::spawn_blocking(move || privacy::erase::erase_told(&task, from));
+        match erasing.await {
+            Ok(Ok(up_to)) => {
+                from = up_to.next();
+                let changed = tokio::select! {
+                    changed = durable.wait_for(|durable| *durable >= from) => changed.is_ok(),
+                    _ = stopping.wait_for(|stopping| *stopping) => false,
+                };
+                if !changed {
+                    return;
+                }
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "who was erased at another depot is not erased here yet")
+            }
+            Err(error) => tracing::error!(%error, "erasing was cut short"),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use federation::sheet::Key;
 use federation::{Broker, Member, Settings};
 use harness::nats::NatsServer;
 use storage::{ExpectedVersion, Log, LogOptions, Position, ReadRequest, SystemClock, Transaction};
@@ -97,6 +98,8 @@ impl Depot {
             },
             aggregate_types: Vec::new(),
             folder: self.folder.join("federation"),
+            key: Key::new(&[7; 32]),
+            quarantined: Vec::new(),
         };
         let (publish, durable) = watch::channel(self.log.durable_position());
         self.log.on_durable(move |position| {

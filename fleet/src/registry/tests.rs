@@ -29,6 +29,7 @@ fn our_own_bookkeeping_is_closed_to_public_writers() {
     let expected = [
         "Device",
         "Erasure",
+        "FederatedDepot",
         "Import",
         "ImportedLog",
         "Model",

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::event::EventDraft;
 
@@ -29,6 +30,11 @@ pub const MAINTENANCE_COMPLETED: &str = "MaintenanceCompleted";
 pub const VEHICLE_BREAKDOWN_REPORTED: &str = "VehicleBreakdownReported";
 /// Something delayed its service.
 pub const VEHICLE_INCIDENT_REPORTED: &str = "VehicleIncidentReported";
+
+/// Its home gives it to another depot of the federation ([`super::home`]).
+pub const VEHICLE_HANDED_OVER: &str = "VehicleHandedOver";
+/// A depot takes over what was handed to it; the giver may take it back.
+pub const VEHICLE_TAKEN_OVER: &str = "VehicleTakenOver";
 
 /// Something that delayed a vehicle's service. What is not known stays out of the payload.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
@@ -194,6 +200,24 @@ pub fn breakdown_reported(breakdown: &Breakdown) -> EventDraft {
 /// Something that delayed service.
 pub fn incident_reported(incident: &Incident) -> EventDraft {
     draft(VEHICLE_INCIDENT_REPORTED, json!(incident))
+}
+
+/// The log `from` gives the vehicle, which is its own by the event `claim`, to the log `to`.
+pub fn handed_over(claim: Uuid, from: Uuid, to: Uuid, reason: Option<&str>) -> EventDraft {
+    with_optional(
+        VEHICLE_HANDED_OVER,
+        json!({ "claim_id": claim, "from_log": from, "to_log": to }),
+        "reason",
+        reason,
+    )
+}
+
+/// The vehicle that `hand_over` gave away is taken, out of the hands of the log `from`.
+pub fn taken_over(hand_over: Uuid, from: Uuid) -> EventDraft {
+    draft(
+        VEHICLE_TAKEN_OVER,
+        json!({ "hand_over_id": hand_over, "from_log": from }),
+    )
 }
 
 /// A draft in the current schema of its type.

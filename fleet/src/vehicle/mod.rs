@@ -11,6 +11,7 @@ mod command;
 mod decide;
 pub mod event;
 mod fold;
+pub mod home;
 pub mod schema;
 mod upcast;
 mod view;

@@ -259,6 +259,26 @@ const EVENTS: &[EventSchema] = &[
         Spelling::new("min_delay", "delay_min"),
         Spelling::new("min_gap", "gap_min"),
     ]),
+    EventSchema::new(
+        event::VEHICLE_HANDED_OVER,
+        "Its home depot gives it to another.",
+        &[
+            Field::required("claim_id", Kind::Uuid),
+            Field::required("from_log", Kind::Uuid),
+            Field::required("to_log", Kind::Uuid),
+            Field::optional("reason", REMARK),
+        ],
+    )
+    .reporting(),
+    EventSchema::new(
+        event::VEHICLE_TAKEN_OVER,
+        "A depot took over what was handed to it, or took back what it handed over.",
+        &[
+            Field::required("hand_over_id", Kind::Uuid),
+            Field::required("from_log", Kind::Uuid),
+        ],
+    )
+    .reporting(),
 ];
 
 const MILEAGE_SPELLINGS: &[Spelling] = &[

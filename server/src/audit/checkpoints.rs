@@ -100,6 +100,11 @@ impl Checkpoints {
         })
     }
 
+    /// The same key, to sign what is published to other depots.
+    pub fn federation_key(&self) -> federation::sheet::Key {
+        federation::sheet::Key::new(&self.signer.secret())
+    }
+
     /// The public key.
     pub fn verifier(&self) -> &Verifier {
         self.signer.verifier()

@@ -116,6 +116,11 @@ impl Signer {
         Signer { key, verifier }
     }
 
+    /// What it signs with.
+    pub fn secret(&self) -> [u8; 32] {
+        self.key.to_bytes()
+    }
+
     /// Who can check what this one signs.
     pub fn verifier(&self) -> &Verifier {
         &self.verifier

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use fleet::listing::row_uuid;
+use fleet::vehicle::event::VEHICLE_TAKEN_OVER;
 use fleet::{EventDraft, EventView, Folded, Refusal, order_of_next, registry};
 use hashbrown::HashMap;
 use serde_json::{Map, Value};
@@ -306,7 +307,8 @@ impl<'a> Decision<'a> {
     /// not have yet must be free, and stays so until the append.
     ///
     /// # Errors
-    /// 400 for a business key that another row has; those of [`load`](Decision::load).
+    /// 400 for a business key that another row has; `decided-elsewhere` for what a vehicle's home records; those of
+    /// [`load`](Decision::load).
     pub fn append(
         &mut self,
         aggregate_type: &str,
@@ -314,6 +316,10 @@ impl<'a> Decision<'a> {
         drafts: Vec<EventDraft>,
     ) -> Result<(), Problem> {
         let index = self.place(aggregate_type, aggregate_id)?;
+        let event_types = drafts.iter().map(|draft| draft.event_type);
+        // Who takes a vehicle over is not its home yet.
+        let event_types = event_types.filter(|event_type| *event_type != VEHICLE_TAKEN_OVER);
+        crate::federation::check_vehicle(self.state, &self.streams[index].name, event_types)?;
         for draft in drafts {
             let Value::Object(data) = draft.data else {
                 continue;

@@ -10,13 +10,14 @@ use fleet::stock_move::Levels;
 use fleet::{EventView, Folded, Refusal, alias, order_of_next, part};
 use serde_json::Map;
 use storage::{
-    AppendError, ExpectedVersion, NewEvent, StreamName, Timestamp, Transaction, Version,
+    AppendError, ExpectedVersion, NewEvent, StreamName, StreamWrite, Timestamp, Transaction,
+    Version,
 };
 
 use super::decision::present;
 use crate::app::AppState;
 use crate::append::{Answered, append_kept};
-use crate::federation::{check_home, may_be_decided_elsewhere};
+use crate::federation::{check_home, check_vehicle, may_be_decided_elsewhere};
 use crate::http::problem::{Kind, Problem};
 use crate::reads;
 
@@ -45,16 +46,18 @@ pub async fn append_minding_stock(
     state: &AppState,
     transaction: Transaction,
 ) -> Result<Answered, Problem> {
-    let streams = transaction.writes.iter().map(|write| &write.stream);
-    let elsewhere: Vec<StreamName> = streams
-        .filter(|stream| may_be_decided_elsewhere(state, &stream.aggregate_type))
+    let writes = transaction.writes.iter();
+    let elsewhere: Vec<StreamWrite> = writes
+        .filter(|write| may_be_decided_elsewhere(state, write))
         .cloned()
         .collect();
     if !elsewhere.is_empty() {
         let check = move |state: &AppState| {
-            elsewhere
-                .iter()
-                .try_for_each(|name| check_home(state, name))
+            elsewhere.iter().try_for_each(|write| {
+                let event_types = write.events.iter().map(|event| &*event.event_type);
+                check_home(state, &write.stream)?;
+                check_vehicle(state, &write.stream, event_types)
+            })
         };
         reads::run(state, check).await?;
     }

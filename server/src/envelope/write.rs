@@ -1,5 +1,6 @@
 //! From the log to JSON: known parts are written around stored text.
 
+use fleet::Origin;
 use storage::{EventReceipt, EventRef, Position, StreamName, StreamRef, Timestamp, Version};
 use uuid::Uuid;
 
@@ -150,7 +151,8 @@ pub fn write_times(occurred_at: Timestamp, recorded_at: Timestamp, out: &mut Vec
     out.push(b'"');
 }
 
-/// Appends `"data":…,"metadata":…}`, with `"tags":[…]` between them where there are free tags.
+/// Appends `"data":…,"metadata":…}`, with `"tags":[…]` between them where there are free tags, and `"origin":{…}` where another
+/// log recorded the event first.
 ///
 /// Bytes that are no JSON object, which only a writer inside the process can have stored, are shown as `null`.
 pub fn write_tail<'t, Tags: Iterator<Item = &'t str>>(
@@ -162,6 +164,7 @@ pub fn write_tail<'t, Tags: Iterator<Item = &'t str>>(
     out.extend_from_slice(b"\"data\":");
     out.extend_from_slice(if is_object(data) { data } else { b"null" });
     write_free_tags(tags(), out);
+    write_origin(Origin::of(tags()), out);
     out.extend_from_slice(b",\"metadata\":{");
     let start = out.len();
     for tag in tags() {
@@ -194,6 +197,19 @@ fn write_free_tags<'t>(tags: impl Iterator<Item = &'t str>, out: &mut Vec<u8>) {
     if any {
         out.push(b']');
     }
+}
+
+fn write_origin(origin: Option<Origin>, out: &mut Vec<u8>) {
+    let Some(origin) = origin else { return };
+    out.extend_from_slice(b",\"origin\":{\"log_id\":\"");
+    let mut id = [0_u8; uuid::fmt::Hyphenated::LENGTH];
+    let log = Uuid::from_u128(origin.log);
+    out.extend_from_slice(log.hyphenated().encode_lower(&mut id).as_bytes());
+    out.extend_from_slice(b"\",\"position\":");
+    put_number(origin.position, out);
+    out.extend_from_slice(b",\"recorded_at\":\"");
+    out.extend_from_slice(&rfc3339::text(Timestamp::from_micros(origin.recorded_at)));
+    out.extend_from_slice(b"\"}");
 }
 
 fn separate(start: usize, out: &mut Vec<u8>) {

@@ -88,6 +88,8 @@ pub const ROUTES: &[RouteAccess] = &[
     post("/api/v1/operations/backups", SUPER_ADMIN),
     get("/api/v1/federation", WORKSHOP_MANAGER),
     post("/api/v1/federation/resync", SUPER_ADMIN),
+    post("/api/v1/federation/depots/{log_id}/quarantine", SUPER_ADMIN),
+    post("/api/v1/federation/depots/{log_id}/trust", SUPER_ADMIN),
     // One's own account.
     get("/api/v1/auth/me", VIEWER),
     post("/api/v1/auth/logout", VIEWER),
@@ -161,6 +163,8 @@ pub const ROUTES: &[RouteAccess] = &[
     get("/api/v1/vehicles/{vehicle_id}", VIEWER),
     patch("/api/v1/vehicles/{vehicle_id}", TECHNICIAN),
     delete("/api/v1/vehicles/{vehicle_id}", FLEET_MANAGER),
+    post("/api/v1/vehicles/{vehicle_id}/hand-over", FLEET_MANAGER),
+    post("/api/v1/vehicles/{vehicle_id}/take-over", FLEET_MANAGER),
     // Maintenance: whoever works may report, whoever plans may plan, whoever answers for the workshop releases.
     get("/api/v1/maintenance/tasks", VIEWER),
     post("/api/v1/maintenance/tasks", TECHNICIAN),

@@ -1,8 +1,11 @@
 //! How this depot stands with the others, and being told their events anew.
 
+mod depots;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use federation::{Member, sheet};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -10,12 +13,18 @@ use utoipa_axum::routes;
 
 use super::problem::{Kind, Problem};
 use crate::app::AppState;
+use crate::reads;
+
+/// Vehicles named in the standing, of each kind.
+const VEHICLES_SHOWN: usize = 100;
 
 /// The routes of federation.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(federation_status))
         .routes(routes!(federation_resync))
+        .routes(routes!(depots::federation_quarantine))
+        .routes(routes!(depots::federation_trust))
 }
 
 /// How this depot stands in the federation.
@@ -28,6 +37,9 @@ pub(crate) struct FederationStatus {
     name: Option<String>,
     /// The id of its log.
     log_id: uuid::Uuid,
+    /// The key by which others verify what it publishes, in hexadecimal.
+    #[schema(required)]
+    public_key: Option<String>,
     /// Whether the broker takes its events.
     publishes: bool,
     /// Whether the broker sends it those of others.
@@ -42,6 +54,14 @@ pub(crate) struct FederationStatus {
     receive_error: Option<String>,
     /// The others that it has heard of.
     depots: Vec<FederatedDepot>,
+    /// How many vehicles more than one depot claims.
+    contested_total: usize,
+    /// Their asset ids, the first 100. Each vehicle's `home` says who decides, and whose claim was passed over.
+    contested_vehicles: Vec<String>,
+    /// How many vehicles were handed over to this depot, which has not taken them over.
+    awaited_total: usize,
+    /// Their asset ids, the first 100.
+    awaited_vehicles: Vec<String>,
 }
 
 /// Another depot.
@@ -53,6 +73,16 @@ pub(crate) struct FederatedDepot {
     log_id: uuid::Uuid,
     /// Its events up to this position, counted there, are here.
     received_position: u64,
+    /// All of them up to this position bore the signature of `public_key`; the same as `received_position`, as nothing else is taken.
+    verified_position: u64,
+    /// The key by which they are verified, in hexadecimal: the first that was seen, unless an administrator said that there is another.
+    #[schema(required)]
+    public_key: Option<String>,
+    /// The message that is refused, and holds up what follows from this depot.
+    #[schema(required)]
+    refused: Option<RefusedMessage>,
+    /// The positions there of messages that were passed by.
+    quarantined: Vec<u64>,
     /// The position there of the last event that it published, as far as it said so.
     published_position: u64,
     /// When it was last heard of; null when that was before this server started.
@@ -64,6 +94,24 @@ pub(crate) struct FederatedDepot {
     repeated: u64,
 }
 
+/// A message that is not taken.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RefusedMessage {
+    /// Its place in the broker's stream.
+    sequence: u64,
+    /// Its event's place in its own log, where it could be read.
+    #[schema(required)]
+    position: Option<u64>,
+    /// Its event, where it could be read.
+    #[schema(required)]
+    event_id: Option<uuid::Uuid>,
+    /// Why it is refused.
+    reason: String,
+    /// By what it is signed, where that is not the depot's key.
+    #[schema(required)]
+    other_key: Option<String>,
+}
+
 /// How this depot stands with the others.
 #[utoipa::path(
     get,
@@ -72,42 +120,70 @@ pub(crate) struct FederatedDepot {
     operation_id = "federation_status",
     responses((status = 200, description = "How it stands", body = FederationStatus)),
 )]
-pub(crate) async fn federation_status(State(state): State<AppState>) -> Json<FederationStatus> {
+pub(crate) async fn federation_status(
+    State(state): State<AppState>,
+) -> Result<Json<FederationStatus>, Problem> {
     let log_id = state.log.log_id();
     let Some(member) = &state.federation else {
-        return Json(FederationStatus {
+        return Ok(Json(FederationStatus {
             enabled: false,
             name: None,
             log_id,
+            public_key: None,
             publishes: false,
             receives: false,
             published_position: 0,
             publish_error: None,
             receive_error: None,
             depots: Vec::new(),
-        });
+            contested_total: 0,
+            contested_vehicles: Vec::new(),
+            awaited_total: 0,
+            awaited_vehicles: Vec::new(),
+        }));
     };
+    let unsettled = reads::run(&state, |state| Ok(state.homes.unsettled(&state.log)?)).await?;
     let standing = member.standing();
     let depots = standing.depots.into_iter().map(|depot| FederatedDepot {
         name: depot.depot,
         log_id: depot.log,
         received_position: depot.received,
+        verified_position: depot.received,
+        public_key: depot.key.map(sheet::key_text),
+        refused: depot.refused.map(|refused| RefusedMessage {
+            sequence: refused.sequence,
+            position: refused.position,
+            event_id: refused.event_id,
+            reason: refused.reason,
+            other_key: refused.other_key.map(sheet::key_text),
+        }),
+        quarantined: depot.quarantined,
         published_position: depot.published,
         last_contact: depot.last_contact.map(crate::rfc3339::to_string),
         appended: depot.appended,
         repeated: depot.repeated,
     });
-    Json(FederationStatus {
+    Ok(Json(FederationStatus {
         enabled: true,
         name: Some(state.config.federation.name.clone()),
         log_id,
+        public_key: Some(sheet::key_text(member.public_key())),
         publishes: standing.publishes,
         receives: standing.receives,
         published_position: standing.published.get(),
         publish_error: standing.publish_error,
         receive_error: standing.receive_error,
         depots: depots.collect(),
-    })
+        contested_total: unsettled.contested.len(),
+        contested_vehicles: first(unsettled.contested),
+        awaited_total: unsettled.awaited.len(),
+        awaited_vehicles: first(unsettled.awaited),
+    }))
+}
+
+fn first(mut vehicles: Vec<String>) -> Vec<String> {
+    vehicles.truncate(VEHICLES_SHOWN);
+    vehicles
 }
 
 /// Have all depots publish their events anew.
@@ -124,11 +200,18 @@ pub(crate) async fn federation_status(State(state): State<AppState>) -> Json<Fed
 pub(crate) async fn federation_resync(
     State(state): State<AppState>,
 ) -> Result<StatusCode, Problem> {
-    let Some(member) = &state.federation else {
-        let detail = "this depot takes part in no federation: set federation.servers";
-        return Err(Problem::new(Kind::Conflict, detail));
-    };
-    let asked = member.resync().await;
+    let asked = member(&state)?.resync().await;
     asked.map_err(|error| Problem::new(Kind::Unavailable, error.to_string()))?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// This depot as one that takes part.
+///
+/// # Errors
+/// `conflict` where it does not.
+pub(super) fn member(state: &AppState) -> Result<&Member, Problem> {
+    state.federation.as_ref().ok_or_else(|| {
+        let detail = "this depot takes part in no federation: set federation.servers";
+        Problem::new(Kind::Conflict, detail)
+    })
 }

@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::PathParts;
-use super::listing::{List, no_content, one, written};
+use super::listing::{List, no_content, written};
 use super::problem::Problem;
 use super::query::Query;
 use crate::app::AppState;
@@ -18,6 +18,7 @@ use crate::auth::Caller;
 use crate::command::Write;
 
 mod docs;
+mod home;
 
 const MISSING: &str = "Vehicle not found";
 
@@ -26,6 +27,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(create_vehicle, list_vehicles))
         .routes(routes!(get_vehicle, update_vehicle, delete_vehicle))
+        .routes(routes!(home::hand_over_vehicle))
+        .routes(routes!(home::take_over_vehicle))
 }
 
 /// Create a vehicle.
@@ -104,7 +107,7 @@ pub(crate) async fn get_vehicle(
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
     let query = Query::parse(query.as_deref());
-    one(&state, query, AGGREGATE_TYPE, &id, MISSING).await
+    home::one(&state, query, &id).await
 }
 
 /// Change a vehicle: only the fields that are sent.

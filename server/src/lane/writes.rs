@@ -99,8 +99,7 @@ impl Desk {
         let write = read_write(&caller, head.wishes, body).ok()?;
         // What changes a level is held against the part first, and what another depot decides is refused: the router's.
         let mut writes = write.0.writes.iter();
-        let is_ours = writes
-            .all(|write| !may_be_decided_elsewhere(&self.state, &write.stream.aggregate_type));
+        let is_ours = writes.all(|write| !may_be_decided_elsewhere(&self.state, write));
         (is_ours && !touches_stock(&write.0)).then_some(write)
     }
 

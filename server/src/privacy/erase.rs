@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use fleet::erasure::AGGREGATE_TYPE;
 use fleet::erasure::event::{ERASURE_REQUESTED, SUBJECT_ERASED};
+use fleet::{Origin, user};
 use serde_json::{Map, Value, json};
 use storage::{
-    AppendError, ExpectedVersion, Log, NewEvent, Query, ReadError, ReadRequest, Receipt,
+    AppendError, ExpectedVersion, Log, NewEvent, Position, Query, ReadError, ReadRequest, Receipt,
     StreamName, Timestamp, Transaction,
 };
 use thiserror::Error;
@@ -190,9 +191,9 @@ pub fn reconcile(
     store: &KeyStore,
     projections_folder: &std::path::Path,
 ) -> Result<(), EraseError> {
-    for (subject, erased) in erasures(log)? {
+    for (subject, erased) in erasures(log, Position::FIRST)? {
         if !matches!(store.status(&subject), Some(SubjectStatus::Erased(_))) {
-            tracing::warn!(%subject, "was erased, and came back with an old copy of the keys: is erased again");
+            tracing::warn!(%subject, "the log says that they were erased, and there is a key: it is destroyed");
             store.erase(&subject, erased)?;
         }
     }
@@ -218,11 +219,30 @@ pub fn reconcile(
     Ok(())
 }
 
-/// Everybody whose erasure the log tells of.
-fn erasures(log: &Log) -> Result<Vec<(Subject, Erased)>, ReadError> {
+/// Erases those of whom other depots told since `from`. Returns up to where that is done.
+///
+/// # Errors
+/// See [`EraseError`]; what was done is done, and may be begun anew.
+pub fn erase_told(state: &AppState, from: Position) -> Result<Position, EraseError> {
+    let to = state.log.durable_position();
+    let store = state.privacy.store();
+    for (subject, erased) in erasures(&state.log, from)? {
+        if !matches!(store.status(&subject), Some(SubjectStatus::Erased(_))) {
+            tracing::info!(%subject, "was erased at another depot, and is erased here");
+            store.erase(&subject, erased)?;
+        }
+    }
+    purge(state)?;
+    Ok(to)
+}
+
+/// Everybody whose erasure the log tells of, from this position on. An account of this depot is not erased because another
+/// depot says so: it may be the last that can set things right.
+fn erasures(log: &Log, from: Position) -> Result<Vec<(Subject, Erased)>, ReadError> {
     let mut found = Vec::new();
     let mut reader = log.read(&ReadRequest {
         query: Query::aggregate_types([AGGREGATE_TYPE]),
+        from,
         ..ReadRequest::default()
     })?;
     while let Some(event) = reader.next() {
@@ -234,6 +254,14 @@ fn erasures(log: &Log) -> Result<Vec<(Subject, Erased)>, ReadError> {
         let Some(subject) = Subject::parse(event.stream().aggregate_id) else {
             continue;
         };
+        let is_account = || {
+            let account = StreamName::new(subject.kind(), subject.id());
+            subject.kind() == user::AGGREGATE_TYPE && log.stream(&account).is_some()
+        };
+        if Origin::of(event.tags()).is_some() && is_account() {
+            tracing::warn!(%subject, "was erased at another depot, and has an account here: it is left");
+            continue;
+        }
         let data: Map<String, Value> = serde_json::from_slice(event.data()).unwrap_or_default();
         let text = |name: &str| data.get(name).and_then(Value::as_str).map(str::to_owned);
         let erased = Erased {

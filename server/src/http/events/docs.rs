@@ -75,9 +75,24 @@ pub(crate) struct Event {
     data: BTreeMap<String, Value>,
     /// Its tags; absent where there are none.
     tags: Option<Vec<String>>,
+    /// Where it was recorded first; absent where that was this log.
+    origin: Option<EventOrigin>,
     /// What surrounds the payload.
     #[schema(value_type = Object)]
     metadata: BTreeMap<String, Value>,
+}
+
+/// Where an event of another depot was recorded first.
+#[derive(ToSchema)]
+pub(crate) struct EventOrigin {
+    /// The id of that depot's log.
+    #[schema(format = Uuid)]
+    log_id: String,
+    /// Its place there.
+    position: u64,
+    /// When that log accepted it, by the clock there.
+    #[schema(format = DateTime)]
+    recorded_at: String,
 }
 
 /// Events for one transaction; an array of events alone is taken too.

@@ -4,6 +4,7 @@ use fleet::Origin;
 use fleet::policy::Role;
 use serde_json::{Value, json};
 use storage::{ExpectedVersion, NewEvent, StreamName, Transaction};
+use uuid::Uuid;
 
 use super::harness::TestServer;
 
@@ -15,16 +16,23 @@ fn taking_part() -> TestServer {
     })
 }
 
-/// Has the log hold an event as it comes from another depot, and waits until it is seen.
-async fn hear(server: &TestServer, aggregate: (&str, &str), event_type: &str, data: &Value) {
+/// Has the log hold an event as it comes from another depot, and waits until it is seen. Returns its id.
+async fn hear(
+    server: &TestServer,
+    aggregate: (&str, &str),
+    event_type: &str,
+    data: &Value,
+) -> Uuid {
     let origin = Origin {
         log: 0x1f,
         position: 7,
         recorded_at: 1_700_000_000_000_000,
     };
-    let event = NewEvent::new(event_type, data.to_string()).with_tag(origin.tag());
+    let mut event = NewEvent::new(event_type, data.to_string()).with_tag(origin.tag());
+    let id = Uuid::new_v4();
+    event.id = Some(id);
     let stream = StreamName::new(aggregate.0, aggregate.1);
-    let transaction = Transaction::single(stream, ExpectedVersion::NoStream, event);
+    let transaction = Transaction::single(stream, ExpectedVersion::Any, event);
     let position = server
         .state
         .log
@@ -34,6 +42,7 @@ async fn hear(server: &TestServer, aggregate: (&str, &str), event_type: &str, da
     let projections = &server.state.projections;
     let patience = std::time::Duration::from_secs(60);
     assert!(projections.reach("current_state", position, patience).await);
+    id
 }
 
 #[tokio::test]
@@ -70,17 +79,179 @@ async fn stock_of_another_depot_is_read_here_and_decided_there() {
         .expect(201);
 }
 
+const OTHER: &str = "00000000-0000-0000-0000-00000000001f";
+
+fn vehicle() -> Value {
+    json!({ "asset_id": "218 001", "model": "218", "type": "diesel", "status": "available" })
+}
+
 #[tokio::test]
-async fn a_vehicle_of_another_depot_is_written_here_too() {
+async fn a_vehicle_of_another_depot_is_told_of_here_and_decided_about_there() {
     let server = taking_part();
     let token = server.token(Role::FleetManager).await;
-    let vehicle =
-        json!({ "asset_id": "218 001", "model": "218", "type": "diesel", "status": "available" });
-    hear(&server, ("Vehicle", "218 001"), "VehicleCreated", &vehicle).await;
+    hear(
+        &server,
+        ("Vehicle", "218 001"),
+        "VehicleCreated",
+        &vehicle(),
+    )
+    .await;
     let path = "/api/v1/vehicles/218%20001";
-    server.get(path, &token).await.expect(200);
+    let shown = server.get(path, &token).await.expect(200);
+    let home = &shown["home"];
+    assert_eq!(
+        (&home["state"], &home["log_id"]),
+        (&json!("elsewhere"), &json!(OTHER))
+    );
     let change = json!({ "notes": "seen here" });
     server.patch(path, &token, change).await.expect(200);
+    let told = server
+        .get(
+            "/api/v1/events?aggregate_id=218%20001&order=position_asc",
+            &token,
+        )
+        .await
+        .expect(200);
+    let origin =
+        json!({ "log_id": OTHER, "position": 7, "recorded_at": "2023-11-14T22:13:20.000000Z" });
+    assert_eq!(told["events"][0]["origin"], origin);
+    assert_eq!(
+        told["events"][1].get("origin"),
+        None,
+        "this log had it first"
+    );
+
+    let raw = |event_type: &str| json!({ "aggregate_type": "Vehicle", "aggregate_id": "218 001", "event_type": event_type, "data": { "hand_over_id": OTHER, "from_log": OTHER } });
+    for event_type in ["VehicleDeleted", "VehicleTakenOver", "VehicleCreated"] {
+        let refused = server.post("/api/v1/events", &token, raw(event_type)).await;
+        let problem = refused.expect_problem(409, "decided-elsewhere");
+        assert_eq!(problem["depot"], OTHER, "{event_type}");
+    }
+    server
+        .delete(path, &token)
+        .await
+        .expect_problem(409, "decided-elsewhere");
+    let asked = server
+        .post(&format!("{path}/hand-over"), &token, json!({ "to": OTHER }))
+        .await;
+    asked.expect_problem(409, "decided-elsewhere");
+    let asked = server
+        .post(&format!("{path}/take-over"), &token, json!({}))
+        .await;
+    asked.expect_problem(409, "conflict");
+    server.get(path, &token).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_vehicle_is_handed_over_and_taken_back() {
+    let server = taking_part();
+    let token = server.token(Role::FleetManager).await;
+    server
+        .post("/api/v1/vehicles", &token, vehicle())
+        .await
+        .expect(201);
+    let path = "/api/v1/vehicles/218%20001";
+    let hand_over = format!("{path}/hand-over");
+    let asked = server
+        .post(&hand_over, &token, json!({ "to": "Nord" }))
+        .await;
+    asked.expect_problem(422, "invalid");
+    let given = server
+        .post(
+            &hand_over,
+            &token,
+            json!({ "to": OTHER, "reason": "moves" }),
+        )
+        .await
+        .expect(200);
+    let home = &given["home"];
+    assert_eq!(
+        (&home["state"], &home["depot"]),
+        (&json!("on_its_way"), &json!("Süd"))
+    );
+    assert_eq!(home["handed_over_to"]["log_id"], OTHER);
+    let problem = server.delete(path, &token).await;
+    assert_eq!(
+        problem.expect_problem(409, "decided-elsewhere")["depot"],
+        OTHER
+    );
+    let asked = server
+        .post(&hand_over, &token, json!({ "to": OTHER }))
+        .await;
+    asked.expect_problem(409, "decided-elsewhere");
+    let back = server
+        .post(&format!("{path}/take-over"), &token, json!({}))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&back["home"]["state"], &back["home"]["passed_over"]),
+        (&json!("here"), &json!([]))
+    );
+    server.delete(path, &token).await.expect(204);
+}
+
+#[tokio::test]
+async fn a_vehicle_that_was_handed_to_this_depot_is_taken_over() {
+    let server = taking_part();
+    let token = server.token(Role::SuperAdmin).await;
+    let stream = ("Vehicle", "218 001");
+    let claim = hear(&server, stream, "VehicleCreated", &vehicle()).await;
+    let own = server.state.log.log_id();
+    let data = json!({ "claim_id": claim, "from_log": OTHER, "to_log": own });
+    hear(&server, stream, "VehicleHandedOver", &data).await;
+    let standing = server.get("/api/v1/federation", &token).await.expect(200);
+    assert_eq!(standing["awaited_vehicles"], json!(["218 001"]));
+    let path = "/api/v1/vehicles/218%20001";
+    let early = server.delete(path, &token).await;
+    assert_eq!(
+        early.expect_problem(409, "decided-elsewhere")["depot"],
+        "Süd"
+    );
+    let taken = server
+        .post(&format!("{path}/take-over"), &token, json!({}))
+        .await
+        .expect(200);
+    assert_eq!(taken["home"]["state"], "here");
+    let standing = server.get("/api/v1/federation", &token).await.expect(200);
+    assert_eq!(
+        (&standing["awaited_total"], &standing["contested_total"]),
+        (&json!(0), &json!(0))
+    );
+    server.delete(path, &token).await.expect(204);
+}
+
+#[tokio::test]
+async fn a_vehicle_that_two_depots_claim_is_told() {
+    let server = taking_part();
+    let token = server.token(Role::SuperAdmin).await;
+    server
+        .post("/api/v1/vehicles", &token, vehicle())
+        .await
+        .expect(201);
+    // The other one recorded it long before.
+    hear(
+        &server,
+        ("Vehicle", "218 001"),
+        "VehicleCreated",
+        &vehicle(),
+    )
+    .await;
+    let path = "/api/v1/vehicles/218%20001";
+    let shown = server.get(path, &token).await.expect(200);
+    assert_eq!(shown["home"]["state"], "elsewhere");
+    assert_eq!(shown["home"]["passed_over"][0]["depot"], "Süd");
+    server
+        .delete(path, &token)
+        .await
+        .expect_problem(409, "decided-elsewhere");
+    let standing = server.get("/api/v1/federation", &token).await.expect(200);
+    assert_eq!(
+        (
+            &standing["contested_total"],
+            &standing["contested_vehicles"]
+        ),
+        (&json!(1), &json!(["218 001"]))
+    );
 }
 
 #[tokio::test]
@@ -118,4 +289,53 @@ async fn how_it_stands_is_told() {
         .post("/api/v1/federation/resync", &token, json!({}))
         .await;
     asked.expect_problem(409, "conflict");
+}
+
+#[tokio::test]
+async fn who_is_erased_at_another_depot_is_erased_here() {
+    let server = taking_part();
+    let token = server.token(Role::SuperAdmin).await;
+    let staff = ("Staff", "0f8fad5b-d9cb-469f-a165-70867728950e");
+    let person = json!({ "staff_no": "7", "first_name": "Ida", "last_name": "Lovelace", "role": "TECHNICIAN" });
+    hear(&server, staff, "StaffCreated", &person).await;
+    let path = format!("/api/v1/events/{}/{}", staff.0, staff.1);
+    let told = async || String::from_utf8(server.get(&path, &token).await.body).unwrap();
+    assert!(told().await.contains("Lovelace"));
+
+    let subject = format!("Staff:{}", staff.1);
+    let erased = json!({ "subject": subject, "erased_at": "2026-01-01T00:00:00Z" });
+    hear(&server, ("Erasure", &subject), "SubjectErased", &erased).await;
+    let state = server.state.clone();
+    let erase = move || crate::privacy::erase::erase_told(&state, storage::Position::FIRST);
+    let up_to = tokio::task::spawn_blocking(erase).await.unwrap().unwrap();
+    assert_eq!(up_to, server.state.log.durable_position());
+    assert!(!told().await.contains("Lovelace"), "{}", told().await);
+    // What the stream still has of them, and comes later, is not readable either.
+    hear(
+        &server,
+        staff,
+        "StaffUpdated",
+        &json!({ "last_name": "Lovelace" }),
+    )
+    .await;
+    assert!(!told().await.contains("Lovelace"), "{}", told().await);
+
+    // Nobody loses their account because another depot says so.
+    let me = server.get("/api/v1/auth/me", &token).await.expect(200);
+    let account = me["id"].as_str().unwrap();
+    let subject = format!("User:{account}");
+    hear(&server, ("Erasure", &subject), "SubjectErased", &erased).await;
+    let state = server.state.clone();
+    let erase = move || crate::privacy::erase::erase_told(&state, storage::Position::FIRST);
+    tokio::task::spawn_blocking(erase).await.unwrap().unwrap();
+    server.get("/api/v1/federation", &token).await.expect(200);
+    let status = server
+        .state
+        .privacy
+        .store()
+        .status(&crate::privacy::Subject::user(account));
+    assert!(!matches!(
+        status,
+        Some(crate::privacy::SubjectStatus::Erased(_))
+    ));
 }

@@ -1,7 +1,9 @@
 //! Vehicles' bodies, as the description shows them. What checks them is `fleet::vehicle`.
 
+use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// A vehicle to create.
 #[derive(ToSchema)]
@@ -81,6 +83,47 @@ pub(crate) struct Vehicle {
     version: u32,
     /// The position of the log that this reflects.
     position: Option<u64>,
+    /// To which depot it belongs; null where this one takes part in no federation. Not in lists.
+    home: Option<VehicleHome>,
+}
+
+/// To which depot a vehicle belongs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct VehicleHome {
+    /// What people call the depot; its log's id where it was not heard of.
+    pub(super) depot: String,
+    /// The id of its log.
+    pub(super) log_id: Uuid,
+    /// `here`, `elsewhere`, or `on_its_way`: handed over, and not taken over yet.
+    pub(super) state: &'static str,
+    /// Since when, by that depot's clock.
+    pub(super) since: String,
+    /// Who has to take it over.
+    #[schema(required)]
+    pub(super) handed_over_to: Option<VehicleClaim>,
+    /// Other depots that claim it, in vain: another claim was recorded earlier. Handing it over settles that.
+    pub(super) passed_over: Vec<VehicleClaim>,
+}
+
+/// A depot that a vehicle was given to, or that claims it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct VehicleClaim {
+    /// What people call the depot; its log's id where it was not heard of.
+    pub(super) depot: String,
+    /// The id of its log.
+    pub(super) log_id: Uuid,
+    /// When that was recorded, by the clock of the depot that did.
+    pub(super) recorded_at: String,
+}
+
+/// To whom a vehicle is handed over.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct VehicleHandOver {
+    /// The depot: its name, or the id of its log where several have the name.
+    to: String,
+    /// Why; at most 1,000 characters.
+    reason: Option<String>,
 }
 
 /// A page of vehicles.
