@@ -7,7 +7,8 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
 use async_nats::jetstream::context::{ConsumerInfoErrorKind, ContextBuilder};
 use async_nats::jetstream::stream::{self, LastRawMessageErrorKind, StorageType};
-use async_nats::{Client, ConnectOptions};
+use async_nats::{Client, ConnectOptions, ServerAddr};
+use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
 use crate::FederationError;
@@ -19,7 +20,7 @@ const ANEW: &str = "railfleet.anew";
 /// Before the subjects on which depots say that they are there.
 const PRESENCE: &str = "railfleet.presence";
 /// Messages that wait for the broker's acknowledgement at most.
-const UNACKNOWLEDGED_MAX: usize = 4_096;
+pub(crate) const UNACKNOWLEDGED_MAX: usize = 4_096;
 /// How long the broker remembers ids by itself. Behind it, logs remember.
 const DUPLICATES_WINDOW: Duration = Duration::from_secs(120);
 /// How long the broker may take for an answer.
@@ -64,31 +65,34 @@ pub(crate) struct Session {
 }
 
 impl Broker {
-    /// How long the broker takes an event that it had for a repetition.
-    pub(crate) fn duplicates_window(&self) -> Duration {
-        match self.kept_for.is_zero() {
-            true => DUPLICATES_WINDOW,
-            false => DUPLICATES_WINDOW.min(self.kept_for),
-        }
-    }
-
     /// Connects, and makes the stream where there is none.
     pub(crate) async fn connect(&self, name: &str) -> Result<Session, FederationError> {
         let mut options = ConnectOptions::new()
             .name(format!("railfleet {name}"))
             .connection_timeout(PATIENCE)
             .request_timeout(Some(PATIENCE));
+        let servers = parse_servers(&self.servers)?;
+        if let Some((name, password)) = account_in(&servers) {
+            options = options.user_and_password(name, password);
+        }
         if let Some(file) = &self.credentials {
-            options = options
-                .credentials_file(file)
-                .await
-                .map_err(refused("is not asked: the file of credentials"))?;
+            let known = options.credentials_file(file).await;
+            options = known.map_err(|error| FederationError::Broker {
+                doing: "is not asked: the file of credentials",
+                reason: format!("{}: {error}", file.display()),
+            })?;
         }
         if let Some(file) = &self.ca {
+            // The client would say only that some file is missing.
+            let readable = tokio::fs::File::open(file).await;
+            readable.map_err(|error| FederationError::Broker {
+                doing: "is not asked: the file of who signed its certificate",
+                reason: format!("{}: {error}", file.display()),
+            })?;
             options = options.add_root_certificates(file.clone());
         }
         let client = options
-            .connect(self.servers.clone())
+            .connect(servers)
             .await
             .map_err(refused("cannot be reached"))?;
         let jetstream = ContextBuilder::new()
@@ -103,7 +107,10 @@ impl Broker {
                 storage: StorageType::File,
                 num_replicas: self.replicas,
                 max_age: self.kept_for,
-                duplicate_window: self.duplicates_window(),
+                duplicate_window: match self.kept_for.is_zero() {
+                    true => DUPLICATES_WINDOW,
+                    false => DUPLICATES_WINDOW.min(self.kept_for),
+                },
                 ..stream::Config::default()
             })
             .await
@@ -114,6 +121,22 @@ impl Broker {
             stream,
         })
     }
+}
+
+/// The addresses, of which none is repeated in an error: one may hold a password.
+fn parse_servers(texts: &[String]) -> Result<Vec<ServerAddr>, FederationError> {
+    let parsed: Result<Vec<_>, _> = texts.iter().map(|text| text.parse()).collect();
+    parsed.map_err(refused("is not asked: federation.servers is no address"))
+}
+
+/// Name and password, where they stand in an address. The client itself would leave them there.
+fn account_in(servers: &[ServerAddr]) -> Option<(String, String)> {
+    let server = servers.iter().find(|server| server.has_user_pass())?;
+    let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    Some((
+        plain(server.username()?),
+        plain(server.password().unwrap_or_default()),
+    ))
 }
 
 impl Session {
@@ -154,7 +177,8 @@ impl Session {
         let consumer = self.stream.create_consumer(pull::Config {
             durable_name: Some(name),
             deliver_policy,
-            ack_policy: AckPolicy::Explicit,
+            // One for a batch: the receiver sees to it that nothing before it is missing.
+            ack_policy: AckPolicy::All,
             ack_wait: ACKNOWLEDGED_WITHIN,
             max_ack_pending: SENT_AHEAD_MAX,
             // Whoever takes a few types chooses by itself: of what the broker left out nobody could tell that it was lost.

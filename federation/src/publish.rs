@@ -1,29 +1,37 @@
 //! From the log to the broker: what this log recorded first, in its order, each event under its own id.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::Subject;
+use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use fleet::Origin;
 use futures_util::StreamExt;
 use storage::{Log, Position, ReadError, ReadRequest};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::broker::{Session, anew_subjects, event_subject, presence_subject, refused, told};
+use crate::broker::{
+    Session, UNACKNOWLEDGED_MAX, anew_subjects, event_subject, presence_subject, refused, told,
+};
 use crate::message::{Message, is_shared};
 use crate::retry::{Retry, stopped};
 use crate::saved::{self, Published};
 use crate::sheet::{self, Signed};
 use crate::{FederationError, Member, Settings};
 
-/// Events on their way at once.
-const BATCH_EVENTS: usize = 4_000;
+/// Events read at once.
+const BATCH_EVENTS: usize = 2_000;
 const BATCH_BYTES: usize = 8 << 20;
+/// Batches sent before anything else is seen to.
+const BATCHES_AT_ONCE: usize = 8;
 /// What comes one by one is gathered for so long: each batch waits for the broker once.
-const GATHER_PAUSE: Duration = Duration::from_millis(5);
+const GATHER_PAUSE: Duration = Duration::from_millis(20);
 /// Events looked at for a batch, most of which may not be for others.
 const LOOKED_AT_MAX: u64 = 50_000;
 /// How often at most it is kept how far this came.
@@ -71,6 +79,7 @@ async fn session(
     }
     let mut asked = futures_util::stream::select_all(asked);
     let mut at = resume(member, &session).await?;
+    let mut anew = Anew::default();
     {
         let mut standing = member.standing.lock();
         standing.publishes = true;
@@ -81,7 +90,7 @@ async fn session(
     loop {
         if at.up_to < *durable.borrow_and_update() {
             let behind = at.up_to;
-            at = publish_batch(member, &session, at).await?;
+            at = publish_next(member, &session, at, anew).await?;
             if saved_at.elapsed() >= SAVE_PAUSE {
                 saved::write_published(&settings.folder, at)?;
                 saved_at = Instant::now();
@@ -98,10 +107,7 @@ async fn session(
                 let request = request.ok_or_else(|| refused("passes on no requests any more")("the connection ended"))?;
                 let text = String::from_utf8_lossy(&request.payload);
                 match text.parse() {
-                    Ok(from) => {
-                        at.up_to = at.up_to.min(Position::new(from).previous());
-                        at.last = Position::START;
-                    }
+                    Ok(from) => anew.ask(Position::new(from).previous(), &mut at),
                     Err(_) => tracing::warn!(%text, "a request to publish anew names no position"),
                 }
             }
@@ -123,21 +129,50 @@ async fn session(
     }
 }
 
+/// What is published anew because somebody asked for it. The broker is not told the ids of it: it would take what it
+/// remembers for repetitions, whether it is still there or not.
+#[derive(Clone, Copy, Debug, Default)]
+struct Anew {
+    /// What follows this.
+    behind: Position,
+    /// Up to here.
+    up_to: Position,
+}
+
+impl Anew {
+    /// Goes back to what follows `behind`, unless that is being answered already.
+    fn ask(&mut self, behind: Position, at: &mut Published) {
+        let is_going_on = at.up_to < self.up_to;
+        if is_going_on && self.behind <= behind || at.up_to <= behind {
+            return;
+        }
+        *self = Anew {
+            behind,
+            up_to: self.up_to.max(at.up_to),
+        };
+        at.up_to = behind;
+        at.last = Position::START;
+    }
+}
+
 /// From where to go on: behind what the stream has, or behind what this log knows to have published into this very stream,
-/// some of which may be too old to be there still.
+/// some of which may be too old to be there still. Into another stream than before all is published: what the one before
+/// had is gone with it, and some may have been sent here before that was noticed.
 async fn resume(member: &Member, session: &Session) -> Result<Published, FederationError> {
     let there = find_clone(member, session, Position::START).await?;
     let kept = saved::read_published(&member.settings.folder);
     let stream_made_at = session.stream_made_at().await?;
-    let kept = match kept.stream_made_at == stream_made_at {
-        true => kept,
-        // What another stream held is gone with it.
-        false => Published::default(),
+    let (up_to, last) = if kept.stream_made_at == stream_made_at {
+        (kept.up_to.max(there), kept.last.max(there))
+    } else if kept == Published::default() {
+        (there, there)
+    } else {
+        (Position::START, Position::START)
     };
     Ok(Published {
         stream_made_at,
-        up_to: kept.up_to.max(there).min(member.log.durable_position()),
-        last: kept.last.max(there),
+        up_to: up_to.min(member.log.durable_position()),
+        last,
     })
 }
 
@@ -168,47 +203,87 @@ async fn find_clone(
 }
 
 struct Outgoing {
-    id: Uuid,
+    /// Left out, the broker takes it for something new.
+    id: Option<Uuid>,
     position: u64,
-    subject: String,
+    subject: Subject,
     payload: Bytes,
 }
 
-/// Publishes the next events. On return the broker has them.
-async fn publish_batch(
+/// A batch, and how far it goes.
+type Batch = (Vec<Outgoing>, Published);
+
+/// Publishes the next events, up to [`BATCHES_AT_ONCE`]: a batch is read while the one before is sent. On return the broker
+/// has them.
+async fn publish_next(
     member: &Member,
     session: &Session,
-    at: Published,
+    mut at: Published,
+    anew: Anew,
 ) -> Result<Published, FederationError> {
-    let (log, settings) = (Arc::clone(&member.log), Arc::clone(&member.settings));
-    let reading = tokio::task::spawn_blocking(move || read_batch(&log, &settings, at));
-    let (batch, at) = reading
-        .await
-        .map_err(refused("is not told: reading the log ended"))??;
     let most = session.client.server_info().max_payload;
-    let mut acknowledged = Vec::with_capacity(batch.len());
-    for outgoing in batch {
-        let bytes = outgoing.payload.len();
-        if bytes >= most {
-            return Err(FederationError::TooLarge {
-                position: outgoing.position,
-                bytes,
-                most,
-            });
+    let mut unacknowledged = VecDeque::with_capacity(UNACKNOWLEDGED_MAX);
+    let mut next = Some(read_ahead(member, at, anew));
+    let mut batches = 0;
+    while let Some(reading) = next.take() {
+        let read = reading.await;
+        let (batch, read_to) = read.map_err(refused("is not told: reading the log ended"))??;
+        batches += 1;
+        let is_full = batch.len() == BATCH_EVENTS;
+        if is_full && batches < BATCHES_AT_ONCE {
+            next = Some(read_ahead(member, read_to, anew));
         }
-        let message = PublishMessage::build()
-            .message_id(outgoing.id.to_string())
-            .payload(outgoing.payload);
-        let sent = session.jetstream.send_publish(outgoing.subject, message);
-        acknowledged.push(sent.await.map_err(refused("does not take an event"))?);
+        for outgoing in batch {
+            if unacknowledged.len() == UNACKNOWLEDGED_MAX {
+                keep_one(&mut unacknowledged).await?;
+            }
+            unacknowledged.push_back(send(session, outgoing, most).await?);
+        }
+        at = read_to;
     }
-    for acknowledgement in acknowledged {
-        acknowledgement
-            .await
-            .map_err(refused("does not keep an event"))?;
+    while !unacknowledged.is_empty() {
+        keep_one(&mut unacknowledged).await?;
     }
     member.standing.lock().published = at.up_to;
     Ok(at)
+}
+
+fn read_ahead(
+    member: &Member,
+    at: Published,
+    anew: Anew,
+) -> JoinHandle<Result<Batch, FederationError>> {
+    let (log, settings) = (Arc::clone(&member.log), Arc::clone(&member.settings));
+    tokio::task::spawn_blocking(move || read_batch(&log, &settings, at, anew))
+}
+
+async fn send(
+    session: &Session,
+    outgoing: Outgoing,
+    most: usize,
+) -> Result<PublishAckFuture, FederationError> {
+    let bytes = outgoing.payload.len();
+    if bytes >= most {
+        return Err(FederationError::TooLarge {
+            position: outgoing.position,
+            bytes,
+            most,
+        });
+    }
+    let mut message = PublishMessage::build().payload(outgoing.payload);
+    if let Some(id) = outgoing.id {
+        message = message.message_id(id.to_string());
+    }
+    let sent = session.jetstream.send_publish(outgoing.subject, message);
+    sent.await.map_err(refused("does not take an event"))
+}
+
+/// Waits until the broker has the first of these.
+async fn keep_one(unacknowledged: &mut VecDeque<PublishAckFuture>) -> Result<(), FederationError> {
+    if let Some(first) = unacknowledged.pop_front() {
+        first.await.map_err(refused("does not keep an event"))?;
+    }
+    Ok(())
 }
 
 /// The next events that others are to have, and how far that goes.
@@ -216,13 +291,15 @@ fn read_batch(
     log: &Log,
     settings: &Settings,
     mut at: Published,
-) -> Result<(Vec<Outgoing>, Published), FederationError> {
+    anew: Anew,
+) -> Result<Batch, FederationError> {
     let mut reader = log.read(&ReadRequest {
         from: at.up_to.next(),
         limit: Some(LOOKED_AT_MAX),
         ..ReadRequest::default()
     })?;
     let (mut batch, mut messages, mut bytes) = (Vec::new(), Vec::new(), 0);
+    let mut subjects: HashMap<Box<str>, Subject> = HashMap::new();
     while batch.len() < BATCH_EVENTS && bytes < BATCH_BYTES {
         let event = match reader.next() {
             None => break,
@@ -245,10 +322,18 @@ fn read_batch(
         let message = Message::of(&event, log.log_id(), &settings.name, at.last).encode();
         bytes += message.len();
         messages.push(message);
+        let subject = match subjects.get(aggregate_type) {
+            Some(subject) => subject.clone(),
+            None => {
+                let subject = Subject::from(event_subject(log.log_id(), aggregate_type));
+                subjects.insert(aggregate_type.into(), subject.clone());
+                subject
+            }
+        };
         batch.push(Outgoing {
-            id: event.id(),
+            id: (anew.up_to < event.position()).then(|| event.id()),
             position: event.position().get(),
-            subject: event_subject(log.log_id(), aggregate_type),
+            subject,
             payload: Bytes::new(),
         });
         at.last = event.position();

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use async_nats::connection::State;
 use async_nats::jetstream::Message as Delivery;
 use fleet::erasure;
 use futures_util::StreamExt;
@@ -26,8 +27,12 @@ const BATCH_EVENTS: usize = 1_000;
 const AHEAD_EVENTS: usize = 4_000;
 /// How often at most it is kept how far this came.
 const SAVE_PAUSE: Duration = Duration::from_secs(1);
-/// How often a log of which something is missing is asked for it: so much longer than the broker remembers ids by itself. A log
-/// that was asked for the same in vain is asked half as often, at least every so often.
+/// How often it is looked whether the broker is still there: who waits for messages is not told.
+const GLANCE_PAUSE: Duration = Duration::from_secs(2);
+/// What comes one by one is gathered for so long: each batch is one transaction.
+const GATHER_PAUSE: Duration = Duration::from_millis(20);
+/// How often a log of which something is missing is asked for it. One that was asked for the same in vain is asked half as
+/// often, at least every so often.
 const ASK_PAUSE: Duration = Duration::from_secs(10);
 const ASK_DOUBLINGS_MAX: u32 = 5;
 
@@ -89,17 +94,26 @@ async fn session(
     }
     let mut saved_at = Instant::now();
     let mut has_unsaved = false;
+    let mut glance = tokio::time::interval(GLANCE_PAUSE);
+    let mut arrived = 0;
     loop {
         tokio::select! {
+            _ = glance.tick() => if session.client.connection_state() == State::Disconnected {
+                return Err(refused("is gone")("the connection ended"));
+            },
             batch = batches.next() => {
                 let batch = batch.ok_or_else(|| refused("sends nothing more")("the stream ended"))?;
-                take(member, &session, batch, asked).await?;
+                let is_full = batch.len() == BATCH_EVENTS;
+                take(member, &session, batch, &mut arrived, asked).await?;
                 has_unsaved = true;
+                if !is_full {
+                    sleep(GATHER_PAUSE).await;
+                }
             }
             there = presence.next() => {
                 let there = there.ok_or_else(|| refused("sends nothing more")("the connection ended"))?;
                 if let Some((log, from)) = note_presence(member, &there.subject, &there.payload) {
-                    ask(member, &session, asked, log, from).await?;
+                    ask(&session, asked, log, from).await?;
                 }
             }
             () = sleep(SAVE_PAUSE), if has_unsaved => {}
@@ -112,18 +126,23 @@ async fn session(
     }
 }
 
-/// Appends what is new among these messages, then acknowledges them.
+/// Appends what is new among these messages, then acknowledges them. `arrived` counts them since the session began.
 async fn take(
     member: &Member,
     session: &Session,
     batch: Vec<Result<Delivery, impl std::fmt::Display>>,
+    arrived: &mut u64,
     asked: &mut Asked,
 ) -> Result<(), FederationError> {
     let mut deliveries = Vec::with_capacity(batch.len());
     let mut broken = None;
     for delivery in batch {
         match delivery {
-            Ok(delivery) => deliveries.push(delivery),
+            Ok(delivery) => {
+                *arrived += 1;
+                check_arrival(&delivery, *arrived)?;
+                deliveries.push(delivery);
+            }
             Err(error) => broken = Some(refused("sends nothing more")(error)),
         }
     }
@@ -136,21 +155,32 @@ async fn take(
         let (deliveries, missing) = appending
             .await
             .map_err(refused("is not heard: appending ended"))??;
-        // A lost acknowledgement has its event sent again.
-        for delivery in deliveries {
-            let heard = delivery.ack().await;
+        // It is one for all before, too. Lost, it has the events sent again.
+        if let Some(last) = deliveries.last() {
+            let heard = last.ack().await;
             heard.map_err(refused("does not hear an acknowledgement"))?;
         }
         for (log, from) in missing {
-            ask(member, session, asked, log, from).await?;
+            ask(session, asked, log, from).await?;
         }
     }
     broken.map_or(Ok(()), Err)
 }
 
+/// What the broker sent to a connection that ended meanwhile comes again much later, and an acknowledgement of what came
+/// behind it would be one of it: deliveries are counted by the broker, too. A session that misses one is over, and the next
+/// one begins behind what was acknowledged.
+fn check_arrival(delivery: &Delivery, arrived: u64) -> Result<(), FederationError> {
+    let info = delivery.info();
+    let info = info.map_err(refused("sends what is no message of the stream"))?;
+    match info.consumer_sequence == arrived {
+        true => Ok(()),
+        false => Err(refused("is asked again")("messages were lost on their way")),
+    }
+}
+
 /// Asks a log for what is missing of it, if it is time to.
 async fn ask(
-    member: &Member,
     session: &Session,
     asked: &mut Asked,
     log: u128,
@@ -159,7 +189,7 @@ async fn ask(
     let mut times = 0;
     if let Some(last) = asked.get(&log) {
         let doublings = if last.from == from { last.times } else { 0 };
-        let pause = member.ask_pause() * 2_u32.pow(doublings.min(ASK_DOUBLINGS_MAX));
+        let pause = ASK_PAUSE * 2_u32.pow(doublings.min(ASK_DOUBLINGS_MAX));
         if last.at.elapsed() < pause {
             return Ok(());
         }
@@ -324,11 +354,6 @@ fn transaction(messages: &[&Message<'_>]) -> Transaction {
 }
 
 impl Member {
-    /// How long a log may take for what it was asked for.
-    fn ask_pause(&self) -> Duration {
-        self.settings.broker.duplicates_window() + ASK_PAUSE
-    }
-
     /// Whether such an event is taken from others. Who was erased is, whatever else is wanted; what only a server itself
     /// writes never is.
     fn wants(&self, message: &Message<'_>) -> bool {
@@ -362,7 +387,7 @@ fn note_presence(member: &Member, subject: &str, payload: &[u8]) -> Option<(u128
     }
     let since = *depot.progressed.get_or_insert_with(Instant::now);
     let stands_in_the_way = |refused: &Refused| refused.position.is_some();
-    let is_stuck = since.elapsed() >= member.ask_pause()
+    let is_stuck = since.elapsed() >= ASK_PAUSE
         && !depot.taken.refused.as_ref().is_some_and(stands_in_the_way);
     is_stuck.then_some((log, depot.taken.position + 1))
 }

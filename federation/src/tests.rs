@@ -1,11 +1,14 @@
 //! Depots that take part, with a real broker between them.
 
+mod faults;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use fleet::{EventView, Origin, order};
+use futures_util::StreamExt;
 use harness::nats::NatsServer;
 use storage::{
     ExpectedVersion, Limits, LogOptions, NewEvent, ReadRequest, StreamName, SystemClock, Timestamp,
@@ -32,6 +35,7 @@ struct Depot {
     kept_for: Duration,
     key: Key,
     limits: Limits,
+    clock: Arc<dyn Clock>,
 }
 
 struct Running {
@@ -44,6 +48,10 @@ static SENT: AtomicU64 = AtomicU64::new(0);
 
 impl Depot {
     fn new(name: &'static str) -> Depot {
+        Depot::with_clock(name, Arc::new(SystemClock))
+    }
+
+    fn with_clock(name: &'static str, clock: Arc<dyn Clock>) -> Depot {
         let folder = tempfile::tempdir().unwrap();
         let mut depot = Depot {
             name,
@@ -53,6 +61,7 @@ impl Depot {
             kept_for: Duration::ZERO,
             key: Key::new(&[name.len() as u8; 32]),
             limits: Limits::default(),
+            clock,
         };
         depot.open();
         depot
@@ -62,6 +71,7 @@ impl Depot {
         let folder = self.folder.path().join("log");
         let options = LogOptions {
             limits: self.limits,
+            clock: self.clock.clone(),
             ..LogOptions::default()
         };
         self.log = Some(Arc::new(Log::open(&folder, options).unwrap()));
@@ -76,9 +86,13 @@ impl Depot {
     }
 
     fn join_for(&mut self, runtime: &Runtime, address: &str, types: &[&str]) {
+        self.join_with(runtime, broker(address, self.kept_for), types);
+    }
+
+    fn join_with(&mut self, runtime: &Runtime, broker: Broker, types: &[&str]) {
         let settings = Settings {
             name: self.name.to_owned(),
-            broker: broker(address, self.kept_for),
+            broker,
             aggregate_types: types.iter().map(|one| (*one).to_owned()).collect(),
             folder: self.folder.path().join("federation"),
             key: self.key.clone(),
@@ -89,7 +103,7 @@ impl Depot {
         log.on_durable(move |position| {
             publish.send_replace(position);
         });
-        let member = Member::new(log, Arc::new(SystemClock), settings).unwrap();
+        let member = Member::new(log, self.clock.clone(), settings).unwrap();
         let stopping = watch::Sender::new(false);
         let (publisher, receiver) = (member.clone(), member.clone());
         let (stop, stop_too) = (stopping.subscribe(), stopping.subscribe());
@@ -197,6 +211,7 @@ fn broker(address: &str, kept_for: Duration) -> Broker {
     }
 }
 
+#[track_caller]
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
@@ -206,10 +221,14 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// All depots have every event once, and the same states.
+#[track_caller]
 fn assert_agree(depots: &[&Depot], events: usize) {
-    wait_until("agreeing", || {
-        depots.iter().all(|depot| depot.ids().len() >= events)
-    });
+    let began = Instant::now();
+    while depots.iter().any(|depot| depot.ids().len() < events) {
+        let standings: Vec<_> = depots.iter().map(|depot| depot.standing()).collect();
+        assert!(began.elapsed() < PATIENCE, "no agreement: {standings:#?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let (ids, states) = (depots[0].ids(), depots[0].states());
     assert_eq!(ids.len(), events);
     for depot in depots {

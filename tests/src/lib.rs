@@ -5,11 +5,13 @@
 //! - [`load`] is what `railfleet-load` does: events that can be told from forged ones, handed in and looked for again.
 //! - [`fault_tools`] builds and calls the tools beside the workspace, [`crash_disk`] and [`small_disk`] are disks that
 //!   remember or run full; [`skip`] says loudly what cannot run here.
+//! - [`nats`] is a real broker between depots, [`cable`] a network that can be cut.
 //! - [`postgres`] is a real PostgreSQL in a folder of its own, [`phase2`] the databases that the importer meets.
 //! - [`examples`] finds what the documents tell a reader to type.
 //!
 //! The tests themselves are in `e2e/`, one binary. `docs/reliability.md` says which fault each of them covers.
 
+pub mod cable;
 pub mod client;
 pub mod crash_disk;
 pub mod examples;
