@@ -1,4 +1,9 @@
-//! What docs/FEDERATION.md tells an operator to type, typed: two depots and a broker between them.
+//! Depots and a broker between them: what docs/FEDERATION.md tells an operator to type, and the simulation.
+
+mod depot;
+mod parrot;
+mod simulation;
+mod work;
 
 use std::process::Command;
 use std::time::Duration;
