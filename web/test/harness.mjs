@@ -76,12 +76,12 @@ export async function depot({ vehicles = 24, days = 260 } = {}) {
   };
 }
 
-/** A server on a log without a single event but its first account. */
-export async function emptyDepot() {
+/** A server on a log without a single event but its first account; with settings such as `federation.name=Nord`. */
+export async function emptyDepot(settings = []) {
   const folder = mkdtempSync(join(tmpdir(), "railfleet-web-"));
   const password = "first-password-2026";
   const begin = async () => {
-    const child = spawn(BINARY, ["serve", "--data", folder, "--port", "0"]);
+    const child = spawn(BINARY, ["serve", "--data", folder, "--port", "0", ...settings.flatMap((one) => ["--set", one])]);
     let said = "";
     const served = await new Promise((resolve, reject) => {
       const listen = (chunk) => {

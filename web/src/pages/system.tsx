@@ -8,6 +8,7 @@ import { may } from "../core/session";
 import { number, t, time, word } from "../i18n";
 import { Badge, Field, Grid, Page, Shown, type Tone } from "../parts/ui";
 import { DataLinks, PrintButton } from "../parts/exports";
+import { Federation } from "../parts/federation";
 
 interface Health {
   status: string;
@@ -101,6 +102,7 @@ export function System() {
           )}
         </Shown>
       </section>
+      <Federation />
       <section>
         <h2>{t("system.backup")}</h2>
         <p>{t("system.sealed", { count: number(checkpoints.value?.total), size: number(checkpoints.value?.checkpoints.at(-1)?.tree_size) })} <a href={href(["audit"])}>{t("page.audit")}</a></p>
