@@ -254,7 +254,7 @@ impl CollapsedEntity {
             }
             (CollapsedField::Flag(set), Change::Disable) => {
                 let gone = set.remove(origin, &crate::value::Value::Null);
-                (!set.contains(&crate::value::Value::Null), gone)
+                (gone || !set.contains(&crate::value::Value::Null), gone)
             }
             (CollapsedField::Set(set), Change::Insert(member)) => {
                 set.insert(origin, member);
@@ -262,11 +262,11 @@ impl CollapsedEntity {
             }
             (CollapsedField::Set(set), Change::Remove(member)) => {
                 let gone = set.remove(origin, member);
-                (!set.contains(member), gone)
+                (gone || !set.contains(member), gone)
             }
             (CollapsedField::Set(set), Change::RemoveSeen { member, upto, at }) => {
                 let gone = set.remove_seen(origin, member, *upto, *at);
-                (!set.contains(member), gone)
+                (gone || !set.contains(member), gone)
             }
             (CollapsedField::Map(map), Change::Put { key, field, value }) => {
                 (map.put(origin, key, *field, write(value)), false)

@@ -1,20 +1,23 @@
 //! Entities at rest: canonical bytes, about half of which are the values themselves.
 //!
-//! Every field is one flag byte, what the flags announce, and its content. Stamps, devices and positions are written
-//! against those of the write before, so the fields of one edit cost two bytes each beside their values.
-//! `docs/CRDT_SYNC.md` draws the layout.
+//! Every field is one flag byte, what the flags announce, and its content. Stamps, devices, ranks and positions are written
+//! against those of the write before. Fields that differ from the one before in nothing but their values, as those of one
+//! edit do, make a *run*: they are values alone. `docs/CRDT_SYNC.md` draws the layout.
 
+mod keyed;
+mod run;
+mod text;
+
+use self::keyed::{decode_map, decode_set, encode_map, encode_set};
+use self::run::{Last, Run};
 use super::entity::{CollapsedEntity, CollapsedField};
-use super::items::{CollapsedItem, CollapsedMap};
-use super::members::{Addition, CollapsedSet};
 use super::register::{CollapsedRegister, Open, SIBLINGS_MAX, Write};
 use crate::clock::{LogPosition, Stamp};
 use crate::entity::{EntityTable, Kind, ValueType};
 use crate::register::MaxRegister;
 use crate::replica::DeviceId;
 use crate::value::Value;
-use crate::wire::{DecodeError, EXACT_INTEGER_MAX, Reader, Wire, Writer};
-use std::collections::BTreeMap;
+use crate::wire::{DecodeError, EXACT_INTEGER_MAX, Reader, TEXT_BYTES_MAX, Wire, Writer};
 
 const NUMBER_GAP: u8 = 1 << 0;
 const NULL: u8 = 1 << 1;
@@ -23,37 +26,78 @@ const COUNTER: u8 = 1 << 3;
 const DEVICE: u8 = 1 << 4;
 const RANK: u8 = 1 << 5;
 const OPEN: u8 = 1 << 6;
-const EMPTY: u8 = 1 << 7;
+/// Fields follow whose writes differ in nothing but their values.
+const RUN: u8 = 1 << 7;
 
 /// The write before, which the next one is told against.
 #[derive(Clone, Copy)]
 struct Before {
     millis: u64,
+    counter: u16,
     position: u64,
     device: u32,
+    rank: u8,
 }
 
-impl Default for Before {
-    fn default() -> Self {
+impl Before {
+    /// Before the first write.
+    fn from(position: LogPosition) -> Self {
         Self {
             millis: Stamp::EPOCH_MILLIS,
-            position: 0,
+            counter: 0,
+            position: position.get(),
             device: 0,
+            rank: 0,
+        }
+    }
+
+    /// The counter of a stamp of which nothing else is told: that of the write before, within its millisecond.
+    fn expected_counter(&self, millis: u64) -> u16 {
+        if millis == self.millis {
+            self.counter
+        } else {
+            0
         }
     }
 }
 
-/// Appends the entity's fields (the table is known to whoever holds the bytes).
-pub(super) fn encode(entity: &CollapsedEntity, writer: &mut Writer) {
-    let mut before = Before::default();
+/// Appends the entity's fields (the table is known to whoever holds the bytes), the first position told against `from`. A
+/// register that nobody wrote is left out.
+pub(super) fn encode(entity: &CollapsedEntity, from: LogPosition, writer: &mut Writer) {
+    let mut before = Before::from(from);
     let mut last_number = 0;
-    for (number, field) in &entity.fields {
-        let gap = *number - last_number - 1;
-        last_number = *number;
+    let mut later = entity.fields.as_slice();
+    while let [(number, field), rest @ ..] = later {
+        later = rest;
         let Some(row) = entity.table.field(*number) else {
             continue;
         };
-        encode_field(field, &row.kind, gap, &mut before, writer);
+        let gap = *number - last_number - 1;
+        match (field, &row.kind) {
+            (CollapsedField::Register(register), Kind::Lww(of) | Kind::MultiValue(of)) => {
+                let Some(winner) = &register.winner else {
+                    continue;
+                };
+                let run = if register.open.is_none() {
+                    Run::behind(winner, *number, entity.table, rest)
+                } else {
+                    None
+                };
+                last_number = *number;
+                let flags = if run.is_some() { RUN } else { 0 };
+                encode_register(register, of, (gap, flags), &mut before, writer);
+                if let Some(run) = run {
+                    let (of_run, behind) = rest.split_at(run.fields);
+                    run.encode(of_run, entity.table, &mut before, writer);
+                    last_number = of_run.last().map_or(last_number, |(number, _)| *number);
+                    later = behind;
+                }
+            }
+            (field, kind) => {
+                last_number = *number;
+                encode_field(field, kind, gap, &mut before, writer);
+            }
+        }
     }
 }
 
@@ -64,26 +108,20 @@ fn encode_field(
     before: &mut Before,
     writer: &mut Writer,
 ) {
+    encode_head(gap, 0, writer);
     match (field, kind) {
-        (CollapsedField::Register(register), Kind::Lww(of) | Kind::MultiValue(of)) => {
-            encode_register(register, of, gap, before, writer);
-        }
         (CollapsedField::Max(reading, changed), _) => {
-            encode_head(gap, 0, writer);
             encode_position(*changed, before, writer);
             reading.encode(writer);
         }
         (CollapsedField::Counter(sum, changed), _) => {
-            encode_head(gap, 0, writer);
             encode_position(*changed, before, writer);
             writer.signed(*sum);
         }
         (CollapsedField::Flag(set) | CollapsedField::Set(set), _) => {
-            encode_head(gap, 0, writer);
             encode_set(set, before, writer);
         }
         (CollapsedField::Map(map), Kind::Map { items, .. }) => {
-            encode_head(gap, 0, writer);
             encode_map(map, items, before, writer);
         }
         _ => {}
@@ -97,18 +135,19 @@ fn encode_head(gap: u16, flags: u8, writer: &mut Writer) {
     }
 }
 
+/// Of one that was written; `flags` are those that its surroundings add.
 fn encode_register(
     register: &CollapsedRegister,
     of: &ValueType,
-    gap: u16,
+    (gap, flags): (u16, u8),
     before: &mut Before,
     writer: &mut Writer,
 ) {
     let Some(winner) = &register.winner else {
-        return encode_head(gap, EMPTY, writer);
+        return;
     };
     let open = if register.open.is_some() { OPEN } else { 0 };
-    encode_head(gap, flags_of(winner, before) | open, writer);
+    encode_head(gap, flags | flags_of(winner, before) | open, writer);
     encode_write(winner, of, before, writer);
     if let Some(open) = &register.open {
         writer.varint(open.lost_upto.get());
@@ -122,12 +161,13 @@ fn encode_register(
 
 fn flags_of(write: &Write, before: &Before) -> u8 {
     let mut flags = 0;
+    let expected = before.expected_counter(write.stamp.millis());
     for (flag, set) in [
         (NULL, write.value.is_null()),
         (TIME, write.stamp.millis() != before.millis),
-        (COUNTER, write.stamp.counter() != 0),
+        (COUNTER, write.stamp.counter() != expected),
         (DEVICE, write.device.get() != before.device),
-        (RANK, write.rank != 0),
+        (RANK, write.rank != before.rank),
     ] {
         if set {
             flags |= flag;
@@ -137,24 +177,53 @@ fn flags_of(write: &Write, before: &Before) -> u8 {
 }
 
 fn encode_write(write: &Write, of: &ValueType, before: &mut Before, writer: &mut Writer) {
-    if write.stamp.millis() != before.millis {
-        writer.signed(difference(before.millis, write.stamp.millis()));
-        before.millis = write.stamp.millis();
+    let (millis, counter) = (write.stamp.millis(), write.stamp.counter());
+    let expected = before.expected_counter(millis);
+    if millis != before.millis {
+        writer.signed(difference(before.millis, millis));
+        before.millis = millis;
     }
-    if write.stamp.counter() != 0 {
-        writer.varint(write.stamp.counter().into());
+    if counter != expected {
+        writer.varint(counter.into());
     }
+    before.counter = counter;
     if write.device.get() != before.device {
         before.device = write.device.get();
         writer.varint(before.device.into());
     }
-    if write.rank != 0 {
+    if write.rank != before.rank {
+        before.rank = write.rank;
         writer.byte(write.rank);
     }
     encode_position(write.position, before, writer);
     if !write.value.is_null() {
-        of.encode(&write.value, writer);
+        encode_value(&write.value, of, writer);
     }
+}
+
+fn encode_value(value: &Value, of: &ValueType, writer: &mut Writer) {
+    match (of, value) {
+        (ValueType::Text { .. }, Value::Text(text)) => text::encode(text, writer),
+        _ => of.encode(value, writer),
+    }
+}
+
+/// Reads what [`encode_value`] wrote: never null.
+fn decode_value(
+    number: u16,
+    of: &ValueType,
+    reader: &mut Reader<'_>,
+) -> Result<Value, DecodeError> {
+    let value = match of {
+        ValueType::Text { bytes_max } => {
+            Value::Text(text::decode(reader, (*bytes_max).min(TEXT_BYTES_MAX))?)
+        }
+        _ => of.decode(number, reader)?,
+    };
+    if value.is_null() {
+        return Err(DecodeError::NotCanonical { what: "null" });
+    }
+    Ok(value)
 }
 
 fn encode_position(position: LogPosition, before: &mut Before, writer: &mut Writer) {
@@ -167,66 +236,16 @@ fn difference(from: u64, to: u64) -> i64 {
     to.cast_signed().wrapping_sub(from.cast_signed())
 }
 
-fn encode_set(set: &CollapsedSet, before: &mut Before, writer: &mut Writer) {
-    writer.varint(set.purged.get());
-    writer.count(set.members.len());
-    for (member, additions) in &set.members {
-        member.encode(writer);
-        writer.count(additions.len());
-        for addition in additions {
-            writer.varint(addition.device.get().into());
-            encode_position(addition.position, before, writer);
-        }
-    }
-    encode_markers(&set.markers, before, writer);
-}
-
-fn encode_map(
-    map: &CollapsedMap,
-    rows: &'static [crate::entity::FieldRow],
-    before: &mut Before,
-    writer: &mut Writer,
-) {
-    writer.varint(map.purged.get());
-    writer.count(map.items.len());
-    for (key, item) in &map.items {
-        key.encode(writer);
-        encode_position(item.changed, before, writer);
-        writer.count(item.fields.len());
-        let mut last_number = 0;
-        for (number, register) in &item.fields {
-            let Some(Kind::MultiValue(of)) =
-                crate::entity::find_row(rows, *number).map(|row| row.kind)
-            else {
-                continue;
-            };
-            encode_register(register, &of, *number - last_number - 1, before, writer);
-            last_number = *number;
-        }
-    }
-    encode_markers(&map.markers, before, writer);
-}
-
-fn encode_markers(
-    markers: &BTreeMap<Value, LogPosition>,
-    before: &mut Before,
-    writer: &mut Writer,
-) {
-    writer.count(markers.len());
-    for (key, position) in markers {
-        key.encode(writer);
-        encode_position(*position, before, writer);
-    }
-}
-
 /// Reads what [`encode`] wrote, up to the end of the reader.
 pub(super) fn decode(
     table: &'static EntityTable,
+    from: LogPosition,
     reader: &mut Reader<'_>,
 ) -> Result<CollapsedEntity, DecodeError> {
     let mut entity = CollapsedEntity::new(table);
-    let mut before = Before::default();
+    let mut before = Before::from(from);
     let mut last_number = 0;
+    let mut last = Last::Other;
     while !reader.is_at_end() {
         let flags = reader.byte()?;
         let number = decode_number(flags, last_number, reader)?;
@@ -235,8 +254,29 @@ pub(super) fn decode(
             number,
             reason: "no such field",
         })?;
-        let field = decode_field(number, &row.kind, flags & !NUMBER_GAP, &mut before, reader)?;
-        entity.fields.push((number, field));
+        let (Kind::Lww(of) | Kind::MultiValue(of)) = &row.kind else {
+            let field = decode_field(number, &row.kind, flags & !NUMBER_GAP, &mut before, reader)?;
+            entity.fields.push((number, field));
+            last = Last::Other;
+            continue;
+        };
+        let at = before.position;
+        let register =
+            decode_register(number, flags & !(NUMBER_GAP | RUN), of, &mut before, reader)?;
+        let position = register
+            .winner
+            .as_ref()
+            .map_or(at, |write| write.position.get());
+        last = last.then(flags & !RUN, difference(at, position))?;
+        entity
+            .fields
+            .push((number, CollapsedField::Register(register)));
+        if flags & RUN != 0 {
+            let run = Run::decode(reader)?;
+            last = last.then_run(&run)?;
+            run.decode_fields(&mut entity, &mut before, reader)?;
+            last_number = entity.fields.last().map_or(number, |(number, _)| *number);
+        }
     }
     Ok(entity)
 }
@@ -269,11 +309,6 @@ fn decode_field(
     before: &mut Before,
     reader: &mut Reader<'_>,
 ) -> Result<CollapsedField, DecodeError> {
-    if let Kind::Lww(of) | Kind::MultiValue(of) = kind {
-        return Ok(CollapsedField::Register(decode_register(
-            number, flags, of, before, reader,
-        )?));
-    }
     if flags != 0 {
         return Err(DecodeError::UnknownTag {
             what: "flags",
@@ -307,14 +342,11 @@ fn decode_register(
     before: &mut Before,
     reader: &mut Reader<'_>,
 ) -> Result<CollapsedRegister, DecodeError> {
-    if flags & EMPTY != 0 {
-        if flags != EMPTY {
-            return Err(DecodeError::UnknownTag {
-                what: "flags",
-                found: flags.into(),
-            });
-        }
-        return Ok(CollapsedRegister::default());
+    if flags & (RUN | NUMBER_GAP) != 0 {
+        return Err(DecodeError::UnknownTag {
+            what: "flags",
+            found: flags.into(),
+        });
     }
     let winner = decode_write(number, flags & !OPEN, of, before, reader)?;
     let mut register = CollapsedRegister {
@@ -330,7 +362,7 @@ fn decode_register(
         let mut siblings = Vec::with_capacity(count);
         for _ in 0..count {
             let flags = reader.byte()?;
-            if flags & (OPEN | EMPTY | NUMBER_GAP) != 0 {
+            if flags & (OPEN | RUN | NUMBER_GAP) != 0 {
                 return Err(DecodeError::UnknownTag {
                     what: "flags",
                     found: flags.into(),
@@ -357,35 +389,34 @@ fn decode_write(
         let millis = moved(before.millis, reader.signed()?, Stamp::MILLIS_MAX, "time")?;
         before.millis = nonzero_change(before.millis, millis, "time")?;
     }
-    let counter = if flags & COUNTER == 0 {
-        0
+    let expected = if flags & TIME == 0 { before.counter } else { 0 };
+    before.counter = if flags & COUNTER == 0 {
+        expected
     } else {
-        nonzero_change(0, reader.varint_u16("stamp counter")?, "stamp counter")?
+        nonzero_change(
+            expected,
+            reader.varint_u16("stamp counter")?,
+            "stamp counter",
+        )?
     };
     if flags & DEVICE != 0 {
         before.device = nonzero_change(before.device, reader.varint_u32("device")?, "device")?;
     }
-    let rank = if flags & RANK == 0 {
-        0
-    } else {
-        nonzero_change(0, reader.byte()?, "rank")?
-    };
+    if flags & RANK != 0 {
+        before.rank = nonzero_change(before.rank, reader.byte()?, "rank")?;
+    }
     let position = decode_position(before, reader)?;
     let value = if flags & NULL != 0 {
         Value::Null
     } else {
-        of.decode(number, reader)?
+        decode_value(number, of, reader)?
     };
-    if flags & NULL == 0 && value.is_null() {
-        return Err(DecodeError::NotCanonical { what: "null" });
-    }
-    let stamp = Stamp::new(before.millis, counter);
     Ok(Write {
         value,
-        stamp,
+        stamp: Stamp::new(before.millis, before.counter),
         position,
         device: DeviceId::new(before.device),
-        rank,
+        rank: before.rank,
     })
 }
 
@@ -416,124 +447,4 @@ fn decode_position(
         "log position",
     )?;
     Ok(LogPosition::new(before.position))
-}
-
-fn decode_set(
-    number: u16,
-    of: Option<&ValueType>,
-    before: &mut Before,
-    reader: &mut Reader<'_>,
-) -> Result<CollapsedSet, DecodeError> {
-    let mut set = CollapsedSet {
-        purged: LogPosition::decode(reader)?,
-        ..CollapsedSet::default()
-    };
-    for _ in 0..reader.count(4)? {
-        let member = decode_key(
-            number,
-            of,
-            set.members.last_key_value().map(|(last, _)| last),
-            reader,
-        )?;
-        let count = reader.count(2)?;
-        if count == 0 {
-            return Err(DecodeError::NotCanonical { what: "member" });
-        }
-        let mut additions = Vec::with_capacity(count);
-        for _ in 0..count {
-            let device = DeviceId::decode(reader)?;
-            additions.push(Addition {
-                device,
-                position: decode_position(before, reader)?,
-            });
-        }
-        set.members.insert(member, additions);
-    }
-    set.markers = decode_markers(number, of, before, reader)?;
-    Ok(set)
-}
-
-fn decode_map(
-    number: u16,
-    of: &ValueType,
-    rows: &'static [crate::entity::FieldRow],
-    before: &mut Before,
-    reader: &mut Reader<'_>,
-) -> Result<CollapsedMap, DecodeError> {
-    let mut map = CollapsedMap {
-        purged: LogPosition::decode(reader)?,
-        ..CollapsedMap::default()
-    };
-    for _ in 0..reader.count(4)? {
-        let key = decode_key(
-            number,
-            Some(of),
-            map.items.last_key_value().map(|(last, _)| last),
-            reader,
-        )?;
-        let mut item = CollapsedItem {
-            fields: Vec::new(),
-            changed: decode_position(before, reader)?,
-        };
-        let mut last_number = 0;
-        for _ in 0..reader.count(2)? {
-            let flags = reader.byte()?;
-            last_number = decode_number(flags, last_number, reader)?;
-            let row = crate::entity::find_row(rows, last_number).map(|row| row.kind);
-            let Some(Kind::MultiValue(held)) = row else {
-                return Err(DecodeError::Field {
-                    number: last_number,
-                    reason: "no such item field",
-                });
-            };
-            let register =
-                decode_register(last_number, flags & !NUMBER_GAP, &held, before, reader)?;
-            if register.is_empty() {
-                return Err(DecodeError::NotCanonical { what: "item" });
-            }
-            item.fields.push((last_number, register));
-        }
-        if item.fields.is_empty() {
-            return Err(DecodeError::NotCanonical { what: "item" });
-        }
-        map.items.insert(key, item);
-    }
-    map.markers = decode_markers(number, Some(of), before, reader)?;
-    Ok(map)
-}
-
-fn decode_markers(
-    number: u16,
-    of: Option<&ValueType>,
-    before: &mut Before,
-    reader: &mut Reader<'_>,
-) -> Result<BTreeMap<Value, LogPosition>, DecodeError> {
-    let mut markers: BTreeMap<Value, LogPosition> = BTreeMap::new();
-    for _ in 0..reader.count(2)? {
-        let key = decode_key(
-            number,
-            of,
-            markers.last_key_value().map(|(last, _)| last),
-            reader,
-        )?;
-        markers.insert(key, decode_position(before, reader)?);
-    }
-    Ok(markers)
-}
-
-/// A member or key: of the right type, greater than the one before; null only in flags (`of` is `None`).
-fn decode_key(
-    number: u16,
-    of: Option<&ValueType>,
-    last: Option<&Value>,
-    reader: &mut Reader<'_>,
-) -> Result<Value, DecodeError> {
-    let key = Value::decode(reader)?;
-    if key.is_null() != of.is_none() || last.is_some_and(|last| *last >= key) {
-        return Err(DecodeError::NotCanonical { what: "key" });
-    }
-    match of.and_then(|of| of.refusal(&key)) {
-        None => Ok(key),
-        Some(reason) => Err(DecodeError::Field { number, reason }),
-    }
 }

@@ -3,18 +3,22 @@
 //! The index is "latest position per entity", not the log: a range scan from a cursor is already the folded answer,
 //! for a cursor of any age. Nothing here is durable; it is folded from the log and can be packed into a snapshot.
 
+mod changes;
 mod saved;
+mod slot;
 
+use self::changes::Changes;
+use self::slot::{Decoded, Held, Slot};
+use super::Made;
 use super::entity::{CollapsedEntity, CollapsedField, Folded, Undo};
 use super::register::WriteUndo;
-use super::{Made, packed};
 use crate::clock::LogPosition;
 use crate::entity::EntityTable;
 use crate::replica::DeviceId;
-use crate::wire::{DecodeError, Reader, Writer};
+use crate::wire::DecodeError;
 use hashbrown::HashTable;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use thiserror::Error;
 
@@ -47,30 +51,6 @@ pub enum StoreError {
     },
 }
 
-/// One entity in memory.
-#[derive(Debug)]
-enum Held {
-    /// Id length (one byte), id, fields.
-    Packed(Box<[u8]>),
-    Decoded(Box<Decoded>),
-    /// Id length, id: "deleted" must stay different from "unknown".
-    Deleted(Box<[u8]>),
-}
-
-#[derive(Debug)]
-struct Decoded {
-    id: Box<[u8]>,
-    entity: CollapsedEntity,
-}
-
-#[derive(Debug)]
-struct Slot {
-    created: LogPosition,
-    changed: LogPosition,
-    held: Held,
-    table: u16,
-}
-
 /// The entities of one depot.
 #[derive(Debug)]
 pub struct EntityStore {
@@ -79,9 +59,9 @@ pub struct EntityStore {
     /// Handles by hash of (table, id); the id itself is read from the slot.
     by_id: HashTable<u32>,
     hasher: RandomState,
-    by_change: BTreeMap<LogPosition, Handle>,
-    /// Positions of removal markers inside entities, until they are purged.
-    markers: BTreeMap<LogPosition, Handle>,
+    changes: Changes,
+    /// Where removals left markers, rising, and in which entities, until they are purged.
+    markers: VecDeque<(LogPosition, Handle)>,
     decoded: usize,
     decoded_max: usize,
     /// What a trial has changed so far; `None` outside one.
@@ -96,7 +76,8 @@ struct Trial {
     changes: Vec<(Handle, LogPosition, u16, Option<Undo>)>,
     /// Fields that were copied whole: once each, since a list of thousands may be changed by a thousand operations.
     copied: BTreeSet<(Handle, u16)>,
-    markers: Vec<LogPosition>,
+    /// How many markers there were before.
+    markers: usize,
 }
 
 impl EntityStore {
@@ -108,8 +89,8 @@ impl EntityStore {
             slots: Vec::new(),
             by_id: HashTable::new(),
             hasher: RandomState::new(),
-            by_change: BTreeMap::new(),
-            markers: BTreeMap::new(),
+            changes: Changes::default(),
+            markers: VecDeque::new(),
             decoded: 0,
             decoded_max,
             trial: None,
@@ -148,14 +129,12 @@ impl EntityStore {
             return handle;
         }
         let handle = self.handles();
-        let packed = pack(id, &CollapsedEntity::new(table));
-        self.slots.push(Slot {
-            created: position,
+        let decoded = Decoded::new(id, position, table);
+        self.add(Slot {
             changed: position,
-            held: Held::Packed(packed),
-            table: table.number,
+            held: Held::Packed(table.number, decoded.pack()),
         });
-        self.by_change.insert(position, Handle(handle));
+        self.changes.push(position, Handle(handle));
         let hash = self.hasher.hash_one((table.number, id));
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.by_id
@@ -163,15 +142,23 @@ impl EntityStore {
         Handle(handle)
     }
 
+    /// Adds the next slot. Room is made by an eighth: doubling would leave a quarter of it empty on average.
+    fn add(&mut self, slot: Slot) {
+        if self.slots.len() == self.slots.capacity() {
+            self.slots.reserve_exact((self.slots.len() / 8).max(16));
+        }
+        self.slots.push(slot);
+    }
+
     /// The entity's table, deleted or not.
     pub fn table_of(&self, handle: Handle) -> Option<&'static EntityTable> {
-        self.table(self.slots.get(handle.0 as usize)?.table)
+        self.table(self.slots.get(handle.0 as usize)?.held.table())
     }
 
     /// The entity's table and id, deleted or not.
     pub fn name(&self, handle: Handle) -> Option<(&'static EntityTable, EntityId<'_>)> {
         let slot = self.slots.get(handle.0 as usize)?;
-        Some((self.table(slot.table)?, id_of(&slot.held)?))
+        Some((self.table(slot.held.table())?, slot.held.id()?))
     }
 
     /// Where the entity last changed.
@@ -181,14 +168,14 @@ impl EntityStore {
 
     /// Where the entity was created.
     pub fn created(&self, handle: Handle) -> Option<LogPosition> {
-        self.slots.get(handle.0 as usize).map(|slot| slot.created)
+        self.slots.get(handle.0 as usize)?.held.created()
     }
 
     /// Whether there is an entity of this handle that was not deleted.
     pub fn is_live(&self, handle: Handle) -> bool {
         self.slots
             .get(handle.0 as usize)
-            .is_some_and(|slot| !matches!(slot.held, Held::Deleted(_)))
+            .is_some_and(|slot| !slot.held.is_deleted())
     }
 
     /// The live handles, rising.
@@ -208,11 +195,11 @@ impl EntityStore {
             .get(handle.0 as usize)
             .ok_or(StoreError::Unknown(handle))?;
         match &slot.held {
-            Held::Deleted(_) => Err(StoreError::Unknown(handle)),
+            Held::Deleted(..) => Err(StoreError::Unknown(handle)),
             Held::Decoded(decoded) => Ok(Cow::Borrowed(&decoded.entity)),
-            Held::Packed(bytes) => {
-                let table = self.table(slot.table).ok_or(StoreError::Unknown(handle))?;
-                unpack(table, bytes)
+            Held::Packed(table, bytes) => {
+                let table = self.table(*table).ok_or(StoreError::Unknown(handle))?;
+                Decoded::unpack(table, bytes)
                     .map(|decoded| Cow::Owned(decoded.entity))
                     .map_err(|source| StoreError::Damaged { handle, source })
             }
@@ -222,18 +209,14 @@ impl EntityStore {
     /// Decodes an entity for editing and keeps it decoded.
     pub(crate) fn edit(&mut self, handle: Handle) -> Result<&mut CollapsedEntity, StoreError> {
         let index = handle.0 as usize;
-        let packed = match self.slots.get(index) {
-            Some(Slot {
-                held: Held::Packed(bytes),
-                table,
-                ..
-            }) => Some((bytes, *table)),
-            _ => None,
-        };
-        if let Some((bytes, table)) = packed {
-            let table = self.table(table).ok_or(StoreError::Unknown(handle))?;
-            let decoded =
-                unpack(table, bytes).map_err(|source| StoreError::Damaged { handle, source })?;
+        if let Some(Slot {
+            held: Held::Packed(table, bytes),
+            ..
+        }) = self.slots.get(index)
+        {
+            let table = self.table(*table).ok_or(StoreError::Unknown(handle))?;
+            let decoded = Decoded::unpack(table, bytes)
+                .map_err(|source| StoreError::Damaged { handle, source })?;
             if self.decoded >= self.decoded_max {
                 self.pack_all();
             }
@@ -251,23 +234,27 @@ impl EntityStore {
     /// # Errors
     /// [`StoreError`]; nothing is changed then.
     pub(crate) fn apply(&mut self, handle: Handle, made: &Made<'_>) -> Result<bool, StoreError> {
-        let Folded { wins, marked } = match self.trial.take() {
-            None => self.edit(handle)?.fold(made, None),
-            Some(mut trial) => {
-                let folded = self.try_change(&mut trial, handle, made);
-                self.trial = Some(trial);
-                folded?
-            }
+        let Folded { wins, marked } = if self.trial.is_none() {
+            self.edit(handle)?.fold(made, None)
+        } else {
+            let mut trial = self.trial.take().unwrap_or_default();
+            let folded = self.try_change(&mut trial, handle, made);
+            self.trial = Some(trial);
+            folded?
         };
         let position = made.origin.position;
         self.touch(handle, position);
         if marked {
-            self.markers.insert(position, handle);
-            if let Some(trial) = &mut self.trial {
-                trial.markers.push(position);
-            }
+            self.mark(position, handle);
         }
         Ok(wins)
+    }
+
+    /// Notes that the entity holds a removal marker of this position.
+    fn mark(&mut self, position: LogPosition, handle: Handle) {
+        if self.markers.back() != Some(&(position, handle)) {
+            self.markers.push_back((position, handle));
+        }
     }
 
     /// From here on changes can be taken back. Deletions and purges are no part of a trial, and nobody asks meanwhile
@@ -275,6 +262,7 @@ impl EntityStore {
     pub(crate) fn begin_trial(&mut self) {
         self.trial = Some(Trial {
             handles: self.handles(),
+            markers: self.markers.len(),
             ..Trial::default()
         });
     }
@@ -284,9 +272,7 @@ impl EntityStore {
         let Some(trial) = self.trial.take() else {
             return;
         };
-        for position in trial.markers {
-            self.markers.remove(&position);
-        }
+        self.markers.truncate(trial.markers);
         for (handle, changed, number, undo) in trial.changes.into_iter().rev() {
             // It could be read when it was changed, and what was read is packed rightly.
             if let Some(undo) = undo
@@ -302,12 +288,13 @@ impl EntityStore {
             && let Some(slot) = self.slots.pop()
         {
             let handle = self.handles();
-            let id = id_of(&slot.held).unwrap_or_default();
-            let hash = self.hasher.hash_one((slot.table, id));
+            let id = slot.held.id().unwrap_or_default();
+            let hash = self.hasher.hash_one((slot.held.table(), id));
             if let Ok(entry) = self.by_id.find_entry(hash, |held| *held == handle) {
                 entry.remove();
             }
-            self.by_change.remove(&slot.created);
+            let created = slot.held.created().unwrap_or_default();
+            self.changes.forget(created, Handle(handle));
             if matches!(slot.held, Held::Decoded(_)) {
                 self.decoded -= 1;
             }
@@ -351,22 +338,20 @@ impl EntityStore {
             return Err(StoreError::Unknown(handle));
         }
         self.touch(handle, position);
-        self.markers.insert(position, handle);
+        self.mark(position, handle);
         let slot = &mut self.slots[handle.0 as usize];
-        let mut writer = Writer::new();
-        writer.bytes(id_of(&slot.held).unwrap_or_default());
         if matches!(slot.held, Held::Decoded(_)) {
             self.decoded -= 1;
         }
-        slot.held = Held::Deleted(writer.into_bytes().into_boxed_slice());
+        slot.held = slot.held.deleted();
         Ok(())
     }
 
     /// The entities changed after `from`, in order of their last change.
     pub fn changed_since(&self, from: LogPosition) -> impl Iterator<Item = (LogPosition, Handle)> {
-        self.by_change
-            .range(from.next()..)
-            .map(|(position, handle)| (*position, *handle))
+        self.changes
+            .behind(from)
+            .filter(|(position, handle)| self.changed(*handle) == Some(*position))
     }
 
     /// Drops the removal markers at or below `horizon`. `stable` is what devices are told: those behind it get a set
@@ -376,8 +361,10 @@ impl EntityStore {
         horizon: LogPosition,
         stable: LogPosition,
     ) -> Result<(), StoreError> {
-        let later = self.markers.split_off(&horizon.next());
-        let passed = std::mem::replace(&mut self.markers, later);
+        let passed = self
+            .markers
+            .partition_point(|(position, _)| *position <= horizon);
+        let passed: Vec<_> = self.markers.drain(..passed).collect();
         let mut purged = BTreeSet::new();
         for (position, handle) in passed {
             if self.is_live(handle) {
@@ -390,7 +377,7 @@ impl EntityStore {
                 .is_some_and(|changed| changed <= horizon)
             {
                 // Nothing of a deleted entity is left to send: it leaves the index of changes.
-                self.by_change.remove(&position);
+                self.changes.forget(position, handle);
             }
         }
         Ok(())
@@ -400,7 +387,7 @@ impl EntityStore {
     pub fn pack_all(&mut self) {
         for slot in &mut self.slots {
             if let Held::Decoded(decoded) = &slot.held {
-                slot.held = Held::Packed(pack(&decoded.id, &decoded.entity));
+                slot.held = Held::Packed(decoded.entity.table().number, decoded.pack());
             }
         }
         self.decoded = 0;
@@ -420,67 +407,28 @@ impl EntityStore {
         let Some(slot) = self.slots.get_mut(handle.0 as usize) else {
             return;
         };
+        slot.changed = position;
         if self.trial.is_none() {
-            // In this order the tree of a lone entity stays.
-            self.by_change.insert(position, handle);
-            if slot.changed != position {
-                self.by_change.remove(&slot.changed);
+            self.changes.push(position, handle);
+            if self.changes.is_stale(self.slots.len()) {
+                let slots = &self.slots;
+                self.changes.drop_stale(|position, handle| {
+                    let slot = slots.get(handle.0 as usize);
+                    slot.is_some_and(|slot| slot.changed == position)
+                });
             }
         }
-        slot.changed = position;
     }
 
     fn is_named(&self, handle: u32, table: u16, id: EntityId<'_>) -> bool {
         let slot = self.slots.get(handle as usize);
-        slot.is_some_and(|slot| slot.table == table && id_of(&slot.held) == Some(id))
-    }
-}
-
-impl CollapsedEntity {
-    /// The canonical bytes of the fields, as an entity rests in the store.
-    pub fn to_packed(&self) -> Vec<u8> {
-        let mut writer = Writer::new();
-        packed::encode(self, &mut writer);
-        writer.into_bytes()
-    }
-
-    /// Reads what [`CollapsedEntity::to_packed`] wrote.
-    ///
-    /// # Errors
-    /// Bytes that are not canonical, or that do not fit the table.
-    pub fn from_packed(table: &'static EntityTable, bytes: &[u8]) -> Result<Self, DecodeError> {
-        packed::decode(table, &mut Reader::new(bytes))
-    }
-}
-
-fn pack(id: EntityId<'_>, entity: &CollapsedEntity) -> Box<[u8]> {
-    let mut writer = Writer::new();
-    writer.bytes(id);
-    packed::encode(entity, &mut writer);
-    writer.into_bytes().into_boxed_slice()
-}
-
-fn unpack(table: &'static EntityTable, bytes: &[u8]) -> Result<Decoded, DecodeError> {
-    let mut reader = Reader::new(bytes);
-    let id = reader.bytes("entity id", ENTITY_ID_BYTES_MAX)?.into();
-    Ok(Decoded {
-        id,
-        entity: packed::decode(table, &mut reader)?,
-    })
-}
-
-fn id_of(held: &Held) -> Option<EntityId<'_>> {
-    match held {
-        Held::Decoded(decoded) => Some(&decoded.id),
-        Held::Packed(bytes) | Held::Deleted(bytes) => Reader::new(bytes)
-            .bytes("entity id", ENTITY_ID_BYTES_MAX)
-            .ok(),
+        slot.is_some_and(|slot| slot.held.table() == table && slot.held.id() == Some(id))
     }
 }
 
 fn rehash(slots: &[Slot], hasher: &RandomState, handle: u32) -> u64 {
     let slot = slots.get(handle as usize);
     slot.map_or(0, |slot| {
-        hasher.hash_one((slot.table, id_of(&slot.held).unwrap_or_default()))
+        hasher.hash_one((slot.held.table(), slot.held.id().unwrap_or_default()))
     })
 }

@@ -125,7 +125,7 @@ impl FieldView {
             CollapsedField::Max(reading, _) => Self::Max(*reading),
             CollapsedField::Counter(sum, _) => Self::Counter(*sum),
             CollapsedField::Flag(set) => Self::Flag(!set.is_empty()),
-            CollapsedField::Set(set) => Self::Set(set.members.keys().cloned().collect()),
+            CollapsedField::Set(set) => Self::Set(set.members().cloned().collect()),
             CollapsedField::Map(map) => Self::Map(
                 map.items
                     .iter()
@@ -147,13 +147,15 @@ pub(crate) fn updates_since(
     }
     match field {
         CollapsedField::Set(set) if set.purged <= from => {
-            for (member, additions) in &set.members {
+            for (member, additions) in set.live() {
                 if additions.iter().any(|addition| addition.position > from) {
                     visit(Update::Member(member.clone(), true));
                 }
             }
-            for member in later(&set.markers, from) {
-                visit(Update::Member(member.clone(), false));
+            for (member, position) in set.gone() {
+                if position > from {
+                    visit(Update::Member(member.clone(), false));
+                }
             }
         }
         CollapsedField::Map(map) if map.purged <= from => {

@@ -77,8 +77,8 @@ pub fn xxh64(bytes: &[u8], seed: u64) -> u64 {
             seed.wrapping_sub(PRIME_1),
         ];
         for stripe in stripes.by_ref() {
-            for (lane, word) in lanes.iter_mut().zip(stripe.chunks_exact(8)) {
-                *lane = round(*lane, word_of(word));
+            for (lane, word) in lanes.iter_mut().zip(stripe.as_chunks().0) {
+                *lane = round(*lane, u64::from_le_bytes(*word));
             }
         }
         let [first, second, third, fourth] = lanes;
@@ -97,21 +97,21 @@ pub fn xxh64(bytes: &[u8], seed: u64) -> u64 {
 }
 
 fn finish(mut hash: u64, tail: &[u8]) -> u64 {
-    let mut words = tail.chunks_exact(8);
-    for word in words.by_ref() {
-        hash = (hash ^ round(0, word_of(word)))
+    let (words, tail) = tail.as_chunks();
+    for word in words {
+        hash = (hash ^ round(0, u64::from_le_bytes(*word)))
             .rotate_left(27)
             .wrapping_mul(PRIME_1)
             .wrapping_add(PRIME_4);
     }
-    let mut halves = words.remainder().chunks_exact(4);
-    for half in halves.by_ref() {
-        hash = (hash ^ word_of(half).wrapping_mul(PRIME_1))
+    let (halves, tail) = tail.as_chunks();
+    for half in halves {
+        hash = (hash ^ u64::from(u32::from_le_bytes(*half)).wrapping_mul(PRIME_1))
             .rotate_left(23)
             .wrapping_mul(PRIME_2)
             .wrapping_add(PRIME_3);
     }
-    for byte in halves.remainder() {
+    for byte in tail {
         hash = (hash ^ u64::from(*byte).wrapping_mul(PRIME_5))
             .rotate_left(11)
             .wrapping_mul(PRIME_1);
@@ -125,13 +125,4 @@ fn round(lane: u64, word: u64) -> u64 {
     lane.wrapping_add(word.wrapping_mul(PRIME_2))
         .rotate_left(31)
         .wrapping_mul(PRIME_1)
-}
-
-/// Up to eight bytes as a little-endian number.
-fn word_of(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    word.iter_mut()
-        .zip(bytes)
-        .for_each(|(to, from)| *to = *from);
-    u64::from_le_bytes(word)
 }

@@ -56,8 +56,14 @@ pub(super) fn decode_change(
 ) -> Result<Change, DecodeError> {
     let number = row.number;
     let change = match (row.kind, verb) {
-        (Kind::Lww(of) | Kind::MultiValue(of), 0) => Change::Set(of.decode(number, reader)?),
-        (Kind::Lww(_) | Kind::MultiValue(_), 1) => Change::Set(Value::Null),
+        // Whatever a type reads fits it.
+        (Kind::Lww(of) | Kind::MultiValue(of), 0) => {
+            return match of.decode(number, reader)? {
+                Value::Null => Err(DecodeError::NotCanonical { what: "null" }),
+                value => Ok(Change::Set(value)),
+            };
+        }
+        (Kind::Lww(_) | Kind::MultiValue(_), 1) => return Ok(Change::Set(Value::Null)),
         (Kind::Max, 0) => Change::Raise {
             epoch: reader.varint_u32("epoch")?,
             value: reader.signed()?,

@@ -20,6 +20,7 @@ use crate::collapsed::{After, EntityStore, Handle, Made, Origin, SERVER, StoreEr
 use crate::entity::{Change, EntityTable};
 use crate::replica::DeviceId;
 use crate::rule::{Rule, holds};
+use crate::wire::Writer;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -39,6 +40,10 @@ pub struct Depot {
     pub(super) pages: SharedPages,
     /// In a trial, what it added to `renumbered`; `None` outside one.
     pub(super) trial: Option<Vec<Former>>,
+    /// Room for the bytes by which operations are chained.
+    scratch: Writer,
+    /// Room for the operations of a frame; empty.
+    operations: Vec<Operation>,
 }
 
 impl Depot {
@@ -53,6 +58,8 @@ impl Depot {
             renumbered: BTreeMap::new(),
             pages: SharedPages::default(),
             trial: None,
+            scratch: Writer::new(),
+            operations: Vec::new(),
         }
     }
 
@@ -125,15 +132,18 @@ impl Depot {
         let (head, rest) = FrameHead::decode(bytes)?;
         self.check_head(&head, request)?;
         let basis = self.basis(request, host);
-        let frame = Frame::decode_behind(&head, rest, &basis, self)?;
-        let chains = self.check_frame(&frame, &basis, request, host)?;
+        let room = std::mem::take(&mut self.operations);
+        let mut frame = Frame::decode_behind(&head, rest, &basis, self, room)?;
+        let mut chain = self.check_frame(&frame, &basis, request, host)?;
+        let mut scratch = std::mem::take(&mut self.scratch);
         let mut answer = PushAnswer {
             verdicts: Vec::with_capacity(frame.operations.len()),
             created: Vec::new(),
         };
         let mut records = Vec::with_capacity(frame.operations.len());
         let met_again = self.met_again(&frame.operations, request.device);
-        for (operation, chain) in frame.operations.into_iter().zip(chains) {
+        for operation in frame.operations.drain(..) {
+            chain = self.chained(&operation, chain, &mut scratch);
             let seq = operation.seq;
             let seen = self
                 .devices
@@ -154,6 +164,7 @@ impl Depot {
                 answer.created.push((seq, handle));
             }
         }
+        (self.scratch, self.operations) = (scratch, frame.operations);
         if self.trial.is_none()
             && let Some(device) = self.devices.get_mut(&request.device)
         {
@@ -334,6 +345,7 @@ impl Depot {
         }
     }
 
+    #[inline]
     fn record(&mut self, now_ms: u64, body: RecordBody) -> Result<Record, StoreError> {
         let record = Record {
             time_ms: now_ms.max(self.last_time_ms),

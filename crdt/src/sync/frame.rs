@@ -132,15 +132,16 @@ impl Frame {
     /// [`FRAME_BYTES_MAX`] or [`OPERATIONS_MAX`].
     pub fn decode(bytes: &[u8], basis: &Basis, tables: &dyn Tables) -> Result<Self, DecodeError> {
         let (head, rest) = FrameHead::decode(bytes)?;
-        Self::decode_behind(&head, rest, basis, tables)
+        Self::decode_behind(&head, rest, basis, tables, Vec::new())
     }
 
-    /// Reads what stands behind the head.
+    /// Reads what stands behind the head. `room` is an empty list to put the operations into.
     pub(super) fn decode_behind(
         head: &FrameHead,
         mut reader: Reader<'_>,
         basis: &Basis,
         tables: &dyn Tables,
+        room: Vec<Operation>,
     ) -> Result<Self, DecodeError> {
         let base = if head.has_other_base {
             let distance = reader.signed()?;
@@ -154,7 +155,8 @@ impl Frame {
             return Err(DecodeError::NotCanonical { what: "frame" });
         }
         let fit = reader.rest().len() / OPERATION_BYTES_USUAL + 1;
-        let mut operations = Vec::with_capacity(fit.min(OPERATIONS_MAX));
+        let mut operations = room;
+        operations.reserve(fit.min(OPERATIONS_MAX));
         let mut state = Running::new(base, basis);
         let mut seq = head.first;
         while !reader.is_at_end() {

@@ -1,7 +1,7 @@
 //! A depot as bytes: a checkpoint from which a server goes on without folding its log from the beginning.
 //!
 //! ```text
-//! depot   = 04 head floor time_ms devices former* store
+//! depot   = 05 head floor time_ms devices former* store
 //! devices = n (seen, chain 8 B, heard, registered_ms, expired 1 B, n (number gap, chain 8 B, verdict)*,
 //!           n (number gap, handle)*)*
 //! former* = n (device, number there, chain 8 B, verdict)*
@@ -22,7 +22,7 @@ use crate::entity::EntityTable;
 use crate::replica::DeviceId;
 use crate::wire::{DecodeError, Reader, Wire as _, Writer};
 
-const FORMAT: u8 = 4;
+const FORMAT: u8 = 5;
 
 impl Depot {
     /// The depot as bytes. Costs a copy of every packed entity; nothing changes.

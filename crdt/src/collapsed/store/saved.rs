@@ -3,11 +3,11 @@
 //! Entities go as they rest, so saving costs a copy of the packed bytes and reading them back decodes none of them. The
 //! bytes are believed only as far as memory safety goes: whoever keeps them guards them by a checksum.
 
-use super::{EntityStore, Handle, Held, Slot, id_of, pack, rehash};
+use super::slot::{Held, Slot, read_name};
+use super::{EntityStore, Handle, rehash};
 use crate::clock::LogPosition;
-use crate::collapsed::ENTITY_ID_BYTES_MAX;
 use crate::entity::EntityTable;
-use crate::wire::{DecodeError, EXACT_INTEGER_MAX, Reader, Wire as _, Writer};
+use crate::wire::{DecodeError, EXACT_INTEGER_MAX, Reader, Writer};
 use std::hash::BuildHasher as _;
 
 /// Longest packed entity that is read back, in bytes.
@@ -25,19 +25,19 @@ impl EntityStore {
         for (index, slot) in self.slots.iter().enumerate() {
             let handle = Handle(u32::try_from(index).unwrap_or(u32::MAX));
             let mut flags = 0;
-            if matches!(slot.held, Held::Deleted(_)) {
+            if slot.held.is_deleted() {
                 flags |= DELETED;
             }
-            if self.by_change.get(&slot.changed) != Some(&handle) {
+            if !self.changes.lists(slot.changed, handle) {
                 flags |= UNLISTED;
             }
             writer.byte(flags);
-            writer.varint(slot.table.into());
-            slot.created.encode(writer);
-            writer.varint(slot.changed.get().saturating_sub(slot.created.get()));
+            writer.varint(slot.held.table().into());
+            let created = slot.held.created().unwrap_or_default();
+            writer.varint(slot.changed.get().saturating_sub(created.get()));
             match &slot.held {
-                Held::Packed(bytes) | Held::Deleted(bytes) => writer.bytes(bytes),
-                Held::Decoded(decoded) => writer.bytes(&pack(&decoded.id, &decoded.entity)),
+                Held::Packed(_, bytes) | Held::Deleted(_, bytes) => writer.bytes(bytes),
+                Held::Decoded(decoded) => writer.bytes(&decoded.pack()),
             }
         }
         writer.count(self.markers.len());
@@ -61,9 +61,14 @@ impl EntityStore {
         let mut store = EntityStore::new(tables, decoded_max);
         let count = reader.count(6)?;
         store.slots.reserve(count);
+        let mut listed = Vec::with_capacity(count);
         for index in 0..count {
             let handle = u32::try_from(index).map_err(|_| out_of_range("handle"))?;
-            store.restore_slot(handle, reader)?;
+            listed.extend(store.restore_slot(handle, reader)?);
+        }
+        listed.sort_unstable();
+        for (position, handle) in listed {
+            store.changes.push(position, handle);
         }
         let mut before = 0;
         for _ in 0..reader.count(2)? {
@@ -72,12 +77,17 @@ impl EntityStore {
             if handle.0 >= store.handles() {
                 return Err(out_of_range("handle"));
             }
-            store.markers.insert(LogPosition::new(before), handle);
+            store.mark(LogPosition::new(before), handle);
         }
         Ok(store)
     }
 
-    fn restore_slot(&mut self, handle: u32, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    /// Answers the entity's last change, if something of it is left to send.
+    fn restore_slot(
+        &mut self,
+        handle: u32,
+        reader: &mut Reader<'_>,
+    ) -> Result<Option<(LogPosition, Handle)>, DecodeError> {
         let flags = reader.byte()?;
         if flags & !FLAGS != 0 {
             let found = flags.into();
@@ -94,10 +104,10 @@ impl EntityStore {
                 found,
             });
         }
-        let created = LogPosition::decode(reader)?;
-        let changed = LogPosition::new(later(created.get(), reader.varint()?)?);
+        let since = reader.varint()?;
         let bytes: Box<[u8]> = reader.bytes("entity", ENTITY_BYTES_MAX)?.into();
-        let id = Reader::new(&bytes).bytes("entity id", ENTITY_ID_BYTES_MAX)?;
+        let (created, id) = read_name(&mut Reader::new(&bytes))?;
+        let changed = LogPosition::new(later(created.get(), since)?);
         let hash = self.hasher.hash_one((table, id));
         if self
             .by_id
@@ -107,24 +117,16 @@ impl EntityStore {
             return Err(DecodeError::NotCanonical { what: "entity id" });
         }
         let held = if flags & DELETED != 0 {
-            Held::Deleted(bytes)
+            Held::Deleted(table, bytes)
         } else {
-            Held::Packed(bytes)
+            Held::Packed(table, bytes)
         };
-        self.slots.push(Slot {
-            created,
-            changed,
-            held,
-            table,
-        });
+        self.slots.push(Slot { changed, held });
         let (slots, hasher) = (&self.slots, &self.hasher);
-        debug_assert!(slots.last().is_some_and(|slot| id_of(&slot.held).is_some()));
+        debug_assert!(slots.last().is_some_and(|slot| slot.held.id().is_some()));
         self.by_id
             .insert_unique(hash, handle, |handle| rehash(slots, hasher, *handle));
-        if flags & UNLISTED == 0 && self.by_change.insert(changed, Handle(handle)).is_some() {
-            return Err(DecodeError::NotCanonical { what: "change" });
-        }
-        Ok(())
+        Ok((flags & UNLISTED == 0).then_some((changed, Handle(handle))))
     }
 }
 
