@@ -134,7 +134,7 @@ impl<'a> Judging<'a> {
             state,
             engine,
             device,
-            scope: DeviceScope::of(state, device).planned_in(fold),
+            scope: DeviceScope::of(state, device)?.planned_in(state, fold),
             policy: Policy::now(state)?,
             now: state.clock.now(),
             correlation,

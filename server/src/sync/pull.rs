@@ -83,9 +83,9 @@ pub fn has_news(
     device: &DeviceCaller,
     from: LogPosition,
 ) -> Result<(LogPosition, bool), Problem> {
-    let scope = DeviceScope::of(state, device);
+    let scope = DeviceScope::of(state, device)?;
     let fold = state.sync.engine.current()?;
-    let scope = scope.planned_in(&fold);
+    let scope = scope.planned_in(state, &fold);
     let news = fold.depot.changed_within(from, &scope).any(|(_, handle)| {
         fold.depot.store().get(handle).is_ok_and(|entity| {
             scope.covers(handle, &entity) || scope.moved_after(handle, &entity, from)
@@ -104,9 +104,9 @@ pub fn pull(state: &AppState, device: &DeviceCaller, ask: &Ask) -> Result<Pulled
     sync.contacts
         .note(&device.device.id, state.clock.now(), false, true);
     let first = if ask.binary { 1 } else { SCHEMA_NUMBER };
-    let scope = DeviceScope::of(state, device).of_schema(ask.schema.unwrap_or(first));
+    let scope = DeviceScope::of(state, device)?.of_schema(ask.schema.unwrap_or(first));
     let mut fold = sync.engine.current()?;
-    let scope = scope.planned_in(&fold);
+    let scope = scope.planned_in(state, &fold);
     // Only frames are told against it.
     let head_ms = match ask.binary {
         true => sync.engine.time_of(fold.depot.head()),

@@ -1,6 +1,7 @@
 //! What a device may see of the entities, and where that was decided.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crdt::collapsed::{CollapsedEntity, CollapsedField, Handle};
 use crdt::{LogPosition, Value};
@@ -13,10 +14,13 @@ use super::devices::DeviceCaller;
 use super::engine::Fold;
 use super::scope::Scope;
 use crate::app::AppState;
-use crate::projection::Ask;
+use crate::http::problem::{Kind, Problem};
+use crate::projection::{Ask, CATALOG};
 
 /// People on the staff that are looked through for a user.
 const STAFF_MAX: usize = 10_000;
+/// How long the catalog is waited for where it is behind.
+const CATALOG_WAITED: Duration = Duration::from_secs(2);
 
 /// The scope of a device's token, for the entities of one moment.
 #[derive(Clone, Debug)]
@@ -32,30 +36,39 @@ pub(super) struct DeviceScope {
 
 impl DeviceScope {
     /// What this device may see, before it is asked who is planned for which order: see [`DeviceScope::planned_in`].
-    pub(super) fn of(state: &AppState, device: &DeviceCaller) -> Self {
+    /// Blocks while the catalog, which knows who is who and what orders are called, is behind the log.
+    ///
+    /// # Errors
+    /// `unavailable` where it stays behind: who is taken for a stranger would never be shown what is his.
+    pub(super) fn of(state: &AppState, device: &DeviceCaller) -> Result<Self, Problem> {
         let scope = device.grant.scope.clone();
         let names = if scope.assigned_orders {
+            let durable = state.log.durable_position();
+            if !state.projections.wait_for(CATALOG, durable, CATALOG_WAITED) {
+                let detail = "the read models are being made; who is assigned to which order is not known yet";
+                return Err(Problem::new(Kind::Unavailable, detail).retry_after(5));
+            }
             names_of(state, device)
         } else {
             Vec::new()
         };
-        DeviceScope {
+        Ok(DeviceScope {
             scope,
             last_table: u16::MAX,
             names,
             planned: BTreeMap::new(),
-        }
+        })
     }
 
     /// The same, with the orders that `/hr/assignments` plans the user for, as the state has it.
     #[must_use]
-    pub(super) fn planned_in(mut self, fold: &Fold) -> Self {
+    pub(super) fn planned_in(mut self, state: &AppState, fold: &Fold) -> Self {
         let names = self.names.iter().filter_map(|name| match name {
             Value::Text(name) => Some(&**name),
             _ => None,
         });
         for (order, planned) in names.flat_map(|name| fold.plans.of(name)) {
-            let Some(handle) = fold.depot.store().find(&WORK_ORDER, order.as_bytes()) else {
+            let Some(handle) = order_named(state, fold, order) else {
                 continue;
             };
             let (is_now, since) = self.planned.entry(handle).or_default();
@@ -111,14 +124,16 @@ impl DeviceScope {
     }
 
     /// The fields that decide it.
-    fn deciding(&self, entity: &CollapsedEntity) -> [Option<&'static str>; 2] {
+    fn deciding(&self, entity: &CollapsedEntity) -> [Option<&'static str>; 3] {
         match entity.table().name {
-            "Vehicle" => [self.scope.depot.as_ref().map(|_| "home_depot"), None],
+            "Vehicle" => [self.scope.depot.as_ref().map(|_| "home_depot"), None, None],
             "WorkOrder" => [
                 self.scope.workshop.as_ref().map(|_| "workshop_id"),
                 self.scope.assigned_orders.then_some("assigned_staff"),
+                // Once deleted it is found by nothing but its id, so an assignment may name it no more.
+                self.scope.assigned_orders.then_some(IS_DELETED),
             ],
-            _ => [None, None],
+            _ => [None; 3],
         }
     }
 }
@@ -153,6 +168,18 @@ impl crdt::sync::Scope for DeviceScope {
         let named = (&self.scope, self.last_table, &self.names);
         Some(format!("{named:?}").into_bytes().into())
     }
+}
+
+/// The order that an assignment names: by its id or, as wherever an order is named, by its UUID or number.
+fn order_named(state: &AppState, fold: &Fold, name: &str) -> Option<Handle> {
+    let of_id = |id: &str| fold.depot.store().find(&WORK_ORDER, id.as_bytes());
+    of_id(name).or_else(|| {
+        // What the fold has of the order, the catalog may not have yet.
+        let projections = &state.projections;
+        projections.wait_for(CATALOG, fold.position, CATALOG_WAITED);
+        let found = projections.catalog().find(WORK_ORDER.name, name);
+        of_id(&found.value?.aggregate_id)
+    })
 }
 
 /// What an order may call the user of a device: the account's id and name, and the ids of the people on the staff that are

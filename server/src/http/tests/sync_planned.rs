@@ -173,3 +173,31 @@ async fn who_is_planned_for_what_is_known_after_a_restart() {
     assert_eq!(states[0]["entity_id"], *comes);
     assert_eq!(deleted, [leaves]);
 }
+
+/// Orders of other systems have ids of their own, and clients name an order by its UUID or its number.
+#[tokio::test]
+async fn an_order_is_found_by_whatever_name_an_assignment_gives_it() {
+    let (depot, token) = depot().await;
+    let tell = async |aggregate_type: &str, id: &str, event_type: &str, data: Value| {
+        let event = json!({"aggregate_type": aggregate_type, "aggregate_id": id, "event_type": event_type, "data": data});
+        let told = depot.server.post("/api/v1/events", &depot.manager, event);
+        told.await.expect(201);
+    };
+    let row = json!({"order_number": "WO-1999-0007", "vehicle_id": "185123", "work_description": "Brakes"});
+    tell("WorkOrder", "old-7", "WorkOrderCreated", row).await;
+    let mut cursor = String::new();
+    stays(&depot, &token, &mut cursor).await;
+
+    let first = plan(&depot, "S-1", "WO-1999-0007", 2).await;
+    let shown = depot.server.get(&first, &depot.manager).await.expect(200);
+    assert_ne!(shown["work_order_id"], "old-7", "events hold its UUID");
+    expect(&depot, &token, &mut cursor, "old-7", true).await;
+    patch(&depot, &first, json!({"status": "cancelled"})).await;
+    expect(&depot, &token, &mut cursor, "old-7", false).await;
+
+    let planned = json!({"staff_id": "S-1", "work_order_id": "WO-1999-0007"});
+    tell("StaffAssignment", "a-1", "StaffAssignmentCreated", planned).await;
+    expect(&depot, &token, &mut cursor, "old-7", true).await;
+    tell("WorkOrder", "old-7", "WorkOrderDeleted", json!({})).await;
+    expect(&depot, &token, &mut cursor, "old-7", false).await;
+}
