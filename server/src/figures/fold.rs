@@ -1,5 +1,6 @@
-//! From events to facts. Of each field the value of the latest event counts, by when it happened and then by position,
-//! as everywhere; so an event reported late changes what it should and nothing else.
+//! From events to facts. Of each field the value of the latest event counts, by when it happened and then by its order
+//! ([`fleet::order`]), as everywhere; so an event reported late changes what it should and nothing else, and depots that
+//! have the same events have the same figures.
 
 mod staff;
 mod stores;
@@ -25,6 +26,7 @@ use serde_json::{Map, Value};
 use storage::EventRef;
 
 use super::calendar::local_day;
+use crate::projection::order_of;
 use staff::Staff;
 use stores::Stores;
 use told::{Latest, Told, When, cents, text, time};
@@ -82,8 +84,9 @@ struct VehicleState {
     status: Latest<Box<str>>,
     /// Created and not deleted.
     exists: Latest<bool>,
-    /// What it was bought for, and when.
-    price_cents: Latest<i64>,
+    /// What it was bought for, in hundredths, and the position of the event that says so.
+    price: Latest<(i64, u64)>,
+    /// When.
     purchased: Latest<i64>,
 }
 
@@ -106,7 +109,7 @@ pub(super) struct Folding {
     pub(super) columns: Columns,
     vehicle_states: Vec<VehicleState>,
     /// By when it is planned, and the event's position.
-    planned: BTreeMap<When, Planned>,
+    planned: BTreeMap<(i64, u64), Planned>,
     stores: Stores,
     staff: Staff,
     vehicles: HashMap<Box<str>, usize>,
@@ -234,7 +237,8 @@ impl Folding {
         let told = Told {
             known,
             id: stream.aggregate_id,
-            when: (event.occurred_at().micros(), event.position().get()),
+            when: (event.occurred_at().micros(), order_of(event)),
+            position: event.position().get(),
             data: &data,
         };
         match aggregate_type {
@@ -276,7 +280,7 @@ impl Folding {
 
     fn fold_vehicle(&mut self, told: &Told<'_>) {
         let event_type = told.known.event.event_type;
-        let (at, position) = told.when;
+        let (at, position) = (told.when.0, told.position);
         if event_type == vehicle::event::VEHICLE_CREATED {
             let row = told.get("id").and_then(Value::as_str).map_or_else(
                 || row_id(vehicle::AGGREGATE_TYPE, told.id).to_string(),
@@ -317,14 +321,14 @@ impl Folding {
             state.status.set(Some(status), told.when);
             self.store.stands(index, since);
         }
-        told.set(&mut state.price_cents, "purchase_price", cents);
+        told.set(&mut state.price, "purchase_price", |price| {
+            Some((cents(price)?, position))
+        });
         told.set(&mut state.purchased, "purchase_date", time);
         let is_told = |key| told.get(key).is_some();
-        if is_told("purchase_price")
-            || is_told("purchase_date") && state.price_cents.value.is_some()
-        {
-            let (told_at, position) = state.price_cents.when;
-            let acquired = state.price_cents.value.map(|cents| Acquired {
+        if is_told("purchase_price") || is_told("purchase_date") && state.price.value.is_some() {
+            let told_at = state.price.when.0;
+            let acquired = state.price.value.map(|(cents, position)| Acquired {
                 at: state.purchased.value.unwrap_or(told_at),
                 position,
                 cents,
@@ -405,7 +409,7 @@ impl Folding {
             state.created.set(Some(told.when.0), told.when);
         }
         state.is_deleted |= event_type == "WorkOrderDeleted";
-        state.position = state.position.max(told.when.1);
+        state.position = state.position.max(told.position);
         let facts = order_facts(state, &self.asset_ids);
         self.fold_request(index, facts.is_void, told);
         let vehicle = Some(facts.vehicle.clone()).filter(|vehicle| !vehicle.is_empty());
@@ -436,7 +440,7 @@ impl Folding {
             "MaintenanceTaskDeleted" => state.is_deleted = true,
             _ => {}
         }
-        state.position = state.position.max(told.when.1);
+        state.position = state.position.max(told.position);
         self.store
             .set_task(index, task_facts(state, &self.asset_ids));
     }

@@ -1,7 +1,9 @@
 use chrono_tz::Tz;
-use storage::Timestamp;
+use serde_json::json;
+use storage::{ExpectedVersion, Log, LogOptions, NewEvent, StreamName, Timestamp, Transaction};
+use uuid::Uuid;
 
-use super::{Interval, edges, local_month, months_before};
+use super::{Figures, Interval, edges, local_month, months_before};
 use crate::rfc3339;
 
 const HOUR: i64 = 3_600_000_000;
@@ -73,4 +75,40 @@ fn too_many_buckets_are_refused() {
         )
         .is_none()
     );
+}
+
+/// Two depots that heard of the same in another order, all of it within a microsecond.
+#[test]
+fn figures_do_not_mind_the_order_in_which_depots_hear_of_a_tie() {
+    let status = |number: u64, status: &str, cost: u64| {
+        let data = json!({ "status": status, "actual_cost": cost });
+        let origin = fleet::Origin {
+            log: 0x1f,
+            position: number,
+            recorded_at: number as i64,
+        };
+        let mut event = NewEvent::new("WorkOrderUpdated", data.to_string()).with_tag(origin.tag());
+        event.id = Some(Uuid::from_u128(u128::from(number)));
+        event.occurred_at = Some(Timestamp::from_micros(1_700_000_000_000_000));
+        event
+    };
+    let facts = |events: [NewEvent; 2]| {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::open(folder.path(), LogOptions::default()).unwrap();
+        for event in events {
+            let stream = StreamName::new("WorkOrder", "7");
+            let transaction = Transaction::single(stream, ExpectedVersion::Any, event);
+            log.append(transaction).unwrap();
+        }
+        let figures = Figures::new(BERLIN);
+        let told = figures.ask(&log, None, |known| {
+            let order = &known.facts().orders[0];
+            (order.status, order.cost_cents, order.position)
+        });
+        told.unwrap()
+    };
+    let early = || status(1, "in_progress", 100);
+    let late = || status(2, "completed", 900);
+    assert_eq!(facts([early(), late()]), facts([late(), early()]));
+    assert_eq!(facts([late(), early()]).1, Some(90_000));
 }

@@ -30,7 +30,7 @@ pub use catalog::{
     Ask, BadCursor, Catalog, Entry, Page, StateFilter, StatePage, StreamState, TypeSummary,
 };
 pub use event_counts::{Day, DayCount, EventCounts, TypeCount};
-pub(crate) use payload::{field_texts, view};
+pub(crate) use payload::{field_texts, order_of, view};
 pub use read_model::Answer;
 pub use runner::{ProjectionSettings, Projections};
 pub use status::{ProjectionState, ProjectionStatus, RebuildError};

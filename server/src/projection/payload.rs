@@ -60,13 +60,18 @@ pub(crate) fn view<'a>(event: &EventRef<'a>, data: &'a Map<String, Value>) -> Ev
         position: event.position().get(),
         occurred_at: event.occurred_at().micros(),
         recorded_at: event.recorded_at().micros(),
-        order: fleet::order(
-            event.recorded_at().micros(),
-            event.id().as_u128(),
-            fleet::Origin::of(event.tags()),
-        ),
+        order: order_of(event),
         data,
     }
+}
+
+/// What orders the event among those that happened in the same microsecond.
+pub(crate) fn order_of(event: &EventRef<'_>) -> u64 {
+    fleet::order(
+        event.recorded_at().micros(),
+        event.id().as_u128(),
+        fleet::Origin::of(event.tags()),
+    )
 }
 
 /// Few names that occur in many rows, each kept once. Numbered in the order in which they first appeared.

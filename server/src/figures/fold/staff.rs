@@ -20,6 +20,7 @@ const WEEKLY_HOURS_MAX: i64 = 168;
 #[derive(Clone, Debug)]
 struct Said {
     when: When,
+    position: u64,
     has_hands: Option<bool>,
     is_active: Option<bool>,
     is_available: Option<bool>,
@@ -72,6 +73,7 @@ fn said(told: &Told<'_>) -> Said {
     let word = |key: &str| told.word(key);
     Said {
         when: told.when,
+        position: told.position,
         has_hands: word("role").map(|role| HANDS.contains(&&*role)),
         is_active: word("status").map(|status| *status == *"active"),
         is_available: told.get("is_available").and_then(Value::as_bool),
@@ -96,7 +98,7 @@ fn capacity(said: &[Said]) -> PersonFacts {
         if steps.last().map_or(0, |last| last.minutes) != minutes {
             steps.push(CapacitySince {
                 at: one.when.0,
-                position: one.when.1,
+                position: one.position,
                 minutes,
             });
         }
@@ -145,7 +147,7 @@ impl Folding {
             "StaffAssignmentDeleted" => state.is_deleted = true,
             _ => {}
         }
-        state.position = state.position.max(told.when.1);
+        state.position = state.position.max(told.position);
         self.store.set_clocked(*index, clocked(state));
     }
 
@@ -177,7 +179,7 @@ impl Folding {
             state.is_cancelled.set(Some(is_cancelled), told.when);
         }
         state.is_deleted |= told.known.event.event_type == "TransferAssignmentDeleted";
-        state.position = state.position.max(told.when.1);
+        state.position = state.position.max(told.position);
         if let Some(plan) = state.plan.value.clone() {
             let vehicles = &mut staff.plans.entry(plan).or_default().vehicles;
             if !vehicles.contains(&index) {

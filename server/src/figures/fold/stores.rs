@@ -19,7 +19,8 @@ const QUANTITIES: &[&str] = &["quantity", "qty", "quantity_required"];
 #[derive(Debug, Default)]
 struct Request {
     index: usize,
-    asked: Latest<Box<[(u32, i64)]>>,
+    /// The position of the event that asks, and for how many of which parts.
+    asked: Latest<(u64, Box<[(u32, i64)]>)>,
 }
 
 /// What is known so far.
@@ -71,7 +72,7 @@ impl Folding {
             ..PartFacts::default()
         };
         self.store.set_part(index, part);
-        let (at, position) = told.when;
+        let (at, position) = (told.when.0, told.position);
         let delta = match told.known.event.event_type {
             part::event::PART_CREATED => told.data.get(part::schema::STOCK_KEY),
             part::event::STOCK_LEVEL_CHANGED => told.data.get("delta"),
@@ -94,7 +95,7 @@ impl Folding {
                 .get("performed_at")
                 .and_then(time)
                 .unwrap_or(told.when.0),
-            position: told.when.1,
+            position: told.position,
             quantity,
         };
         self.store.is_used(index, issue);
@@ -116,14 +117,15 @@ impl Folding {
             };
             if !asked.is_empty() || self.stores.requests.contains_key(&order) {
                 let request = self.stores.requests.entry(order).or_insert(next);
-                request.asked.set(Some(asked), told.when);
+                request.asked.set(Some((told.position, asked)), told.when);
             }
         }
         if let Some(Request { index, asked }) = self.stores.requests.get(&order) {
+            let (position, parts) = asked.value.clone().unwrap_or_default();
             let request = RequestFacts {
                 at: asked.when.0,
-                position: asked.when.1,
-                parts: asked.value.clone().unwrap_or_default(),
+                position,
+                parts,
                 is_void,
             };
             self.store.set_request(*index, request);

@@ -6,7 +6,7 @@ use fleet::registry::KnownEvent;
 use fleet::schema::Sets;
 use serde_json::{Map, Value};
 
-/// When an event happened, and where it stands: later wins.
+/// When an event happened, and its order among those of the same microsecond ([`fleet::order`]): later wins, in every log alike.
 pub(super) type When = (i64, u64);
 
 /// A field's latest value.
@@ -38,6 +38,8 @@ pub(super) struct Told<'a> {
     pub(super) known: KnownEvent,
     pub(super) id: &'a str,
     pub(super) when: When,
+    /// Where it stands in this log.
+    pub(super) position: u64,
     pub(super) data: &'a Map<String, Value>,
 }
 
