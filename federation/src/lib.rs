@@ -15,6 +15,7 @@
 //! Agreement: folds order events by when they happened and by [`fleet::order`], which is the same in every log, so the
 //! order in which logs take each other's events does not matter.
 
+mod adopt;
 mod broker;
 mod judge;
 mod message;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use storage::{AppendError, Clock, Log, Position, ReadError};
 use tokio::sync::watch;
 
+pub use adopt::{AdoptError, Adopted, adopt};
 pub use broker::Broker;
 pub use judge::Refused;
 use standing::Shared;
@@ -99,15 +101,6 @@ pub enum FederationError {
         bytes: usize,
         /// The broker's limit.
         most: usize,
-    },
-    /// The last message that the stream has of this log cannot be read.
-    #[error(
-        "what the stream has of this log cannot be read: {reason}. It was published by a newer version, or somebody else \
-         publishes under this log's subjects"
-    )]
-    Message {
-        /// What is wrong with it.
-        reason: &'static str,
     },
     /// The log cannot be read.
     #[error("the log cannot be read")]

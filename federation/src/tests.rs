@@ -564,6 +564,11 @@ fn a_message_that_was_changed_is_refused_and_comes_whole() {
     publish_raw(&runtime, &nats, nord.log().log_id(), changed);
     nord.happen("1", "note");
     assert_agree(&[&nord, &south], 4);
+    // Nor does its own depot take it for a copy of itself, when it begins anew behind it.
+    publish_raw(&runtime, &nats, nord.log().log_id(), b"something".to_vec());
+    nord.restart(&runtime, &nats.address());
+    nord.happen("1", "note");
+    assert_agree(&[&nord, &south], 5);
 }
 
 #[test]
@@ -687,4 +692,53 @@ fn who_was_erased_is_told() {
         (first.event_type(), first.stream().aggregate_id),
         ("SubjectErased", "Staff:7")
     );
+}
+
+/// A new depot begins with what another's backup holds, and hears the rest; nothing comes twice.
+#[test]
+fn a_new_depot_goes_on_from_anothers_log() {
+    let Some(nats) = NatsServer::start("federation") else {
+        return;
+    };
+    let runtime = runtime();
+    let (mut nord, mut south) = (Depot::new("Nord"), Depot::new("Süd"));
+    for depot in [&mut nord, &mut south] {
+        depot.join(&runtime, &nats.address());
+    }
+    for _ in 0..10 {
+        nord.happen("1", "note");
+        south.happen("1", "note");
+    }
+    let account = Transaction::single(
+        StreamName::new("User", "anna"),
+        ExpectedVersion::Any,
+        NewEvent::new("UserCreated", "{}"),
+    );
+    nord.log().append(account).unwrap();
+    wait_until("agreeing", || {
+        nord.ids().len() == 21 && south.ids().len() == 20
+    });
+    let mut west = Depot::new("West one");
+    let folder = west.folder.path().join("federation");
+    let adopted = adopt(nord.log(), west.log(), &folder).unwrap();
+    let expected = Adopted {
+        events: 20,
+        left: 1,
+        logs: 2,
+    };
+    assert_eq!(adopted, expected);
+    assert!(matches!(
+        adopt(nord.log(), west.log(), &folder),
+        Err(AdoptError::NotEmpty { events: 20 })
+    ));
+    assert_eq!(west.states(), south.states());
+    assert_ne!(west.log().log_id(), nord.log().log_id());
+    west.join(&runtime, &nats.address());
+    nord.happen("1", "note");
+    west.happen("2", "note");
+    wait_until("hearing", || south.ids().len() == 22);
+    assert_agree(&[&south, &west], 22);
+    let depots = west.standing().depots;
+    let appended: u64 = depots.iter().map(|other| other.appended).sum();
+    assert_eq!(appended, 1);
 }

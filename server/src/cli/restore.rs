@@ -1,6 +1,8 @@
 //! `railfleet restore`: a data folder's log out of a backup, whole or up to a position, verified before it is called
 //! restored. Read models are not part of a backup: the first start makes them from the log.
 
+mod new_depot;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -18,12 +20,33 @@ pub(super) struct RestoreArgs {
     /// Up to this position, or the end of the last whole transaction before it; everything if absent.
     #[arg(long, value_name = "N")]
     position: Option<u64>,
+    /// Make another depot of it: a log with an id of its own, which has of the backup what happened to the fleet, each event
+    /// with the depot that recorded it. Accounts and tablets are not taken along.
+    #[arg(long)]
+    as_new_depot: bool,
+    /// The folder `keys` of the depot that the backup is of; without it nobody's personal fields could be taken along.
+    #[arg(long, value_name = "DIR", requires = "as_new_depot")]
+    keys: Option<PathBuf>,
     #[command(flatten)]
     data: DataArgs,
 }
 
 pub(super) fn run(args: RestoreArgs) -> Result<ExitCode, CliError> {
     let config = args.data.load()?;
+    if args.as_new_depot {
+        let from = log_folder(&args.from);
+        let position = args.position.map(Position::new);
+        let adopted = new_depot::restore(&from, position, args.keys.as_deref(), &config)?;
+        print(&format!(
+            "a new depot in {} has {} events that {} depots recorded; {} of the other server itself were left behind. Make \
+             accounts with railfleet user add. What the backup lacked of other depots comes by POST /federation/resync",
+            config.data.display(),
+            adopted.events,
+            adopted.logs,
+            adopted.left
+        ));
+        return Ok(ExitCode::SUCCESS);
+    }
     let data = config.data.display();
     create_private_folder(&config.data).map_err(CliError::io(format!(
         "cannot create the data folder {data}"
