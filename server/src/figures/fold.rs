@@ -29,7 +29,7 @@ use super::calendar::local_day;
 use crate::projection::order_of;
 use staff::Staff;
 use stores::Stores;
-use told::{Latest, Told, When, cents, text, time};
+use told::{Latest, Told, cents, text, time};
 
 /// What an order is taken to cost where it does not say: the old interface's guess, in hundredths.
 const COST_GUESSED: i64 = 50_000;
