@@ -3,13 +3,15 @@
 #
 #   make demo     builds, fills a demo depot, serves it, prints the address and a token
 #   make test     everything that is tested; RAILFLEET_FAULTS=all for the long forms of the fault tests
-#   make lint     formatting, lints, known advisories
+#   make lint     formatting, lints, known advisories, the rules for dependencies
 #   make bench    the table of docs/benchmarks.md; BENCH='NAME…' for some of its questions
+#   make validate the plan's targets on the release binary with a past of a million events, and every bar, as one table with
+#                 margins; the same as JSON in out/validate.json. VALIDATE=plan for the plan's alone (a quarter of an hour)
 #   make bench-crdt   the CRDTs beside automerge, loro, yrs and crdts; ROUNDS=N for more or fewer turns
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: demo test lint bench bench-crdt
+.PHONY: demo test lint bench validate bench-crdt
 
 demo:
 	cargo run --release -p railfleet-server --bin railfleet -- demo $(DEMO)
@@ -28,10 +30,15 @@ lint:
 	cargo fmt --manifest-path crdt-parity/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	./scripts/lint-advisories.sh
+	python3 scripts/lint-dependencies.py
 
 bench:
 	./benches/setup.sh
 	cargo run --release -p railfleet-benches -- $(BENCH)
+
+validate:
+	./benches/setup.sh
+	cargo run --release -p railfleet-benches -- --json out/validate.json $(VALIDATE)
 
 # A workspace of its own, with a target folder of its own: its peers are in no lock and no build of the product.
 bench-crdt:

@@ -17,6 +17,7 @@ mod limits;
 mod many_writers;
 mod one_writer;
 mod open;
+mod plan;
 mod predict;
 mod proofs;
 mod rebuild;
@@ -170,5 +171,10 @@ pub const ALL: &[Question] = &[
         name: "lake",
         asks: "how many events a second are exported as Parquet, and into how many bytes each?",
         ask: lake::ask,
+    },
+    Question {
+        name: "plan",
+        asks: "are the plan's targets met on a depot with a past, 1,000 users at once among them?",
+        ask: plan::ask,
     },
 ];

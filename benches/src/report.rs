@@ -5,13 +5,21 @@ use serde_json::{Value, json};
 use crate::machine::Machine;
 use crate::row::{Bar, Row, Verdict};
 
-const COLUMNS: [&str; 6] = ["question", "reference", "measured", "ratio", "bar", "held"];
+const COLUMNS: [&str; 7] = [
+    "question",
+    "reference",
+    "measured",
+    "ratio",
+    "bar",
+    "margin",
+    "held",
+];
 
 /// The table, one line a row, notes below it.
 pub fn table(rows: &[Row]) -> String {
-    let mut lines: Vec<[String; 6]> = vec![COLUMNS.map(str::to_owned)];
+    let mut lines: Vec<[String; COLUMNS.len()]> = vec![COLUMNS.map(str::to_owned)];
     lines.extend(rows.iter().map(cells));
-    let mut widths = [0; 6];
+    let mut widths = [0; COLUMNS.len()];
     for line in &lines {
         for (width, cell) in widths.iter_mut().zip(line) {
             *width = (*width).max(cell.chars().count());
@@ -38,7 +46,7 @@ pub fn notes(rows: &[Row]) -> String {
         .collect()
 }
 
-fn cells(row: &Row) -> [String; 6] {
+fn cells(row: &Row) -> [String; COLUMNS.len()] {
     let (measured, held) = match row.verdict() {
         Verdict::Held => (quantity(row.measured, row.unit), "held".to_owned()),
         Verdict::Missed => (quantity(row.measured, row.unit), "MISSED".to_owned()),
@@ -57,6 +65,8 @@ fn cells(row: &Row) -> [String; 6] {
         row.ratio
             .map_or(String::new(), |ratio| format!("{ratio:.2}×")),
         bars.join(" or "),
+        row.margin()
+            .map_or(String::new(), |margin| format!("{:+.0} %", margin * 100.0)),
         held,
     ]
 }
@@ -139,6 +149,7 @@ fn row_json(row: &Row) -> Value {
         "ratio": row.ratio,
         "bars": row.bars.iter().map(|bar| bar_text(bar, row.unit)).collect::<Vec<_>>(),
         "held": held,
+        "margin": row.margin(),
         "skipped": skipped,
         "failed": failed,
         "note": row.note,

@@ -29,6 +29,21 @@ impl Bar {
     }
 }
 
+impl Bar {
+    /// How far on the good side of the bar, as a share of it; below 0 on the other. `None` where the bar is 0.
+    fn margin(self, measured: f64, ratio: Option<f64>) -> Option<f64> {
+        let (value, limit, upper) = match self {
+            Bar::AtMost(limit) => (measured, limit, true),
+            Bar::AtLeast(limit) => (measured, limit, false),
+            Bar::RatioAtMost(limit) => (ratio?, limit, true),
+            Bar::RatioAtLeast(limit) => (ratio?, limit, false),
+            Bar::Within(centre, tolerance) => ((measured - centre).abs(), tolerance, true),
+        };
+        let share = value / limit - 1.0;
+        (limit != 0.0).then_some(if upper { -share } else { share })
+    }
+}
+
 /// What a reference was and how much it reached.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reference {
@@ -143,6 +158,18 @@ impl Row {
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.note = note.into();
         self
+    }
+
+    /// How far on the good side of its bar the row is, as a share of the bar: 0.25 is a quarter better than asked, below 0
+    /// is missed. The best one where there are several bars.
+    pub fn margin(&self) -> Option<f64> {
+        if self.unmeasured.is_some() {
+            return None;
+        }
+        let margins = self.bars.iter();
+        margins
+            .filter_map(|bar| bar.margin(self.measured, self.ratio))
+            .max_by(f64::total_cmp)
     }
 
     /// Whether the bar is held.

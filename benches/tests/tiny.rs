@@ -83,4 +83,5 @@ tiny! {
     beside_training: "beside-training",
     federation: "federation",
     lake: "lake",
+    plan: "plan",
 }

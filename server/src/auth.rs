@@ -6,6 +6,8 @@
 //! command line use. No password and no token is ever logged or stored; of a password the log holds the hash.
 
 mod accounts;
+pub(crate) mod breached;
+mod credentials;
 pub mod directory;
 pub mod keys;
 pub mod password;

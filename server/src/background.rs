@@ -48,6 +48,9 @@ pub fn start(state: &AppState) {
     if state.config.events.scrub_bytes_per_minute > 0 {
         tokio::spawn(scrub(state.clone()));
     }
+    if !state.config.backups.interval.is_zero() {
+        tokio::spawn(crate::backups::follow(state.clone()));
+    }
     if state.config.events.retention_days > 0 {
         tokio::spawn(retain(state.clone()));
     }

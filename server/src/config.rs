@@ -30,6 +30,8 @@ pub struct Config {
     pub listen: String,
     /// The listener and the limits of requests.
     pub http: HttpConfig,
+    /// Encrypted connections.
+    pub tls: TlsConfig,
     /// Accounts and tokens.
     pub auth: AuthConfig,
     /// How personal data is kept.
@@ -38,6 +40,8 @@ pub struct Config {
     pub logs: LogsConfig,
     /// The event log.
     pub events: EventsConfig,
+    /// Backups on a schedule.
+    pub backups: BackupsConfig,
     /// Tablets.
     pub sync: SyncConfig,
     /// Predictors.
@@ -80,6 +84,19 @@ pub struct HttpConfig {
     pub access_log: bool,
 }
 
+/// Encrypted connections.
+#[derive(Clone, Debug, Default)]
+#[expect(
+    missing_docs,
+    reason = "each field is described in the table of options"
+)]
+pub struct TlsConfig {
+    pub enabled: bool,
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    pub names: Vec<String>,
+}
+
 /// Accounts and tokens.
 #[derive(Clone)]
 #[expect(
@@ -93,6 +110,8 @@ pub struct AuthConfig {
     pub issuer: String,
     pub signing_key: Option<String>,
     pub password_chars_min: usize,
+    pub breached_passwords: Option<PathBuf>,
+    pub lockout_failures: u32,
     pub argon2_memory_kib: u32,
     pub argon2_passes: u32,
     pub argon2_lanes: u32,
@@ -162,6 +181,17 @@ pub struct EventsConfig {
     pub backups_path: Option<PathBuf>,
     pub scrub_bytes_per_minute: u64,
     pub checkpoint_interval: Duration,
+}
+
+/// Backups on a schedule.
+#[derive(Clone, Debug, Default)]
+#[expect(
+    missing_docs,
+    reason = "each field is described in the table of options"
+)]
+pub struct BackupsConfig {
+    pub interval: Duration,
+    pub keep: usize,
 }
 
 /// Tablets.
@@ -274,7 +304,8 @@ impl Config {
 
     /// Where models' files lie, each named by its digest.
     pub fn models_folder(&self) -> PathBuf {
-        self.data.join("models")
+        let named = self.ml.models_path.clone();
+        named.unwrap_or_else(|| self.data.join("models"))
     }
 
     /// Where backups are put.
@@ -318,6 +349,7 @@ impl Config {
                 cors_origins: Vec::new(),
                 access_log: false,
             },
+            tls: TlsConfig::default(),
             auth: AuthConfig {
                 open_registration: false,
                 access_lifetime: Duration::ZERO,
@@ -325,6 +357,8 @@ impl Config {
                 issuer: String::new(),
                 signing_key: None,
                 password_chars_min: 0,
+                breached_passwords: None,
+                lockout_failures: 0,
                 argon2_memory_kib: 0,
                 argon2_passes: 0,
                 argon2_lanes: 0,
@@ -344,6 +378,7 @@ impl Config {
                 scrub_bytes_per_minute: 0,
                 checkpoint_interval: Duration::ZERO,
             },
+            backups: BackupsConfig::default(),
             sync: SyncConfig {
                 enabled: false,
                 batch_size: 0,

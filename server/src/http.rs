@@ -127,6 +127,7 @@ pub fn service(state: AppState) -> App {
     let settings = EdgeSettings {
         request_timeout: http.request_timeout,
         access_log: http.access_log,
+        encrypted: state.config.tls.enabled,
     };
     let boot = boot_number(&state);
     let mut router = routes

@@ -16,6 +16,7 @@ use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -25,6 +26,7 @@ use crate::app::AppState;
 use crate::http::App;
 use crate::http::auth::PeerAddress;
 use crate::lane::Lanes;
+use crate::tls::Tls;
 use gate::{Gate, Pass};
 use patient::Patient;
 
@@ -46,7 +48,7 @@ const TOO_MANY: &str = concat!(
 );
 
 /// Serves connections until `stopping` turns true, then waits for the open ones, at most the configured time.
-pub async fn serve(listener: TcpListener, app: App, state: AppState) {
+pub async fn serve(listener: TcpListener, app: App, state: AppState, tls: Option<Arc<Tls>>) {
     let http = &state.config.http;
     let gate = Gate::new(http.connections_max, http.connections_per_address_max);
     let mut stopping = state.stopping.subscribe();
@@ -58,7 +60,7 @@ pub async fn serve(listener: TcpListener, app: App, state: AppState) {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    if let Err(error) = admit(stream, peer, &gate, &lanes, &app, &state) {
+                    if let Err(error) = admit(stream, peer, &gate, &lanes, &app, &state, tls.as_ref()) {
                         tracing::debug!(%error, %peer, "a connection ended at once");
                     }
                 }
@@ -92,6 +94,7 @@ fn admit(
     lanes: &Lanes,
     app: &App,
     state: &AppState,
+    tls: Option<&Arc<Tls>>,
 ) -> io::Result<()> {
     let Some(pass) = gate.enter(peer.ip()) else {
         state.metrics.connections_refused.inc();
@@ -102,6 +105,11 @@ fn admit(
     // Small answers should not wait for more.
     let _ = stream.set_nodelay(true);
     let guest = Guest::new(peer, pass, app, state);
+    if let Some(tls) = tls {
+        // A lane reads the bytes where they lie, so it has nothing for those that are encrypted.
+        tokio::spawn(encrypted(stream, tls.clone(), guest));
+        return Ok(());
+    }
     let here = Handle::current();
     lanes.serve(stream.into_std()?, move |stream, received| {
         here.spawn(routed(stream, received, guest));
@@ -137,17 +145,38 @@ impl Drop for Guest {
 
 /// Serves a connection through hyper and the router. `received` was read of it already.
 async fn routed(stream: net::TcpStream, received: Vec<u8>, guest: Guest) {
-    if let Err(error) = answer(stream, received, &guest).await {
+    let answered = match TcpStream::from_std(stream) {
+        Ok(stream) => answer(stream, received, &guest).await,
+        Err(error) => Err(error.into()),
+    };
+    note_end(answered, &guest);
+}
+
+/// The same over TLS. The handshake has as long as a request's head.
+async fn encrypted(stream: TcpStream, tls: Arc<Tls>, guest: Guest) {
+    let patience = guest.state.config.http.header_read_timeout;
+    let answered = match tokio::time::timeout(patience, tls.accept(stream)).await {
+        Ok(Ok(stream)) => answer(stream, Vec::new(), &guest).await,
+        Ok(Err(error)) => Err(error.into()),
+        Err(late) => Err(late.into()),
+    };
+    note_end(answered, &guest);
+}
+
+type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+fn note_end(ended: Ended, guest: &Guest) {
+    if let Err(error) = ended {
         tracing::debug!(%error, peer = %guest.peer, "a connection ended early");
     }
 }
 
 async fn answer(
-    stream: net::TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     received: Vec<u8>,
     guest: &Guest,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let (state, stream) = (&guest.state, TcpStream::from_std(stream)?);
+) -> Ended {
+    let state = &guest.state;
     let http = &state.config.http;
     let io = TokioIo::new(Patient::new(stream, received, http.body_read_timeout));
     let service = Connection {

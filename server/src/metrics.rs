@@ -20,7 +20,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use storage::{Clock, Log, LogState};
+use storage::{Clock, Log, LogState, Timestamp};
 
 use crate::figures::Figures;
 use crate::projection::{ProjectionState, ProjectionStatus, Projections};
@@ -62,6 +62,10 @@ pub struct Metrics {
     pub connections_refused: Counter,
     /// Event streams that are open.
     pub subscribers: Gauge,
+    /// Backups on schedule that could not be taken or verified.
+    pub backups_failed: Counter,
+    /// When the newest verified backup was taken, in seconds since 1970.
+    backup_taken: Gauge,
     /// Operations of tablets, by what became of them.
     sync_operations: Family<VerdictLabels, Counter>,
     /// What was refused that no honest tablet sends, by its code.
@@ -135,6 +139,18 @@ impl Metrics {
             "Open event streams",
             subscribers.clone(),
         );
+        let (backups_failed, backup_taken) = (Counter::default(), Gauge::default());
+        registry.register(
+            "backups_failed",
+            "Backups on schedule that could not be taken or verified",
+            backups_failed.clone(),
+        );
+        registry.register_with_unit(
+            "backup_taken_timestamp",
+            "When the newest verified backup was taken, since 1970; 0 where there is none",
+            Unit::Seconds,
+            backup_taken.clone(),
+        );
         let (sync_operations, sync_refusals) = (Family::default(), Family::default());
         registry.register(
             "sync_operations",
@@ -167,9 +183,16 @@ impl Metrics {
             connections,
             connections_refused,
             subscribers,
+            backups_failed,
+            backup_taken,
             sync_operations,
             sync_refusals,
         }
+    }
+
+    /// Tells of the newest verified backup.
+    pub fn backup_taken(&self, at: Timestamp) {
+        self.backup_taken.set(at.micros() / 1_000_000);
     }
 
     /// Counts operations of tablets.

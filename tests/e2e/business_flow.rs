@@ -6,7 +6,7 @@ use harness::process::must;
 use harness::server::{DataFolder, Server};
 use serde_json::{Value, json};
 
-const PASSWORD: &str = "Depot-77x!";
+const PASSWORD: &str = "Depot-77x! and some more";
 const PO: &str = "/api/v1/purchase_orders/PO-1";
 const INVOICE: &str = "/api/v1/invoices/R-1";
 

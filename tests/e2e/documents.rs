@@ -74,3 +74,38 @@ fn examples_in_the_documents_run() {
     }
     server.stop();
 }
+
+/// What stands in backticks in `docs/SECURITY.md` and looks like the name of a test is one.
+#[test]
+fn tests_that_the_security_page_names_exist() {
+    let page = workspace().join("docs/SECURITY.md");
+    let text = must("reading the page", std::fs::read_to_string(page));
+    let named: Vec<&str> = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| word.matches('_').count() >= 3 && !word.contains(['.', ' ', '/']))
+        .collect();
+    assert!(named.len() > 15, "the page names tests: {named:?}");
+    let mut sources = String::new();
+    for part in ["server/src", "federation/src", "tests/e2e"] {
+        gather(&workspace().join(part), &mut sources);
+    }
+    for name in named {
+        assert!(
+            sources.contains(&format!("fn {name}(")),
+            "there is no test {name}"
+        );
+    }
+}
+
+fn gather(folder: &Path, sources: &mut String) {
+    for entry in must("listing sources", std::fs::read_dir(folder)) {
+        let path = must("listing sources", entry).path();
+        if path.is_dir() {
+            gather(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push_str(&must("reading a source", std::fs::read_to_string(&path)));
+        }
+    }
+}

@@ -23,6 +23,7 @@ mod rot;
 mod scarce;
 mod sync;
 mod system_calls;
+mod tls;
 
 /// The load client, as cargo built it for these tests.
 fn load() -> &'static str {

@@ -25,11 +25,7 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
     let mut connection = server.connect()?;
     server.wait_for_projection(&mut connection, "current_state")?;
     let vehicles = vehicles(&server, &mut connection)?;
-    let trained = train(&server, &mut connection)?;
-    wait_trained(&server, &mut connection, &trained, || Ok(()))?;
-    let path = format!("/api/v1/ml/models/{}/promote", text(&trained, "model_id")?);
-    // Deployed already where its backtest was better than the base rate: then this is refused, and nothing is lost.
-    exchange(&server, &mut connection, "POST", &path, "{}")?;
+    deploy(&server, &mut connection)?;
 
     let rounds = setting.pick(1, 5);
     let (mut fresh, mut again) = (Vec::new(), Vec::new());
@@ -120,6 +116,16 @@ pub(super) fn ask_beside(setting: &Setting) -> Result<Vec<Row>, BenchError> {
     ])
 }
 
+/// Trains a model and deploys it.
+pub(super) fn deploy(server: &RailFleet, connection: &mut Connection) -> Result<(), BenchError> {
+    let trained = train(server, connection)?;
+    wait_trained(server, connection, &trained, || Ok(()))?;
+    let path = format!("/api/v1/ml/models/{}/promote", text(&trained, "model_id")?);
+    // Deployed already where its backtest was better than the base rate: then this is refused, and nothing is lost.
+    exchange(server, connection, "POST", &path, "{}")?;
+    Ok(())
+}
+
 /// The demo's depot, served.
 fn depot(setting: &Setting) -> Result<(RailFleet, crate::scratch::Scratch), BenchError> {
     let scratch = setting.scratch()?;
@@ -128,7 +134,7 @@ fn depot(setting: &Setting) -> Result<(RailFleet, crate::scratch::Scratch), Benc
     Ok((RailFleet::start_at(setting, &data)?, scratch))
 }
 
-fn fill(setting: &Setting, data: &Path) -> Result<(), BenchError> {
+pub(super) fn fill(setting: &Setting, data: &Path) -> Result<(), BenchError> {
     let vehicles = setting.pick(40, 120);
     // Learning needs two years and some hundred snapshots of vehicles, however small the depot.
     let days = 1_500;

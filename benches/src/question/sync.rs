@@ -16,7 +16,7 @@ use crate::row::{Bar, Row};
 use crate::setting::Setting;
 
 const PUSH: &str = "/api/v1/sync/crdt/push";
-const SYNC: &str = "/api/v1/sync/crdt/sync";
+pub(super) const SYNC: &str = "/api/v1/sync/crdt/sync";
 /// Tablets that sync at a time.
 const CALLERS: usize = 16;
 const OPERATIONS_EACH: usize = 10;
@@ -196,15 +196,7 @@ impl Fleet {
     }
 
     fn register(&self, id: &str) -> Result<String, BenchError> {
-        let body = json!({"device_id": id, "device_name": id, "device_type": "tablet"}).to_string();
-        let path = "/api/v1/sync/devices/register";
-        let request = request::build("POST", path, Some(&self.server.token), body.as_bytes());
-        let mut connection = self.server.connect()?;
-        let answer = connection
-            .exchange(&request)
-            .map_err(doing("registering"))?;
-        expect_status(201, &answer).map_err(doing("registering"))?;
-        text(&serde_json::from_slice(&answer.body())?, "device_token")
+        register(&self.server, id)
     }
 
     fn pull_all(
@@ -235,21 +227,42 @@ impl Fleet {
     }
 }
 
+/// Registers a tablet; its token.
+pub(super) fn register(server: &RailFleet, id: &str) -> Result<String, BenchError> {
+    let body = json!({"device_id": id, "device_name": id, "device_type": "tablet"}).to_string();
+    let path = "/api/v1/sync/devices/register";
+    let request = request::build("POST", path, Some(&server.token), body.as_bytes());
+    let mut connection = server.connect()?;
+    let answer = connection
+        .exchange(&request)
+        .map_err(doing("registering"))?;
+    expect_status(201, &answer).map_err(doing("registering"))?;
+    text(&serde_json::from_slice(&answer.body())?, "device_token")
+}
+
 fn vehicle(number: usize) -> String {
     format!("V{number:05}")
 }
 
 fn operations(round: usize, vehicles: std::ops::Range<usize>, cursor: Option<&str>) -> String {
+    let vehicles: Vec<String> = vehicles.map(vehicle).collect();
+    push_body(&round.to_string(), &vehicles, cursor)
+}
+
+/// One operation on each of these vehicles, with ids that are told apart by `round`.
+pub(super) fn push_body(round: &str, vehicles: &[String], cursor: Option<&str>) -> String {
     let operations: Vec<Value> = vehicles
-        .map(|number| {
-            json!({"id": format!("{round}-{number}"), "entity_type": "Vehicle", "entity_id": vehicle(number),
+        .iter()
+        .enumerate()
+        .map(|(number, vehicle)| {
+            json!({"id": format!("{round}-{number}"), "entity_type": "Vehicle", "entity_id": vehicle,
                 "field": "notes", "value": format!("round {round}")})
         })
         .collect();
     json!({ "cursor": cursor, "operations": operations }).to_string()
 }
 
-fn all_applied(said: &Value, count: usize) -> Result<(), BenchError> {
+pub(super) fn all_applied(said: &Value, count: usize) -> Result<(), BenchError> {
     let taken =
         said["applied_count"].as_u64().unwrap_or(0) + said["merged_count"].as_u64().unwrap_or(0);
     if taken == count as u64 {

@@ -17,12 +17,12 @@ fn rows() -> Vec<Row> {
 #[test]
 fn the_table_says_what_is_held() {
     let expected = "\
-| question        | reference  | measured | ratio | bar                | held                   |
-| --------------- | ---------- | -------- | ----- | ------------------ | ---------------------- |
-| one writer, p50 | raw 200 µs | 230 µs   | 1.15× | ≤ 1.15×            | held                   |
-| 64 writers      |            | 12,346/s |       | ≥ 35,000/s or ≥ 7× | MISSED                 |
-| PostgreSQL      |            | -        |       |                    | SKIPPED: not installed |
-| proofs          |            | -        |       |                    | FAILED: disk gone      |
+| question        | reference  | measured | ratio | bar                | margin | held                   |
+| --------------- | ---------- | -------- | ----- | ------------------ | ------ | ---------------------- |
+| one writer, p50 | raw 200 µs | 230 µs   | 1.15× | ≤ 1.15×            | +0 %   | held                   |
+| 64 writers      |            | 12,346/s |       | ≥ 35,000/s or ≥ 7× | -65 %  | MISSED                 |
+| PostgreSQL      |            | -        |       |                    |        | SKIPPED: not installed |
+| proofs          |            | -        |       |                    |        | FAILED: disk gone      |
 ";
     assert_eq!(table(&rows()), expected);
     assert_eq!(notes(&rows()), "- one writer, p50: five rounds\n");

@@ -26,6 +26,19 @@ fn bars_include_their_limit() {
 }
 
 #[test]
+fn a_margin_is_the_better_one_and_tells_the_side() {
+    let row = |bar, measured| Row::new("question", "µs", vec![measured]).bar(bar);
+    assert_eq!(row(Bar::AtMost(2.0), 1.5).margin(), Some(0.25));
+    assert_eq!(row(Bar::AtMost(2.0), 3.0).margin(), Some(-0.5));
+    assert_eq!(row(Bar::AtLeast(2.0), 3.0).margin(), Some(0.5));
+    assert_eq!(row(Bar::Within(1.0, 0.5), 1.25).margin(), Some(0.5));
+    assert_eq!(row(Bar::AtMost(0.0), 0.0).margin(), None);
+    let both = row(Bar::AtMost(2.0), 4.0).bar(Bar::AtLeast(2.0));
+    assert_eq!(both.margin(), Some(1.0));
+    assert_eq!(Row::skipped("question", "why").margin(), None);
+}
+
+#[test]
 fn one_of_several_bars_is_enough() {
     let bars = [Bar::AtLeast(35_000.0), Bar::RatioAtLeast(7.0)];
     check(&bars, 20_000.0, Some(2_000.0), Verdict::Held);

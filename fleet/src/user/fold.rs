@@ -28,7 +28,7 @@ pub struct UserState {
     pub updated_at: i64,
     /// When it last logged in.
     pub last_login: Option<i64>,
-    /// Logins refused since the last one that succeeded.
+    /// Logins refused since the last one that succeeded, or since the password is another.
     pub refused_logins: u32,
     /// When a login was last refused.
     pub last_refused_at: Option<i64>,
@@ -78,6 +78,7 @@ pub fn fold(state: Option<UserState>, event: &EventView<'_>) -> Option<UserState
             set(&mut user.email, text(event.data, "email")) || renamed
         }
         events::USER_PASSWORD_CHANGED => {
+            user.refused_logins = 0;
             set(&mut user.password_hash, text(event.data, "password_hash"))
         }
         events::USER_ROLE_CHANGED => set(&mut user.role, role(event.data, "new_role")),

@@ -1,6 +1,6 @@
 //! The service of accounts: registering, changing, closing them. Logging in and tokens are in [`super::sessions`].
 
-use std::net::IpAddr;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use fleet::policy::Role;
@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::directory::{Account, Directory};
-use super::password::{HashError, Hasher, PasswordRefusal, Verdict, check_strength};
+use super::password::{HashError, Hasher, PasswordRefusal};
 use super::sessions::{Caller, Verified};
 use super::throttle::Throttle;
 use super::token::Tokens;
@@ -81,6 +81,17 @@ pub enum AccountError {
     /// The account is closed.
     #[error("User account is inactive")]
     Inactive,
+    /// So many wrong passwords in a row that somebody must be guessing.
+    #[error(
+        "the account is locked after {failures} wrong passwords in a row: whoever may change it sets a new password"
+    )]
+    Locked {
+        /// How many.
+        failures: u32,
+    },
+    /// The list of breached passwords cannot be read, so no password is taken.
+    #[error("the list of breached passwords (auth.breached_passwords) cannot be read")]
+    BreachedList(#[source] io::Error),
     /// Too many wrong passwords.
     #[error("too many failed attempts; try again in {seconds} s")]
     Throttled {
@@ -119,24 +130,17 @@ pub struct Accounts {
     pub(super) tokens: Tokens,
     /// Tokens that were found good, so that they need not be verified for each request.
     pub(super) verified: RwLock<Verified>,
-    hasher: Arc<Hasher>,
-    hashing: Semaphore,
+    pub(super) hasher: Arc<Hasher>,
+    pub(super) hashing: Semaphore,
     directory: RwLock<Directory>,
     brakes: Mutex<Brakes>,
 }
 
 /// The brakes on guessing: many people may share an address, so it has more free tries.
 #[derive(Debug)]
-struct Brakes {
-    accounts: Throttle,
-    addresses: Throttle,
-}
-
-/// A try at a password, counted as failed until it has succeeded.
-#[derive(Debug)]
-pub(super) struct Attempt {
-    account: String,
-    address: Option<IpAddr>,
+pub(super) struct Brakes {
+    pub(super) accounts: Throttle,
+    pub(super) addresses: Throttle,
 }
 
 impl Accounts {
@@ -252,7 +256,7 @@ impl Accounts {
         };
         // Decided once without a hash, so that nothing is hashed for names that are refused anyway.
         user::decide(None, &command(String::new()))?;
-        check_strength(&new.password, &new.username, self.config.password_chars_min)?;
+        self.check_new(&new.password, &new.username).await?;
         self.check_free(&new)?;
         let password_hash = self.hash(new.password.clone()).await?;
         let drafts = user::decide(None, &command(password_hash))?;
@@ -337,66 +341,6 @@ impl Accounts {
         .await
     }
 
-    /// Sets a password on behalf of somebody else. Ends the account's tokens.
-    ///
-    /// # Errors
-    /// As [`Accounts::change_role`], and `Password`.
-    pub async fn set_password(
-        &self,
-        id: Uuid,
-        password: String,
-        by: &Caller,
-    ) -> Result<Arc<Account>, AccountError> {
-        let account = self.account(id)?;
-        check_rank(by, Some(&account.state))?;
-        self.replace_password(&account, password, by.id_text())
-            .await
-    }
-
-    /// Changes the caller's own password, which they give once more. Ends all of their tokens.
-    ///
-    /// # Errors
-    /// `WrongPassword`, `Throttled`, `Password`, `Append`.
-    pub async fn change_own_password(
-        &self,
-        by: &Caller,
-        old: String,
-        new: String,
-    ) -> Result<Arc<Account>, AccountError> {
-        let account = by.account();
-        let attempt = self.begin_attempt(account.id_text.to_string(), None)?;
-        if self
-            .check(old, Some(account.state.password_hash.clone()))
-            .await?
-            == Verdict::Wrong
-        {
-            return Err(AccountError::WrongPassword);
-        }
-        self.end_attempt(&attempt);
-        self.replace_password(account, new, by.id_text()).await
-    }
-
-    async fn replace_password(
-        &self,
-        account: &Account,
-        password: String,
-        actor: &str,
-    ) -> Result<Arc<Account>, AccountError> {
-        check_strength(
-            &password,
-            &account.state.username,
-            self.config.password_chars_min,
-        )?;
-        let command = UserCommand::ChangePassword {
-            password_hash: self.hash(password).await?,
-            ends_sessions: true,
-        };
-        self.command(account.id, Some(actor), |state| {
-            Ok(user::decide(state, &command)?)
-        })
-        .await
-    }
-
     /// Decides on the account as it is, and writes; decides again if somebody wrote in between.
     pub(super) async fn command(
         &self,
@@ -444,79 +388,17 @@ impl Accounts {
         });
     }
 
-    /// Counts a try at the password of `account`, and says no where there were too many.
-    pub(super) fn begin_attempt(
-        &self,
-        account: String,
-        address: Option<IpAddr>,
-    ) -> Result<Attempt, AccountError> {
-        let now = self.now();
-        let mut brakes = self.brakes();
-        let address_key = address.map(|address| address.to_string());
-        brakes
-            .accounts
-            .check(&account, now)
-            .map_err(|seconds| AccountError::Throttled { seconds })?;
-        if let Some(key) = &address_key {
-            brakes
-                .addresses
-                .check(key, now)
-                .map_err(|seconds| AccountError::Throttled { seconds })?;
-            brakes.addresses.failed(key, now);
-        }
-        brakes.accounts.failed(&account, now);
-        Ok(Attempt { account, address })
-    }
-
-    /// The password was right.
-    pub(super) fn end_attempt(&self, attempt: &Attempt) {
-        let mut brakes = self.brakes();
-        brakes.accounts.succeeded(&attempt.account);
-        if let Some(address) = attempt.address {
-            brakes.addresses.forgive_one(&address.to_string());
-        }
-    }
-
-    /// Hashes on a blocking thread, a few at a time.
-    pub(super) async fn hash(&self, password: String) -> Result<String, AccountError> {
-        let _permit = self
-            .hashing
-            .acquire()
-            .await
-            .map_err(|_| AccountError::Cancelled)?;
-        let hasher = self.hasher.clone();
-        let hash = tokio::task::spawn_blocking(move || hasher.hash(&password)).await;
-        Ok(hash.map_err(|_| AccountError::Cancelled)??)
-    }
-
-    /// Checks on a blocking thread, a few at a time; without a stored hash as long as with one.
-    pub(super) async fn check(
-        &self,
-        password: String,
-        stored: Option<String>,
-    ) -> Result<Verdict, AccountError> {
-        let _permit = self
-            .hashing
-            .acquire()
-            .await
-            .map_err(|_| AccountError::Cancelled)?;
-        let hasher = self.hasher.clone();
-        let verdict =
-            tokio::task::spawn_blocking(move || hasher.check(&password, stored.as_deref())).await;
-        verdict.map_err(|_| AccountError::Cancelled)
-    }
-
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    fn brakes(&self) -> MutexGuard<'_, Brakes> {
+    pub(super) fn brakes(&self) -> MutexGuard<'_, Brakes> {
         self.brakes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Nobody closes or opens the account of somebody whose role they could not give.
-fn check_rank(by: &Caller, state: Option<&UserState>) -> Result<(), AccountError> {
+pub(super) fn check_rank(by: &Caller, state: Option<&UserState>) -> Result<(), AccountError> {
     match state {
         Some(state) if !by.role().may_grant(state.role) => {
             let message = format!(

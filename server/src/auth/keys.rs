@@ -1,4 +1,4 @@
-//! The keys that sign tokens and checkpoints: made once, kept in the data folder, readable by its owner alone.
+//! Secret keys, of tokens, checkpoints, people and TLS: made once, kept in the data folder, readable by its owner alone.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -15,7 +15,7 @@ const FILE_BYTES_MAX: u64 = 4_096;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file system refuses.
-    #[error("cannot {doing} the signing key {path}")]
+    #[error("cannot {doing} the key {path}")]
     Io {
         /// What was being done.
         doing: &'static str,
@@ -26,7 +26,7 @@ pub enum KeyError {
     },
     /// The file is too short to be a key, or too long.
     #[error(
-        "{path} is no signing key: {bytes} bytes, at least {KEY_BYTES} are needed; remove it to have one made"
+        "{path} is no key: {bytes} bytes, at least {KEY_BYTES} are needed; remove it to have one made"
     )]
     Length {
         /// The file.
@@ -34,8 +34,18 @@ pub enum KeyError {
         /// Its length.
         bytes: u64,
     },
+    /// Everybody on the machine could read it.
+    #[error(
+        "{path} can be read by everybody (mode {mode:03o}): `chmod 600` it, and replace it if somebody may have"
+    )]
+    Open {
+        /// The file.
+        path: String,
+        /// Its permissions.
+        mode: u32,
+    },
     /// The machine has no randomness to give.
-    #[error("no random bytes for a signing key: {0}")]
+    #[error("no random bytes for a key: {0}")]
     Random(getrandom::Error),
 }
 
@@ -63,6 +73,7 @@ pub fn load_or_create_named(folder: &Path, name: &str) -> Result<Vec<u8>, KeyErr
     };
     match File::open(&path) {
         Ok(file) => {
+            refuse_open(&path)?;
             let mut key = Vec::new();
             file.take(FILE_BYTES_MAX + 1)
                 .read_to_end(&mut key)
@@ -79,15 +90,58 @@ pub fn load_or_create_named(folder: &Path, name: &str) -> Result<Vec<u8>, KeyErr
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut key = vec![0_u8; KEY_BYTES];
             getrandom::fill(&mut key).map_err(KeyError::Random)?;
-            create(folder, &path, &key).map_err(failed("write"))?;
+            keep(&path, &key)?;
             Ok(key)
         }
         Err(error) => Err(failed("open")(error)),
     }
 }
 
+/// Refuses a key that everybody may read: it is no secret any more.
+///
+/// # Errors
+/// [`KeyError::Open`], or that the file cannot be looked at.
+pub fn refuse_open(path: &Path) -> Result<(), KeyError> {
+    let shown = || path.display().to_string();
+    let metadata = fs::metadata(path).map_err(|source| KeyError::Io {
+        doing: "look at",
+        path: shown(),
+        source,
+    })?;
+    match mode(&metadata) {
+        mode if mode & 0o007 == 0 => Ok(()),
+        mode => Err(KeyError::Open {
+            path: shown(),
+            mode,
+        }),
+    }
+}
+
+#[cfg(unix)]
+fn mode(metadata: &fs::Metadata) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777
+}
+
+#[cfg(not(unix))]
+fn mode(_: &fs::Metadata) -> u32 {
+    0
+}
+
+/// Puts a key on the disk, for its owner alone, in place of any other.
+///
+/// # Errors
+/// [`KeyError::Io`]; what lay there before lies there still.
+pub fn keep(path: &Path, key: &[u8]) -> Result<(), KeyError> {
+    create(path, key).map_err(|source| KeyError::Io {
+        doing: "write",
+        path: path.display().to_string(),
+        source,
+    })
+}
+
 /// Writes under another name first: a crash in between leaves no half key behind the name.
-fn create(folder: &Path, path: &Path, key: &[u8]) -> io::Result<()> {
+fn create(path: &Path, key: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
     create_private_folder(folder)?;
     let draft = path.with_extension("new");
     let mut options = OpenOptions::new();

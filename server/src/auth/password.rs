@@ -88,6 +88,8 @@ pub enum PasswordRefusal {
     NoSpecial,
     #[error("Password is among those that are tried first")]
     Common,
+    #[error("Password is on a list of breached ones")]
+    Breached,
     #[error("Password must not contain the username")]
     ContainsName,
 }

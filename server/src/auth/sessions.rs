@@ -89,7 +89,7 @@ impl Accounts {
     /// Logs in with a username or an e-mail address. An old hash is replaced on the way.
     ///
     /// # Errors
-    /// `Throttled`, `WrongPassword`, `Inactive`, `Append`.
+    /// `Throttled`, `Locked`, `WrongPassword`, `Inactive`, `Append`.
     pub async fn login(
         &self,
         name: &str,
@@ -102,6 +102,12 @@ impl Accounts {
             .as_ref()
             .map_or_else(|| key(name), |account| account.id_text.to_string());
         let from = address.to_string();
+        // Said without a look at the password: a locked account must not tell whether a guess was right.
+        if let Some(failures) = account.as_ref().map(|account| account.state.refused_logins)
+            && failures >= self.config.lockout_failures
+        {
+            return Err(AccountError::Locked { failures });
+        }
         let attempt = self.begin_attempt(who, Some(address))?;
         let stored = account
             .as_ref()

@@ -8,11 +8,13 @@ mod checkpoint;
 mod completions;
 mod demo;
 mod doctor;
+mod drill;
 mod export;
 mod import;
 mod ingest;
 mod lake;
 mod learn;
+mod man;
 mod restore;
 mod serve;
 mod token;
@@ -78,8 +80,12 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Make a data folder's log out of a backup.
     Restore(restore::RestoreArgs),
+    /// Restore the newest backup into a folder that is thrown away, to see that it can be done and how long it takes.
+    Drill(drill::DrillArgs),
     /// Look at a data folder and its machine, and say what should be done.
     Doctor(doctor::DoctorArgs),
+    /// Write the manual pages into a folder.
+    Man(man::ManArgs),
     /// Print a shell's completions.
     Completions(completions::CompletionsArgs),
 }
@@ -226,7 +232,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Checkpoint(args) => checkpoint::run(&args),
         Command::Backup(args) => backup::run(args),
         Command::Restore(args) => restore::run(args),
+        Command::Drill(args) => drill::run(&args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Man(args) => man::run(&args),
         Command::Completions(args) => completions::run(args),
     };
     result.unwrap_or_else(|error| {

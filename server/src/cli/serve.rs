@@ -14,7 +14,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{CliError, DataArgs, ListenArgs, environment, print};
 use crate::app::{self, AppState, StartError};
 use crate::config::{Config, unknown_variables};
-use crate::{background, listener, telemetry};
+use crate::tls::{Tls, TlsError};
+use crate::{background, listener, systemd, telemetry};
 
 /// How long reads of the disk that are under way may hold up the end, once connections are closed.
 const READS_PATIENCE: Duration = Duration::from_secs(5);
@@ -41,6 +42,9 @@ pub enum ServeError {
         /// Why.
         source: io::Error,
     },
+    /// Connections cannot be encrypted as the settings ask.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system gives no threads or no signals.
     #[error("cannot set up the server")]
     System(#[source] io::Error),
@@ -52,8 +56,9 @@ pub enum ServeError {
 pub(super) fn run(args: ServeArgs) -> Result<ExitCode, CliError> {
     let config = args.listen.load(&args.data)?;
     begin_logging(&config);
+    let scheme = if config.tls.enabled { "https" } else { "http" };
     serve(config, |address, _| {
-        print(&format!("railfleet listens on http://{address}"))
+        print(&format!("railfleet listens on {scheme}://{address}"))
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -95,21 +100,33 @@ async fn answer(
     let mut signals = Signals::register().map_err(ServeError::System)?;
     let (socket, bound) = bind(&state.config.listen).await?;
     background::start(state);
+    let tls = Tls::open(&state.config)?;
+    if let Some(tls) = &tls {
+        tracing::info!(fingerprint = %tls.fingerprint(), "connections are encrypted");
+        tokio::spawn(tls.clone().follow(state.stopping.subscribe()));
+    }
     let service = app::app(state.clone());
-    let mut serving = tokio::spawn(listener::serve(socket, service, state.clone()));
+    let mut serving = tokio::spawn(listener::serve(socket, service, state.clone(), tls));
     tracing::info!(address = %bound, "the server answers");
     announce(bound, state);
+    systemd::ready();
+    tokio::spawn(systemd::keep_watchdog_quiet(state.stopping.subscribe()));
     tokio::select! {
         name = signals.next() => tracing::info!(signal = name, "stopping: no more connections are taken"),
         ended = &mut serving => return ended.map_err(ServeError::Listener),
     }
+    systemd::stopping();
     state.stopping.send_replace(true);
     serving.await.map_err(ServeError::Listener)
 }
 
+/// The socket that systemd opened for this process, or one of our own.
 async fn bind(address: &str) -> Result<(TcpListener, SocketAddr), ServeError> {
     let bound = async {
-        let socket = TcpListener::bind(address).await?;
+        let socket = match systemd::socket()? {
+            Some(socket) => TcpListener::from_std(socket)?,
+            None => TcpListener::bind(address).await?,
+        };
         let address = socket.local_addr()?;
         Ok((socket, address))
     };

@@ -20,6 +20,8 @@ pub(super) struct UserArgs {
 enum UserCommand {
     /// Add an account.
     Add(AddArgs),
+    /// Set an account's password, which also unlocks it. Whoever is logged in with it is logged out.
+    Password(PasswordArgs),
     /// List the accounts.
     List(ListArgs),
 }
@@ -42,6 +44,17 @@ struct AddArgs {
 }
 
 #[derive(Debug, Args)]
+struct PasswordArgs {
+    /// The account's name, e-mail address or id.
+    name: String,
+    /// Read the password from standard input, up to the first line's end.
+    #[arg(long, required = true)]
+    password_stdin: bool,
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+#[derive(Debug, Args)]
 struct ListArgs {
     #[command(flatten)]
     data: DataArgs,
@@ -50,6 +63,7 @@ struct ListArgs {
 pub(super) fn run(args: UserArgs) -> Result<ExitCode, CliError> {
     match args.command {
         UserCommand::Add(args) => add(args),
+        UserCommand::Password(args) => set_password(&args),
         UserCommand::List(args) => list(&args),
     }
 }
@@ -72,6 +86,19 @@ fn add(args: AddArgs) -> Result<ExitCode, CliError> {
         "added {} ({}) as {}",
         account.state.username, account.id_text, account.state.role
     ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn set_password(args: &PasswordArgs) -> Result<ExitCode, CliError> {
+    let config = args.data.load()?;
+    require_log(&config)?;
+    let password = read_password()?;
+    let (_log, accounts) = open_accounts(&config)?;
+    let found = accounts.directory().find(&args.name).cloned();
+    let account =
+        found.ok_or_else(|| CliError::Other(format!("there is no account {}", args.name)))?;
+    small_runtime()?.block_on(accounts.set_password_locally(account.id, password))?;
+    print(&format!("{} has a new password", account.state.username));
     Ok(ExitCode::SUCCESS)
 }
 

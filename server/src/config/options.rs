@@ -176,6 +176,30 @@ pub const OPTIONS: &[OptionSpec] = &[
         |config, text| config.http.access_log = boolean(text)?
     ),
     option!(
+        "tls.enabled",
+        "false",
+        "Whether connections are encrypted (https). Without a certificate of your own, one is made at the first start.",
+        |config, text| config.tls.enabled = boolean(text)?
+    ),
+    option!(
+        "tls.certificate",
+        "",
+        "A PEM file of the server's certificate and of those that signed it, in this order. A new one is taken within a minute. Empty: one is made and kept in `keys/tls.crt`.",
+        |config, text| config.tls.certificate = path(text)
+    ),
+    option!(
+        "tls.key",
+        "",
+        "A PEM file of its private key, which nobody else may read. Empty: `keys/tls.key`.",
+        |config, text| config.tls.key = path(text)
+    ),
+    option!(
+        "tls.names",
+        "",
+        "Names and addresses under which the server is reached, comma-separated, for the certificate that is made. This machine's name and loopback are always in it.",
+        |config, text| config.tls.names = list(text)
+    ),
+    option!(
         "auth.open_registration",
         "false",
         "Whether anybody may register an account, with the role VIEWER.",
@@ -214,9 +238,15 @@ pub const OPTIONS: &[OptionSpec] = &[
     ),
     option!(
         "auth.password_chars_min",
-        "8",
-        "Fewest characters of a new password. 8 to 64.",
+        "15",
+        "Fewest characters of a new password. 8 to 64. Below 15 characters a mix of letters, digits and others is asked for, as the old system did.",
         |config, text| config.auth.password_chars_min = number(text, 8..=64)?
+    ),
+    option!(
+        "auth.breached_passwords",
+        "",
+        "A file of passwords that are known to thieves, none of which is taken: SHA-1 in hexadecimal, a line each, sorted, as Have I Been Pwned gives it. Empty: none.",
+        |config, text| config.auth.breached_passwords = path(text)
     ),
     option!(
         "auth.argon2_memory_kib",
@@ -241,6 +271,12 @@ pub const OPTIONS: &[OptionSpec] = &[
         "5",
         "Wrong passwords, for an account or from an address, before the delays begin. 1 to 100.",
         |config, text| config.auth.login_attempts_free = number(text, 1..=100)?
+    ),
+    option!(
+        "auth.lockout_failures",
+        "100",
+        "Wrong passwords in a row that lock an account until somebody sets a new one. 5 to 100.",
+        |config, text| config.auth.lockout_failures = number(text, 5..=100)?
     ),
     option!(
         "auth.policy_keys",
@@ -306,6 +342,20 @@ pub const OPTIONS: &[OptionSpec] = &[
         |config, text| config.events.checkpoint_interval = seconds(text, 0..=604_800)?
     ),
     option!(
+        "backups.interval_h",
+        "24",
+        "Hours between backups that the running server takes by itself, verified after writing, into `events.backups_path`. 0: none; at most 8,760.",
+        |config, text| {
+            config.backups.interval = Duration::from_secs(number(text, 0..=8_760_u64)? * 3_600);
+        }
+    ),
+    option!(
+        "backups.keep",
+        "14",
+        "How many of them are kept. 1 to 10,000. Backups of another name are never put away.",
+        |config, text| config.backups.keep = number(text, 1..=10_000)?
+    ),
+    option!(
         "sync.enabled",
         old["SYNC_ENABLED"],
         "true",
@@ -353,14 +403,14 @@ pub const OPTIONS: &[OptionSpec] = &[
         "ml.models_path",
         old["ML_MODELS_PATH"],
         "",
-        "Where model files lie. Empty: `models` in the data folder. Read and checked; without effect so far.",
+        "Where model files lie. Empty: `models` in the data folder.",
         |config, text| config.ml.models_path = path(text)
     ),
     option!(
         "ml.predictions_enabled",
         old["ML_ENABLE_PREDICTIONS"],
         "true",
-        "Whether predictions are served. Read and checked; without effect so far.",
+        "Whether predictions are served. Off: they are answered with 503, training and models go on.",
         |config, text| config.ml.predictions_enabled = boolean(text)?
     ),
     option!(

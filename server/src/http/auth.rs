@@ -240,6 +240,7 @@ fn note_refused_login(state: &AppState, name: &str, address: IpAddr, error: &Acc
     let user = account.as_ref().map(|account| &*account.id_text);
     match error {
         AccountError::Throttled { .. } => state.security.refused_login("throttled", user, address),
+        AccountError::Locked { .. } => state.security.refused_login("locked", user, address),
         AccountError::WrongPassword if account.is_none() => {
             state
                 .security
@@ -413,9 +414,9 @@ impl From<AccountError> for Problem {
             AccountError::Password(_) | AccountError::UsernameTaken | AccountError::EmailTaken => {
                 Problem::new(Kind::BadRequest, detail)
             }
-            AccountError::RegistrationClosed | AccountError::Inactive => {
-                Problem::new(Kind::Forbidden, detail)
-            }
+            AccountError::RegistrationClosed
+            | AccountError::Inactive
+            | AccountError::Locked { .. } => Problem::new(Kind::Forbidden, detail),
             AccountError::WrongPassword
             | AccountError::Unauthenticated
             | AccountError::RefreshInvalid
@@ -426,6 +427,10 @@ impl From<AccountError> for Problem {
             AccountError::Append(error) => error.into(),
             AccountError::Read(error) => error.into(),
             AccountError::Hash(error) => Problem::internal(&error),
+            AccountError::BreachedList(error) => {
+                tracing::error!(%error, "the list of breached passwords cannot be read");
+                Problem::new(Kind::Unavailable, detail)
+            }
             AccountError::Cancelled => Problem::new(Kind::Unavailable, "the server is stopping"),
         }
     }

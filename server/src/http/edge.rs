@@ -68,6 +68,8 @@ pub struct EdgeSettings {
     pub request_timeout: Duration,
     /// Whether each request is a line in the log.
     pub access_log: bool,
+    /// Whether connections are encrypted: browsers are to come back that way only.
+    pub encrypted: bool,
 }
 
 /// The layer around `inner`.
@@ -127,7 +129,7 @@ where
         EdgeFuture {
             inner: self.inner.call(request),
             limit: tokio::time::sleep(self.settings.request_timeout),
-            access_log: self.settings.access_log,
+            settings: self.settings,
             seen,
         }
     }
@@ -150,7 +152,7 @@ pin_project! {
         inner: F,
         #[pin]
         limit: Sleep,
-        access_log: bool,
+        settings: EdgeSettings,
         seen: Seen,
     }
 }
@@ -174,12 +176,12 @@ impl<F: Future<Output = Result<Response<Body>, Infallible>>> Future for EdgeFutu
                 problem_response(Problem::new(Kind::Internal, "Internal server error"))
             }
         };
-        Poll::Ready(Ok(finish(response, this.seen, *this.access_log)))
+        Poll::Ready(Ok(finish(response, this.seen, *this.settings)))
     }
 }
 
 /// Renders a problem, and marks the answer with the request's id.
-fn finish(mut response: Response<Body>, seen: &Seen, access_log: bool) -> Response<Body> {
+fn finish(mut response: Response<Body>, seen: &Seen, settings: EdgeSettings) -> Response<Body> {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let mut rendered = problem.render(seen.uri.path(), seen.id.to_str().unwrap_or_default());
         if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
@@ -196,7 +198,13 @@ fn finish(mut response: Response<Body>, seen: &Seen, access_log: bool) -> Respon
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    if access_log {
+    if settings.encrypted {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
+    if settings.access_log {
         let id = seen.id.to_str().unwrap_or_default();
         let took = seen.began.elapsed();
         note_access(&seen.method, seen.uri.path(), response.status(), took, id);

@@ -16,6 +16,7 @@ pub(in crate::http) mod harness;
 mod hr;
 mod lanes;
 mod live;
+mod lockout;
 mod maintenance;
 mod operations;
 mod order_items;

@@ -26,10 +26,31 @@ fn only_the_owner_may_read_it() {
 fn a_file_that_is_no_key_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for length in [0, KEY_BYTES - 1, 5_000] {
-        fs::write(folder.path().join(FILE_NAME), vec![b'x'; length]).unwrap();
+        keep(&folder.path().join(FILE_NAME), &vec![b'x'; length]).unwrap();
         assert!(
             matches!(load_or_create(folder.path()), Err(KeyError::Length { .. })),
             "{length}"
         );
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_everybody_may_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let key = load_or_create(folder.path()).unwrap();
+    let path = folder.path().join(FILE_NAME);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let error = load_or_create(folder.path()).unwrap_err();
+    assert!(
+        error.to_string().contains("(mode 644): `chmod 600` it"),
+        "{error}"
+    );
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    assert_eq!(
+        load_or_create(folder.path()).unwrap(),
+        key,
+        "a group may be given it"
+    );
 }

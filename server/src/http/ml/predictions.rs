@@ -4,16 +4,17 @@ use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::Response;
 use serde::Deserialize;
+use serde_json::Value;
 use storage::Timestamp;
 use utoipa::ToSchema;
 
-use super::answer;
 use crate::app::AppState;
 use crate::field_error::FieldError;
 use crate::http::body::{self, BodyLimits};
 use crate::http::extract::{PathParts, ReadAt};
-use crate::http::problem::Problem;
+use crate::http::problem::{Kind, Problem};
 use crate::http::query::Query;
+use crate::learn::Learning;
 use crate::learn::{self, Wanted};
 use crate::rfc3339;
 
@@ -472,4 +473,16 @@ fn bounded(values: usize, field: &'static str) -> Result<(), Problem> {
     Err(Problem::invalid(vec![FieldError::body(
         field, "too_long", msg,
     )]))
+}
+
+/// Computes a prediction, unless they are switched off.
+async fn answer(
+    state: &AppState,
+    compute: impl FnOnce(&Learning) -> Result<Value, Problem> + Send + 'static,
+) -> Result<Response<Body>, Problem> {
+    if !state.config.ml.predictions_enabled {
+        let detail = "predictions are switched off (ml.predictions_enabled)";
+        return Err(Problem::new(Kind::Unavailable, detail));
+    }
+    super::answer(state, compute).await
 }

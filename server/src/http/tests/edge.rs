@@ -72,6 +72,7 @@ fn edge_around(router: Router) -> Edge<Router> {
     let settings = EdgeSettings {
         request_timeout: std::time::Duration::from_secs(60),
         access_log: true,
+        encrypted: false,
     };
     Edge::around(router, settings, 7)
 }

@@ -124,6 +124,8 @@ impl TestServer {
         let mut config = Config::new(folder.path());
         config.auth.argon2_memory_kib = 8;
         config.auth.argon2_passes = 1;
+        // The old rule: what most tests log in with is as short as it let them be.
+        config.auth.password_chars_min = 8;
         change(&mut config);
         let clock = Arc::new(TestClock(AtomicI64::new(1_700_000_000_000_000)));
         let state =

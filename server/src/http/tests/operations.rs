@@ -4,6 +4,7 @@ use fleet::policy::Role;
 use serde_json::json;
 
 use super::harness::TestServer;
+use crate::backups;
 
 #[tokio::test]
 async fn health_and_readiness_say_how_the_log_fares() {
@@ -162,4 +163,93 @@ async fn every_name_in_the_dashboard_for_grafana_is_a_metric() {
         });
         assert!(is_there, "{name} is no metric:\n{text}");
     }
+}
+
+#[tokio::test]
+async fn backups_on_schedule_are_verified_and_the_oldest_put_away() {
+    let server = TestServer::start_with(|config| config.backups.keep = 2);
+    let token = server.token(Role::Technician).await;
+    let folder = server.state.config.backups_folder();
+    let names = || {
+        let mut names: Vec<String> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let day = 24 * 3_600 * 1_000_000;
+    let mut now = server.state.clock.now();
+    let take = |now| backups::take_due(&server.state, now);
+    let mut taken = Vec::new();
+    for number in 0..3 {
+        server
+            .append(&token, "1", "CraneLifted", json!({"n": number}))
+            .await;
+        taken.push(take(now).unwrap().expect("one is due"));
+        assert_eq!(take(now.plus_micros(day - 1)).unwrap(), None, "not yet");
+        now = now.plus_micros(day);
+    }
+    assert_eq!(names(), taken[1..]);
+    // What a power cut left of another one is no backup, and goes with the next.
+    std::fs::create_dir(folder.join("auto-2030-01-01T000000Z.unverified")).unwrap();
+    std::fs::create_dir(folder.join("monday")).unwrap();
+    let newest = take(now).unwrap().expect("one is due");
+    assert_eq!(names(), [&*taken[2], &*newest, "monday"]);
+    let report = storage::verify(&folder.join(newest), &storage::VerifyOptions::default()).unwrap();
+    assert!(
+        report.problems.is_empty() && report.events == 4,
+        "{report:?}"
+    );
+
+    // The log rots: what is taken of it does not count, and nothing is put away for it.
+    let mut segments = std::fs::read_dir(server.state.config.log_folder()).unwrap();
+    let segment = segments
+        .find_map(|entry| {
+            Some(entry.unwrap().path())
+                .filter(|path| path.extension().is_some_and(|end| end == "log"))
+        })
+        .unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let begin = bytes
+        .windows(11)
+        .position(|part| part == b"CraneLifted")
+        .unwrap();
+    bytes[begin] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let before = names();
+    let error = take(now.plus_micros(day)).unwrap_err();
+    assert!(
+        matches!(error, backups::ScheduledError::Damaged { .. }),
+        "{error}"
+    );
+    assert!(before.iter().all(|name| names().contains(name)));
+    assert_eq!(
+        names().len(),
+        before.len() + 1,
+        "the damaged one stays to be looked at, unverified"
+    );
+    assert!(
+        server
+            .get("/metrics", "")
+            .await
+            .body
+            .windows(31)
+            .any(|part| part == b"railfleet_backup_taken_timestam")
+    );
+}
+
+#[tokio::test]
+async fn predictions_can_be_switched_off_alone() {
+    let server = TestServer::start_with(|config| config.ml.predictions_enabled = false);
+    let token = server.token(Role::Viewer).await;
+    for path in ["predict/failure/1", "fleet/risk", "forecast/parts"] {
+        let answer = server.get(&format!("/api/v1/ml/{path}"), &token).await;
+        let problem = answer.expect_problem(503, "unavailable");
+        assert_eq!(
+            problem["detail"],
+            "predictions are switched off (ml.predictions_enabled)"
+        );
+    }
+    server.get("/api/v1/ml/models", &token).await.expect(200);
 }

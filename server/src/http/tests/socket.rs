@@ -29,6 +29,7 @@ impl Socket {
             socket,
             app(server.state.clone()),
             server.state.clone(),
+            None,
         ));
         Socket {
             server,

@@ -1,0 +1,215 @@
+//! A thousand users at once, each on a connection of its own: of a hundred requests 60 read one thing, 20 a list, 10 write,
+//! 5 sync a tablet, 3 open a dashboard and 2 ask for a prediction. Who was answered waits a second, more or less, before the
+//! next request.
+//!
+//! The users run beside the server on the same processors: what they wait is the server's time and their own.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::incident;
+use crate::BenchError;
+use crate::depot::asset_id;
+use crate::error::doing;
+use crate::http::request;
+use crate::peer::railfleet::{EVENTS_PATH, RailFleet};
+use crate::question::sync::{self, push_body, register};
+use crate::row::{Bar, Row};
+use crate::sample::{Sample, per_second};
+use crate::seed::SplitMix64;
+use crate::setting::Setting;
+
+/// What a user asks for, and out of a hundred requests how many are it.
+const MIX: [(Act, u64); 6] = [
+    (Act::Read, 60),
+    (Act::List, 20),
+    (Act::Write, 10),
+    (Act::Sync, 5),
+    (Act::Dashboard, 3),
+    (Act::Predict, 2),
+];
+/// A user's stack: it holds a few requests.
+const STACK_BYTES: usize = 256 << 10;
+/// Tablets that users share; one tablet syncs for one user at a time.
+const TABLETS: usize = 50;
+/// How long a user waits before the next request: half of this to one and a half.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often the server's memory is looked at.
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    Read,
+    List,
+    Write,
+    Sync,
+    Dashboard,
+    Predict,
+}
+
+/// What all users share.
+struct Depot<'a> {
+    server: &'a RailFleet,
+    tablets: Vec<String>,
+    vehicles: u64,
+    stopping: AtomicBool,
+    failures: AtomicU64,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts and memory in megabytes")]
+pub(super) fn ask(
+    setting: &Setting,
+    server: &RailFleet,
+    vehicles: u64,
+) -> Result<Vec<Row>, BenchError> {
+    let users = setting.pick(10, 1_000);
+    let lasting = setting.pick(Duration::from_secs(2), Duration::from_secs(600));
+    let tablets = (0..TABLETS.min(users)).map(|number| register(server, &format!("user-{number}")));
+    let depot = Depot {
+        server,
+        tablets: tablets.collect::<Result<_, _>>()?,
+        vehicles,
+        stopping: AtomicBool::new(false),
+        failures: AtomicU64::new(0),
+    };
+    let began = Instant::now();
+    let (waited, memory) = thread::scope(|scope| {
+        let users: Vec<_> = (0..users)
+            .map(|user| {
+                let depot = &depot;
+                thread::Builder::new()
+                    .stack_size(STACK_BYTES)
+                    .spawn_scoped(scope, move || work(depot, user))
+            })
+            .collect::<io::Result<_>>()
+            .map_err(doing("starting users"))?;
+        // What grows all the time is seen between the second third and the last.
+        let mut memory = Vec::new();
+        while began.elapsed() < lasting {
+            thread::sleep(LOOK_PAUSE);
+            memory.push(server.memory()?.anonymous_kb as f64 / 1_024.0);
+        }
+        depot.stopping.store(true, Ordering::Relaxed);
+        let mut waited = Sample::default();
+        for user in users {
+            let user = user.join();
+            waited.absorb(user.map_err(|_| BenchError::Peer("a user panicked".to_owned()))??);
+        }
+        Ok::<_, BenchError>((waited, memory))
+    })?;
+    let rate = per_second(waited.count() as u64, began.elapsed());
+    let third = memory.len() / 3;
+    let (middle, last) = (
+        crate::sample::median(&memory[third..third * 2]),
+        crate::sample::median(&memory[third * 2..]),
+    );
+    let failures = depot.failures.load(Ordering::Relaxed) as f64;
+    Ok(vec![
+        Row::new("1,000 users at once, p95", "ms", vec![waited.quantile_micros(0.95) / 1e3])
+            .bar(Bar::AtMost(50.0))
+            .note(format!(
+                "{users} connections for {} s, {rate:.0} requests/s; p50 {:.1} ms, p99 {:.1} ms; the users share the processors",
+                lasting.as_secs(),
+                waited.p50() / 1e3,
+                waited.p99() / 1e3,
+            )),
+        Row::new("errors that they saw", "", vec![failures]).bar(Bar::AtMost(0.0)),
+        Row::new("memory that is no file, last third", "MB", vec![last])
+            .against("middle third", &[middle])
+            .bar(Bar::RatioAtMost(1.1)),
+    ])
+}
+
+/// One user, until all stop. The first wait spreads the users over the pause.
+fn work(depot: &Depot<'_>, user: usize) -> Result<Sample, BenchError> {
+    let mut seed = SplitMix64::new(user as u64 + 1);
+    let mut waited = Sample::default();
+    let mut connection = depot.server.connect()?;
+    // Who shares a tablet with others syncs without a cursor of its own: the tablet's newest changes.
+    let tablet = (user < depot.tablets.len()).then(|| depot.tablets[user].clone());
+    let mut cursor = None;
+    let mut number = 0_u64;
+    pause(depot, below(&mut seed, 1_000));
+    while !depot.stopping.load(Ordering::Relaxed) {
+        number += 1;
+        let act = chosen(below(&mut seed, 100));
+        let vehicle = asset_id(below(&mut seed, depot.vehicles));
+        let asked = match (act, &tablet) {
+            (Act::Sync, Some(token)) => {
+                let round = format!("{user}-{number}");
+                let body = push_body(&round, &[vehicle], cursor.as_deref());
+                request::build("POST", sync::SYNC, Some(token), body.as_bytes())
+            }
+            (Act::Sync, None) => {
+                // The others' tablets only look whether there is something new.
+                let token = &depot.tablets[user % depot.tablets.len()];
+                request::build("GET", "/api/v1/sync/status", Some(token), b"")
+            }
+            (Act::Write, _) => {
+                let body = incident(&vehicle, user, number);
+                request::build("POST", EVENTS_PATH, Some(&depot.server.token), &body)
+            }
+            _ => {
+                let path = path(act, &vehicle, &mut seed);
+                request::build("GET", &path, Some(&depot.server.token), b"")
+            }
+        };
+        let began = Instant::now();
+        let answer = connection.exchange(&asked).map_err(doing("asking"))?;
+        waited.push(began.elapsed());
+        if !(200..300).contains(&answer.status) {
+            depot.failures.fetch_add(1, Ordering::Relaxed);
+        } else if act == Act::Sync && tablet.is_some() {
+            let said: Value = serde_json::from_slice(&answer.body())?;
+            cursor = said["next_cursor"].as_str().map(str::to_owned);
+        }
+        pause(depot, 500 + below(&mut seed, 1_000));
+    }
+    Ok(waited)
+}
+
+/// Waits so many thousandths of the pause, less when all stop.
+fn pause(depot: &Depot<'_>, thousandths: u64) {
+    let end = Instant::now() + PAUSE * u32::try_from(thousandths).unwrap_or(0) / 1_000;
+    while Instant::now() < end && !depot.stopping.load(Ordering::Relaxed) {
+        thread::sleep((end - Instant::now()).min(LOOK_PAUSE));
+    }
+}
+
+/// A number below `limit`.
+fn below(seed: &mut SplitMix64, limit: u64) -> u64 {
+    seed.draw() % limit.max(1)
+}
+
+fn chosen(mut percent: u64) -> Act {
+    for (act, share) in MIX {
+        if percent < share {
+            return act;
+        }
+        percent -= share;
+    }
+    Act::Read
+}
+
+fn path(act: Act, vehicle: &str, seed: &mut SplitMix64) -> String {
+    match act {
+        Act::List if below(seed, 2) == 0 => {
+            "/api/v1/vehicles?limit=50&status=in_workshop".to_owned()
+        }
+        Act::List => "/api/v1/maintenance/orders?limit=50&status=scheduled".to_owned(),
+        Act::Dashboard => "/api/v1/analytics/dashboard/operations".to_owned(),
+        Act::Predict => format!("/api/v1/ml/predict/failure/{vehicle}"),
+        _ => match below(seed, 4) {
+            0 => format!("/api/v1/events/Vehicle/{vehicle}?limit=20"),
+            1 => format!("/api/v1/audit/trail/Vehicle/{vehicle}?limit=20"),
+            2 => format!(
+                "/api/v1/time-travel/state-at?aggregate_type=Vehicle&aggregate_id={vehicle}&at=2026-06-01T12:00:00Z"
+            ),
+            _ => format!("/api/v1/vehicles/{vehicle}"),
+        },
+    }
+}

@@ -1,0 +1,169 @@
+//! Backups of the running server on a schedule: taken, read again whole, and the oldest put away.
+//!
+//! A backup that was taken by the clock is called `auto-` and when. It has that name only once it was verified; until
+//! then `.unverified` stands behind it. So who restores takes the last name of the list, and what is put away never
+//! leaves fewer good backups than are to be kept.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDateTime};
+use storage::{BackupError, Timestamp, VerifyError, VerifyOptions};
+
+use crate::app::AppState;
+use crate::auth::keys::create_private_folder;
+use crate::cli::chain;
+
+#[cfg(test)]
+mod tests;
+
+/// How often it is looked whether a backup is due; also how long a start is left alone.
+const LOOK_PAUSE: Duration = Duration::from_secs(600);
+const PREFIX: &str = "auto-";
+const UNVERIFIED: &str = ".unverified";
+/// When it was taken, in UTC, so that names sort by time.
+const TIME_FORMAT: &str = "%Y-%m-%dT%H%M%SZ";
+
+/// Why there is no backup, or no verified one.
+#[derive(Debug, thiserror::Error)]
+pub enum ScheduledError {
+    /// It could not be taken.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// The folder for backups cannot be used.
+    #[error("the folder for backups cannot be used")]
+    Folder(#[from] io::Error),
+    /// What was taken cannot be read.
+    #[error("what was taken cannot be read")]
+    Verify(#[from] VerifyError),
+    /// What was taken is damaged, so the log is most likely.
+    #[error(
+        "what was taken is damaged: {file}: {what}; verify the log, and restore an older backup beside it"
+    )]
+    Damaged {
+        /// The file in the backup.
+        file: String,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// Takes a backup whenever one is due, until the server stops.
+pub(crate) async fn follow(state: AppState) {
+    let mut stopping = state.stopping.subscribe();
+    loop {
+        let stopped = stopping.wait_for(|stopping| *stopping);
+        if tokio::time::timeout(LOOK_PAUSE, stopped).await.is_ok() {
+            return;
+        }
+        let task = state.clone();
+        let taken = tokio::task::spawn_blocking(move || take_due(&task, task.clock.now())).await;
+        match taken {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(name))) => {
+                tracing::info!(name, "a backup was taken and verified");
+            }
+            Ok(Err(error)) => {
+                state.metrics.backups_failed.inc();
+                tracing::error!(error = %chain(&error), "there is no backup; it is tried again");
+            }
+            Err(error) => tracing::error!(%error, "taking a backup was cut short"),
+        }
+    }
+}
+
+/// Takes a backup if one is due at `now`, verifies it, and puts away those beyond the number to keep. Blocks on the disk.
+///
+/// # Errors
+/// See [`ScheduledError`]; older backups lie there as before then.
+pub fn take_due(state: &AppState, now: Timestamp) -> Result<Option<String>, ScheduledError> {
+    let folder = state.config.backups_folder();
+    let settings = &state.config.backups;
+    let present = list(&folder)?;
+    let newest = present.last().and_then(|name| taken_at(name));
+    if let Some(taken) = newest {
+        state.metrics.backup_taken(taken);
+    }
+    if !is_due(newest, now, settings.interval) {
+        return Ok(None);
+    }
+    create_private_folder(&folder)?;
+    remove_unverified(&folder)?;
+    let name = name_at(now);
+    let draft = folder.join(format!("{name}{UNVERIFIED}"));
+    state.log.backup(&draft)?;
+    let report = storage::verify(&draft, &VerifyOptions::default())?;
+    if let Some(problem) = report.problems.first() {
+        return Err(ScheduledError::Damaged {
+            file: problem.file.clone(),
+            what: problem.what.clone(),
+        });
+    }
+    fs::rename(&draft, folder.join(&name))?;
+    fs::File::open(&folder)?.sync_all()?;
+    state.metrics.backup_taken(now);
+    for old in to_put_away(&list(&folder)?, settings.keep) {
+        fs::remove_dir_all(folder.join(old))?;
+    }
+    Ok(Some(name))
+}
+
+/// The newest verified backup that was taken by the clock.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn newest(folder: &Path) -> io::Result<Option<PathBuf>> {
+    Ok(list(folder)?.last().map(|name| folder.join(name)))
+}
+
+/// Names of verified backups, the oldest first. None where there is no folder.
+fn list(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = names_in(folder)?;
+    names.retain(|name| taken_at(name).is_some());
+    names.sort();
+    Ok(names)
+}
+
+/// What a backup left that could not be finished, or was found damaged and has been told of.
+fn remove_unverified(folder: &Path) -> io::Result<()> {
+    for name in names_in(folder)? {
+        if name.starts_with(PREFIX) && taken_at(&name).is_none() {
+            fs::remove_dir_all(folder.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn name_at(now: Timestamp) -> String {
+    let moment = DateTime::from_timestamp_micros(now.micros()).unwrap_or_default();
+    format!("{PREFIX}{}", moment.format(TIME_FORMAT))
+}
+
+/// When a backup of this name was taken; `None` for any other name.
+fn taken_at(name: &str) -> Option<Timestamp> {
+    let time = NaiveDateTime::parse_from_str(name.strip_prefix(PREFIX)?, TIME_FORMAT).ok()?;
+    Some(Timestamp::from_micros(time.and_utc().timestamp_micros()))
+}
+
+/// A clock that was set back makes none due: the next one comes when it has caught up.
+fn is_due(newest: Option<Timestamp>, now: Timestamp, interval: Duration) -> bool {
+    let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX);
+    newest.is_none_or(|taken| now >= taken.plus_micros(interval))
+}
+
+/// The oldest beyond the number to keep.
+fn to_put_away(names: &[String], keep: usize) -> &[String] {
+    &names[..names.len().saturating_sub(keep)]
+}

@@ -1,0 +1,74 @@
+//! Encrypted connections, through curl.
+
+use std::net::TcpStream;
+use std::process::Command;
+
+use harness::process::{run, wait_for};
+use harness::server::{COMMAND_LIMIT, DataFolder, START_LIMIT};
+
+use crate::event;
+
+/// curl against the server's own certificate.
+fn curl(folder: &DataFolder, arguments: &[&str]) -> (bool, String) {
+    let certificate = folder.path().join("keys/tls.crt");
+    let mut command = Command::new("curl");
+    command
+        .args(["-sS", "-i", "--max-time", "30", "--cacert"])
+        .arg(certificate)
+        .args(arguments);
+    let (status, output) = run(&mut command, COMMAND_LIMIT);
+    (status.success(), output)
+}
+
+#[test]
+fn a_server_without_a_certificate_makes_one_and_speaks_tls_alone() {
+    let folder = DataFolder::new();
+    let mut token = folder.command(&["token", "fault-tester", "--data"]);
+    let (status, token) = run(token.arg(folder.path()), COMMAND_LIMIT);
+    assert!(status.success(), "{token}");
+    let server = folder.launch(&["--set", "tls.enabled=true"], &[]);
+    wait_for("the certificate is made", START_LIMIT, || {
+        let made = folder.path().join("keys/tls.crt").exists();
+        (made && TcpStream::connect(("127.0.0.1", server.port())).is_ok()).then_some(())
+    });
+    let address = format!("https://localhost:{}", server.port());
+    let (well, answer) = curl(&folder, &[&format!("{address}/health")]);
+    assert!(well && answer.starts_with("HTTP/1.1 200"), "{answer}");
+    for header in [
+        "strict-transport-security: max-age=31536000",
+        "x-content-type-options: nosniff",
+    ] {
+        assert!(answer.to_lowercase().contains(header), "{answer}");
+    }
+
+    // Writes go the same way, and a kept connection serves more than one.
+    let authorization = format!("Authorization: Bearer {}", token.trim());
+    let body = event("Crane", "1", 1);
+    let events = format!("{address}/api/v1/events");
+    let post = [
+        "-H",
+        &authorization,
+        "-H",
+        "Content-Type: application/json",
+        "-d",
+        &body,
+    ];
+    let twice: Vec<&str> = post.iter().copied().chain([&*events, &*events]).collect();
+    let (well, answer) = curl(&folder, &twice);
+    assert!(
+        well && answer.matches("HTTP/1.1 201").count() == 2,
+        "{answer}"
+    );
+
+    let (well, answer) = curl(
+        &folder,
+        &[&format!("http://localhost:{}/health", server.port())],
+    );
+    assert!(
+        well && answer.starts_with("HTTP/1.1 400") && answer.contains("use https://"),
+        "{answer}"
+    );
+    let (well, answer) = curl(&folder, &["--tls-max", "1.1", &format!("{address}/health")]);
+    assert!(!well, "old versions are refused: {answer}");
+    server.stop();
+}
