@@ -29,4 +29,4 @@ pub use error::{LakeError, Why};
 pub use export::{Export, Report, export, read_manifest};
 pub use manifest::{FileEntry, MANIFEST_NAME, Manifest, Span};
 pub use plan::SPAN_EVENTS;
-pub use target::Target;
+pub use target::{Patience, Target};

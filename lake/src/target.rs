@@ -4,6 +4,7 @@
 //! are repeated while the place is out of reach, for a minute.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,12 +25,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long is waited for a bucket.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
+pub struct Patience {
     /// How long one request may take: a file is at most some tens of megabytes.
-    pub(crate) request: Duration,
-    /// For how long a request that failed is repeated, and how often at most.
-    pub(crate) retry: Duration,
-    pub(crate) retries_max: usize,
+    pub request: Duration,
+    /// For how long a request that failed is repeated.
+    pub retry: Duration,
+    /// How often at most.
+    pub retries_max: usize,
 }
 
 impl Patience {
@@ -68,7 +70,7 @@ impl Target {
     /// # Errors
     /// `Address` for what is no such address, `Folder` for a folder that cannot be made.
     pub fn open(url: &str) -> Result<Self, LakeError> {
-        Target::reach(url, true)
+        Target::reach(url, true, Patience::USUAL)
     }
 
     /// The same, of which only reading is wanted: a folder that is not there is none.
@@ -76,10 +78,18 @@ impl Target {
     /// # Errors
     /// `Address` for what is no such address, `Folder` for a folder that is not there.
     pub fn open_existing(url: &str) -> Result<Self, LakeError> {
-        Target::reach(url, false)
+        Target::reach(url, false, Patience::USUAL)
     }
 
-    fn reach(url: &str, makes_folder: bool) -> Result<Self, LakeError> {
+    /// The same as [`Target::open`], with another patience.
+    ///
+    /// # Errors
+    /// As for [`Target::open`].
+    pub fn open_patiently(url: &str, patience: Patience) -> Result<Self, LakeError> {
+        Target::reach(url, true, patience)
+    }
+
+    fn reach(url: &str, makes_folder: bool, patience: Patience) -> Result<Self, LakeError> {
         let refused = |reason: String| LakeError::Address {
             url: url.to_owned(),
             reason,
@@ -103,7 +113,7 @@ impl Target {
             }
             "s3" => {
                 let builder = AmazonS3Builder::from_env().with_url(url);
-                bucket(builder, parsed.path(), allows_http(), Patience::USUAL)
+                bucket(builder, parsed.path(), allows_http(), patience)
                     .map_err(|error| refused(error.to_string()))?
             }
             other => return Err(refused(format!("{other} is neither file nor s3"))),
@@ -151,8 +161,26 @@ impl Target {
             .block_on(doing)
     }
 
-    /// Puts an object there, instead of one that may be there.
-    pub(crate) fn put(&self, path: &str, bytes: Bytes) -> Result<(), LakeError> {
+    /// The same for whoever may be on a thread of another runtime, where that would panic.
+    fn wait_anywhere<T: Send + 'static>(
+        &self,
+        doing: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        let (sender, answer) = std::sync::mpsc::sync_channel(1);
+        let runtime = self.runtime.as_ref();
+        let runtime = runtime.expect("the runtime lives as long as the target");
+        runtime.spawn(async move {
+            // Whoever asked waits for it below.
+            let _ = sender.send(doing.await);
+        });
+        answer.recv().expect("a request ends in an answer")
+    }
+
+    /// Puts an object there, whole or not at all, instead of one that may be there.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn put(&self, path: &str, bytes: Bytes) -> Result<(), LakeError> {
         let location = located("write", path)?;
         self.wait(self.store.put(&location, bytes.into()))
             .map_err(failed("write", path))?;
@@ -168,6 +196,29 @@ impl Target {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(failed("read", path)(error)),
         }
+    }
+
+    /// Bytes of an object; `None` when there is none.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn length(&self, path: &str) -> Result<Option<u64>, LakeError> {
+        let (store, location) = (self.store.clone(), located("look for", path)?);
+        match self.wait_anywhere(async move { store.head(&location).await }) {
+            Ok(object) => Ok(Some(object.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed("look for", path)(error)),
+        }
+    }
+
+    /// Some bytes of an object that is there.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn part(&self, path: &str, range: Range<u64>) -> Result<Bytes, LakeError> {
+        let (store, location) = (self.store.clone(), located("read", path)?);
+        self.wait_anywhere(async move { store.get_range(&location, range).await })
+            .map_err(failed("read", path))
     }
 
     /// Takes an object away; one that is not there is no error.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use storage::{Clock, Limits, Log, LogOptions, OpenError, Position, ReadError, SystemClock};
 use tokio::sync::{Mutex, Semaphore, watch};
 
+use crate::archive;
 use crate::audit::{CheckpointError, Checkpoints, SecurityLog};
 use crate::auth::keys::{self, KeyError};
 use crate::auth::{AccountError, Accounts};
@@ -45,6 +46,9 @@ pub enum StartError {
         /// Why.
         source: OpenError,
     },
+    /// The archive cannot be used.
+    #[error(transparent)]
+    Archive(#[from] archive::ArchivePlaceError),
     /// There is no key to sign tokens with.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -246,6 +250,7 @@ pub fn open_log_and_keys(
         },
         segment_bytes_max: config.events.segment_bytes_max,
         clock,
+        tier: archive::options(config)?,
         veil: Some(privacy.clone()),
         ..LogOptions::default()
     };

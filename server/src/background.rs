@@ -54,6 +54,9 @@ pub fn start(state: &AppState) {
     if state.config.events.retention_days > 0 {
         tokio::spawn(retain(state.clone()));
     }
+    if state.config.archive.to.is_some() {
+        tokio::spawn(crate::archive::follow(state.clone()));
+    }
     if let Some(member) = &state.federation {
         crate::federation::follow(state, member);
         tokio::spawn(erase_told(state.clone()));

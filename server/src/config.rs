@@ -46,6 +46,8 @@ pub struct Config {
     pub sync: SyncConfig,
     /// Predictors.
     pub ml: MlConfig,
+    /// Old segments in object storage.
+    pub archive: ArchiveConfig,
     /// The log as Parquet.
     pub lake: LakeConfig,
     /// The other depots.
@@ -221,6 +223,20 @@ pub struct MlConfig {
     pub predictions_enabled: bool,
 }
 
+/// Old segments in object storage.
+#[derive(Clone, Debug)]
+#[expect(
+    missing_docs,
+    reason = "each field is described in the table of options"
+)]
+pub struct ArchiveConfig {
+    pub to: Option<String>,
+    pub after_days: u32,
+    pub interval: Duration,
+    pub cache_bytes_max: u64,
+    pub cache_path: Option<PathBuf>,
+}
+
 /// The log as Parquet.
 #[derive(Clone, Debug)]
 #[expect(
@@ -308,6 +324,12 @@ impl Config {
         named.unwrap_or_else(|| self.data.join("models"))
     }
 
+    /// Where what was fetched from the archive lies.
+    pub fn fetched_folder(&self) -> PathBuf {
+        let own = || self.data.join("fetched");
+        self.archive.cache_path.clone().unwrap_or_else(own)
+    }
+
     /// Where backups are put.
     pub fn backups_folder(&self) -> PathBuf {
         self.events
@@ -391,6 +413,13 @@ impl Config {
             ml: MlConfig {
                 models_path: None,
                 predictions_enabled: false,
+            },
+            archive: ArchiveConfig {
+                to: None,
+                after_days: 0,
+                interval: Duration::ZERO,
+                cache_bytes_max: 0,
+                cache_path: None,
             },
             lake: LakeConfig {
                 to: None,

@@ -108,9 +108,14 @@ impl Known {
         };
         let mut reader = log.read(&request)?;
         while let Some(event) = reader.next() {
-            // What rotted is named by /health; the reader goes on behind it, and so do the figures.
-            if let Ok(event) = event {
-                self.folding.fold(&event);
+            match event {
+                Ok(event) => {
+                    self.folding.fold(&event);
+                    self.position = event.position();
+                }
+                Err(error @ ReadError::Archived { .. }) => return Err(error),
+                // What rotted is named by /health; the reader goes on behind it, and so do the figures.
+                Err(_) => {}
             }
         }
         self.position = to;

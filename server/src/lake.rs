@@ -118,7 +118,7 @@ pub(crate) async fn follow(state: AppState, url: String) {
 }
 
 /// Waits until the server stops.
-async fn stopped(stopping: &mut watch::Receiver<bool>) {
+pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
     // Nobody is left to say so: that is a stop as well.
     drop(stopping.wait_for(|stopping| *stopping).await);
 }

@@ -23,6 +23,7 @@
 
 pub mod app;
 pub mod append;
+pub mod archive;
 pub mod audit;
 pub mod auth;
 pub mod background;

@@ -20,7 +20,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use storage::{Clock, Log, LogState, Timestamp};
+use storage::{Clock, Log, LogState, TierStats, Timestamp};
 
 use crate::figures::Figures;
 use crate::projection::{ProjectionState, ProjectionStatus, Projections};
@@ -284,11 +284,69 @@ impl Collector for LogCollector {
             ("log_bytes_appended", "Bytes appended", stats.bytes_appended),
         ];
         for (name, help, value) in counters {
-            let metric = ConstCounter::new(value);
-            metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)?;
+            counter(&mut encoder, name, help, value)?;
         }
-        Ok(())
+        match log.tier_stats() {
+            Some(stats) => archive(&mut encoder, &stats),
+            None => Ok(()),
+        }
     }
+}
+
+/// What lies in the archive, and what was fetched from it.
+fn archive(encoder: &mut DescriptorEncoder<'_>, stats: &TierStats) -> fmt::Result {
+    let gauges = [
+        (
+            "archive_segments",
+            "Segments of the log that lie in the archive",
+            stats.segments,
+        ),
+        ("archive_bytes", "Their bytes", stats.bytes),
+        (
+            "archive_cache_bytes",
+            "Bytes of segments that were fetched and are kept",
+            stats.bytes_held,
+        ),
+    ];
+    for (name, help, value) in gauges {
+        gauge(
+            encoder,
+            name,
+            help,
+            i64::try_from(value).unwrap_or(i64::MAX),
+        )?;
+    }
+    let counters = [
+        (
+            "archive_cache_hits",
+            "Times that a segment of the archive was asked for and was here",
+            stats.hits,
+        ),
+        (
+            "archive_cache_misses",
+            "Times that it had to be fetched",
+            stats.misses,
+        ),
+        (
+            "archive_cache_evictions",
+            "Fetched segments that made room for others",
+            stats.evictions,
+        ),
+        (
+            "archive_fetch_failures",
+            "Segments that could not be fetched",
+            stats.failures,
+        ),
+        (
+            "archive_fetched_bytes",
+            "Bytes fetched from the archive",
+            stats.bytes_fetched,
+        ),
+    ];
+    for (name, help, value) in counters {
+        counter(encoder, name, help, value)?;
+    }
+    Ok(())
 }
 
 /// A figure of a read model: name, help, value.
@@ -344,6 +402,11 @@ impl Collector for ProjectionCollector {
         }
         Ok(())
     }
+}
+
+fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let metric = ConstCounter::new(value);
+    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
 }
 
 fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: i64) -> fmt::Result {

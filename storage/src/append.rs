@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::event::StreamName;
 use crate::limits::{self, Limits};
-use crate::position::{Position, Version};
+use crate::position::{Position, SegmentId, Version};
 use crate::record;
 use crate::transaction::{ExpectedVersion, StreamWrite, Transaction};
 
@@ -77,6 +77,13 @@ pub enum AppendError {
         /// What failed.
         reason: String,
     },
+    /// Whether it may be appended depends on a segment that lies in the archive: a repeated id, or a condition that reaches
+    /// so far back. The segment is being fetched.
+    #[error("segment {segment} is needed to decide, and is being fetched from the archive")]
+    Archived {
+        /// The segment.
+        segment: SegmentId,
+    },
     /// A write or a sync failed. Nothing is accepted until the log is opened again.
     #[error("the log stopped accepting events: {reason}")]
     Stopped {
@@ -115,6 +122,7 @@ impl AppendError {
             AppendError::DiskFull
             | AppendError::Busy
             | AppendError::Unavailable { .. }
+            | AppendError::Archived { .. }
             | AppendError::Closed => AppendErrorKind::Unavailable,
             AppendError::Stopped { .. } => AppendErrorKind::Corrupt,
         }

@@ -1,13 +1,14 @@
 //! Old sealed segments on another disk: moved, still read, still part of the chain.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use crate::log::Log;
-use crate::position::Position;
+use crate::position::{Position, SegmentId};
 use crate::read::position_at;
 use crate::repo::{FsRepo, Repo};
 use crate::segment::{Segment, SegmentUnreadable, index_file, segment_file};
+use crate::tier::ArchivedError;
 use crate::time::Timestamp;
 
 /// What was moved.
@@ -21,10 +22,25 @@ pub struct ArchiveReport {
     pub last_position: Position,
 }
 
-/// Why segments could not be moved. Those moved before it stay moved; none is lost.
+/// Why segments could not be moved or sent away. Those that were before it stay where they are; none is lost.
 #[derive(Debug, thiserror::Error)]
-#[error("segments cannot be archived")]
-pub struct ArchiveError(#[from] io::Error);
+pub enum ArchiveError {
+    /// The log was opened without a tier.
+    #[error("no archive is configured to send segments to")]
+    NotConfigured,
+    /// A segment is not whole. It stays here, and those behind it.
+    #[error("segment {segment} is damaged, and stays here: verify the log, and restore a backup")]
+    Damaged {
+        /// The segment.
+        segment: SegmentId,
+    },
+    /// The archive does not take it, or does not give it back as it was.
+    #[error("a segment cannot be sent to the archive")]
+    Tier(#[from] ArchivedError),
+    /// The file system refuses.
+    #[error("segments cannot be archived")]
+    Io(#[from] io::Error),
+}
 
 impl Log {
     /// Moves the sealed segments whose events were all recorded before `before` to the archive folder of
@@ -33,6 +49,7 @@ impl Log {
     /// # Errors
     /// Those of the file system.
     pub fn archive(&self, before: Timestamp) -> Result<ArchiveReport, ArchiveError> {
+        let _one_at_a_time = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
         let target: Arc<dyn Repo> = Arc::new(FsRepo::open(&self.archive_folder)?);
         let unreadable = |error: SegmentUnreadable| error.source;
         let last = position_at(&self.shared, before.plus_micros(-1)).map_err(unreadable)?;
@@ -45,9 +62,10 @@ impl Log {
             else {
                 break;
             };
-            if lies_in(segment, &*target) {
+            if segment.away().is_some() || lies_in(segment, &*target) {
                 continue;
             }
+            let _place = self.places.lock().unwrap_or_else(PoisonError::into_inner);
             report.bytes += move_segment(segment, &target)?;
             report.segments += 1;
             report.last_position = segment_last;

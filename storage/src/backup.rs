@@ -18,6 +18,7 @@ use crate::recovery::{self, Found, Place};
 use crate::repo::{FsRepo, Repo};
 use crate::segment::{index_file, segment_file};
 use crate::state::state_file;
+use crate::tier::{Cache, TierOptions, stub_file};
 use crate::watermark::{self, WatermarkWriter};
 
 /// What a backup holds.
@@ -29,6 +30,8 @@ pub struct BackupReport {
     pub segments: u64,
     /// How many of them are links to the log's own files: they cost no space, and share the fate of the disk.
     pub linked: u64,
+    /// How many of them lie in the archive: of them the backup has stubs, and needs the archive.
+    pub archived: u64,
     /// Bytes copied.
     pub bytes_copied: u64,
 }
@@ -54,6 +57,8 @@ pub struct RestoreReport {
     pub position: Position,
     /// Segments.
     pub segments: u64,
+    /// How many of them lie in the archive.
+    pub archived: u64,
 }
 
 /// Why nothing was restored.
@@ -106,6 +111,8 @@ impl Log {
                 path: to.to_owned(),
             });
         }
+        // Segments stay where they are meanwhile.
+        let _places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let partial = partial_of(to);
         remove_folder(&partial)?;
         let target: Arc<dyn Repo> = Arc::new(FsRepo::open(&partial)?);
@@ -128,25 +135,28 @@ impl Log {
             position,
             segments: segments.len() as u64,
             linked: 0,
+            archived: 0,
             bytes_copied: 0,
         };
         let (active, sealed) = segments
             .split_last()
             .expect("a log has at least one segment");
         for segment in sealed {
-            let repo = segment.repo();
-            if link_or_copy(
-                &*repo,
-                &segment_file(segment.id),
-                target,
-                folder,
-                &mut report.bytes_copied,
-            )? {
+            let (repo, own) = (segment.repo(), &self.shared.repo);
+            let (from, name) = match segment.away() {
+                Some(_) => {
+                    report.archived += 1;
+                    (own, stub_file(segment.id))
+                }
+                None => (&repo, segment_file(segment.id)),
+            };
+            if link_or_copy(&**from, &name, target, folder, &mut report.bytes_copied)? {
                 report.linked += 1;
             }
             // Derived files save the restored log's first open some work; without them it makes them again.
+            let from = segment.away().map_or(&repo, |_| own);
             for derived in [index_file(segment.id), state_file(segment.id)] {
-                match link_or_copy(&*repo, &derived, target, folder, &mut report.bytes_copied) {
+                match link_or_copy(&**from, &derived, target, folder, &mut report.bytes_copied) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     other => drop(other?),
                 }
@@ -178,6 +188,20 @@ pub fn restore(
     to: &Path,
     up_to: Option<Position>,
 ) -> Result<RestoreReport, RestoreError> {
+    restore_tiered(from, to, up_to, None)
+}
+
+/// The same for a backup of a log some of which lies in an archive: that stays there, and is fetched from `tier` only where
+/// the restored log ends in it.
+///
+/// # Errors
+/// As for [`restore`].
+pub fn restore_tiered(
+    from: &Path,
+    to: &Path,
+    up_to: Option<Position>,
+    tier: Option<&TierOptions>,
+) -> Result<RestoreReport, RestoreError> {
     if !from.is_dir() {
         return Err(RestoreError::NoLog {
             path: from.to_owned(),
@@ -196,7 +220,8 @@ pub fn restore(
         None
     };
     let watermark = watermark::read(&*source)?;
-    let listing = Listing::read(&source, archive.as_ref(), &watermark)?;
+    let cache = tier.cloned().map(Cache::new).transpose()?.map(Arc::new);
+    let listing = Listing::read(&source, archive.as_ref(), cache.as_ref(), &watermark)?;
     if listing.segments.is_empty() {
         return Err(RestoreError::NoLog {
             path: from.to_owned(),
@@ -217,15 +242,24 @@ fn restore_into(
 ) -> Result<RestoreReport, RestoreError> {
     let asked = up_to.unwrap_or(Position::MAX);
     let mut restored = None;
-    let mut segments = 0;
+    let (mut segments, mut archived) = (0, 0);
     for (at, listed) in listing.segments.iter().enumerate() {
         if listed.header.first_position > asked && segments > 0 {
             break;
         }
-        let known = listing
-            .segments
-            .get(at + 1)
-            .map_or(listing.known, |next| next.header.first_position.previous());
+        let next = listing.segments.get(at + 1).map(|next| &next.header);
+        // The last segment is written to, so it must be here.
+        if let Some(away) = &listed.away
+            && next.is_some_and(|next| next.first_position <= asked)
+        {
+            keep_away(listed, target)?;
+            segments += 1;
+            archived += 1;
+            let (next, chain) = away.stub.successor;
+            restored = Some((next.previous(), listed.header.segment, chain));
+            continue;
+        }
+        let known = next.map_or(listing.known, |next| next.first_position.previous());
         let cut = cut_segment(listed, known, asked)?;
         write_file(target, &segment_file(listed.header.segment), &cut.bytes)?;
         segments += 1;
@@ -241,7 +275,25 @@ fn restore_into(
     let mut watermark = WatermarkWriter::open(target, listing.log_id, &watermark::Found::Absent)?;
     watermark.write(position, segment, chain)?;
     target.sync_folder()?;
-    Ok(RestoreReport { position, segments })
+    Ok(RestoreReport {
+        position,
+        segments,
+        archived,
+    })
+}
+
+/// Takes the stub of an archived segment over, and its index, so that the restored log opens without the archive.
+fn keep_away(listed: &Listed, target: &dyn Repo) -> io::Result<()> {
+    let segment = listed.header.segment;
+    for name in [stub_file(segment), index_file(segment)] {
+        let file = match listed.repo.open(&name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            file => file?,
+        };
+        let view = file.view(file.len()?, 0)?;
+        write_file(target, &name, view.bytes())?;
+    }
+    Ok(())
 }
 
 /// Whether no event of the backup lies at the asked position; otherwise the position was inside a transaction.
@@ -249,21 +301,17 @@ fn asked_is_beyond(listing: &Listing, restored: Position, asked: Position) -> bo
     let Some(last) = listing.segments.last() else {
         return true;
     };
-    let next = last
-        .repo
-        .open(&segment_file(last.header.segment))
-        .and_then(|file| file.view(file.len()?, 0))
-        .map(|view| {
-            let from = SEGMENT_HEADER_BYTES.min(view.bytes().len());
-            recovery::scan(
-                view.bytes(),
-                from,
-                last.header.place(),
-                listing.known,
-                &mut |_| {},
-            )
-            .next
-        });
+    let next = last.view().map(|view| {
+        let from = SEGMENT_HEADER_BYTES.min(view.bytes().len());
+        recovery::scan(
+            view.bytes(),
+            from,
+            last.header.place(),
+            listing.known,
+            &mut |_| {},
+        )
+        .next
+    });
     asked > next.map_or(restored, Position::previous)
 }
 
@@ -277,8 +325,7 @@ struct Cut {
 /// Keeps the groups up to `asked`. One that goes on behind it is made anew from its whole transactions up to there.
 fn cut_segment(listed: &Listed, known: Position, asked: Position) -> Result<Cut, RestoreError> {
     let segment = listed.header.segment;
-    let file = listed.repo.open(&segment_file(segment))?;
-    let view = file.view(file.len()?, 0)?;
+    let view = listed.view()?;
     let place = listed.header.place();
     let mut bytes = listed.header.encode().to_vec();
     let mut cut = Cut {

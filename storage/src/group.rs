@@ -495,7 +495,12 @@ impl Numbers for Group<'_> {
 }
 
 fn unavailable(error: SegmentUnreadable) -> AppendError {
-    AppendError::Unavailable {
-        reason: format!("{error}: {}", error.source),
+    match error.is_archived() {
+        true => AppendError::Archived {
+            segment: error.segment,
+        },
+        false => AppendError::Unavailable {
+            reason: format!("{error}: {}", error.source),
+        },
     }
 }

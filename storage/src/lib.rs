@@ -16,6 +16,7 @@
 //! - [`Log::read`] and [`Log::read_stream`] give events borrowed from the page cache, each checked.
 //! - [`Log::inclusion_proof`] and its neighbours (`merkle`) prove what the log holds to whoever keeps a root of it.
 //! - A [`Veil`] may hide parts of events from whoever reads the files: it covers what enters and uncovers what leaves.
+//! - `tier` keeps sealed segments elsewhere, behind a trait, and fetches them when history is asked for.
 //! - `maintenance` is the thread that prepares, seals, and writes the watermark.
 //!
 //! Not this crate's business: what the bytes of an event mean (no JSON here), HTTP, accounts, async runtimes. It reads
@@ -72,6 +73,7 @@ mod segment;
 mod shared;
 mod snapshot;
 mod state;
+mod tier;
 mod time;
 mod transaction;
 mod veil;
@@ -80,7 +82,7 @@ mod watermark;
 
 pub use append::{AppendError, AppendErrorKind};
 pub use archive::{ArchiveError, ArchiveReport};
-pub use backup::{BackupError, BackupReport, RestoreError, RestoreReport, restore};
+pub use backup::{BackupError, BackupReport, RestoreError, RestoreReport, restore, restore_tiered};
 pub use event::{Event, EventRef, NewEvent, StreamName, StreamRef};
 pub use limits::*;
 pub use log::{Health, Log, LogOptions, Stats};
@@ -92,6 +94,7 @@ pub use read::{Direction, Order, ReadError, ReadRequest, Reader, StreamRange, Ti
 pub use scrub::{ScrubCursor, ScrubProgress};
 pub use shared::{DamagedRange, LogState};
 pub use snapshot::{SNAPSHOT_BYTES_MAX, Snapshot, SnapshotError, SnapshotStats, SnapshotStore};
+pub use tier::{ArchivedError, Tier, TierOptions, TierStats};
 pub use time::{Clock, SystemClock, Timestamp};
 pub use transaction::{
     Condition, EventReceipt, ExpectedVersion, Receipt, StreamTip, StreamWrite, Transaction,

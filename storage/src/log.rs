@@ -23,6 +23,7 @@ use crate::repo::{FsRepo, Repo};
 use crate::shared::{DamagedRange, LogState, Shared};
 
 use crate::snapshot::SnapshotStore;
+use crate::tier::{TierOptions, TierStats};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::transaction::{Receipt, StreamTip, Transaction};
 use crate::veil::Veil;
@@ -48,6 +49,8 @@ pub struct LogOptions {
     pub clock: Arc<dyn Clock>,
     /// Where archived segments lie. Default: the folder `archive` in the log's folder.
     pub archive: Option<std::path::PathBuf>,
+    /// Where archived segments are sent to and fetched from. Default: nowhere.
+    pub tier: Option<TierOptions>,
     /// What hides parts of events from whoever reads the files. Default: nothing is hidden, and what was hidden stays so.
     pub veil: Option<Arc<dyn Veil>>,
 }
@@ -61,6 +64,7 @@ impl Default for LogOptions {
             watermark_idle: Duration::from_millis(50),
             clock: Arc::new(SystemClock),
             archive: None,
+            tier: None,
             veil: None,
         }
     }
@@ -118,6 +122,10 @@ pub struct Log {
     snapshots: SnapshotStore,
     pub(crate) tree: Tree,
     pub(crate) archive_folder: std::path::PathBuf,
+    /// Held by whoever moves segments or sends them away: one at a time. Taken before `places`.
+    pub(crate) moving: Mutex<()>,
+    /// Held while one segment changes its place, and by a backup, which wants to find them all.
+    pub(crate) places: Mutex<()>,
     threads: Vec<JoinHandle<()>>,
     _lock: Option<DirectoryLock>,
 }
@@ -194,6 +202,8 @@ impl Log {
             snapshots,
             tree,
             archive_folder,
+            moving: Mutex::new(()),
+            places: Mutex::new(()),
             threads: Vec::with_capacity(2),
             _lock: lock,
         };
@@ -366,9 +376,9 @@ impl Log {
     /// The position of the event with this id; `None` when there is none.
     ///
     /// # Errors
-    /// [`ReadError::Unreadable`] when a segment that may hold it cannot be read.
+    /// [`ReadError::Unreadable`] when a segment that may hold it cannot be read. Nothing is fetched from an archive.
     pub fn position_of(&self, id: Uuid) -> Result<Option<Position>, ReadError> {
-        Ok(self.shared.find_id(id)?.map(|located| located.position()))
+        Ok(self.shared.position_of(id)?)
     }
 
     /// The last position recorded at or before `time`; [`Position::START`] when there is none. A binary search.
@@ -430,6 +440,21 @@ impl Log {
             events_appended: counters.events.load(Relaxed),
             bytes_appended: counters.bytes.load(Relaxed),
         }
+    }
+
+    /// What lies in the archive and what was fetched from it; `None` when nothing does and none is configured.
+    pub fn tier_stats(&self) -> Option<TierStats> {
+        let segments = self.shared.segments();
+        let away = segments.iter().filter_map(|segment| segment.away());
+        let (count, bytes) = away.fold((0, 0), |(count, bytes), away| {
+            (count + 1, bytes + away.stub.bytes)
+        });
+        let cache = self.shared.cache.as_ref();
+        (count > 0 || cache.is_some()).then(|| TierStats {
+            segments: count,
+            bytes,
+            ..cache.map_or_else(TierStats::default, |cache| cache.stats())
+        })
     }
 
     /// Waits until sealed segments are trimmed and indexed. For tests and benches; nothing depends on it.

@@ -276,8 +276,10 @@ fn finish_sealed(shared: &Shared, sealed: &[(Arc<Segment>, u64)]) {
         if *end > 0 {
             let _ = trim(shared, segment, *end);
         }
-        // Loads the index, or makes it again where its file is gone.
-        let _ = segment.with_index(|_| Ok(()));
+        // Loads the index, or makes it again where its file is gone. Nothing is fetched for it: a reader will.
+        if segment.away().is_none() {
+            let _ = segment.with_index(|_| Ok(()));
+        }
         if segment.wants_index_file() && write_index(segment).is_ok() {
             segment.adopt_index_file();
         }
@@ -312,6 +314,16 @@ fn fill_filter(shared: &Shared, last: &Segment) {
 }
 
 fn filter_ids(shared: &Shared, segment: &Segment) {
+    if let Some(away) = segment.away() {
+        let Some(ids) = away.stub.ids() else { return };
+        let ids: Vec<_> = ids.collect();
+        for part in ids.chunks(FILTER_STEP) {
+            let mut filter = shared.ids.write().unwrap_or_else(PoisonError::into_inner);
+            part.iter().for_each(|id| filter.insert(id.as_u128()));
+        }
+        segment.set_in_filter();
+        return;
+    }
     let Ok(view) = segment.bytes() else { return };
     let offsets = segment.with_index(|index| {
         (0..index.count())

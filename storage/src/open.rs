@@ -24,6 +24,7 @@ use crate::repo::{Repo, RepoFile};
 use crate::segment::{Segment, index_file, index_found, segment_file};
 use crate::shared::{DamagedRange, LogState, Shared, SharedParts, Tail};
 use crate::state::{self, StateIdentity, Tables};
+use crate::tier::Cache;
 use crate::time::Timestamp;
 use crate::transaction::StreamTip;
 use crate::watermark::{self, WatermarkWriter};
@@ -103,9 +104,13 @@ pub(crate) fn open(
     archive: Option<Arc<dyn Repo>>,
     options: LogOptions,
 ) -> Result<Opened, OpenError> {
+    let cache = options.tier.clone().map(Cache::new).transpose();
+    let cache = cache
+        .map_err(doing("looking into the folder of what was fetched"))?
+        .map(Arc::new);
     let found = watermark::read(&*repo).map_err(doing("reading the watermark"))?;
     remove_leftovers(&*repo)?;
-    let mut listing = Listing::read(&repo, archive.as_ref(), &found)?;
+    let mut listing = Listing::read(&repo, archive.as_ref(), cache.as_ref(), &found)?;
     if listing.segments.is_empty() {
         begin_log(&repo, &mut listing, &options)?;
     }
@@ -200,6 +205,7 @@ pub(crate) fn open(
         },
         watermark,
         damage: report.damage.clone(),
+        cache,
     });
     shared.set_state(state);
     let bytes_unfolded = bytes_sealed * report.segments_folded / sealed.len().max(1) as u64;
@@ -339,6 +345,7 @@ fn fold_sealed(
     segment: &Segment,
     tables: &mut Tables,
 ) -> Result<(), crate::segment::SegmentUnreadable> {
+    segment.bring_index()?;
     // A file's names come before anything that asks for them; an index rebuilt from the segment has added them itself.
     segment.with_index(|index| {
         if let SegmentIndex::File(index) = index {
@@ -346,6 +353,15 @@ fn fold_sealed(
         }
         Ok(())
     })?;
+    if segment.away().is_some() {
+        // Nothing is fetched to open a log. A segment that was sent away is whole, so its index knows the last versions.
+        for end in segment.with_index(SegmentIndex::stream_ends)? {
+            let position = segment.position(end.ordinal);
+            let version = end.version;
+            tables.advance(end.stream, StreamTip { version, position });
+        }
+        return Ok(());
+    }
     let Ok(view) = segment.bytes() else {
         return Ok(());
     };
@@ -437,6 +453,9 @@ fn prepare(file: &dyn RepoFile, end: u64, length: u64, options: &LogOptions) -> 
 /// When the last readable event of the sealed segments was recorded.
 fn last_recorded(sealed: &[Arc<Segment>]) -> Option<Timestamp> {
     sealed.iter().rev().find_map(|segment| {
+        if let Some(away) = segment.away() {
+            return Some(away.stub.recorded.1);
+        }
         let view = segment.bytes().ok()?;
         let count = segment.with_index(|index| Ok(index.count())).ok()?;
         (0..count).rev().find_map(|ordinal| {

@@ -20,6 +20,7 @@ use crate::position::{Position, SegmentId, Version};
 use crate::query::Query;
 use crate::segment::{Segment, SegmentUnreadable};
 use crate::shared::{DamagedRange, Shared};
+use crate::tier::ArchivedError;
 use crate::time::Timestamp;
 use crate::veil::Uncovered;
 
@@ -162,13 +163,23 @@ pub enum ReadError {
         /// What the file system says.
         source: std::io::Error,
     },
+    /// A segment lies in an archive, whole as far as anybody knows, and cannot be had now. Nothing may be taken for lost: whoever
+    /// needs all events stops here and tries again later. The reader goes on behind it.
+    #[error("segment {segment} cannot be fetched from the archive")]
+    Archived {
+        /// The segment.
+        segment: SegmentId,
+        /// Why not.
+        source: ArchivedError,
+    },
 }
 
 impl From<SegmentUnreadable> for ReadError {
     fn from(unreadable: SegmentUnreadable) -> Self {
-        ReadError::Unreadable {
-            segment: unreadable.segment,
-            source: unreadable.source,
+        let segment = unreadable.segment;
+        match unreadable.source.downcast::<ArchivedError>() {
+            Ok(source) => ReadError::Archived { segment, source },
+            Err(source) => ReadError::Unreadable { segment, source },
         }
     }
 }

@@ -8,7 +8,9 @@ use crate::position::{Position, SegmentId};
 use crate::read::ReadError;
 use crate::record;
 use crate::recovery::{self, Found};
+use crate::segment::{Segment, SegmentUnreadable};
 use crate::shared::DamagedRange;
+use crate::tier::{ArchivedError, Away};
 
 /// How far a scrub has got. The default begins at the first segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +45,9 @@ impl Log {
         let at = if at < segments.len() { at } else { 0 };
         let segment = &segments[at];
         cursor.looked_at = at as u64 + 1;
+        if let Some(away) = segment.away() {
+            return self.scrub_away(segment, away, (segments.len() - 1 - at) as u64, cursor);
+        }
         // The position is read before the bytes: all of it is in them.
         let known = segment
             .last_position()
@@ -89,6 +94,52 @@ impl Log {
             segment: segment.id,
             bytes: bytes.len() as u64,
             next: scan.next,
+            left,
+            damage,
+        })
+    }
+    /// Of a segment that was sent away: whether its object is there in its length, and its stub what was written. Its bytes are
+    /// hashed whenever they are fetched; to fetch all of them now and then is what `verify` is for.
+    fn scrub_away(
+        &self,
+        segment: &Segment,
+        away: &Away,
+        left: u64,
+        cursor: &mut ScrubCursor,
+    ) -> Result<ScrubProgress, ReadError> {
+        if left == 0 {
+            *cursor = ScrubCursor::default();
+        }
+        let lost = DamagedRange {
+            segment: segment.id,
+            offsets: (0, away.stub.bytes),
+            positions: segment
+                .last_position()
+                .map(|last| (segment.place.first_position, last)),
+        };
+        let stub = DamagedRange {
+            segment: segment.id,
+            offsets: (0, 0),
+            positions: None,
+        };
+        let damage = match away.look() {
+            Err(ArchivedError::Missing { .. } | ArchivedError::Altered { .. }) => vec![lost],
+            Err(error) => {
+                return Err(ReadError::from(SegmentUnreadable {
+                    segment: segment.id,
+                    source: error.into(),
+                }));
+            }
+            Ok(()) if !away.stub.is_sound() => vec![stub],
+            Ok(()) => Vec::new(),
+        };
+        damage
+            .iter()
+            .for_each(|found| self.shared.note_damage(found.clone()));
+        Ok(ScrubProgress {
+            segment: segment.id,
+            bytes: away.stub.length(),
+            next: away.stub.successor.0,
             left,
             damage,
         })

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use crate::position::{Position, SegmentId};
 use crate::record::{self, Chain, EventRecord};
 use crate::recovery::{self, Damage, Found, Place};
 use crate::repo::{Repo, RepoFile, View};
+use crate::tier::{ArchivedError, Away};
 
 /// The name of a segment's file.
 pub(crate) fn segment_file(segment: SegmentId) -> String {
@@ -42,6 +43,8 @@ pub(crate) struct Segment {
     names: Arc<Names>,
     /// Where its file and its index lie; the archive for one that was moved there.
     repo: RwLock<Arc<dyn Repo>>,
+    /// Where its bytes are fetched from, once it was sent away.
+    away: OnceLock<Arc<Away>>,
     /// The file of the segment being written; a sealed one is opened when it is first read.
     file: Option<Arc<dyn RepoFile>>,
     view: Mutex<Option<Arc<dyn View>>>,
@@ -66,6 +69,14 @@ pub(crate) struct SegmentUnreadable {
     pub(crate) source: io::Error,
 }
 
+impl SegmentUnreadable {
+    /// Whether it lies in an archive, where it is whole as far as anybody knows.
+    pub(crate) fn is_archived(&self) -> bool {
+        let inner = self.source.get_ref();
+        inner.is_some_and(|inner| inner.is::<ArchivedError>())
+    }
+}
+
 impl Segment {
     /// A segment as found at open: nothing of it is loaded yet.
     pub(crate) fn closed(
@@ -80,6 +91,7 @@ impl Segment {
             place: header.place(),
             names: names.clone(),
             repo: RwLock::new(repo),
+            away: OnceLock::new(),
             file: None,
             view: Mutex::new(None),
             readable: AtomicU64::new(0),
@@ -122,6 +134,18 @@ impl Segment {
         *self.repo.write().unwrap_or_else(PoisonError::into_inner) = repo;
     }
 
+    /// Where it was sent.
+    pub(crate) fn away(&self) -> Option<&Arc<Away>> {
+        self.away.get()
+    }
+
+    /// Its bytes are fetched from now on; its index lies where it lay. Who has its file mapped keeps it.
+    pub(crate) fn sent_away(&self, away: Arc<Away>) {
+        let mut held = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = self.away.set(away);
+        *held = None;
+    }
+
     /// The last position in a sealed segment; `None` for the one being written.
     pub(crate) fn last_position(&self) -> Option<Position> {
         self.successor
@@ -156,14 +180,45 @@ impl Segment {
         u32::try_from(self.place.first_position.distance_to(position)).unwrap_or(u32::MAX)
     }
 
-    /// The segment's bytes: all of a sealed one, the durable ones of the one being written.
+    /// The segment's bytes: all of a sealed one, the durable ones of the one being written. Those of one that was sent away
+    /// are fetched, which may take minutes: for readers alone.
     pub(crate) fn bytes(&self) -> Result<Arc<dyn View>, SegmentUnreadable> {
+        match self.bytes_here()? {
+            Some(view) => Ok(view),
+            None => self.of_archive(|away| away.view()),
+        }
+    }
+
+    /// The same for the writer, which fetches nothing.
+    pub(crate) fn bytes_at_hand(&self) -> Result<Arc<dyn View>, SegmentUnreadable> {
+        match self.bytes_here()? {
+            Some(view) => Ok(view),
+            None => self.of_archive(Away::view_at_hand),
+        }
+    }
+
+    fn of_archive(
+        &self,
+        ask: impl FnOnce(&Arc<Away>) -> Result<Arc<dyn View>, ArchivedError>,
+    ) -> Result<Arc<dyn View>, SegmentUnreadable> {
+        let away = self.away.get().expect("what is not here was sent away");
+        ask(away).map_err(|error| SegmentUnreadable {
+            segment: self.id,
+            source: error.into(),
+        })
+    }
+
+    /// The bytes of a segment that was not sent away.
+    fn bytes_here(&self) -> Result<Option<Arc<dyn View>>, SegmentUnreadable> {
         let readable = self.readable.load(Ordering::Acquire);
         let mut held = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.away.get().is_some() {
+            return Ok(None);
+        }
         if let Some(view) = &*held
             && view.bytes().len() as u64 >= readable
         {
-            return Ok(view.clone());
+            return Ok(Some(view.clone()));
         }
         let open = || match &self.file {
             Some(file) => file.view(readable, self.reserve),
@@ -177,7 +232,7 @@ impl Segment {
             source,
         })?;
         *held = Some(view.clone());
-        Ok(view)
+        Ok(Some(view))
     }
 
     /// Lets readers see the first `readable` bytes, all of which are durable.
@@ -202,7 +257,31 @@ impl Segment {
         }
     }
 
-    /// Asks the index, which is loaded, or rebuilt from the segment's bytes, where that is needed.
+    /// Sees to it, for a reader, that the index of a segment that was sent away can be asked: where its file is gone, the
+    /// segment is fetched and the file made again.
+    pub(crate) fn bring_index(&self) -> Result<(), SegmentUnreadable> {
+        let is_loaded = || {
+            let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+            index.is_some()
+        };
+        if self.away.get().is_none() || is_loaded() {
+            return Ok(());
+        }
+        let found = match self.load_index() {
+            Some(found) => found,
+            None => {
+                self.index_unwritten.store(true, Ordering::Relaxed);
+                SegmentIndex::Memory(self.rebuild_index()?.0)
+            }
+        };
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        if self.wants_index_file() && crate::maintenance::write_index(self).is_ok() {
+            self.adopt_index_file();
+        }
+        Ok(())
+    }
+
+    /// Asks the index, which is loaded, or rebuilt from the segment's bytes, where that is needed. Fetches nothing.
     pub(crate) fn with_index<T>(
         &self,
         ask: impl Fn(&SegmentIndex) -> Result<T, IndexDamaged>,
@@ -220,7 +299,7 @@ impl Segment {
         if let Some(Ok(answer)) = index.as_ref().map(&ask) {
             return Ok(answer);
         }
-        let rebuilt = SegmentIndex::Memory(self.rebuild_index()?.0);
+        let rebuilt = SegmentIndex::Memory(self.index_from(self.bytes_at_hand())?.0);
         self.index_unwritten.store(true, Ordering::Relaxed);
         let answer = ask(&rebuilt);
         *index = Some(rebuilt);
@@ -252,8 +331,15 @@ impl Segment {
 
     /// Reads the whole segment and makes its index anew; also says what is damaged. A missing file is all damage.
     pub(crate) fn rebuild_index(&self) -> Result<(MemoryIndex, Vec<Damage>), SegmentUnreadable> {
+        self.index_from(self.bytes())
+    }
+
+    fn index_from(
+        &self,
+        bytes: Result<Arc<dyn View>, SegmentUnreadable>,
+    ) -> Result<(MemoryIndex, Vec<Damage>), SegmentUnreadable> {
         let known = self.last_position().unwrap_or(Position::START);
-        let view = match self.bytes() {
+        let view = match bytes {
             Ok(view) => Some(view),
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),

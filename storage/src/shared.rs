@@ -16,6 +16,7 @@ use crate::queue::Queue;
 use crate::record::{Chain, EventRecord};
 use crate::repo::{Repo, View};
 use crate::segment::{Segment, SegmentUnreadable};
+use crate::tier::Cache;
 use crate::transaction::StreamTip;
 use crate::watermark::WatermarkWriter;
 
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     state: RwLock<LogState>,
     damage: Mutex<Vec<DamagedRange>>,
     pub(crate) counters: Counters,
+    /// Of segments that were fetched; `None` without a tier.
+    pub(crate) cache: Option<Arc<Cache>>,
 }
 
 /// Called with the new durable position after each group.
@@ -155,6 +158,7 @@ pub(crate) struct SharedParts {
     pub(crate) tail: Tail,
     pub(crate) watermark: WatermarkWriter,
     pub(crate) damage: Vec<DamagedRange>,
+    pub(crate) cache: Option<Arc<Cache>>,
 }
 
 impl Shared {
@@ -176,6 +180,7 @@ impl Shared {
             state: RwLock::new(LogState::Writable),
             damage: Mutex::new(parts.damage),
             counters: Counters::default(),
+            cache: parts.cache,
         }
     }
 
@@ -249,9 +254,45 @@ impl Shared {
         }
     }
 
-    /// The durable event with this id. The filter answers nearly every "no" for the segments that it knows; the few
-    /// others are asked themselves.
+    /// The durable event with this id, for the writer: it fetches nothing.
     pub(crate) fn find_id(&self, id: Uuid) -> Result<Option<Located>, SegmentUnreadable> {
+        self.each_candidate(id, |segment, ordinal, offset| {
+            let found = Located {
+                segment: segment.clone(),
+                view: segment.bytes_at_hand()?,
+                ordinal,
+                offset,
+            };
+            Ok(found
+                .event()
+                .is_some_and(|event| event.id == id)
+                .then_some(found))
+        })
+    }
+
+    /// Where the durable event with this id is.
+    pub(crate) fn position_of(&self, id: Uuid) -> Result<Option<Position>, SegmentUnreadable> {
+        self.each_candidate(id, |segment, ordinal, offset| {
+            // The stub of a segment that was sent away knows its ids, and was asked already.
+            let is_it = match segment.away() {
+                Some(away) if away.stub.is_sound() => true,
+                _ => {
+                    let view = segment.bytes()?;
+                    let event = segment.event(view.bytes(), ordinal, offset);
+                    event.is_some_and(|event| event.id == id)
+                }
+            };
+            Ok(is_it.then(|| segment.position(ordinal)))
+        })
+    }
+
+    /// Asks `ask` about the durable events that may have this id, until it has an answer. The filter answers nearly every
+    /// "no" for the segments that it knows; the few others are asked themselves.
+    fn each_candidate<T>(
+        &self,
+        id: Uuid,
+        ask: impl Fn(&Arc<Segment>, u32, Option<u64>) -> Result<Option<T>, SegmentUnreadable>,
+    ) -> Result<Option<T>, SegmentUnreadable> {
         let mut in_filter = None;
         let durable = self.durable.get();
         for segment in self.segments().iter().rev() {
@@ -271,14 +312,16 @@ impl Shared {
                     .collect::<Result<Vec<_>, _>>()
             })?;
             for (ordinal, offset) in candidates {
-                let found = Located {
-                    segment: segment.clone(),
-                    view: segment.bytes()?,
-                    ordinal,
-                    offset,
-                };
-                if found.position() <= durable && found.event().is_some_and(|event| event.id == id)
-                {
+                if segment.position(ordinal) > durable {
+                    continue;
+                }
+                // An index has only hashes of ids: what is not this event must not be fetched.
+                let stub = segment.away().map(|away| &away.stub);
+                let known = stub.and_then(|stub| stub.id(ordinal));
+                if known.is_some_and(|known| known != id) {
+                    continue;
+                }
+                if let Some(found) = ask(segment, ordinal, offset)? {
                     return Ok(Some(found));
                 }
             }

@@ -19,5 +19,6 @@ mod reading;
 mod scrub;
 pub(crate) mod support;
 mod tampered;
+mod tiered;
 mod unreadable;
 mod veiled;

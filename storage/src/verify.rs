@@ -26,6 +26,7 @@ use crate::recovery::{self, Found, Place, Scan};
 use crate::repo::{FsRepo, Repo, View};
 use crate::segment::{index_file, index_found, segment_file};
 use crate::state::{self, StateIdentity, state_file};
+use crate::tier::{ArchivedError, Cache, Stub, TierOptions, stub_file};
 use crate::time::Timestamp;
 use crate::veil::COVERED_PREFIX;
 use crate::watermark;
@@ -44,6 +45,8 @@ pub struct VerifyOptions {
     pub acknowledged: Vec<Uuid>,
     /// Where archived segments lie; the folder `archive` in the log's folder where none is given.
     pub archive: Option<std::path::PathBuf>,
+    /// Where segments are fetched from that were sent away.
+    pub tier: Option<TierOptions>,
     /// Roots of the log's Merkle tree that somebody kept: of how many events, and what it was.
     pub roots: Vec<(Position, TreeHash)>,
 }
@@ -96,6 +99,14 @@ pub enum VerifyError {
     /// See [`OpenError`].
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A segment lies in an archive and cannot be had.
+    #[error("segment {segment} cannot be fetched from the archive")]
+    Archived {
+        /// The segment.
+        segment: SegmentId,
+        /// Why not.
+        source: ArchivedError,
+    },
     /// The file system refuses.
     #[error("the log cannot be read")]
     Io(#[from] io::Error),
@@ -173,7 +184,9 @@ pub(crate) fn verify_with(
 ) -> Result<VerifyReport, VerifyError> {
     let archive = places.archive.as_ref();
     let watermark = watermark::read(&**repo)?;
-    let listing = Listing::read(repo, archive, &watermark)?;
+    let cache = options.tier.clone().map(Cache::new).transpose()?;
+    let cache = cache.map(Arc::new);
+    let listing = Listing::read(repo, archive, cache.as_ref(), &watermark)?;
     if listing.segments.is_empty() {
         return Err(VerifyError::NoLog);
     }
@@ -305,14 +318,18 @@ impl Verifier {
         let id = listed.header.segment;
         let next = listing.segments.get(at + 1).map(|next| &next.header);
         let known = next.map_or(listing.known, |next| next.first_position.previous());
-        let view: Option<Arc<dyn View>> = match listed
-            .repo
-            .open(&segment_file(id))
-            .and_then(|file| file.view(file.len()?, 0))
-        {
+        let view: Option<Arc<dyn View>> = match listed.view() {
             Ok(view) => Some(view),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                return Err(match error.downcast::<ArchivedError>() {
+                    Ok(source) => VerifyError::Archived {
+                        segment: id,
+                        source,
+                    },
+                    Err(error) => error.into(),
+                });
+            }
         };
         if listed.header.chain != self.chain {
             self.problem(
@@ -367,8 +384,26 @@ impl Verifier {
             if !scan.damaged {
                 self.index(listed, index, next.chain);
             }
+            if let (Some(away), Some(view)) = (&listed.away, &view)
+                && !self.is_stub_of(&away.stub, view)
+            {
+                self.problem(
+                    (id, scan.next),
+                    stub_file(id),
+                    "the stub does not say what the archived segment does: restore it from a backup",
+                );
+            }
         }
         Ok(())
+    }
+
+    /// Whether the stub is, byte for byte, the one that would be made of the segment now.
+    fn is_stub_of(&self, stub: &Stub, view: &Arc<dyn View>) -> bool {
+        let ordinals: HashSet<u32> = stub.kept_ordinals().collect();
+        let made = Stub::make(view.bytes(), &stub.header, stub.successor, &|ordinal, _| {
+            ordinals.contains(&ordinal)
+        });
+        made.is_ok_and(|made| made == stub.view().bytes())
     }
 
     /// Holds a segment's records against the order and what was acknowledged, and gives the rest away.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 /// How long an engine may take for its questions: Spark starts a Java machine, and a busy machine has other things to do.
 const ENGINE_LIMIT: Duration = Duration::from_secs(240);
 const KEY: &str = "depot-key";
-const SECRET: &str = "depot-secret";
+pub(crate) const SECRET: &str = "depot-secret";
 /// Within the demo's history.
 const THEN: &str = "2026-10-01T12:00:00Z";
 
@@ -204,15 +204,16 @@ fn files_are_listed_and_nothing_is_refused_by_name() {
     assert!(said.contains("neither file nor s3"), "{said}");
 }
 
-struct Bucket {
+/// An S3 server with the bucket `history`, on a folder.
+pub(crate) struct Bucket {
     server: Option<Process>,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     log: PathBuf,
     port: u16,
 }
 
 impl Bucket {
-    fn new(home: &DataFolder) -> Self {
+    pub(crate) fn new(home: &DataFolder) -> Self {
         let folder = home.beside("s3");
         must(
             "making a bucket",
@@ -228,7 +229,7 @@ impl Bucket {
         bucket
     }
 
-    fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_railfleet-s3"));
         command
             .arg(&self.folder)
@@ -240,13 +241,13 @@ impl Bucket {
         });
     }
 
-    fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Some(mut server) = self.server.take() {
             server.kill();
         }
     }
 
-    fn environment(&self, secret: &str) -> Vec<(&'static str, String)> {
+    pub(crate) fn environment(&self, secret: &str) -> Vec<(&'static str, String)> {
         vec![
             ("AWS_ACCESS_KEY_ID", KEY.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", secret.to_owned()),

@@ -3,6 +3,7 @@
 //! What needs more than the toolchain (the fault tools beside the workspace, Python, FUSE, the right to mount, a browser)
 //! says `SKIPPED` on standard error where that is missing. `RAILFLEET_FAULTS=all` runs the long forms.
 
+mod archive;
 mod backup;
 mod business_flow;
 mod damage;

@@ -102,7 +102,11 @@ impl Directory {
         })?;
         while let Some(event) = reader.next() {
             match event {
-                Ok(event) => self.fold(&event),
+                Ok(event) => {
+                    self.fold(&event);
+                    self.position = event.position();
+                }
+                Err(error @ ReadError::Archived { .. }) => return Err(error),
                 Err(error) => tracing::error!(%error, "an event of an account cannot be read"),
             }
         }

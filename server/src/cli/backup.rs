@@ -36,6 +36,12 @@ pub(super) fn run(args: BackupArgs) -> Result<ExitCode, CliError> {
         report.linked,
         report.bytes_copied
     ));
+    if report.archived > 0 {
+        print(&format!(
+            "{} of the segments lie in the archive, and are not in the copy: it needs the archive, and archive.to",
+            report.archived
+        ));
+    }
     if report.linked > 0 {
         print("linked segments share the disk with the log: copy the folder to another disk");
     }

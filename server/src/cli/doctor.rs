@@ -52,6 +52,7 @@ pub(super) fn run(args: DoctorArgs) -> Result<ExitCode, CliError> {
     findings.push(clock());
     findings.push(descriptors(&config));
     findings.push(address(&config));
+    findings.extend(archive(&config));
     findings.extend(log(&config));
     Ok(report(&findings))
 }
@@ -270,10 +271,53 @@ fn address(config: &Config) -> Finding {
     ))
 }
 
+/// Segments of the log that lie in the archive.
+fn archived(config: &Config) -> usize {
+    let entries = fs::read_dir(config.log_folder());
+    let names = entries.into_iter().flatten().flatten();
+    let is_stub = |entry: &fs::DirEntry| {
+        let path = entry.path();
+        path.extension().is_some_and(|suffix| suffix == "stub")
+    };
+    names.filter(is_stub).count()
+}
+
+fn archive(config: &Config) -> Option<Finding> {
+    let away = archived(config);
+    let Some(to) = &config.archive.to else {
+        let text = format!(
+            "{away} segments of the log lie in an archive, and archive.to does not say where: set it, or their history cannot be read"
+        );
+        return (away > 0).then_some(Finding::Bad(text));
+    };
+    let options = crate::archive::options(config).map_err(|error| chain(&error));
+    let asked = options.and_then(|options| match options {
+        Some(options) => {
+            let answer = options.tier.length("doctor");
+            answer.map_err(|error| chain(&error)).map(|_| ())
+        }
+        None => Ok(()),
+    });
+    Some(match asked {
+        Ok(()) => Finding::Fine(format!(
+            "the archive {to} answers; {away} segments of the log lie there"
+        )),
+        Err(said) => Finding::Bad(format!(
+            "the archive {to} cannot be reached: {said}; {away} segments of the log lie there, whose history cannot be read"
+        )),
+    })
+}
+
 fn log(config: &Config) -> Vec<Finding> {
     let folder = config.log_folder();
     if !holds_log(&folder) {
         return vec![Finding::Fine("there is no log yet".to_owned())];
+    }
+    if archived(config) > 0 {
+        return vec![Finding::Look(
+            "the log was not read through, for that fetches the archive: `railfleet verify` does"
+                .to_owned(),
+        )];
     }
     let report = match storage::verify(&folder, &VerifyOptions::default()) {
         Ok(report) => report,

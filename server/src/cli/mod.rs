@@ -3,6 +3,7 @@
 //! What a command prints for its caller goes to standard output, everything else to standard error. A command ends with
 //! 0 when it did what was asked, 1 when it could not, 2 when it was not called rightly; `verify` has more.
 
+mod archive;
 mod backup;
 mod checkpoint;
 mod completions;
@@ -62,6 +63,8 @@ enum Command {
     Export(export::ExportArgs),
     /// The log as Parquet, for query engines.
     Lake(lake::LakeArgs),
+    /// Send old segments of the log to object storage.
+    Archive(archive::ArchiveArgs),
     /// Learn from the log, backtest it, and deploy the model where it is better.
     Train(learn::TrainArgs),
     /// Predict with the deployed model: one vehicle, or the whole fleet ranked.
@@ -223,6 +226,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Export(args) => export::run(args),
         Command::Lake(args) => lake::run(args),
+        Command::Archive(args) => archive::run(&args),
         Command::Train(args) => learn::train(args),
         Command::Predict(args) => learn::predict(args),
         Command::Backtest(args) => learn::backtest(args),

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use storage::{Position, VerifyOptions};
+use storage::{Position, VerifyError, VerifyOptions};
 
 use super::{CliError, DataArgs, chain, log_folder, print};
+use crate::archive;
 use crate::auth::keys::create_private_folder;
 
 #[derive(Debug, Args)]
@@ -52,14 +53,33 @@ pub(super) fn run(args: RestoreArgs) -> Result<ExitCode, CliError> {
         "cannot create the data folder {data}"
     )))?;
     let (from, to) = (log_folder(&args.from), config.log_folder());
-    let report = storage::restore(&from, &to, args.position.map(Position::new))
+    let tier = archive::options(&config).map_err(|error| CliError::Other(chain(&error)))?;
+    let position = args.position.map(Position::new);
+    let report = storage::restore_tiered(&from, &to, position, tier.as_ref())
         .map_err(|error| CliError::Other(format!("nothing was restored: {}", chain(&error))))?;
-    let verified = storage::verify(&to, &VerifyOptions::default()).map_err(|error| {
-        CliError::Other(format!(
-            "the restored log cannot be verified: {}",
-            chain(&error)
-        ))
-    })?;
+    let options = VerifyOptions {
+        tier,
+        ..VerifyOptions::default()
+    };
+    let verified = match storage::verify(&to, &options) {
+        Ok(verified) => verified,
+        // It is as good as its backup, and the depot wants to go on.
+        Err(error @ VerifyError::Archived { .. }) => {
+            print(&format!(
+                "restored up to position {} into {data}; NOT verified, for {} of its segments lie in the archive: {}. Run `railfleet verify` once it can be reached",
+                report.position,
+                report.archived,
+                chain(&error)
+            ));
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(error) => {
+            return Err(CliError::Other(format!(
+                "the restored log cannot be verified: {}",
+                chain(&error)
+            )));
+        }
+    };
     if let Some(problem) = verified.problems.first() {
         return Err(CliError::Other(format!(
             "the restored log is damaged, restore another backup: {}: {}",

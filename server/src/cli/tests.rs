@@ -41,6 +41,8 @@ fn commands_are_understood() {
         "token anna --data d --minutes 60",
         "verify d",
         "verify d --acks f --json --archive a",
+        "archive --data d",
+        "archive --to file:///a --after-days 30 --data d",
         "backup --data d to",
         "restore from --data d",
         "restore from --data d --position 158319",

@@ -18,12 +18,17 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
-use storage::{OpenError, Position, Problem, TreeHash, VerifyError, VerifyOptions, VerifyReport};
+use storage::{
+    ArchivedError, OpenError, Position, Problem, TierOptions, TreeHash, VerifyError, VerifyOptions,
+    VerifyReport,
+};
 use uuid::Uuid;
 
-use super::{CliError, chain, holds_log, log_folder, print, say};
+use super::{CliError, chain, environment, holds_log, log_folder, print, say};
+use crate::archive;
 use crate::audit::checkpoints::{NOTES_FILE, PUBLIC_KEY_FILE, opened};
 use crate::audit::note::{NoteError, Verifier, split_notes};
+use crate::config::Sources;
 use crate::privacy::{KeyStore, lost};
 
 /// An acknowledged event is missing.
@@ -88,6 +93,7 @@ pub(super) fn run(args: VerifyArgs) -> Result<ExitCode, CliError> {
     let options = VerifyOptions {
         acknowledged: acknowledged.clone(),
         archive: args.archive,
+        tier: tier(&args.folder)?,
         roots,
     };
     // Asked first, because locking leaves a file, which a folder that was named by mistake should not get.
@@ -115,6 +121,18 @@ pub(super) fn run(args: VerifyArgs) -> Result<ExitCode, CliError> {
         as_lines(&told).iter().for_each(|line| print(line));
     }
     Ok(ExitCode::from(code(&told)))
+}
+
+/// The archive that the data folder's settings name. A log's own folder has no settings; those of the environment count.
+fn tier(data: &Path) -> Result<Option<TierOptions>, CliError> {
+    let sources = Sources {
+        data: data.to_owned(),
+        file: None,
+        environment: environment(),
+        flags: Vec::new(),
+    };
+    let config = sources.load()?;
+    archive::options(&config).map_err(|error| CliError::Other(chain(&error)))
 }
 
 fn tell(report: VerifyReport) -> Told {
@@ -261,17 +279,24 @@ fn refusal(error: VerifyError, acknowledged: Vec<Uuid>, folder: &str) -> Result<
                 ..Told::default()
             })
         }
+        VerifyError::Archived {
+            source: ArchivedError::Missing { object, .. } | ArchivedError::Altered { object, .. },
+            ..
+        } => Ok(Told {
+            problems: vec![(object.clone(), chain(&error))],
+            ..Told::default()
+        }),
         VerifyError::NoLog if !acknowledged.is_empty() => Ok(Told {
             missing: acknowledged,
             ..Told::default()
         }),
         VerifyError::NoLog => Err(CliError::Other(format!("there is no log in {folder}"))),
-        VerifyError::Open(OpenError::Locked { .. } | OpenError::Io { .. }) | VerifyError::Io(_) => {
-            Err(CliError::Other(format!(
-                "cannot verify {folder}: {}",
-                chain(&error)
-            )))
-        }
+        VerifyError::Open(OpenError::Locked { .. } | OpenError::Io { .. })
+        | VerifyError::Archived { .. }
+        | VerifyError::Io(_) => Err(CliError::Other(format!(
+            "cannot verify {folder}: {}",
+            chain(&error)
+        ))),
     }
 }
 

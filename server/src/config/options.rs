@@ -414,6 +414,36 @@ pub const OPTIONS: &[OptionSpec] = &[
         |config, text| config.ml.predictions_enabled = boolean(text)?
     ),
     option!(
+        "archive.to",
+        "",
+        "Where old segments of the log are sent, and read from: `s3://bucket/prefix` or `file:///folder`. Keys for S3 come from the environment, as for the lake. Empty: nowhere. Once something was sent it has to stay.",
+        |config, text| config.archive.to = (!text.is_empty()).then(|| text.to_owned())
+    ),
+    option!(
+        "archive.after_days",
+        "365",
+        "Days after which sealed segments are sent. 0 to 36,500; 0: as soon as two newer ones are there.",
+        |config, text| config.archive.after_days = number(text, 0..=36_500)?
+    ),
+    option!(
+        "archive.interval_s",
+        "3600",
+        "Seconds between looks for segments that are old enough. 1 to 604,800.",
+        |config, text| config.archive.interval = seconds(text, 1..=604_800)?
+    ),
+    option!(
+        "archive.cache_bytes_max",
+        "1073741824",
+        "Bytes of segments that were fetched and are kept for the next question; the least recently used go first. 0 to 1,099,511,627,776; one segment is always kept.",
+        |config, text| config.archive.cache_bytes_max = number(text, 0..=1_099_511_627_776)?
+    ),
+    option!(
+        "archive.cache_path",
+        "",
+        "The folder of what was fetched; may be deleted. Empty: `fetched` in the data folder.",
+        |config, text| config.archive.cache_path = path(text)
+    ),
+    option!(
         "lake.to",
         "",
         "Where the log is exported to as Parquet while the server runs: `file:///folder` or `s3://bucket/prefix`. Empty: nowhere.",

@@ -13,7 +13,7 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use fleet::{Refusal, RefusalKind};
 use serde_json::{Map, Value, json};
-use storage::{AppendError, ExpectedVersion, ReadError};
+use storage::{AppendError, ArchivedError, ExpectedVersion, ReadError};
 
 use crate::envelope::{BatchError, Refused};
 use crate::field_error::FieldError;
@@ -30,6 +30,8 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 pub const TYPE_PREFIX: &str = "urn:railfleet:problem:";
 /// Seconds after which a client should try again where nothing better is known.
 const RETRY_AFTER_SECONDS: u64 = 1;
+/// The same where the archive does not answer.
+const ARCHIVE_RETRY_SECONDS: u64 = 10;
 
 /// One refusal or failure.
 #[derive(Clone, Debug)]
@@ -268,6 +270,11 @@ impl From<AppendError> for Problem {
             AppendError::Busy => {
                 Problem::new(Kind::Busy, "more writes are waiting than may; try again")
             }
+            AppendError::Archived { segment } => Problem::new(
+                Kind::Archive,
+                "whether this may be written depends on a segment that is being fetched from the archive: try again",
+            )
+            .with("segment", segment.get()),
             AppendError::Unavailable { .. } => {
                 tracing::error!(
                     cause = detail,
@@ -294,7 +301,33 @@ impl From<AppendError> for Problem {
 
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
-        Problem::internal(&error)
+        let ReadError::Archived { segment, source } = &error else {
+            return Problem::internal(&error);
+        };
+        let cause = crate::cli::chain(&error);
+        tracing::error!(cause, "history could not be fetched from the archive");
+        // Where it lies is the operator's business, and in the log.
+        let (detail, seconds) = match source {
+            ArchivedError::Busy | ArchivedError::NotHere => (
+                "this history is being fetched from the archive: try again",
+                RETRY_AFTER_SECONDS,
+            ),
+            ArchivedError::NotConfigured => (
+                "this history lies in an archive, and none is configured: the operator sets archive.to",
+                ARCHIVE_RETRY_SECONDS,
+            ),
+            ArchivedError::Missing { .. } | ArchivedError::Altered { .. } => (
+                "this history is not in the archive as it was sent there: the operator finds in the log what to do",
+                ARCHIVE_RETRY_SECONDS,
+            ),
+            ArchivedError::Unreachable { .. } | ArchivedError::Disk(_) => (
+                "this history lies in the archive, which cannot be reached now: try again, or tell the operator",
+                ARCHIVE_RETRY_SECONDS,
+            ),
+        };
+        Problem::new(Kind::Archive, detail)
+            .with("segment", segment.get())
+            .retry_after(seconds)
     }
 }
 

@@ -5,8 +5,8 @@ use crdt::sync::DeviceStatus;
 use fleet::sync_session::{self, COMPACTIONS};
 use serde_json::{Map, Value as Json, json};
 use storage::{
-    Direction, ExpectedVersion, NewEvent, Query, QueryItem, ReadRequest, StreamName, Timestamp,
-    Transaction,
+    Direction, ExpectedVersion, NewEvent, Query, QueryItem, ReadError, ReadRequest, StreamName,
+    Timestamp, Transaction,
 };
 
 use super::contact::Contact;
@@ -125,8 +125,10 @@ pub fn events_of<T>(
     while found.len() < limit
         && let Some(event) = reader.next()
     {
-        if let Ok(event) = event {
-            found.push(read(&event));
+        match event {
+            Ok(event) => found.push(read(&event)),
+            Err(error @ ReadError::Archived { .. }) => return Err(error.into()),
+            Err(_) => {}
         }
     }
     Ok(found)

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::memory::between;
 use super::postings::{read_list, read_varint, write_list};
-use super::{IndexDamaged, Key, MemoryIndex, StreamSpan, id_hash};
+use super::{IndexDamaged, Key, MemoryIndex, StreamEnd, StreamSpan, id_hash};
 use crate::position::{Position, SegmentId, Version};
 use crate::record::Chain;
 use crate::repo::View;
@@ -329,6 +329,25 @@ impl IndexFile {
             first_version: Version::new(key as u32),
             count,
         })
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a key's halves are the stream's number and the first version"
+    )]
+    pub(crate) fn stream_ends(&self) -> Result<Vec<StreamEnd>, IndexDamaged> {
+        let rows = self.section(STREAMS)?;
+        let mut ends = Vec::with_capacity(rows.len() / ROW_BYTES);
+        let mut ordinals = Vec::new();
+        for row in rows.chunks_exact(ROW_BYTES) {
+            let key = u64_at(row, 0);
+            ordinals.clear();
+            read_list(self.list_bytes(u32_at(row, 8))?, 0, u32::MAX, &mut ordinals)
+                .ok_or(IndexDamaged)?;
+            let (stream, first) = ((key >> 32) as u32, Version::new(key as u32));
+            ends.push(StreamEnd::of(stream, first, &ordinals).ok_or(IndexDamaged)?);
+        }
+        Ok(ends)
     }
 
     pub(crate) fn find_id(&self, id: Uuid, candidates: &mut Vec<u32>) -> Result<(), IndexDamaged> {

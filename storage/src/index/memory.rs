@@ -4,7 +4,7 @@ use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashTable};
 use uuid::Uuid;
 
-use super::{Key, StreamSpan, id_hash, tag_hash};
+use super::{Key, StreamEnd, StreamSpan, id_hash, tag_hash};
 use crate::position::Version;
 use crate::record::EventRecord;
 use crate::time::Timestamp;
@@ -213,6 +213,13 @@ impl MemoryIndex {
     }
 
     /// Appends the ordinals of events that may have this id.
+    pub(crate) fn stream_ends(&self) -> Vec<StreamEnd> {
+        let ends = self.streams.iter().filter_map(|(&stream, list)| {
+            StreamEnd::of(stream, list.first_version, list.ordinals.as_slice())
+        });
+        ends.collect()
+    }
+
     pub(crate) fn find_id(&self, id: Uuid, candidates: &mut Vec<u32>) {
         let hash = id_hash(id);
         let found = self.ids.iter_hash(IdEntry::table_hash(hash));

@@ -39,6 +39,28 @@ pub(crate) struct StreamSpan {
     pub(crate) count: u32,
 }
 
+/// The last event of one stream in a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StreamEnd {
+    pub(crate) stream: u32,
+    pub(crate) version: Version,
+    pub(crate) ordinal: u32,
+}
+
+impl StreamEnd {
+    /// Of a stream whose events in the segment are `ordinals`; versions follow one another in a segment that is whole.
+    fn of(stream: u32, first_version: Version, ordinals: &[u32]) -> Option<StreamEnd> {
+        let ordinal = *ordinals.last()?;
+        let behind = u32::try_from(ordinals.len() - 1).ok()?;
+        let version = Version::new(first_version.get().checked_add(behind)?);
+        Some(StreamEnd {
+            stream,
+            version,
+            ordinal,
+        })
+    }
+}
+
 /// A segment's index, wherever it lives.
 #[derive(Debug)]
 pub(crate) enum SegmentIndex {
@@ -94,6 +116,14 @@ impl SegmentIndex {
         match self {
             SegmentIndex::Memory(index) => Ok(index.stream_span(stream)),
             SegmentIndex::File(index) => index.stream_span(stream),
+        }
+    }
+
+    /// The last event of every stream, where no event of the segment was lost.
+    pub(crate) fn stream_ends(&self) -> Result<Vec<StreamEnd>, IndexDamaged> {
+        match self {
+            SegmentIndex::Memory(index) => Ok(index.stream_ends()),
+            SegmentIndex::File(index) => index.stream_ends(),
         }
     }
 

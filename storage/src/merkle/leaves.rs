@@ -70,6 +70,7 @@ fn each_of_segment(
 ) -> Result<(), ReadError> {
     let (first, last) = (segment.ordinal(from), segment.ordinal(to));
     let before = first.saturating_sub(1);
+    segment.bring_index()?;
     let offsets = segment.with_index(|index| {
         (before..=last)
             .map(|ordinal| index.offset(ordinal))

@@ -13,9 +13,10 @@ use crate::header::{HeaderFault, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::names::Names;
 use crate::position::{Position, SegmentId};
 use crate::recovery::{self, Damage};
-use crate::repo::Repo;
+use crate::repo::{Repo, View};
 use crate::segment::{Segment, segment_file, segment_of};
 use crate::shared::DamagedRange;
+use crate::tier::{Away, Cache, Stub};
 use crate::time::Timestamp;
 use crate::watermark::Found;
 
@@ -39,6 +40,19 @@ pub(crate) struct Listing {
 pub(crate) struct Listed {
     pub(crate) header: SegmentHeader,
     pub(crate) repo: Arc<dyn Repo>,
+    /// Where its bytes are, when its file is not here.
+    pub(crate) away: Option<Arc<Away>>,
+}
+
+impl Listed {
+    /// The segment's bytes, wherever they lie.
+    pub(crate) fn view(&self) -> io::Result<Arc<dyn View>> {
+        if let Some(away) = &self.away {
+            return Ok(away.view()?);
+        }
+        let file = self.repo.open(&segment_file(self.header.segment))?;
+        file.view(file.len()?, 0)
+    }
 }
 
 /// A segment's file as found.
@@ -46,6 +60,7 @@ struct FoundFile {
     repo: Arc<dyn Repo>,
     bytes: u64,
     header: Result<SegmentHeader, HeaderFault>,
+    away: Option<Arc<Away>>,
 }
 
 /// Damage in the words that users get.
@@ -62,10 +77,12 @@ impl Listing {
     pub(crate) fn read(
         repo: &Arc<dyn Repo>,
         archive: Option<&Arc<dyn Repo>>,
+        cache: Option<&Arc<Cache>>,
         watermark: &Found,
     ) -> Result<Listing, OpenError> {
         let names = repo.list().map_err(doing("listing the folder"))?;
         let mut files = BTreeMap::new();
+        find_stubs(repo, &names, cache, &mut files)?;
         if let Some(archive) = archive {
             let archived = archive.list().map_err(doing("listing the archive"))?;
             find_segments(archive, &archived, &mut files)?;
@@ -136,6 +153,7 @@ impl Listing {
             self.segments.push(Listed {
                 header,
                 repo: listed_repo,
+                away: file.and_then(|file| file.away.clone()),
             });
             segment = segment.next();
         }
@@ -146,31 +164,33 @@ impl Listing {
     fn infer_header(&self, segment: SegmentId) -> Result<SegmentHeader, OpenError> {
         let begins = match self.segments.last() {
             None => (Position::FIRST, chain::start(self.log_id), Timestamp::MIN),
-            Some(before) => {
-                let read = || {
-                    let file = before.repo.open(&segment_file(before.header.segment))?;
-                    file.view(file.len()?, 0)
-                };
-                match read() {
-                    Ok(view) => {
-                        let from = SEGMENT_HEADER_BYTES.min(view.bytes().len());
-                        let scan = recovery::scan(
-                            view.bytes(),
-                            from,
-                            before.header.place(),
-                            Position::START,
-                            &mut |_| {},
-                        );
-                        (scan.next, scan.chain, before.header.created_at)
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => (
-                        before.header.first_position,
-                        before.header.chain,
-                        before.header.created_at,
-                    ),
-                    Err(error) => return Err(doing("reading a segment")(error)),
-                }
+            Some(Listed {
+                header,
+                away: Some(away),
+                ..
+            }) => {
+                let (next, chain) = away.stub.successor;
+                (next, chain, header.created_at)
             }
+            Some(before) => match before.view() {
+                Ok(view) => {
+                    let from = SEGMENT_HEADER_BYTES.min(view.bytes().len());
+                    let scan = recovery::scan(
+                        view.bytes(),
+                        from,
+                        before.header.place(),
+                        Position::START,
+                        &mut |_| {},
+                    );
+                    (scan.next, scan.chain, before.header.created_at)
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => (
+                    before.header.first_position,
+                    before.header.chain,
+                    before.header.created_at,
+                ),
+                Err(error) => return Err(doing("reading a segment")(error)),
+            },
         };
         let (first_position, chain, created_at) = begins;
         Ok(SegmentHeader {
@@ -184,7 +204,11 @@ impl Listing {
 
     /// Adds a segment that was just made.
     pub(super) fn push(&mut self, header: SegmentHeader, repo: Arc<dyn Repo>) {
-        self.segments.push(Listed { header, repo });
+        self.segments.push(Listed {
+            header,
+            repo,
+            away: None,
+        });
     }
 
     pub(crate) fn has_index(&self, segment: SegmentId) -> bool {
@@ -205,12 +229,11 @@ impl Listing {
         let listed = self.segments.iter().zip(nexts.chain([None]));
         listed
             .map(|(listed, next)| {
-                Arc::new(Segment::closed(
-                    listed.repo.clone(),
-                    names,
-                    &listed.header,
-                    next,
-                ))
+                let segment = Segment::closed(listed.repo.clone(), names, &listed.header, next);
+                if let Some(away) = &listed.away {
+                    segment.sent_away(away.clone());
+                }
+                Arc::new(segment)
             })
             .collect()
     }
@@ -238,6 +261,37 @@ fn log_id(watermark: &Found, files: &BTreeMap<SegmentId, FoundFile>) -> Uuid {
         .map_or_else(Uuid::new_v4, |(log_id, _)| log_id)
 }
 
+/// Segments that were sent away. One whose file is here as well, for a crash came before it was removed, is read here.
+fn find_stubs(
+    repo: &Arc<dyn Repo>,
+    names: &[String],
+    cache: Option<&Arc<Cache>>,
+    files: &mut BTreeMap<SegmentId, FoundFile>,
+) -> Result<(), OpenError> {
+    for name in names {
+        let Some(segment) = segment_of(name, ".stub") else {
+            continue;
+        };
+        let open = || {
+            let file = repo.open(name)?;
+            file.view(file.len()?, 0)
+        };
+        let view = open().map_err(doing("reading the stub of an archived segment"))?;
+        // One that was damaged is as good as none: its segment is missing, which is named as such.
+        let Ok(stub) = Stub::open(view) else { continue };
+        files.insert(
+            segment,
+            FoundFile {
+                repo: repo.clone(),
+                bytes: stub.bytes,
+                header: Ok(stub.header),
+                away: Some(Arc::new(Away::new(stub, cache.cloned()))),
+            },
+        );
+    }
+    Ok(())
+}
+
 fn find_segments(
     repo: &Arc<dyn Repo>,
     names: &[String],
@@ -255,12 +309,16 @@ fn find_segments(
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(HeaderFault::Short),
             Err(error) => return Err(doing("reading a segment's header")(error)),
         };
+        if header.is_err() && files.contains_key(&segment) {
+            continue;
+        }
         files.insert(
             segment,
             FoundFile {
                 repo: repo.clone(),
                 bytes,
                 header,
+                away: None,
             },
         );
     }

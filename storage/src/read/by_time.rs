@@ -118,6 +118,7 @@ impl ByTime {
             if first > last {
                 continue;
             }
+            segment.bring_index()?;
             let lost = lost_steps(segment, first, last)?;
             by_time
                 .lost
@@ -197,9 +198,10 @@ impl ByTime {
             verified,
             ..Step::at(ordinal, offset)
         };
-        let Some(items) = Items::list(segment, vec![step], Direction::Forward)? else {
+        let Some((view, _)) = &self.sources[source].opened else {
             return Ok(None);
         };
+        let items = Items::in_view(segment, view.clone(), vec![step]);
         let matches = items.event(&step).is_none_or(|event| {
             self.occurred.contains(event.occurred_at)
                 && self

@@ -1,6 +1,6 @@
 //! Finding a position: by when it was recorded, or as the newest that matches.
 
-use super::items::{matching, ordinal_bounds};
+use super::items::{kept_here, matching, ordinal_bounds};
 use crate::matching::Matcher;
 use crate::position::Position;
 use crate::segment::{Segment, SegmentUnreadable};
@@ -17,6 +17,19 @@ pub(crate) fn position_at(shared: &Shared, time: Timestamp) -> Result<Position, 
     let mut low = Position::START;
     let mut high = durable;
     // Invariant: everything up to `low` was recorded by `time`, everything above `high` was not.
+    for segment in segments.iter() {
+        let Some(away) = segment.away() else { continue };
+        let ((first, last), next) = (away.stub.recorded, away.stub.successor.0);
+        // Only one that holds the moment is looked into, and fetched.
+        match () {
+            () if last <= time => low = low.max(next.previous()),
+            () if first > time => high = high.min(segment.place.first_position.previous()),
+            () => {
+                low = low.max(segment.place.first_position);
+                high = high.min(next.previous());
+            }
+        }
+    }
     while low < high {
         let middle = Position::new(low.get() + low.distance_to(high).div_ceil(2));
         match recorded_from(&segments, middle, high)? {
@@ -50,6 +63,15 @@ fn recorded_from(
         .saturating_sub(1);
     for segment in segments.iter().skip(first) {
         let (mut ordinal, last) = ordinal_bounds(segment, (from, to));
+        if let Some(away) = segment.away()
+            && ordinal == 0
+            && ordinal <= last
+        {
+            return Ok(Some((segment.place.first_position, away.stub.recorded.0)));
+        }
+        if ordinal <= last {
+            segment.bring_index()?;
+        }
         while ordinal <= last {
             let offset = segment.with_index(|index| {
                 if ordinal < index.count() {
@@ -58,7 +80,11 @@ fn recorded_from(
                     Ok(None)
                 }
             })?;
-            let Ok(view) = segment.bytes() else { break };
+            let view = match segment.bytes() {
+                Ok(view) => view,
+                Err(error) if error.is_archived() => return Err(error),
+                Err(_) => break,
+            };
             if let Some(event) = segment.event(view.bytes(), ordinal, offset) {
                 return Ok(Some((segment.position(ordinal), event.recorded_at)));
             }
@@ -68,7 +94,7 @@ fn recorded_from(
     Ok(None)
 }
 
-/// The newest durable event behind `after` that matches.
+/// The newest durable event behind `after` that matches, for the writer: it fetches nothing.
 pub(crate) fn newest_match(
     shared: &Shared,
     matcher: &Matcher,
@@ -84,8 +110,12 @@ pub(crate) fn newest_match(
     for segment in shared.segments().iter().rev() {
         let (first, last) = ordinal_bounds(segment, (after.next(), durable));
         if first <= last {
-            let steps = matching(segment, matcher, first, last)?;
-            let view = segment.bytes();
+            let mut steps = matching(segment, matcher, first, last)?;
+            let here = kept_here(segment, &mut steps).map(Ok);
+            let view = match here.unwrap_or_else(|| segment.bytes_at_hand()) {
+                Err(error) if error.is_archived() && !steps.is_empty() => return Err(error),
+                view => view,
+            };
             for step in steps.iter().rev() {
                 let event = view
                     .as_ref()

@@ -84,6 +84,7 @@ impl Items {
         if first > last {
             return Ok(None);
         }
+        segment.bring_index()?;
         match selection {
             Selection::Query { matcher, occurred } => {
                 let in_time = match occurred {
@@ -120,8 +121,9 @@ impl Items {
         } else {
             segment.with_index(|index| index.offset(first))?
         };
-        let view = match (offset, segment.bytes()) {
-            (Some(offset), Ok(view)) => {
+        let view = match (offset, bytes_or_none(&segment)) {
+            (_, Err(archived)) => return Err(archived),
+            (Some(offset), Ok(Some(view))) => {
                 let offset = usize::try_from(offset).unwrap_or(usize::MAX);
                 return Ok(Some(Items {
                     segment,
@@ -133,9 +135,9 @@ impl Items {
                     },
                 }));
             }
-            (None, Ok(view)) => view,
+            (None, Ok(Some(view))) => view,
             // A missing file: the index knows how many events are lost.
-            (_, Err(_)) => Arc::new(NoBytes),
+            (_, Ok(None)) => Arc::new(NoBytes),
         };
         let steps = range_steps(&segment, first, last)?;
         Ok(Some(Items {
@@ -154,16 +156,24 @@ impl Items {
         if steps.is_empty() {
             return Ok(None);
         }
-        let view = segment.bytes().unwrap_or_else(|_| Arc::new(NoBytes));
         let mut steps = join_lost(steps);
+        let view = match kept_here(&segment, &mut steps) {
+            Some(view) => view,
+            None => bytes_or_none(&segment)?.unwrap_or_else(|| Arc::new(NoBytes)),
+        };
         if direction == Direction::Backward {
             steps.reverse();
         }
-        Ok(Some(Items {
+        Ok(Some(Items::in_view(segment, view, steps)))
+    }
+
+    /// The places in `steps`, in their order, of bytes that are here.
+    pub(super) fn in_view(segment: Arc<Segment>, view: Arc<dyn View>, steps: Vec<Step>) -> Items {
+        Items {
             segment,
             view,
             way: Way::list(steps),
-        }))
+        }
     }
 
     /// The events with these ordinals, which ascend, in the given direction. Each is there, or was when its index was made.
@@ -178,7 +188,14 @@ impl Items {
         if direction == Direction::Backward {
             ordinals.reverse();
         }
-        let view = segment.bytes().unwrap_or_else(|_| Arc::new(NoBytes));
+        let mut steps: Vec<Step> = match segment.away() {
+            Some(_) => ordinals.iter().map(|&at| Step::at(at, None)).collect(),
+            None => Vec::new(),
+        };
+        if let Some(view) = kept_here(&segment, &mut steps) {
+            return Ok(Some(Items::in_view(segment, view, steps)));
+        }
+        let view = bytes_or_none(&segment)?.unwrap_or_else(|| Arc::new(NoBytes));
         Ok(Some(Items {
             segment,
             view,
@@ -257,6 +274,26 @@ impl View for NoBytes {
     fn bytes(&self) -> &[u8] {
         &[]
     }
+}
+
+/// The segment's bytes; none where its file is lost. One that lies in an archive is not lost.
+fn bytes_or_none(segment: &Segment) -> Result<Option<Arc<dyn View>>, SegmentUnreadable> {
+    match segment.bytes() {
+        Ok(view) => Ok(Some(view)),
+        Err(error) if error.is_archived() => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+/// What of a segment that was sent away stayed here, if all places are among it: they become places in that.
+pub(super) fn kept_here(segment: &Segment, steps: &mut [Step]) -> Option<Arc<dyn View>> {
+    let stub = &segment.away()?.stub;
+    let kept = |step: &Step| stub.kept(step.ordinal);
+    let offsets: Vec<u64> = steps.iter().map(kept).collect::<Option<_>>()?;
+    for (step, offset) in steps.iter_mut().zip(offsets) {
+        *step = Step::at(step.ordinal, Some(offset));
+    }
+    (!steps.is_empty()).then(|| stub.view().clone())
 }
 
 /// The first and last ordinal of the segment within the bounds; the first is above the last when there is none.
@@ -366,6 +403,16 @@ fn of_stream(
     let all_wanted = span.is_none_or(|span| from <= span.first_version) && to == Version::MAX;
     if !lost && (ordinals.is_empty() || all_wanted) {
         return Ok(Listed::Dense(ordinals));
+    }
+    if !lost && let Some(span) = span {
+        // Where none was lost versions follow one another, so a segment without wanted ones is not looked into.
+        let last = span
+            .first_version
+            .get()
+            .saturating_add(span.count.saturating_sub(1));
+        if to < span.first_version || from.get() > last {
+            return Ok(Listed::Dense(Vec::new()));
+        }
     }
     // Versions rise with the ordinals; the records say them, where they can be read.
     let view = bytes_of(segment)?;

@@ -72,7 +72,7 @@ fn read_errors(log: &Log, request: &ReadRequest) -> (u64, u64) {
     while let Some(event) = reader.next() {
         match event {
             Ok(_) => read += 1,
-            Err(ReadError::Unreadable { .. } | ReadError::Damaged { .. }) => failed += 1,
+            Err(_) => failed += 1,
         }
     }
     (read, failed)

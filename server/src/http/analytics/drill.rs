@@ -4,7 +4,7 @@ use analytics::kpi::{Kpi, Page, Selection, Side};
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::Response;
-use storage::{Log, Position, ReadRequest};
+use storage::{Log, Position, ReadError, ReadRequest};
 
 use super::table::{Cell, Format, ROWS_MAX, Table};
 use super::{Asked, WINDOW_DAYS, ask, docs, named};
@@ -169,6 +169,7 @@ fn row_of(log: &Log, (position, side, amount): (u64, &str, i64)) -> Result<Vec<C
                 Cell::Time(event.recorded_at()),
             ]);
         }
+        Some(Err(error @ ReadError::Archived { .. })) => return Err(error.into()),
         // What cannot be read any more keeps its place, so that the sums still add up.
         _ => row.resize(8, Cell::Empty),
     }
@@ -182,8 +183,10 @@ fn events_at(log: &Log, sight: Sight, page: &[(u64, i64)]) -> Result<String, Pro
         let position = Position::new(*position);
         let request = ReadRequest::at(position);
         let mut reader = log.read(&request)?;
-        let Some(Ok(event)) = reader.next() else {
-            continue;
+        let event = match reader.next() {
+            Some(Ok(event)) => event,
+            Some(Err(error @ ReadError::Archived { .. })) => return Err(error.into()),
+            _ => continue,
         };
         if !out.is_empty() {
             out.push(b',');

@@ -298,10 +298,10 @@ fn first_of(log: &Log, query: LogQuery) -> Result<Option<Position>, ReadError> {
         limit: Some(1),
         ..ReadRequest::default()
     })?;
-    Ok(reader
-        .next()
-        .and_then(Result::ok)
-        .map(|event| event.position()))
+    match reader.next() {
+        Some(Err(error @ ReadError::Archived { .. })) => Err(error),
+        first => Ok(first.and_then(Result::ok).map(|event| event.position())),
+    }
 }
 
 fn proof_json(proof: &InclusionProof, with_leaf: bool) -> Value {

@@ -361,10 +361,12 @@ async fn first_of_poll(
         while seen < limit
             && let Some(event) = reader.next()
         {
-            if let Ok(event) = event
-                && follow.sight.covers(event.stream().aggregate_type)
-            {
-                (first, seen) = (event.position(), seen + 1);
+            match event {
+                Ok(event) if follow.sight.covers(event.stream().aggregate_type) => {
+                    (first, seen) = (event.position(), seen + 1);
+                }
+                Err(error @ ReadError::Archived { .. }) => return Err(error.into()),
+                Ok(_) | Err(_) => {}
             }
         }
         Ok(first)

@@ -32,6 +32,7 @@ pub enum Kind {
     Stopped,
     Timeout,
     NotYet,
+    Archive,
     DiskFull,
 }
 
@@ -235,6 +236,13 @@ pub const TYPES: &[TypeSpec] = &[
         StatusCode::SERVICE_UNAVAILABLE,
         "The position is not reached yet",
         "What was read did not reach `min_position` in the time given by `wait_ms`. `position` says how far it is.",
+    ),
+    spec(
+        Kind::Archive,
+        "archive-unavailable",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "History cannot be fetched from the archive",
+        "What was asked for lies in old segments that were sent to object storage, and they cannot be had now: `segment` says which, `detail` why. Nothing is lost, and whatever needs no old segment works. Try again after `Retry-After`; if it lasts, the operator looks whether `archive.to` can be reached (`railfleet doctor`). An append is answered so when its id or condition has to be held against such a segment: repeated, it is decided.",
     ),
     spec(
         Kind::DiskFull,

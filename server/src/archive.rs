@@ -1,0 +1,212 @@
+//! Old segments in object storage: what `storage` sends away and fetches, spoken over the lake's wiring of object stores, and the
+//! loop that sends while the server serves.
+//!
+//! Whoever reads history waits here, so a place that does not answer is asked for some seconds and then left alone for a
+//! few: meanwhile everybody is told at once, and no thread waits for what will not come.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use ::lake::{LakeError, Patience, Target};
+use storage::repo::{FsRepo, View};
+use storage::{ArchiveReport, Log, Tier, TierOptions, Timestamp};
+
+use crate::app::AppState;
+use crate::config::{ArchiveConfig, Config};
+use crate::lake::stopped;
+
+/// Aggregate types that a start reads: who may come in, which tablets, which models, who was erased.
+const KEPT_TYPES: [&str; 4] = [
+    fleet::user::AGGREGATE_TYPE,
+    fleet::device::AGGREGATE_TYPE,
+    fleet::model::AGGREGATE_TYPE,
+    fleet::erasure::AGGREGATE_TYPE,
+];
+/// Bytes that are asked for at once: what a fetch holds in memory.
+const PART_BYTES: u64 = 8 << 20;
+/// For how long a place that failed is left alone.
+const REST: Duration = Duration::from_secs(5);
+/// How the place is asked: somebody is waiting for the answer.
+const PATIENCE: Patience = Patience {
+    request: Duration::from_secs(20),
+    retry: Duration::from_secs(15),
+    retries_max: 4,
+};
+/// When the first look at what is old enough comes after the start.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
+/// After how long sending that failed is tried again.
+const RETRY_PAUSE: Duration = Duration::from_secs(60);
+const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
+
+/// Why there is no archive, although one is configured.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchivePlaceError {
+    /// The address cannot be used.
+    #[error("archive.to cannot be used")]
+    Address(#[from] LakeError),
+    /// The folder of what was fetched cannot be made.
+    #[error("the folder of what was fetched from the archive, {path}, cannot be used")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// The archive of these settings; `None` where none is set. Nothing is asked of it yet.
+///
+/// # Errors
+/// See [`ArchivePlaceError`].
+pub fn options(config: &Config) -> Result<Option<TierOptions>, ArchivePlaceError> {
+    let Some(to) = &config.archive.to else {
+        return Ok(None);
+    };
+    let tier = Arc::new(Place::new(Target::open_patiently(to, PATIENCE)?));
+    let folder = config.fetched_folder();
+    let fetched = FsRepo::open(&folder).map_err(|source| ArchivePlaceError::Folder {
+        path: folder.display().to_string(),
+        source,
+    })?;
+    Ok(Some(TierOptions {
+        tier,
+        fetched: Arc::new(fetched),
+        fetched_bytes_max: config.archive.cache_bytes_max,
+        kept_types: KEPT_TYPES.map(Box::from).to_vec(),
+    }))
+}
+
+/// Sends what is older than `archive.after_days`.
+///
+/// # Errors
+/// See [`storage::ArchiveError`].
+pub fn send(
+    log: &Log,
+    settings: &ArchiveConfig,
+    now: Timestamp,
+    stop: &AtomicBool,
+) -> Result<ArchiveReport, storage::ArchiveError> {
+    let before = now.plus_micros(-(i64::from(settings.after_days) * MICROS_PER_DAY));
+    log.send_away(before, &|| stop.load(Ordering::Relaxed))
+}
+
+/// Sends now and then, until the server stops.
+pub(crate) async fn follow(state: AppState) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut stopping = state.stopping.subscribe();
+    let mut next = FIRST_LOOK;
+    while tokio::time::timeout(next, stopped(&mut stopping))
+        .await
+        .is_err()
+    {
+        next = state.config.archive.interval;
+        let (task, flag) = (state.clone(), stop.clone());
+        let sending = tokio::task::spawn_blocking(move || {
+            send(&task.log, &task.config.archive, task.clock.now(), &flag)
+        });
+        tokio::pin!(sending);
+        let ended = tokio::select! {
+            outcome = &mut sending => Some(outcome),
+            () = stopped(&mut stopping) => None,
+        };
+        let outcome = match ended {
+            Some(outcome) => outcome,
+            None => {
+                stop.store(true, Ordering::Relaxed);
+                sending.await
+            }
+        };
+        match outcome {
+            Ok(Ok(report)) if report.segments > 0 => tracing::info!(
+                segments = report.segments,
+                bytes = report.bytes,
+                last_position = report.last_position.get(),
+                "old segments were sent to the archive"
+            ),
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                next = next.min(RETRY_PAUSE);
+                tracing::error!(
+                    error = crate::cli::chain(&error),
+                    "old segments stay here: they cannot be sent to the archive"
+                );
+            }
+            Err(error) => tracing::error!(%error, "sending old segments was cut short"),
+        }
+    }
+}
+
+/// An object store as a [`Tier`].
+#[derive(Debug)]
+struct Place {
+    target: Target,
+    /// When it failed last, and what it said.
+    failed: Mutex<Option<(Instant, String)>>,
+}
+
+impl Place {
+    fn new(target: Target) -> Self {
+        Place {
+            target,
+            failed: Mutex::new(None),
+        }
+    }
+
+    /// Asks the place, unless it failed a moment ago.
+    fn ask<T>(&self, ask: impl FnOnce(&Target) -> Result<T, LakeError>) -> io::Result<T> {
+        let failed = || self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, said)) = &*failed()
+            && at.elapsed() < REST
+        {
+            let text = format!("it failed a moment ago, and is asked again soon: {said}");
+            return Err(io::Error::other(text));
+        }
+        let answer = ask(&self.target);
+        *failed() = match &answer {
+            Err(error) => Some((Instant::now(), crate::cli::chain(error))),
+            Ok(_) => None,
+        };
+        answer.map_err(io::Error::other)
+    }
+}
+
+impl Tier for Place {
+    fn place(&self) -> String {
+        self.target.url().to_owned()
+    }
+
+    fn put(&self, object: &str, bytes: Arc<dyn View>) -> io::Result<()> {
+        self.ask(|target| target.put(object, bytes::Bytes::from_owner(Shown(bytes))))
+    }
+
+    fn length(&self, object: &str) -> io::Result<Option<u64>> {
+        self.ask(|target| target.length(object))
+    }
+
+    fn fetch(&self, object: &str, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        let length = self.length(object)?.ok_or(io::ErrorKind::NotFound)?;
+        let mut at = 0;
+        while at < length {
+            let to = length.min(at + PART_BYTES);
+            let part = self.ask(|target| target.part(object, at..to))?;
+            take(&part)?;
+            if part.len() as u64 != to - at {
+                // Shorter than it says: whoever counts the bytes finds out.
+                return Ok(());
+            }
+            at = to;
+        }
+        Ok(())
+    }
+}
+
+/// A segment's bytes as they are mapped, so that sending copies none.
+struct Shown(Arc<dyn View>);
+
+impl AsRef<[u8]> for Shown {
+    fn as_ref(&self) -> &[u8] {
+        self.0.bytes()
+    }
+}
