@@ -26,6 +26,7 @@ pub mod raw;
 pub mod report;
 pub mod row;
 pub mod sample;
+pub mod scale;
 pub mod scratch;
 pub mod seed;
 pub mod setting;
