@@ -88,7 +88,7 @@ fn tests_that_the_security_page_names_exist() {
         .collect();
     assert!(named.len() > 15, "the page names tests: {named:?}");
     let mut sources = String::new();
-    for part in ["server/src", "federation/src", "tests/e2e"] {
+    for part in ["server/src", "crdt/src", "federation/src", "tests/e2e"] {
         gather(&workspace().join(part), &mut sources);
     }
     for name in named {
