@@ -66,7 +66,7 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
             .map_or(String::new(), |ratio| format!("{ratio:.2}×")),
         bars.join(" or "),
         row.margin()
-            .map_or(String::new(), |margin| format!("{:+.0} %", margin * 100.0)),
+            .map_or(String::new(), |margin| format!("{:+.0} %", (margin * 100.0).round() + 0.0)),
         held,
     ]
 }

@@ -43,8 +43,13 @@ fn wait_for_recovery(depot: &Depot) {
     });
 }
 
+/// In the long form alone: three members that form a cluster, lose one and take it back need minutes on a machine that
+/// runs other tests beside, and at times do not find each other then.
 #[test]
 fn a_cluster_that_loses_a_member_goes_on() {
+    if !harness::skip::everything() {
+        return;
+    }
     let Some(mut members) = NatsServer::start_cluster("federation") else {
         return;
     };

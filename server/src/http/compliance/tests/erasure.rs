@@ -69,7 +69,7 @@ async fn staffed(server: &TestServer, token: &str) -> Value {
         .await
         .expect(201);
     for n in 0..1_100 {
-        let data = json!({"home_depot": format!("D{n}"), "phone": "+49 555 7788"});
+        let data = json!({"home_depot": format!("D{n}/west"), "phone": "+49 555 7788"});
         last = server
             .post(
                 "/api/v1/events",
@@ -106,7 +106,8 @@ fn shows(body: &[u8]) -> Option<&'static str> {
 }
 
 /// Before somebody is erased, the search through files finds them in each store that holds them: where it could not, to find
-/// nothing afterwards would say nothing. The log itself never has them, and tablets' state has the rest of their record.
+/// nothing afterwards would say nothing. The log itself never has them, and tablets' state has the rest of their record: texts with
+/// a sign that the packed form does not know, such as a slash or an `@`, lie there as they are.
 fn found_where_it_was_derived(folder: TempDir) -> TempDir {
     let data = folder.path();
     for store in ["projections", "log/snapshots"] {
@@ -123,7 +124,7 @@ fn found_where_it_was_derived(folder: TempDir) -> TempDir {
     });
     assert_eq!(elsewhere.collect::<Vec<_>>(), Vec::<String>::new());
     assert_ne!(
-        holding(&data.join("sync"), &["D1099"]),
+        holding(&data.join("sync"), &["D1099/west"]),
         Vec::<String>::new()
     );
     folder
@@ -182,7 +183,7 @@ async fn an_erased_person_is_in_no_file_answer_or_backup_and_proofs_hold() {
     let state = server.get(READS[2], &admin).await.expect(200);
     assert_eq!(
         (&state["state"]["last_name"], &state["state"]["home_depot"]),
-        (&json!("[erased]"), &json!("D1099"))
+        (&json!("[erased]"), &json!("D1099/west"))
     );
     let after = server
         .get("/api/v1/audit/proof/2", &admin)
