@@ -115,6 +115,14 @@ pub enum LakeError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Training rows are not there, or not as they must be.
+    #[error("cannot learn from {path}: {reason}")]
+    Features {
+        /// The manifest or the file.
+        path: String,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
     /// The place holds the export of another log.
     #[error(
         "{place} holds the export of log {theirs}, and this is log {ours}: give each log a place of its own"

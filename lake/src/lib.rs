@@ -10,12 +10,15 @@
 //! `manifest.json` names sees one moment of the log and nothing half-written. Files are never changed: what is new gets new
 //! files, and what a newer manifest does not name any more goes an hour later, or at once where somebody was erased.
 //!
+//! Beside it, at the same place, lie training rows ([`FeatureWriter`], [`FeatureReader`]), with a manifest of their own.
+//!
 //! `docs/LAKE.md` draws the layout and asks it in three engines.
 
 mod column;
 mod error;
 mod events;
 mod export;
+mod features;
 mod manifest;
 mod payload;
 mod plan;
@@ -27,6 +30,9 @@ mod tests;
 
 pub use error::{LakeError, Why};
 pub use export::{Export, Report, export, read_manifest};
+pub use features::{
+    FeatureColumn, FeatureFile, FeatureManifest, FeatureReader, FeatureRow, FeatureWriter,
+};
 pub use manifest::{FileEntry, MANIFEST_NAME, Manifest, Span};
 pub use plan::SPAN_EVENTS;
 pub use target::{Patience, Target};

@@ -8,19 +8,24 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use ::lake::Target;
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use serde_json::Value;
 use storage::{Log, SystemClock};
 
+use super::lake::told;
 use super::{CliError, DataArgs, print, require_log, say};
 use crate::app::open_log;
-use crate::learn::{Backtest, DirectTraining, Learning, Wanted, metrics, report};
+use crate::learn::{
+    self, Artifact, Backtest, DirectTraining, Learning, Streamed, Table as _, Wanted, metrics,
+    report,
+};
 use crate::rfc3339;
 
 /// What is learned.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum What {
+pub(super) enum What {
     /// Which vehicle fails within 30, 60 and 90 days.
     Failure,
 }
@@ -34,8 +39,12 @@ pub(super) struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=20))]
     folds: u8,
     /// Write a page with plots to this file.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
     report: Option<PathBuf>,
+    /// Learn from what railfleet lake features wrote instead of from the log: file:///folder, s3://bucket/prefix or a folder's
+    /// path. Given several times, from several depots at once. Rows are streamed and may be more than memory holds.
+    #[arg(long, value_name = "URL")]
+    from: Vec<String>,
     #[command(flatten)]
     data: DataArgs,
 }
@@ -77,7 +86,7 @@ pub(super) struct PredictArgs {
 }
 
 /// The log and learning over it.
-fn open(data: &DataArgs) -> Result<(Arc<Log>, Arc<Learning>), CliError> {
+pub(super) fn open(data: &DataArgs) -> Result<(Arc<Log>, Arc<Learning>), CliError> {
     let config = data.load()?;
     require_log(&config)?;
     let clock = Arc::new(SystemClock);
@@ -112,6 +121,15 @@ fn other(error: impl std::fmt::Display) -> CliError {
     CliError::Other(error.to_string())
 }
 
+/// The moment that an option names, in microseconds since 1970 UTC.
+pub(super) fn time_of(option: &str, text: Option<&str>) -> Result<Option<i64>, CliError> {
+    let parsed = text.map(|text| {
+        let time = rfc3339::parse(text).map_err(|error| other(format!("{option}: {error}")));
+        Ok(time?.micros())
+    });
+    parsed.transpose()
+}
+
 fn prepare(
     learning: &Learning,
     log: &Log,
@@ -130,15 +148,75 @@ fn prepare(
 pub(super) fn train(args: TrainArgs) -> Result<ExitCode, CliError> {
     let What::Failure = args.what;
     let (log, learning) = open(&args.data)?;
+    if !args.from.is_empty() {
+        let folder = args.data.load()?.models_folder();
+        let (artifact, file, backtest) = train_streamed(&args, &folder)?;
+        return keep(&learning, &artifact, &file, &backtest);
+    }
     let (direct, backtest) = prepare(&learning, &log, args.folds)?;
     let meter = Meter::new("training");
     let trained = direct.train(&backtest, &mut |share| meter.show(share));
     meter.0.finish_and_clear();
     let (artifact, file) = trained.map_err(other)?;
+    let code = keep(&learning, &artifact, &file, &backtest)?;
+    if let Some(path) = &args.report {
+        write_report(path, &direct, &backtest, &artifact)?;
+    }
+    Ok(code)
+}
+
+/// Trains on what was exported, without holding it.
+fn train_streamed(
+    args: &TrainArgs,
+    folder: &Path,
+) -> Result<(Artifact, Vec<u8>, Backtest), CliError> {
+    let places = args.from.iter().map(|from| place(from));
+    let places = places.collect::<Result<Vec<_>, _>>()?;
+    let table = Streamed::open(places, folder).map_err(other)?;
+    let (position, end) = table.as_of();
+    print(&format!(
+        "{} snapshots from {} place(s), up to {}",
+        table.rows(),
+        args.from.len(),
+        rfc3339::to_string(storage::Timestamp::from_micros(end))
+    ));
+    let meter = Meter::new("backtest");
+    let folds = usize::from(args.folds);
+    let tested = learn::backtest(&table, folds, learn::SEED, &mut |share| meter.show(share));
+    meter.0.finish_and_clear();
+    let backtest = tested.map_err(other)?;
+    print(report::table(&backtest).trim_end());
+    let meter = Meter::new("training");
+    let words = table.words();
+    let trained = learn::pack(&table, &words, (position, end), &backtest, &mut |share| {
+        meter.show(share)
+    });
+    meter.0.finish_and_clear();
+    let (artifact, file) = trained.map_err(other)?;
+    Ok((artifact, file, backtest))
+}
+
+fn place(from: &str) -> Result<Target, CliError> {
+    if from.contains("://") {
+        return Target::open_existing(from).map_err(told);
+    }
+    let folder = std::path::absolute(from).map_err(other)?;
+    let url = url::Url::from_file_path(&folder)
+        .map_err(|()| other(format!("{} is no folder's path", folder.display())))?;
+    Target::open_existing(url.as_str()).map_err(told)
+}
+
+/// Registers a model, and deploys it if it is better.
+fn keep(
+    learning: &Learning,
+    artifact: &Artifact,
+    file: &[u8],
+    backtest: &Backtest,
+) -> Result<ExitCode, CliError> {
     let id = uuid::Uuid::now_v7().to_string();
     learning.register(&id, None).map_err(other)?;
     learning
-        .keep(&id, &artifact, &file, metrics(&backtest), None)
+        .keep(&id, artifact, file, metrics(backtest), None)
         .map_err(other)?;
     let deployed = learning.deploy_if_better(&id).map_err(other)?;
     print(&format!(
@@ -150,9 +228,6 @@ pub(super) fn train(args: TrainArgs) -> Result<ExitCode, CliError> {
             "not deployed, since its backtest is no better than the deployed model's or the base rate's"
         }
     ));
-    if let Some(path) = &args.report {
-        write_report(path, &direct, &backtest, &artifact)?;
-    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -173,7 +248,7 @@ fn write_report(
     path: &Path,
     direct: &DirectTraining,
     backtest: &Backtest,
-    artifact: &crate::learn::Artifact,
+    artifact: &Artifact,
 ) -> Result<(), CliError> {
     let (shap, curves) = direct.plots(artifact).map_err(other)?;
     let page = report::html(backtest, &shap, &curves);
@@ -184,14 +259,7 @@ fn write_report(
 
 pub(super) fn predict(args: PredictArgs) -> Result<ExitCode, CliError> {
     let What::Failure = args.what;
-    let as_of = match &args.as_of {
-        None => None,
-        Some(text) => Some(
-            rfc3339::parse(text)
-                .map_err(|error| other(format!("--as-of: {error}")))?
-                .micros(),
-        ),
-    };
+    let as_of = time_of("--as-of", args.as_of.as_deref())?;
     let (_log, learning) = open(&args.data)?;
     let answer = match &args.vehicle {
         Some(vehicle) => learning.predict_maintenance(&Wanted {

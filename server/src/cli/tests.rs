@@ -52,9 +52,28 @@ fn commands_are_understood() {
         "demo",
         "demo --data d --listen 127.0.0.1:1 --history f --seed 7 --no-serve",
         "doctor --data d",
+        "lake features --data d",
+        "lake features --model failure --to s3://b/p --as-of 2026-01-01T00:00:00Z --every-days 7 --data d",
+        "train --from file:///a --from b --folds 1 --data d",
         "completions bash",
     ] {
         check_accepted(line);
+    }
+}
+
+/// Lines of these documents that a reader would type.
+#[test]
+fn commands_of_the_documents_are_understood() {
+    for text in [
+        include_str!("../../../docs/LAKE.md"),
+        include_str!("../../../docs/ML_MODELS.md"),
+    ] {
+        let lines = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("    railfleet "));
+        let lines: Vec<&str> = lines.collect();
+        assert!(lines.len() >= 2, "{lines:?}");
+        lines.into_iter().for_each(check_accepted);
     }
 }
 

@@ -7,7 +7,8 @@ use ml::hazard::HazardModel;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::failure::Snapshots;
+use super::failure::LearnError;
+use super::table::Table;
 use super::vehicle::{self, Dictionary};
 
 /// Values of each feature that are kept to notice drift.
@@ -33,6 +34,8 @@ pub(crate) enum ArtifactError {
     Read(#[from] ml::ReadError),
     #[error("the model cannot be written: {0}")]
     Write(#[from] ml::WriteError),
+    #[error(transparent)]
+    Learn(#[from] LearnError),
     #[error("the model was not made for this server's features; train it here")]
     Foreign,
 }
@@ -42,13 +45,14 @@ impl Artifact {
     pub(crate) fn pack(
         mut model: HazardModel,
         words: Dictionary,
-        snapshots: &Snapshots,
+        table: &dyn Table,
         facts: &[(&str, Value)],
     ) -> Result<(Self, Vec<u8>), ArtifactError> {
         let width = vehicle::features().len();
-        let samples: Vec<Vec<f32>> = (0..width)
-            .map(|column| quantiles(snapshots, column))
+        let samples: Result<Vec<Vec<f32>>, LearnError> = (0..width)
+            .map(|column| table.quantiles(column, SAMPLE))
             .collect();
+        let samples = samples?;
         let notes = model.forest_mut();
         notes.note("railfleet.kind", "failure");
         notes.note(
@@ -133,18 +137,6 @@ pub(crate) fn digest(file: &[u8]) -> String {
     Sha256::digest(file)
         .iter()
         .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
-fn quantiles(snapshots: &Snapshots, column: usize) -> Vec<f32> {
-    let mut values: Vec<f32> = (0..snapshots.len())
-        .map(|row| snapshots.row(row)[column])
-        .collect();
-    // NaN sorts last and keeps its share.
-    values.sort_by(f32::total_cmp);
-    let count = SAMPLE.min(values.len());
-    (0..count)
-        .map(|step| values[(2 * step + 1) * values.len() / (2 * count)])
         .collect()
 }
 

@@ -1,4 +1,5 @@
-//! Which vehicle fails within 30, 60 or 90 days: snapshots of the fleet, their outcomes, a hazard model, its backtest.
+//! Which vehicle fails within 30, 60 or 90 days: snapshots of the fleet, their outcomes, a hazard model, its backtest. Snapshots are
+//! here, in memory, or in Parquet; what is learned from either is a [`Table`].
 //!
 //! Place on the path: history → **snapshots and outcomes** → hazard model → artifact. Every split is by time, with a gap
 //! longer than the label window, and a snapshot is used only once its whole window has passed: dropping the survivors of
@@ -10,7 +11,8 @@ use ml::hazard::{Cohort, HazardError, HazardModel, Lifetimes, fleet_settings};
 use ml::{Dataset, metric};
 use ndarray::Array2;
 
-use super::history::{DAY, History, narrow};
+use super::history::{DAY, History, VehiclePast, narrow};
+use super::table::{Shot, Split, Table};
 use super::vehicle::{self, Dictionary};
 
 /// Days ahead that are predicted.
@@ -20,7 +22,7 @@ const WINDOW_DAYS: i64 = 90;
 /// Days between two snapshots of the fleet.
 const STEP_DAYS: i64 = 14;
 /// Days between two parts: longer than the label window.
-const GAP_DAYS: i64 = WINDOW_DAYS + 1;
+pub(crate) const GAP_DAYS: i64 = WINDOW_DAYS + 1;
 /// Snapshots at most; with more, older ones are thinned.
 const SNAPSHOTS_MAX: usize = 400_000;
 /// Fewest snapshots and failures to learn from.
@@ -42,6 +44,57 @@ pub(crate) enum LearnError {
     Dataset(#[from] ml::DatasetError),
     #[error("training was cancelled")]
     Cancelled,
+    #[error("{}", crate::cli::chain(.0))]
+    Rows(#[from] ::lake::LakeError),
+}
+
+/// When snapshots are taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// Days between two of the whole fleet.
+    pub(crate) step_days: i64,
+    /// With more snapshots than this, older ones are thinned by longer steps.
+    pub(crate) snapshots_max: usize,
+}
+
+impl Times {
+    /// What is trained on, unless somebody wants otherwise.
+    pub(crate) const USUAL: Times = Times {
+        step_days: STEP_DAYS,
+        snapshots_max: SNAPSHOTS_MAX,
+    };
+
+    /// From the last day whose window has passed back to the first event, the last first.
+    pub(crate) fn of(self, history: &History, end: i64) -> Vec<i64> {
+        let Some(&first) = history.first_seen.first() else {
+            return Vec::new();
+        };
+        let last = end - WINDOW_DAYS * DAY;
+        let per_time = history.vehicles.len().max(1);
+        let times = usize::try_from((last - first) / (self.step_days * DAY)).unwrap_or(0);
+        let stretch = (times * per_time).div_ceil(self.snapshots_max).max(1);
+        let step = self.step_days * i64::try_from(stretch).unwrap_or(1) * DAY;
+        let mut made = Vec::new();
+        let mut time = last;
+        while time > first {
+            made.push(time);
+            time -= step;
+        }
+        made
+    }
+}
+
+/// Days from a time to a vehicle's next failure, or to the end of the label window, and whether it failed in it.
+pub(crate) fn outcome(past: &VehiclePast, time: i64) -> (f32, bool) {
+    let from = past
+        .troubles
+        .partition_point(|one| one.when.happened < time);
+    let next = past.troubles[from..].iter().find(|one| one.failure);
+    let days = next.map_or(f64::INFINITY, |one| {
+        (one.when.happened - time) as f64 / DAY as f64
+    });
+    let failed = days < WINDOW_DAYS as f64;
+    (narrow(days.min(WINDOW_DAYS as f64)), failed)
 }
 
 /// Snapshots with what happened after them.
@@ -60,39 +113,28 @@ impl Snapshots {
     /// Every `step_days` from the first event to the last day whose window has passed.
     pub(crate) fn take(history: &History, words: &Dictionary, end: i64, step_days: i64) -> Self {
         let mut made = Self::default();
-        let Some(&first) = history.first_seen.first() else {
-            return made;
+        let times = Times {
+            step_days,
+            ..Times::USUAL
         };
-        let last = end - WINDOW_DAYS * DAY;
-        let per_time = history.vehicles.len().max(1);
-        let times = usize::try_from((last - first) / (step_days * DAY)).unwrap_or(0);
-        let stretch = i64::try_from((times * per_time).div_ceil(SNAPSHOTS_MAX).max(1)).unwrap_or(1);
-        let mut time = last;
-        while time > first {
+        for time in times.of(history, end) {
             for (id, past) in &history.vehicles {
                 if vehicle::in_service(past, time) {
                     made.add(history, id, words, time);
                 }
             }
-            time -= step_days * stretch * DAY;
         }
         made
     }
 
     fn add(&mut self, history: &History, id: &str, words: &Dictionary, time: i64) {
         let past = &history.vehicles[id];
-        let from = past
-            .troubles
-            .partition_point(|one| one.when.happened < time);
-        let next = past.troubles[from..].iter().find(|one| one.failure);
-        let days = next.map_or(f64::INFINITY, |one| {
-            (one.when.happened - time) as f64 / DAY as f64
-        });
+        let (days, failed) = outcome(past, time);
         self.values.extend(vehicle::row(history, past, words, time));
         self.vehicles.push(id.into());
         self.times.push(time);
-        self.failed.push(days < WINDOW_DAYS as f64);
-        self.days.push(narrow(days.min(WINDOW_DAYS as f64)));
+        self.failed.push(failed);
+        self.days.push(days);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -106,18 +148,19 @@ impl Snapshots {
     }
 
     /// Rows between two times, the first included, in order of time.
-    fn between(&self, from: i64, to: i64) -> Result<Part, LearnError> {
+    fn rows_between(&self, from: i64, to: i64) -> Vec<usize> {
         let mut rows: Vec<usize> = (0..self.len())
             .filter(|&row| (from..to).contains(&self.times[row]))
             .collect();
         rows.sort_by_key(|&row| self.times[row]);
+        rows
+    }
+
+    /// The same as a part to learn from.
+    fn between(&self, from: i64, to: i64) -> Result<Part, LearnError> {
+        let rows = self.rows_between(from, to);
         let failures = rows.iter().filter(|&&row| self.failed[row]).count();
-        if rows.len() < ROWS_MIN || failures < FAILURES_MIN {
-            return Err(LearnError::TooLittle {
-                snapshots: rows.len(),
-                failures,
-            });
-        }
+        enough(rows.len(), failures)?;
         let features = vehicle::features();
         let values: Vec<f32> = rows
             .iter()
@@ -133,7 +176,6 @@ impl Snapshots {
             data: Dataset::from_rows(features, table.view(), days.clone())?,
             failed: rows.iter().map(|&row| self.failed[row]).collect(),
             days,
-            rows,
         })
     }
 }
@@ -143,7 +185,6 @@ struct Part {
     data: Dataset,
     days: Vec<f32>,
     failed: Vec<bool>,
-    rows: Vec<usize>,
 }
 
 impl Part {
@@ -156,46 +197,83 @@ impl Part {
             },
         }
     }
-
-    fn labels(&self, horizon: f32) -> Vec<f32> {
-        let each = self.days.iter().zip(&self.failed);
-        each.map(|(&days, &failed)| f32::from(u8::from(failed && days < horizon)))
-            .collect()
-    }
 }
 
 /// Called now and then with how far it is, in [0, 1]; a break cancels.
 pub(crate) type Observe<'a> = &'a mut dyn FnMut(f64) -> ControlFlow<()>;
 
-/// Trains on everything before `valid_from`, calibrates on what lies between it and `valid_to`.
+impl Table for Snapshots {
+    fn rows(&self) -> usize {
+        self.len()
+    }
+
+    fn span(&self) -> Option<(i64, i64)> {
+        let first = self.times.iter().min();
+        first.copied().zip(self.times.iter().max().copied())
+    }
+
+    fn each(
+        &self,
+        from: i64,
+        to: i64,
+        visit: &mut dyn FnMut(&Shot<'_>) -> Result<(), LearnError>,
+    ) -> Result<(), LearnError> {
+        for row in self.rows_between(from, to) {
+            visit(&Shot {
+                row: self.row(row),
+                days: self.days[row],
+                failed: self.failed[row],
+            })?;
+        }
+        Ok(())
+    }
+
+    fn fit(
+        &self,
+        split: &Split,
+        seed: u64,
+        observe: Observe<'_>,
+    ) -> Result<HazardModel, LearnError> {
+        let train = self.between(split.first, split.train_to)?;
+        let valid = self.between(split.valid_from, split.valid_to)?;
+        let settings = fleet_settings(train.days.len(), seed, threads());
+        let mut told =
+            |progress: ml::Progress| observe(progress.round as f64 / progress.rounds_max as f64);
+        Ok(HazardModel::train(
+            &settings,
+            &HORIZONS,
+            &train.cohort(),
+            Some(&valid.cohort()),
+            Some(&mut told),
+        )?)
+    }
+
+    fn quantiles(&self, column: usize, count: usize) -> Result<Vec<f32>, LearnError> {
+        let mut values: Vec<f32> = (0..self.len()).map(|row| self.row(row)[column]).collect();
+        // NaN sorts last and keeps its share.
+        values.sort_by(f32::total_cmp);
+        let ranks = super::table::ranks(values.len(), count);
+        Ok(ranks.map(|rank| values[rank]).collect())
+    }
+}
+
+/// A fit that was cancelled is told as such.
 fn fit(
-    snapshots: &Snapshots,
-    first: i64,
-    valid_from: i64,
-    valid_to: i64,
+    table: &dyn Table,
+    split: &Split,
     seed: u64,
     observe: Observe<'_>,
-) -> Result<(HazardModel, Part), LearnError> {
-    let train = snapshots.between(first, valid_from - GAP_DAYS * DAY)?;
-    let valid = snapshots.between(valid_from, valid_to)?;
-    let settings = fleet_settings(train.days.len(), seed, threads());
-    let mut told =
-        |progress: ml::Progress| observe(progress.round as f64 / progress.rounds_max as f64);
-    let model = HazardModel::train(
-        &settings,
-        &HORIZONS,
-        &train.cohort(),
-        Some(&valid.cohort()),
-        Some(&mut told),
-    );
-    match model {
-        Err(HazardError::Fit(ml::FitError::Cancelled { .. })) => Err(LearnError::Cancelled),
-        model => Ok((model?, train)),
+) -> Result<HazardModel, LearnError> {
+    match table.fit(split, seed, observe) {
+        Err(LearnError::Hazard(HazardError::Fit(ml::FitError::Cancelled { .. }))) => {
+            Err(LearnError::Cancelled)
+        }
+        model => model,
     }
 }
 
 /// Half of the cores, so that appends and answers have the others. The model does not depend on it.
-fn threads() -> usize {
+pub(crate) fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
 }
 
@@ -272,12 +350,12 @@ struct Gathered {
 
 /// Backtests in `folds` windows over the last fifth of the history.
 pub(crate) fn backtest(
-    snapshots: &Snapshots,
+    table: &dyn Table,
     folds: usize,
     seed: u64,
     observe: Observe<'_>,
 ) -> Result<Backtest, LearnError> {
-    let (first, last) = span(snapshots)?;
+    let (first, last) = span(table)?;
     let whole = last - first;
     let test_from = last - whole / 5;
     let rule_column = vehicle::features()
@@ -291,36 +369,36 @@ pub(crate) fn backtest(
         let from = test_from + (last - test_from) * fold / count;
         let to = test_from + (last - test_from) * (fold + 1) / count + i64::from(fold + 1 == count);
         let valid_to = from - GAP_DAYS * DAY;
-        let valid_from = valid_to - valid_span(whole);
+        let split = Split::new(first, valid_to - valid_span(whole), valid_to);
         let mut told = |share: f64| observe((fold as f64 + share) / count as f64);
-        let (model, train) = fit(snapshots, first, valid_from, valid_to, seed, &mut told)?;
-        let test = snapshots.between(from, to)?;
+        let model = fit(table, &split, seed, &mut told)?;
         let gains = ml::importance::gain_importance(model.forest());
         importance.resize(gains.len(), 0.0);
         importance
             .iter_mut()
             .zip(&gains)
             .for_each(|(sum, gain)| *sum += gain / count as f64);
+        let rates = Rates::of(table, &split, rule_column)?;
         let mut scratch = model.scratch();
-        for &row in &test.rows {
+        let (mut tested, mut failures) = (0, 0);
+        table.each(from, to, &mut |shot| {
             let mut curve = [0.0; HORIZONS.len()];
             model
-                .failure_into(snapshots.row(row), &mut scratch, &mut curve)
+                .failure_into(shot.row, &mut scratch, &mut curve)
                 .map_err(|_| LearnError::Cancelled)?;
-            gathered
-                .iter_mut()
-                .zip(curve)
-                .for_each(|(gathered, chance)| gathered.model.push(chance));
-        }
-        for (gathered, &horizon) in gathered.iter_mut().zip(&HORIZONS) {
-            let rates = rule_rates(snapshots, &train, horizon, rule_column);
-            let labels = train.labels(horizon);
-            let base = f64::from(labels.iter().sum::<f32>()) / labels.len() as f64;
-            gathered.labels.extend(test.labels(horizon));
-            gathered.base.extend(test.rows.iter().map(|_| base));
-            let rate = |&row: &usize| rates[bucket(snapshots.row(row)[rule_column])];
-            gathered.rule.extend(test.rows.iter().map(rate));
-        }
+            tested += 1;
+            failures += usize::from(shot.failed);
+            let each = gathered.iter_mut().zip(curve).enumerate();
+            for (at, (gathered, chance)) in each {
+                let label = f32::from(u8::from(shot.failed_within(HORIZONS[at])));
+                gathered.labels.push(label);
+                gathered.model.push(chance);
+                gathered.base.push(rates.base(at));
+                gathered.rule.push(rates.rule(at, shot.row[rule_column]));
+            }
+            Ok(())
+        })?;
+        enough(tested, failures)?;
     }
     let horizons = gathered.into_iter().zip(HORIZONS).map(|(gathered, days)| {
         let Gathered {
@@ -354,22 +432,30 @@ pub(crate) fn backtest(
 
 /// Trains on the whole history, the newest stretch being kept for calibration.
 pub(crate) fn train(
-    snapshots: &Snapshots,
+    table: &dyn Table,
     seed: u64,
     observe: Observe<'_>,
 ) -> Result<HazardModel, LearnError> {
-    let (first, last) = span(snapshots)?;
-    let valid_from = last - valid_span(last - first);
-    Ok(fit(snapshots, first, valid_from, last + 1, seed, observe)?.0)
+    let (first, last) = span(table)?;
+    let split = Split::new(first, last - valid_span(last - first), last + 1);
+    fit(table, &split, seed, observe)
 }
 
-fn span(snapshots: &Snapshots) -> Result<(i64, i64), LearnError> {
-    match (snapshots.times.iter().min(), snapshots.times.iter().max()) {
-        (Some(&first), Some(&last)) => Ok((first, last)),
-        _ => Err(LearnError::TooLittle {
-            snapshots: 0,
-            failures: 0,
+fn span(table: &dyn Table) -> Result<(i64, i64), LearnError> {
+    table.span().ok_or(LearnError::TooLittle {
+        snapshots: 0,
+        failures: 0,
+    })
+}
+
+/// Refuses a part that is too small to say anything.
+pub(crate) fn enough(snapshots: usize, failures: usize) -> Result<(), LearnError> {
+    match snapshots < ROWS_MIN || failures < FAILURES_MIN {
+        true => Err(LearnError::TooLittle {
+            snapshots,
+            failures,
         }),
+        false => Ok(()),
     }
 }
 
@@ -387,22 +473,41 @@ fn bucket(failures: f32) -> usize {
     count.min(RULE_BUCKETS - 1)
 }
 
-/// Share of failures by failures of the last year, drawn towards the whole where there are few.
-fn rule_rates(
-    snapshots: &Snapshots,
-    train: &Part,
-    horizon: f32,
-    column: usize,
-) -> [f64; RULE_BUCKETS] {
-    let labels = train.labels(horizon);
-    let base = f64::from(labels.iter().sum::<f32>()) / labels.len() as f64;
-    let mut sums = [(10.0 * base, 10.0); RULE_BUCKETS];
-    for (&row, &label) in train.rows.iter().zip(&labels) {
-        let place = &mut sums[bucket(snapshots.row(row)[column])];
-        place.0 += f64::from(label);
-        place.1 += 1.0;
+/// What a training part says without a model: its share of failures, over all and by failures of the last year.
+struct Rates {
+    rows: [usize; RULE_BUCKETS],
+    /// By horizon and bucket.
+    failures: [[usize; RULE_BUCKETS]; HORIZONS.len()],
+}
+
+impl Rates {
+    fn of(table: &dyn Table, split: &Split, column: usize) -> Result<Self, LearnError> {
+        let mut rates = Rates {
+            rows: [0; RULE_BUCKETS],
+            failures: [[0; RULE_BUCKETS]; HORIZONS.len()],
+        };
+        table.each(split.first, split.train_to, &mut |shot| {
+            let bucket = bucket(shot.row[column]);
+            rates.rows[bucket] += 1;
+            for (failures, horizon) in rates.failures.iter_mut().zip(HORIZONS) {
+                failures[bucket] += usize::from(shot.failed_within(horizon));
+            }
+            Ok(())
+        })?;
+        Ok(rates)
     }
-    sums.map(|(failures, rows)| failures / rows)
+
+    fn base(&self, horizon: usize) -> f64 {
+        let failures: usize = self.failures[horizon].iter().sum();
+        failures as f64 / self.rows.iter().sum::<usize>() as f64
+    }
+
+    /// Drawn towards the whole where there are few.
+    fn rule(&self, horizon: usize, failures_365: f32) -> f64 {
+        let bucket = bucket(failures_365);
+        let failures = self.failures[horizon][bucket] as f64;
+        (10.0 * self.base(horizon) + failures) / (10.0 + self.rows[bucket] as f64)
+    }
 }
 
 /// Snapshots for training: every fortnight.

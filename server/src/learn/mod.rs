@@ -5,6 +5,8 @@
 //!           └────────────▶ predict ◀── champion or challenger ◀──┘                 jobs (background, low priority)
 //! ```
 //!
+//! Snapshots are taken into memory, or lie in Parquet ([`streamed`]) where they are more than that.
+//!
 //! Nothing here is a store of its own: the history is a fold that can be dropped, models are files named by events, and
 //! every prediction served is an event.
 
@@ -23,6 +25,8 @@ mod registry;
 pub(crate) mod report;
 mod retrain;
 mod served;
+mod streamed;
+mod table;
 #[cfg(test)]
 mod tests;
 mod training;
@@ -44,11 +48,13 @@ use served::Served;
 pub(crate) use anomaly::{VALUES_MAX, strange_readings, strange_row};
 pub(crate) use artifact::{Artifact, ArtifactError};
 pub(crate) use demand::MONTHS_AHEAD_MAX;
-pub(crate) use failure::Backtest;
+pub(crate) use failure::{Backtest, Times, backtest};
 pub(crate) use predict::{PredictError, Wanted};
 pub(crate) use registry::FILE_BYTES_MAX;
 pub(crate) use retrain::watch;
-pub(crate) use training::{DirectTraining, TrainError, metrics};
+pub(crate) use streamed::{Streamed, export as export_features};
+pub(crate) use table::Table;
+pub(crate) use training::{DirectTraining, SEED, TrainError, metrics, pack};
 
 /// The predictor of failures, as models, routes and commands call it.
 pub(crate) const FAILURE: &str = "failure_predictor";

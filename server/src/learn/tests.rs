@@ -27,10 +27,10 @@ impl Clock for Standing {
 const START: i64 = 1_500_000_000_000_000;
 const YEARS: i64 = 5;
 
-struct Depot {
-    log: Arc<Log>,
-    learning: Arc<Learning>,
-    folder: TempDir,
+pub(super) struct Depot {
+    pub(super) log: Arc<Log>,
+    pub(super) learning: Arc<Learning>,
+    pub(super) folder: TempDir,
 }
 
 fn event(event_type: &str, at: i64, data: &Value) -> NewEvent {
@@ -54,7 +54,7 @@ fn draw(counter: &mut u64, bound: u64) -> u64 {
 }
 
 /// Forty vehicles over five years; every fourth fails much more often, and mostly at its doors.
-fn depot() -> Depot {
+pub(super) fn depot() -> Depot {
     let folder = tempfile::tempdir().unwrap();
     let end = START + YEARS * 365 * DAY;
     let clock = Arc::new(Standing(end));

@@ -15,6 +15,7 @@ use super::failure::{self, Backtest, HORIZONS, HorizonResult, LearnError, Snapsh
 use super::history::History;
 use super::jobs::{Job, give_way};
 use super::registry::{self, ModelEntry, Models};
+use super::table::Table;
 use super::vehicle::{self, Dictionary};
 use super::{FAILURE, Learning, PredictError, lock};
 use crate::rfc3339;
@@ -22,7 +23,7 @@ use crate::rfc3339;
 /// Windows of the backtest that stands beside a trained model.
 const FOLDS: usize = 2;
 /// Seed of all trainings; a model differs by its data alone.
-const SEED: u64 = 1;
+pub(crate) const SEED: u64 = 1;
 
 /// Where a model's metrics keep its calibration curves; a list of models leaves them out.
 const CALIBRATION: &str = "calibration";
@@ -160,26 +161,29 @@ impl DirectTraining {
         backtest: &Backtest,
         observe: failure::Observe<'_>,
     ) -> Result<(Artifact, Vec<u8>), TrainError> {
-        let model = failure::train(&self.snapshots, SEED, observe)?;
-        let facts = [
-            ("position", json!(self.position.get())),
-            (
-                "end",
-                json!(rfc3339::to_string(storage::Timestamp::from_micros(
-                    self.end
-                ))),
-            ),
-            ("seed", json!(SEED)),
-            ("snapshots", json!(self.snapshots.len())),
-            ("metrics", metrics(backtest)),
-        ];
-        Ok(Artifact::pack(
-            model,
-            self.words.clone(),
-            &self.snapshots,
-            &facts,
-        )?)
+        let as_of = (self.position.get(), self.end);
+        pack(&self.snapshots, &self.words, as_of, backtest, observe)
     }
+}
+
+/// Trains on everything in a table; the file, and the model ready to use. `as_of` is the position and the end of history.
+pub(crate) fn pack(
+    table: &dyn Table,
+    words: &Dictionary,
+    as_of: (u64, i64),
+    backtest: &Backtest,
+    observe: failure::Observe<'_>,
+) -> Result<(Artifact, Vec<u8>), TrainError> {
+    let model = failure::train(table, SEED, observe)?;
+    let end = rfc3339::to_string(storage::Timestamp::from_micros(as_of.1));
+    let facts = [
+        ("position", json!(as_of.0)),
+        ("end", json!(end)),
+        ("seed", json!(SEED)),
+        ("snapshots", json!(table.rows())),
+        ("metrics", metrics(backtest)),
+    ];
+    Ok(Artifact::pack(model, words.clone(), table, &facts)?)
 }
 
 /// A backtest in the names that clients and later trainings read.

@@ -17,6 +17,9 @@ const SILENT_DAYS: i64 = 365;
 /// A vehicle must have been known for so long before anything is said about it.
 const OBSERVED_DAYS_MIN: i64 = 30;
 
+/// Words of a categorical feature.
+pub(crate) const WORDS_MAX: usize = 250;
+
 /// The features of the old system, in its order.
 pub(crate) const CONTRACT_FEATURES: [&str; 9] = [
     "age_days",
@@ -40,7 +43,6 @@ pub(crate) struct Dictionary {
 impl Dictionary {
     /// All words that vehicles ever carried, up to a bound, in order.
     pub(crate) fn of(history: &History) -> Self {
-        const WORDS_MAX: usize = 250;
         let words = |of: fn(&VehiclePast) -> &Vec<super::history::Word>| {
             let each = history.vehicles.values().flat_map(|past| of(past).iter());
             let set: std::collections::BTreeSet<&str> = each.map(|word| &*word.text).collect();
