@@ -65,8 +65,9 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
         row.ratio
             .map_or(String::new(), |ratio| format!("{ratio:.2}×")),
         bars.join(" or "),
-        row.margin()
-            .map_or(String::new(), |margin| format!("{:+.0} %", (margin * 100.0).round() + 0.0)),
+        row.margin().map_or(String::new(), |margin| {
+            format!("{:+.0} %", (margin * 100.0).round() + 0.0)
+        }),
         held,
     ]
 }

@@ -5,6 +5,8 @@
 //! alone, where every state is also opened and appended to, and with a whole server on the disk, where every state is
 //! verified and some are served.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -158,7 +160,10 @@ fn some_states_are_served(tools: &FaultTools, folder: &DataFolder, changes: &str
         chosen.len()
     );
     for state in chosen {
-        let left = DataFolder::adopt(&kept.join(state.to_string()).join("data"));
+        let data = kept.join(state.to_string()).join("data");
+        // The tool that lays a state out gives its files no permissions of their own.
+        keep_private(&data.join("keys"));
+        let left = DataFolder::adopt(&data);
         let server = left.serve();
         let mut client = server.client();
         let page = must(
@@ -180,5 +185,16 @@ fn some_states_are_served(tools: &FaultTools, folder: &DataFolder, changes: &str
         .expect(200);
         drop(client);
         server.stop();
+    }
+}
+
+/// Takes the files of a folder, where there is one, from everybody but their owner.
+fn keep_private(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = must("listing keys", entry).path();
+        must(
+            "changing permissions",
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)),
+        );
     }
 }

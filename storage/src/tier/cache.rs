@@ -114,7 +114,7 @@ impl Cache {
         let earlier = inner.held.remove(&name);
         inner.bytes -= earlier.as_ref().map_or(0, |held| held.bytes);
         inner.bytes += stub.bytes;
-        self.make_room(&mut inner);
+        self.make_room(&mut inner, 0);
         drop(inner);
         let mut turn = Turn {
             cache: self,
@@ -253,9 +253,10 @@ impl Cache {
         }
     }
 
-    /// Removes what was used least recently until all fits. What is being fetched is not there yet, so it stays out of this.
-    fn make_room(&self, inner: &mut Inner) {
-        while inner.bytes > self.options.fetched_bytes_max {
+    /// Removes what was used least recently until all fits, or so many are left. What is being fetched is not there yet, so it
+    /// stays out of this.
+    fn make_room(&self, inner: &mut Inner, keep: usize) {
+        while inner.bytes > self.options.fetched_bytes_max && inner.held.len() > keep {
             let oldest = inner.held.iter().min_by_key(|(_, held)| held.used);
             let Some(name) = oldest.map(|(name, _)| name.clone()) else {
                 return;
@@ -327,6 +328,8 @@ impl Drop for Turn<'_> {
                     used: inner.uses,
                 };
                 inner.held.insert(self.name.to_owned(), held);
+                // Of several that were fetched at once, none was there yet when room was made for the others.
+                self.cache.make_room(&mut inner, 1);
             }
             None => inner.bytes -= self.bytes,
         }
