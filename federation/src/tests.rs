@@ -59,7 +59,7 @@ impl Depot {
             log: None,
             running: None,
             kept_for: Duration::ZERO,
-            key: Key::new(&[name.len() as u8; 32]),
+            key: Key::new(&[u8::try_from(name.len()).unwrap_or(1); 32]),
             limits: Limits::default(),
             clock,
         };

@@ -44,6 +44,11 @@ impl Seeded {
         self.next_number() % bound
     }
 
+    /// A place in a list of `length`, which is not 0.
+    pub fn place(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).unwrap_or(0)
+    }
+
     /// The next event id.
     pub fn id(&mut self) -> Uuid {
         let bits = u128::from(self.next_number()) << 64 | u128::from(self.next_number());

@@ -54,7 +54,7 @@ impl Parrot {
             remembered.drain(..surplus);
             let count = count.min(remembered.len() as u64);
             for _ in 0..count {
-                let message = &remembered[chance.below(remembered.len() as u64) as usize];
+                let message = &remembered[chance.place(remembered.len())];
                 let sent = client.publish(message.subject.clone(), message.payload.clone());
                 sent.await.expect("a client that is open");
             }

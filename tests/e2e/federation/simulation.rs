@@ -99,8 +99,8 @@ impl World {
     /// Breaks something, mends it after a while, and lets all be well for a while. All is whole on return.
     fn break_something(&mut self) {
         let long = Duration::from_millis(100 + self.chance.below(4_000));
-        let at = self.chance.below(3) as usize;
-        let other = (at + 1 + self.chance.below(2) as usize) % 3;
+        let at = self.chance.place(3);
+        let other = (at + 1 + self.chance.place(2)) % 3;
         let what = match self.chance.below(12) {
             0 | 1 => {
                 self.depots[at].cable.cut();

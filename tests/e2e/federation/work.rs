@@ -162,7 +162,7 @@ impl Worker {
                 )
             }
             4 if !self.orders.is_empty() => {
-                let at = self.chance.below(self.orders.len() as u64) as usize;
+                let at = self.chance.place(self.orders.len());
                 let path = format!("/api/v1/maintenance/orders/{}/notes", self.orders[at]);
                 command("POST", path, json!({ "text": self.say() }))
             }
@@ -201,7 +201,7 @@ impl Worker {
         let (of, which, what, data) = match self.chance.below(5) {
             0 => {
                 let status = ["available", "in_service", "out_of_service"];
-                let status = status[self.chance.below(3) as usize];
+                let status = status[self.chance.place(3)];
                 (
                     "Vehicle",
                     vehicle,

@@ -54,7 +54,7 @@ impl World {
     fn record(&mut self, at: usize, draft: EventDraft) {
         self.recorded += 1;
         let recorded = Recorded {
-            at: self.recorded as i64 + self.skew[at],
+            at: i64::try_from(self.recorded).unwrap_or(i64::MAX) + self.skew[at],
             id: Uuid::from_u128(1_000 + self.recorded),
             log: log(at),
         };

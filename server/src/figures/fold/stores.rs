@@ -15,12 +15,15 @@ use crate::projection::view;
 const PART_NAMES: &[&str] = &["part_no", "part_number", "part_id"];
 const QUANTITIES: &[&str] = &["quantity", "qty", "quantity_required"];
 
+/// Parts by number, and how many of each.
+type Asked = Box<[(u32, i64)]>;
+
 /// What an order asks for, parts by number; and where it stands among the facts.
 #[derive(Debug, Default)]
 struct Request {
     index: usize,
     /// The position of the event that asks, and for how many of which parts.
-    asked: Latest<(u64, Box<[(u32, i64)]>)>,
+    asked: Latest<(u64, Asked)>,
 }
 
 /// What is known so far.
