@@ -65,6 +65,32 @@ pub(crate) struct Session {
 }
 
 impl Broker {
+    /// Makes sure that a depot of this name can take part: that the broker lets it in and gives the stream, which is made where
+    /// there is none.
+    ///
+    /// # Errors
+    /// [`FederationError::Broker`], with what it does not do and why.
+    pub async fn check(&self, name: &str) -> Result<(), FederationError> {
+        self.connect(name).await.map(|_| ())
+    }
+
+    /// Has the broker forget the place in the stream of a log that takes part no longer. None there is fine.
+    ///
+    /// # Errors
+    /// [`FederationError::Broker`].
+    pub async fn forget(&self, name: &str, log: Uuid) -> Result<(), FederationError> {
+        const DOING: &str = "does not forget this depot's place";
+        let session = self.connect(name).await?;
+        match session.stream.consumer_info(place(log)).await {
+            Ok(_) => {
+                let deleted = session.stream.delete_consumer(&place(log)).await;
+                deleted.map(|_| ()).map_err(refused(DOING))
+            }
+            Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(()),
+            Err(error) => Err(refused(DOING)(error)),
+        }
+    }
+
     /// Connects, and makes the stream where there is none.
     pub(crate) async fn connect(&self, name: &str) -> Result<Session, FederationError> {
         let mut options = ConnectOptions::new()
@@ -162,7 +188,7 @@ impl Session {
     /// last.
     pub(crate) async fn consumer(&self, log: Uuid) -> Result<PullConsumer, FederationError> {
         const DOING: &str = "does not give this depot's place in the stream";
-        let name = format!("depot-{}", log.simple());
+        let name = place(log);
         let deliver_policy = match self.stream.consumer_info(&name).await {
             Ok(info) => {
                 let deleted = self.stream.delete_consumer(&name).await;
@@ -204,6 +230,11 @@ impl Session {
             .await
             .map_err(refused("does not pass on a request"))
     }
+}
+
+/// What a log's place in the stream is called.
+fn place(log: Uuid) -> String {
+    format!("depot-{}", log.simple())
 }
 
 /// The subjects on which this log is asked to publish anew.

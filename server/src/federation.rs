@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::app::AppState;
 use crate::audit::Checkpoints;
-use crate::config::Config;
+use crate::config::{Config, FederationConfig};
 use crate::http::problem::{Kind, Problem};
 
 pub(crate) use homes::Homes;
@@ -44,20 +44,25 @@ pub(crate) fn member(
     }
     let settings = Settings {
         name: wanted.name.clone(),
-        broker: Broker {
-            servers: wanted.servers.clone(),
-            stream: wanted.stream.clone(),
-            credentials: wanted.credentials.clone(),
-            ca: wanted.ca.clone(),
-            replicas: wanted.replicas,
-            kept_for: wanted.kept_for,
-        },
+        broker: broker(wanted),
         aggregate_types: wanted.aggregate_types.clone(),
         folder: config.federation_folder(),
         key: checkpoints.federation_key(),
         quarantined: decided::quarantined(log)?,
     };
     Member::new(Arc::clone(log), Arc::clone(clock), settings).map(Some)
+}
+
+/// The broker that these settings name.
+pub(crate) fn broker(wanted: &FederationConfig) -> Broker {
+    Broker {
+        servers: wanted.servers.clone(),
+        stream: wanted.stream.clone(),
+        credentials: wanted.credentials.clone(),
+        ca: wanted.ca.clone(),
+        replicas: wanted.replicas,
+        kept_for: wanted.kept_for,
+    }
 }
 
 /// Publishes and receives until the server stops.

@@ -1,5 +1,6 @@
 //! Depots and a broker between them: what docs/FEDERATION.md tells an operator to type, and the simulation.
 
+mod command;
 mod depot;
 mod parrot;
 mod simulation;

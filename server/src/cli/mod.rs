@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod drill;
 mod export;
+mod federation;
 mod import;
 mod ingest;
 mod lake;
@@ -35,7 +36,7 @@ use storage::{Clock, Log, SystemClock};
 use crate::app::{StartError, open_log};
 use crate::auth::keys::{self, KeyError};
 use crate::auth::{AccountError, Accounts};
-use crate::config::{Config, ConfigError, Sources};
+use crate::config::{Config, ConfigError, FILE_NAME, Sources};
 use crate::ingest::MappingError;
 
 /// What tells in a log's folder how far it was durable.
@@ -65,6 +66,8 @@ enum Command {
     Lake(lake::LakeArgs),
     /// Send old segments of the log to object storage.
     Archive(archive::ArchiveArgs),
+    /// Many depots, one fleet: join, leave, see how it stands.
+    Federation(federation::FederationArgs),
     /// Learn from the log, backtest it, and deploy the model where it is better.
     Train(learn::TrainArgs),
     /// Predict with the deployed model: one vehicle, or the whole fleet ranked.
@@ -124,6 +127,12 @@ impl DataArgs {
     /// `Config`.
     pub fn load(&self) -> Result<Config, CliError> {
         Ok(self.sources().load()?)
+    }
+
+    /// The settings' file, which need not be there.
+    fn settings_file(&self) -> PathBuf {
+        let usual = || self.data.join(FILE_NAME);
+        self.config.clone().unwrap_or_else(usual)
     }
 }
 
@@ -227,6 +236,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Export(args) => export::run(args),
         Command::Lake(args) => lake::run(args),
         Command::Archive(args) => archive::run(&args),
+        Command::Federation(args) => federation::run(args),
         Command::Train(args) => learn::train(args),
         Command::Predict(args) => learn::predict(args),
         Command::Backtest(args) => learn::backtest(args),

@@ -55,6 +55,11 @@ fn commands_are_understood() {
         "lake features --data d",
         "lake features --model failure --to s3://b/p --as-of 2026-01-01T00:00:00Z --every-days 7 --data d",
         "train --from file:///a --from b --folds 1 --data d",
+        "federation status --data d --json",
+        "federation status --data d --user anna --password-stdin",
+        "federation join --data d --server nats://a:1 --server nats://b:1 --name n --ca c --credentials c",
+        "federation leave --data d --without-broker",
+        "federation resync --data d --token t",
         "completions bash",
     ] {
         check_accepted(line);
@@ -109,6 +114,18 @@ fn mistakes_are_refused() {
         ),
         (
             "ingest f --strict --skip-bad --data d",
+            ErrorKind::ArgumentConflict,
+        ),
+        (
+            "federation join --data d --name n",
+            ErrorKind::MissingRequiredArgument,
+        ),
+        (
+            "federation status --data d --user anna",
+            ErrorKind::MissingRequiredArgument,
+        ),
+        (
+            "federation resync --data d --token t --user anna --password-stdin",
             ErrorKind::ArgumentConflict,
         ),
         ("demo --vehicles 0", ErrorKind::ValueValidation),

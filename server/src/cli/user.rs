@@ -103,7 +103,7 @@ fn set_password(args: &PasswordArgs) -> Result<ExitCode, CliError> {
 }
 
 /// The first line of standard input, without its end.
-fn read_password() -> Result<String, CliError> {
+pub(super) fn read_password() -> Result<String, CliError> {
     let mut text = String::new();
     let limit = PASSWORD_BYTES_MAX as u64 + 2;
     io::stdin()
