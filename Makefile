@@ -6,7 +6,7 @@
 #   make lint     formatting, lints, known advisories, the rules for dependencies
 #   make bench    the table of docs/benchmarks.md; BENCH='NAME…' for some of its questions
 #   make validate the plan's targets on the release binary with a past of a million events, and every bar, as one table with
-#                 margins; the same as JSON in out/validate.json. VALIDATE=plan for the plan's alone (a quarter of an hour)
+#                 margins; the same as JSON in out/validate.json. VALIDATE=plan for the plan's alone, ten minutes of them with 1,000 users
 #   make bench-crdt   the CRDTs beside automerge, loro, yrs and crdts; ROUNDS=N for more or fewer turns
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))

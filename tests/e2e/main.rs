@@ -16,6 +16,7 @@ mod history;
 mod hostile_clients;
 mod kill;
 mod lake;
+mod operating;
 mod ownership;
 mod pages;
 mod power_cut;

@@ -46,10 +46,13 @@ pub(super) fn run(args: &DrillArgs) -> Result<ExitCode, CliError> {
                 ))
             })?,
     };
-    create_private_folder(&folder)
-        .map_err(CliError::io(format!("cannot create {}", folder.display())))?;
     let scratch = Scratch(folder.join(format!(".drill-{}", std::process::id())));
-    let (events, took, newest) = restore(&from, &scratch.0)?;
+    create_private_folder(&scratch.0).map_err(CliError::io(format!(
+        "cannot create {}",
+        scratch.0.display()
+    )))?;
+    // One folder further in: a restore that fails leaves its half beside the place it was meant for.
+    let (events, took, newest) = restore(&from, &scratch.0.join("log"))?;
     print(&format!(
         "{} can be restored: {events} events in {:.1} s, each verified and read",
         from.display(),

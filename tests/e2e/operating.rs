@@ -1,0 +1,155 @@
+//! What an administrator types beside `serve`, and what a service manager hears of it.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::time::Duration;
+
+use harness::process::{must, run, run_with_input};
+use harness::server::{COMMAND_LIMIT, DataFolder};
+
+use super::{batch, event};
+
+/// Runs `railfleet` on the folder; whether it did what was asked, and what it said.
+fn railfleet(folder: &DataFolder, arguments: &[&str], input: &str) -> (bool, String) {
+    let mut command = folder.command(arguments);
+    command.arg("--data").arg(folder.path());
+    let (status, said) = run_with_input(&mut command, input, COMMAND_LIMIT);
+    (status.success(), said)
+}
+
+#[test]
+fn a_drill_restores_beside_a_running_server_and_leaves_nothing() {
+    let folder = DataFolder::new();
+    let (done, said) = railfleet(&folder, &["drill"], "");
+    assert!(!done && said.contains("there is no backup in"), "{said}");
+
+    let server = folder.serve();
+    let mut client = server.client();
+    must(
+        "writing",
+        client.post("/api/v1/events/batch", &batch(0, 200)),
+    )
+    .expect(201);
+    let name = r#"{"name":"monday"}"#;
+    must(
+        "backing up",
+        client.post("/api/v1/operations/backups", name),
+    )
+    .expect(201);
+    let backups = folder.path().join("backups");
+    let monday = backups.join("monday");
+    let (done, said) = railfleet(&folder, &["drill", &monday.display().to_string()], "");
+    assert!(done && said.contains("can be restored: 20"), "{said}");
+    let left: Vec<_> = must("listing", std::fs::read_dir(&backups)).collect();
+    assert_eq!(left.len(), 1, "the drill's folder is gone: {left:?}");
+    server.stop();
+
+    let segment = first_segment(&monday);
+    let mut bytes = must("reading", std::fs::read(&segment));
+    let middle = bytes.len() / 3;
+    bytes[middle] ^= 1;
+    // A link to the log's own file would be damaged with it.
+    must("removing", std::fs::remove_file(&segment));
+    must("writing", std::fs::write(&segment, bytes));
+    let (done, said) = railfleet(&folder, &["drill", &monday.display().to_string()], "");
+    assert!(!done, "a damaged backup is no good one: {said}");
+    let left = must("listing", std::fs::read_dir(&backups)).count();
+    assert_eq!(left, 1, "nor does a drill that fails leave anything");
+}
+
+fn first_segment(backup: &Path) -> std::path::PathBuf {
+    let entries = must("listing", std::fs::read_dir(backup));
+    let paths = entries.map(|entry| must("listing", entry).path());
+    let mut segments: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "log"))
+        .collect();
+    segments.sort();
+    segments.swap_remove(0)
+}
+
+#[test]
+fn a_password_is_set_on_the_machine_itself() {
+    let folder = DataFolder::new();
+    let set = ["user", "password", "fault-tester", "--password-stdin"];
+    let (done, said) = railfleet(&folder, &set, "too short\n");
+    assert!(!done && said.contains("at least 15 characters"), "{said}");
+    let nobody = ["user", "password", "nobody", "--password-stdin"];
+    let (done, said) = railfleet(&folder, &nobody, "another sentence to log in\n");
+    assert!(
+        !done && said.contains("there is no account nobody"),
+        "{said}"
+    );
+    let (done, said) = railfleet(&folder, &set, "another sentence to log in\n");
+    assert!(done, "{said}");
+
+    let server = folder.serve();
+    let login = |password: &str| {
+        let body = format!(r#"{{"username":"fault-tester","password":"{password}"}}"#);
+        must(
+            "logging in",
+            server.stranger().post("/api/v1/auth/login", &body),
+        )
+        .status
+    };
+    assert_eq!(login("another sentence to log in"), 200);
+    assert_eq!(
+        login("Correct-Horse7-Battery-Staple"),
+        401,
+        "the old one is none"
+    );
+    server.stop();
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let folder = DataFolder::new();
+    let pages = folder.beside("man");
+    must("making a folder", std::fs::create_dir(&pages));
+    let mut command = folder.command(&["man"]);
+    let (status, said) = run(command.arg(&pages), COMMAND_LIMIT);
+    assert!(status.success(), "{said}");
+    for page in [
+        "railfleet.1",
+        "railfleet-serve.1",
+        "railfleet-user-password.1",
+    ] {
+        let text = must("reading a page", std::fs::read_to_string(pages.join(page)));
+        assert!(text.contains(".TH"), "{page} is no manual page");
+    }
+}
+
+#[test]
+fn a_service_manager_hears_that_the_server_is_ready_alive_and_stopping() {
+    let folder = DataFolder::new();
+    let path = folder.beside("notify");
+    let ears = must("listening", UnixDatagram::bind(&path));
+    must(
+        "limiting",
+        ears.set_read_timeout(Some(Duration::from_secs(30))),
+    );
+    let hear = || {
+        let mut message = [0; 256];
+        let length = must("hearing", ears.recv(&mut message));
+        String::from_utf8_lossy(&message[..length])
+            .trim()
+            .to_owned()
+    };
+    let environment = [
+        ("NOTIFY_SOCKET", path.into_os_string()),
+        ("WATCHDOG_USEC", "400000".into()),
+    ];
+    let server = folder.serve_with(&[], &environment);
+    assert_eq!(hear(), "READY=1");
+    for _ in 0..3 {
+        assert_eq!(hear(), "WATCHDOG=1");
+    }
+    let mut client = server.client();
+    must(
+        "writing",
+        client.post("/api/v1/events", &event("Crane", "1", 1)),
+    )
+    .expect(201);
+    server.stop();
+    let last = std::iter::from_fn(|| Some(hear())).find(|word| word != "WATCHDOG=1");
+    assert_eq!(last.as_deref(), Some("STOPPING=1"));
+}
