@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use harness::process::{must, run, run_with_input};
 use harness::server::{COMMAND_LIMIT, DataFolder};
+use harness::skip;
 
 use super::{batch, event};
 
@@ -152,4 +153,35 @@ fn a_service_manager_hears_that_the_server_is_ready_alive_and_stopping() {
     server.stop();
     let last = std::iter::from_fn(|| Some(hear())).find(|word| word != "WATCHDOG=1");
     assert_eq!(last.as_deref(), Some("STOPPING=1"));
+}
+
+/// Opens the address that the server is told, as systemd would, and becomes the server with that socket.
+const ACTIVATE: &str = "
+import os, socket, sys
+host, port = sys.argv[sys.argv.index('--listen') + 1].rsplit(':', 1)
+server = socket.create_server((host, int(port)))
+os.dup2(server.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')
+os.execv(sys.argv[1], sys.argv[1:])
+";
+
+/// A server that bound the address itself would find it taken.
+#[test]
+fn a_socket_that_was_opened_for_the_server_is_used() {
+    if !skip::programs(
+        "a_socket_that_was_opened_for_the_server_is_used",
+        &["python3"],
+    ) {
+        return;
+    }
+    let folder = DataFolder::new();
+    let server = folder.serve_under(&["python3", "-c", ACTIVATE]);
+    let mut client = server.client();
+    must(
+        "writing",
+        client.post("/api/v1/events", &event("Crane", "1", 1)),
+    )
+    .expect(201);
+    server.stop();
 }
