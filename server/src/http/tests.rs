@@ -2,6 +2,7 @@
 
 mod accounts;
 mod analytics;
+mod analytics_answers;
 mod analytics_former;
 mod appending;
 mod bad_input;
@@ -24,8 +25,10 @@ mod past_input;
 mod policies;
 mod procurement;
 mod raw_events;
+mod read_models;
 mod reading;
 mod reports;
+mod sessions;
 mod socket;
 mod stock;
 mod sync_bodies;
