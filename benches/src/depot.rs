@@ -1,6 +1,6 @@
 //! A log as a large depot has it: vehicles and their work orders, as the fleet's own events.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use storage::{ExpectedVersion, Log, NewEvent, StreamName, StreamWrite, Transaction};
 use uuid::Uuid;
 
@@ -46,7 +46,7 @@ impl Depot {
         let readings = self.vehicles * self.events_per_vehicle.saturating_sub(1);
         append_all(log, readings, |number| {
             let reading = json!({ "new_mileage": 10_000 + number });
-            let event = NewEvent::new("VehicleMileageUpdated", reading.to_string());
+            let event = current("Vehicle", "VehicleMileageUpdated", &reading);
             (vehicle_stream(number % self.vehicles), event)
         })?;
         append_all(log, self.orders, |number| {
@@ -106,7 +106,7 @@ fn vehicle(number: u64) -> NewEvent {
         "status": if number.is_multiple_of(10) { "in_workshop" } else { "in_service" },
         "current_mileage_km": 10_000, "home_depot": format!("Depot {}", number % 25),
     });
-    NewEvent::new("VehicleCreated", data.to_string())
+    current("Vehicle", "VehicleCreated", &data)
 }
 
 fn order(number: u64, vehicle: u64) -> NewEvent {
@@ -117,7 +117,16 @@ fn order(number: u64, vehicle: u64) -> NewEvent {
         "scheduled_start": "2026-11-02T06:00:00.000000Z", "scheduled_end": "2026-11-02T14:00:00.000000Z",
         "tasks": ["INSPECTION"],
     });
-    NewEvent::new("WorkOrderCreated", data.to_string())
+    current("WorkOrder", "WorkOrderCreated", &data)
+}
+
+/// An event in the schema in which a server writes it today.
+fn current(aggregate_type: &str, event_type: &str, data: &Value) -> NewEvent {
+    let mut event = NewEvent::new(event_type, data.to_string());
+    if let Some(known) = fleet::registry().event(aggregate_type, event_type) {
+        event.schema = known.event.schema;
+    }
+    event
 }
 
 fn pick<const COUNT: usize>(words: &[&'static str; COUNT], number: u64) -> &'static str {

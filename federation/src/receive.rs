@@ -6,12 +6,12 @@ use std::time::Duration;
 use async_nats::connection::State;
 use async_nats::jetstream::Message as Delivery;
 use fleet::erasure;
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use storage::{
     AppendError, AppendErrorKind, ExpectedVersion, Log, NewEvent, StreamWrite, Transaction,
 };
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use crate::broker::{Session, log_of_subject, presence_subjects, refused, told};
@@ -80,13 +80,12 @@ async fn session(
         .await
         .map_err(refused("does not say who is there"))?;
     let consumer = session.consumer(member.log.log_id()).await?;
-    let messages = consumer
+    let mut messages = consumer
         .stream()
         .max_messages_per_batch(AHEAD_EVENTS)
         .messages()
         .await
         .map_err(refused("does not send events"))?;
-    let mut batches = messages.ready_chunks(BATCH_EVENTS);
     {
         let mut standing = member.standing.lock();
         standing.receives = true;
@@ -101,14 +100,11 @@ async fn session(
             _ = glance.tick() => if session.client.connection_state() == State::Disconnected {
                 return Err(refused("is gone")("the connection ended"));
             },
-            batch = batches.next() => {
-                let batch = batch.ok_or_else(|| refused("sends nothing more")("the stream ended"))?;
-                let is_full = batch.len() == BATCH_EVENTS;
+            first = messages.next() => {
+                let first = first.ok_or_else(|| refused("sends nothing more")("the stream ended"))?;
+                let batch = gather(first, &mut messages).await;
                 take(member, &session, batch, &mut arrived, asked).await?;
                 has_unsaved = true;
-                if !is_full {
-                    sleep(GATHER_PAUSE).await;
-                }
             }
             there = presence.next() => {
                 let there = there.ok_or_else(|| refused("sends nothing more")("the connection ended"))?;
@@ -124,6 +120,21 @@ async fn session(
             has_unsaved = false;
         }
     }
+}
+
+/// The first message with those that follow it soon. Not what is ready at once: the runtime has a task that takes 128 pause,
+/// which looks as if no more were there.
+async fn gather<T>(first: T, messages: &mut (impl Stream<Item = T> + Unpin)) -> Vec<T> {
+    let until = Instant::now() + GATHER_PAUSE;
+    let mut batch = vec![first];
+    while batch.len() < BATCH_EVENTS {
+        match timeout_at(until, messages.next()).await {
+            Ok(Some(message)) => batch.push(message),
+            // Who asks for the next one is told that the stream ended.
+            Ok(None) | Err(_) => break,
+        }
+    }
+    batch
 }
 
 /// Appends what is new among these messages, then acknowledges them. `arrived` counts them since the session began.
@@ -391,3 +402,6 @@ fn note_presence(member: &Member, subject: &str, payload: &[u8]) -> Option<(u128
         && !depot.taken.refused.as_ref().is_some_and(stands_in_the_way);
     is_stuck.then_some((log, depot.taken.position + 1))
 }
+
+#[cfg(test)]
+mod tests;

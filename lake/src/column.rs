@@ -16,7 +16,7 @@ pub(crate) const MONEY_PLACES: i8 = 2;
 const TAKEN_PREFIX: &str = "data_";
 
 /// The type of a column's values.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum ColumnKind {
     /// Text.
     Text,
@@ -35,6 +35,16 @@ pub(crate) enum ColumnKind {
 }
 
 impl ColumnKind {
+    pub(crate) const ALL: [ColumnKind; 7] = [
+        ColumnKind::Text,
+        ColumnKind::Integer,
+        ColumnKind::Number,
+        ColumnKind::Flag,
+        ColumnKind::Time,
+        ColumnKind::Money,
+        ColumnKind::Json,
+    ];
+
     pub(crate) fn data_type(self) -> DataType {
         match self {
             ColumnKind::Text | ColumnKind::Json => DataType::Utf8,

@@ -96,9 +96,9 @@ pub fn export(export: &Export<'_>) -> Result<Report, LakeError> {
     let spans = in_parallel(export.threads, &wanted, |range| {
         export_range(export.log, *range, export.is_erased, &sink)
     })?;
-    let types = export.log.aggregate_type_names();
-    let states = in_parallel(export.threads, &types, |name| {
-        states::export_type(export.log, name, durable, &sink)
+    let parts = states::parts(export.log, export.threads)?;
+    let states = in_parallel(export.threads, &parts, |part| {
+        states::export_part(export.log, part, durable, &sink)
     })?;
 
     let mut after = Manifest {

@@ -18,6 +18,10 @@ use crate::table::{Head, Layout, Table};
 const FILE_ROWS: usize = 250_000;
 /// About how many bytes of rows are held before a file is written.
 const HELD_BYTES_MAX: usize = 256 << 20;
+/// Events that are worth a part of their own.
+const PART_EVENTS_MIN: u64 = 50_000;
+/// Parts for each thread, so that none is left with a long one at the end.
+const PARTS_OF_A_THREAD: u64 = 4;
 
 /// The columns that every state has.
 const HEADS: [Head; 5] = [
@@ -30,36 +34,81 @@ const HEADS: [Head; 5] = [
 const AGGREGATE_ID: usize = 0;
 const VERSION: usize = 1;
 
-/// Writes the files of one aggregate type's states as of `position`.
-pub(crate) fn export_type(
-    log: &Log,
-    aggregate_type: &str,
-    position: Position,
-    sink: &Sink<'_>,
-) -> Result<Vec<FileEntry>, LakeError> {
+/// Streams of one aggregate type, in order: what one thread folds at a time.
+pub(crate) struct Part {
+    layout: Arc<Layout>,
+    streams: Vec<StreamName>,
+    /// Which of its type's parts it is.
+    number: usize,
+}
+
+/// The streams of all aggregate types in parts that take about as long as each other.
+pub(crate) fn parts(log: &Log, threads: usize) -> Result<Vec<Part>, LakeError> {
+    let wanted = PARTS_OF_A_THREAD * threads.max(1) as u64;
+    let part_events = (log.durable_position().get() / wanted).max(PART_EVENTS_MIN);
+    let mut parts = Vec::new();
+    for aggregate_type in log.aggregate_type_names() {
+        let layout = Arc::new(layout_of(&aggregate_type)?);
+        let mut streams = log.streams_of_type(&aggregate_type);
+        streams.sort_unstable_by(|left, right| left.aggregate_id.cmp(&right.aggregate_id));
+        let (mut part, mut events, mut number) = (Vec::new(), 0, 0);
+        for stream in streams {
+            events += log
+                .stream(&stream)
+                .map_or(0, |tip| u64::from(tip.version.get()));
+            part.push(stream);
+            if events >= part_events {
+                let streams = std::mem::take(&mut part);
+                parts.push(Part {
+                    layout: layout.clone(),
+                    streams,
+                    number,
+                });
+                (events, number) = (0, number + 1);
+            }
+        }
+        if !part.is_empty() {
+            parts.push(Part {
+                layout,
+                streams: part,
+                number,
+            });
+        }
+    }
+    Ok(parts)
+}
+
+fn layout_of(aggregate_type: &str) -> Result<Layout, LakeError> {
     let taken: Vec<&str> = HEADS.iter().map(|head| head.name).chain(["rest"]).collect();
     let aggregate = registry().aggregate(aggregate_type);
     let columns = aggregate.map_or_else(Columns::default, |aggregate| {
         Columns::of_states(aggregate, &taken)
     });
-    let layout = Arc::new(Layout::new(&HEADS, columns, [AGGREGATE_ID, VERSION])?);
-    let folder = format!("states/aggregate_type={}", escaped(aggregate_type));
-    let mut streams = log.streams_of_type(aggregate_type);
-    streams.sort();
+    Layout::new(&HEADS, columns, [AGGREGATE_ID, VERSION])
+}
+
+/// Writes the files of a part's states as of `position`.
+pub(crate) fn export_part(
+    log: &Log,
+    part: &Part,
+    position: Position,
+    sink: &Sink<'_>,
+) -> Result<Vec<FileEntry>, LakeError> {
     let mut files = Vec::new();
-    let mut table = Table::new(layout.clone());
-    for stream in &streams {
+    let mut table = Table::new(part.layout.clone());
+    for (index, stream) in part.streams.iter().enumerate() {
         take_into(&mut table, log, stream, position)?;
-        if table.rows() >= FILE_ROWS || table.bytes() > HELD_BYTES_MAX {
-            let full = std::mem::replace(&mut table, Table::new(layout.clone()));
-            let name = format!("{position:012}-{}", files.len());
-            files.push(sink.write(&folder, &name, aggregate_type, full)?);
+        let is_last = index + 1 == part.streams.len();
+        if table.rows() >= FILE_ROWS || table.bytes() > HELD_BYTES_MAX || is_last {
+            let full = std::mem::replace(&mut table, Table::new(part.layout.clone()));
+            if full.rows() > 0 {
+                let aggregate_type = &stream.aggregate_type;
+                let folder = format!("states/aggregate_type={}", escaped(aggregate_type));
+                let name = format!("{position:012}-{}-{}", part.number, files.len());
+                files.push(sink.write(&folder, &name, aggregate_type, full)?);
+            }
         }
         sink.check()?;
-    }
-    if table.rows() > 0 {
-        let name = format!("{position:012}-{}", files.len());
-        files.push(sink.write(&folder, &name, aggregate_type, table)?);
     }
     Ok(files)
 }

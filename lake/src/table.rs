@@ -1,15 +1,15 @@
 //! Rows into columns, columns into a Parquet file. In memory, a file's rows at a time.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow_array::builder::{
-    BooleanBuilder, Decimal128Builder, Float64Builder, Int64Builder, StringBuilder,
+    ArrayBuilder, BooleanBuilder, Decimal128Builder, Float64Builder, Int64Builder, StringBuilder,
     TimestampMicrosecondBuilder,
 };
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int64Type;
-use arrow_array::{Array as _, ArrayRef, RecordBatch, UInt32Array};
+use arrow_array::{Array as _, ArrayRef, RecordBatch, UInt32Array, new_null_array};
 use arrow_schema::{Field, Schema, SchemaRef};
 use arrow_select::take::take;
 use bytes::Bytes;
@@ -30,7 +30,7 @@ use crate::payload::Item;
 /// Rows of a row group: what an engine skips or reads at once.
 const GROUP_ROWS: usize = 65_536;
 /// Of 1 to 22. Above, files shrink by little and exports take long.
-const ZSTD_LEVEL: i32 = 3;
+const ZSTD_LEVEL: i32 = 1;
 /// The column of what has no column.
 pub(crate) const REST: &str = "rest";
 
@@ -217,36 +217,63 @@ impl Table {
         column
     }
 
-    /// The rows as a Parquet file, sorted.
+    /// The rows as a Parquet file, sorted. Arrays of a row group are made at a time: what is put in order is there twice.
     pub(crate) fn into_parquet(mut self) -> Result<Bytes, LakeError> {
         let rows = self.rows;
-        let arrays = self.columns.iter_mut().map(|column| {
-            column.fill(rows);
-            column.finish()
-        });
-        let arrays = arrays.collect();
-        let batch = RecordBatch::try_new(self.layout.schema.clone(), arrays)?;
-        let batch = sorted(batch, self.layout.sorted_by)?;
+        let columns = self.columns.iter_mut().map(|column| column.finish(rows));
+        let columns: Vec<Option<ArrayRef>> = columns.collect();
+        let [text, number] = self.layout.sorted_by.map(|head| columns[head].as_ref());
+        let order = match (text, number) {
+            (Some(text), Some(number)) => order(text, number),
+            _ => None,
+        };
         let options = ArrowWriterOptions::new()
             .with_properties(self.layout.properties.clone())
             .with_skip_arrow_metadata(true);
+        let schema = &self.layout.schema;
         let mut file = Vec::new();
-        let mut writer =
-            ArrowWriter::try_new_with_options(&mut file, self.layout.schema.clone(), options)?;
-        writer.write(&batch)?;
+        let mut writer = ArrowWriter::try_new_with_options(&mut file, schema.clone(), options)?;
+        for first in (0..rows).step_by(GROUP_ROWS) {
+            let count = GROUP_ROWS.min(rows - first);
+            let places = order.as_ref().map(|order| {
+                UInt32Array::from_iter_values(order[first..first + count].iter().copied())
+            });
+            let arrays = columns.iter().zip(&self.layout.kinds);
+            let arrays = arrays.map(|(column, kind)| match (column, &places) {
+                (None, _) => Ok(nothing(*kind).slice(0, count)),
+                (Some(column), None) => Ok(column.slice(first, count)),
+                (Some(column), Some(places)) => take(column, places, None),
+            });
+            let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
+            writer.write(&RecordBatch::try_new(schema.clone(), arrays)?)?;
+        }
         writer.close()?;
         Ok(file.into())
     }
 }
 
-/// The rows by a text, and those of one text by a whole number.
-fn sorted(batch: RecordBatch, by: [usize; 2]) -> Result<RecordBatch, LakeError> {
-    let texts = batch.column(by[0]).as_string::<i32>();
-    let numbers = batch.column(by[1]).as_primitive::<Int64Type>();
+/// A row group of a column that no row has anything in. Most columns of a table are such, and an array each would be most of
+/// what an export allocates.
+fn nothing(kind: ColumnKind) -> ArrayRef {
+    static NOTHING: LazyLock<HashMap<ColumnKind, ArrayRef>> = LazyLock::new(|| {
+        let kinds = ColumnKind::ALL.into_iter();
+        kinds
+            .map(|kind| (kind, new_null_array(&kind.data_type(), GROUP_ROWS)))
+            .collect()
+    });
+    NOTHING[&kind].clone()
+}
+
+/// The order of the rows by a text, and of those of one text by a whole number; `None` where they are in it.
+fn order(texts: &ArrayRef, numbers: &ArrayRef) -> Option<Vec<u32>> {
+    let (texts, numbers) = (
+        texts.as_string::<i32>(),
+        numbers.as_primitive::<Int64Type>(),
+    );
     let key = |row: usize| (texts.value(row), numbers.value(row));
-    let rows = batch.num_rows();
+    let rows = texts.len();
     if (1..rows).all(|row| key(row - 1) <= key(row)) {
-        return Ok(batch);
+        return None;
     }
     // Texts are slow to compare and mostly there many times: each is put into its place among them once.
     let mut numbered: HashMap<&str, u32> = HashMap::new();
@@ -272,16 +299,7 @@ fn sorted(batch: RecordBatch, by: [usize; 2]) -> Result<RecordBatch, LakeError> 
         })
         .collect();
     keys.sort_unstable();
-    let order: UInt32Array = keys.iter().map(|&(_, _, row)| row).collect();
-    let columns = batch.columns().iter().map(|column| {
-        // What is nothing throughout is in any order.
-        match column.null_count() == rows {
-            true => Ok(column.clone()),
-            false => take(column, &order, None),
-        }
-    });
-    let columns = columns.collect::<Result<Vec<_>, _>>()?;
-    Ok(RecordBatch::try_new(batch.schema(), columns)?)
+    Some(keys.into_iter().map(|(_, _, row)| row).collect())
 }
 
 fn small(number: usize) -> u32 {
@@ -321,7 +339,7 @@ impl Column {
             ($($kind:ident),*) => {
                 match self {
                     $(Column::$kind(builder) => {
-                        let missing = rows.saturating_sub(arrow_array::builder::ArrayBuilder::len(builder));
+                        let missing = rows.saturating_sub(ArrayBuilder::len(builder));
                         if missing > 0 {
                             builder.append_nulls(missing);
                         }
@@ -368,15 +386,20 @@ impl Column {
         }
     }
 
-    fn finish(&mut self) -> ArrayRef {
-        match self {
-            Column::Text(builder) => Arc::new(builder.finish()),
-            Column::Integer(builder) => Arc::new(builder.finish()),
-            Column::Number(builder) => Arc::new(builder.finish()),
-            Column::Flag(builder) => Arc::new(builder.finish()),
-            Column::Time(builder) => Arc::new(builder.finish()),
-            Column::Money(builder) => Arc::new(builder.finish()),
+    /// So many rows; `None` where none has anything.
+    fn finish(&mut self, rows: usize) -> Option<ArrayRef> {
+        macro_rules! finish {
+            ($($kind:ident),*) => {
+                match self {
+                    $(Column::$kind(builder) if ArrayBuilder::is_empty(builder) => None,
+                    Column::$kind(builder) => {
+                        builder.append_nulls(rows - ArrayBuilder::len(builder));
+                        Some(Arc::new(builder.finish()))
+                    })*
+                }
+            };
         }
+        finish!(Text, Integer, Number, Flag, Time, Money)
     }
 }
 
