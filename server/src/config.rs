@@ -8,6 +8,7 @@
 //! A key that does not exist is refused by name: a misspelled limit must not be a limit that is not there.
 
 mod options;
+pub mod rates;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use options::{OPTIONS, OptionSpec, markdown};
+pub use rates::RatesConfig;
 pub use sources::{ConfigError, Sources, unknown_variables};
 
 /// The file that is read when `--config` names none.
@@ -30,6 +32,8 @@ pub struct Config {
     pub listen: String,
     /// The listener and the limits of requests.
     pub http: HttpConfig,
+    /// How often one may ask.
+    pub rates: RatesConfig,
     /// Encrypted connections.
     pub tls: TlsConfig,
     /// Accounts and tokens.
@@ -371,6 +375,7 @@ impl Config {
                 cors_origins: Vec::new(),
                 access_log: false,
             },
+            rates: RatesConfig::default(),
             tls: TlsConfig::default(),
             auth: AuthConfig {
                 open_registration: false,

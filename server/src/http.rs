@@ -36,6 +36,7 @@ pub mod problem;
 mod projections;
 mod purchase_orders;
 pub mod query;
+mod rates;
 mod reports;
 pub mod root;
 mod stock_locations;
@@ -67,6 +68,7 @@ use crate::app::AppState;
 use edge::{Edge, EdgeSettings, REQUEST_ID};
 use guard::GuardLayer;
 use problem::{Kind, Problem};
+use rates::{RATE_LIMIT, RATE_LIMIT_POLICY};
 
 /// The service that answers requests.
 pub type App = Edge<Router>;
@@ -176,7 +178,14 @@ fn cors(origins: &[String]) -> CorsLayer {
             HeaderName::from_static("last-event-id"),
             HeaderName::from_static("prefer"),
         ])
-        .expose_headers([header::ETAG, header::LINK, header::RETRY_AFTER, REQUEST_ID])
+        .expose_headers([
+            header::ETAG,
+            header::LINK,
+            header::RETRY_AFTER,
+            RATE_LIMIT,
+            RATE_LIMIT_POLICY,
+            REQUEST_ID,
+        ])
         .max_age(std::time::Duration::from_secs(3_600))
 }
 

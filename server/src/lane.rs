@@ -30,6 +30,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
 use crate::app::AppState;
+use crate::config::rates::Class;
 use crate::http::access::{self, Access};
 use crate::http::edge::Ids;
 use mailbox::Mailbox;
@@ -63,7 +64,8 @@ impl Lanes {
         (processors / 2).clamp(1, LANES_MAX)
     }
 
-    /// Starts `count` lanes. There are none when writes are open to everybody, or to nobody.
+    /// Starts `count` lanes. There are none when writes are open to everybody, or to nobody, or are counted: a lane says
+    /// yes only, and the router has to say how many are left.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -71,6 +73,9 @@ impl Lanes {
         let Some(Access::AtLeast(least)) = access::of(&Method::POST, PATH) else {
             return Ok(Lanes::default());
         };
+        if state.config.rates.rate(Class::Events).is_some() {
+            return Ok(Lanes::default());
+        }
         let lanes = (0..count).map(|number| Lane::start(number, state, ids, least));
         Ok(Lanes {
             lanes: lanes.collect::<io::Result<_>>()?,

@@ -70,6 +70,14 @@ pub struct Metrics {
     sync_operations: Family<VerdictLabels, Counter>,
     /// What was refused that no honest tablet sends, by its code.
     sync_refusals: Family<CodeLabels, Counter>,
+    /// Requests beyond their class's rate.
+    rate_limited: Family<ClassLabels, Counter>,
+}
+
+/// Which class of requests.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ClassLabels {
+    class: &'static str,
 }
 
 /// What became of an operation.
@@ -162,6 +170,12 @@ impl Metrics {
             "What was refused that no honest tablet sends",
             Family::clone(&sync_refusals),
         );
+        let rate_limited = Family::default();
+        registry.register(
+            "http_rate_limited",
+            "Requests refused because there were too many of their class",
+            Family::clone(&rate_limited),
+        );
         registry.register_collector(Box::new(LogCollector(Arc::downgrade(log))));
         registry.register_collector(Box::new(ProjectionCollector(Arc::downgrade(projections))));
         registry.register_collector(Box::new(figures::FiguresCollector {
@@ -187,6 +201,7 @@ impl Metrics {
             backup_taken,
             sync_operations,
             sync_refusals,
+            rate_limited,
         }
     }
 
@@ -206,6 +221,13 @@ impl Metrics {
     /// Counts something that was refused.
     pub fn count_refusal(&self, code: &'static str) {
         self.sync_refusals.get_or_create(&CodeLabels { code }).inc();
+    }
+
+    /// Counts a request that was one too many of its class.
+    pub fn count_rate_limited(&self, class: &'static str) {
+        self.rate_limited
+            .get_or_create(&ClassLabels { class })
+            .inc();
     }
 
     /// The figures of one route.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::rates::{Class, Profile};
 use super::{Config, LogFormat};
 
 /// One option.
@@ -174,6 +175,66 @@ pub const OPTIONS: &[OptionSpec] = &[
         "false",
         "Whether each request is a line in the log.",
         |config, text| config.http.access_log = boolean(text)?
+    ),
+    option!(
+        "rates.profile",
+        "default",
+        "How often one account, tablet or address may ask, by class of request: `default` bounds logins and training, `documented` has the limits of the old system's documents, `careful` what nobody reaches before a screen, `off` none. docs/SECURITY.md lists them.",
+        |config, text| config.rates.profile = Profile::parse(text)?
+    ),
+    option!(
+        "rates.login",
+        "",
+        "Logins, refreshes, registrations and new passwords, by address where nobody is logged in: `100/min`, `5/s`, `60/h`, `off`. Empty: as the profile says.",
+        |config, text| config.rates.set(Class::Login, text)?
+    ),
+    option!(
+        "rates.read",
+        "",
+        "Reads of one record, by account. As above.",
+        |config, text| config.rates.set(Class::Read, text)?
+    ),
+    option!(
+        "rates.list",
+        "",
+        "Lists, histories, audit and time travel, by account. As above.",
+        |config, text| config.rates.set(Class::List, text)?
+    ),
+    option!(
+        "rates.write",
+        "",
+        "Writes, by account. As above.",
+        |config, text| config.rates.set(Class::Write, text)?
+    ),
+    option!(
+        "rates.events",
+        "",
+        "Everything under `/events`, by account. As above. With a rate, single events take the slower way through the router.",
+        |config, text| config.rates.set(Class::Events, text)?
+    ),
+    option!(
+        "rates.sync",
+        "",
+        "Everything under `/sync`, by tablet, or account. As above.",
+        |config, text| config.rates.set(Class::Sync, text)?
+    ),
+    option!(
+        "rates.analytics",
+        "",
+        "Figures, reports and exports, by account. As above.",
+        |config, text| config.rates.set(Class::Analytics, text)?
+    ),
+    option!(
+        "rates.prediction",
+        "",
+        "Predictions, by account. As above.",
+        |config, text| config.rates.set(Class::Prediction, text)?
+    ),
+    option!(
+        "rates.training",
+        "",
+        "Starting a training, by account. As above.",
+        |config, text| config.rates.set(Class::Training, text)?
     ),
     option!(
         "tls.enabled",

@@ -21,6 +21,7 @@ use tokio::time::Sleep;
 use tower::Service;
 
 use super::problem::{Kind, Problem};
+use super::rates::{RATE_LIMIT, RATE_LIMIT_POLICY};
 
 /// The header that carries a request's id, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -184,8 +185,10 @@ impl<F: Future<Output = Result<Response<Body>, Infallible>>> Future for EdgeFutu
 fn finish(mut response: Response<Body>, seen: &Seen, settings: EdgeSettings) -> Response<Body> {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let mut rendered = problem.render(seen.uri.path(), seen.id.to_str().unwrap_or_default());
-        if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
-            rendered.headers_mut().insert(header::ALLOW, allow);
+        for name in [header::ALLOW, RATE_LIMIT, RATE_LIMIT_POLICY] {
+            if let Some(value) = response.headers_mut().remove(&name) {
+                rendered.headers_mut().insert(name, value);
+            }
         }
         response = rendered;
         if seen.method == Method::HEAD {

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -22,6 +23,7 @@ use utoipa::openapi::OpenApi;
 use super::access::{Access, ROUTES};
 use super::auth::PeerAddress;
 use super::problem::{Kind, Problem};
+use super::rates::{Asker, Buckets, Policy, Standing, class_of};
 use super::{openapi, query};
 use crate::app::AppState;
 use crate::audit::SecurityLog;
@@ -43,6 +45,8 @@ struct Entry {
     metrics: RouteMetrics,
     /// The query parameters that it takes; `None` for pages, which are not described.
     parameters: Option<Vec<String>>,
+    /// How often one may ask it, if that is bounded.
+    policy: Option<Policy>,
 }
 
 /// Makes [`Guard`]s.
@@ -50,6 +54,7 @@ struct Entry {
 pub struct GuardLayer {
     state: AppState,
     routes: Arc<HashMap<&'static str, Vec<Entry>>>,
+    buckets: Arc<Buckets>,
 }
 
 impl GuardLayer {
@@ -63,13 +68,54 @@ impl GuardLayer {
                 metrics: state.metrics.route(&line.method, line.path),
                 parameters: openapi::operation(description, &line.method, line.path)
                     .map(query::described),
+                policy: policy_of(&state, &line.method, line.path),
             });
         }
         GuardLayer {
             state,
             routes: Arc::new(routes),
+            buckets: Arc::default(),
         }
     }
+}
+
+impl GuardLayer {
+    /// Counts a request of a class that has a rate.
+    fn take(&self, policy: Policy, asker: &Asker<'_>) -> Standing {
+        let standing = self.buckets.take(policy, asker, self.state.clock.now());
+        if standing.is_refused() {
+            self.state.metrics.count_rate_limited(policy.class.name());
+        }
+        standing
+    }
+}
+
+/// How often one may ask a route; `None` where nobody counts.
+fn policy_of(state: &AppState, method: &Method, path: &str) -> Option<Policy> {
+    let class = class_of(method, path)?;
+    let rate = state.config.rates.rate(class)?;
+    Some(Policy { class, rate })
+}
+
+/// Whose requests are counted together. A tablet has its own share, whoever carries it.
+fn asker_of<'a>(
+    caller: Option<&Caller>,
+    device: Option<&'a DeviceCaller>,
+    address: Option<IpAddr>,
+) -> Asker<'a> {
+    match (device, caller) {
+        (Some(device), _) => Asker::Device(&device.device.id),
+        (None, Some(caller)) => Asker::Account(caller.account().id),
+        // Without a listener there is no address, and whoever asks is one and the same.
+        (None, None) => Asker::Address(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))),
+    }
+}
+
+/// What was learned of a request before it was let in or refused.
+#[derive(Debug, Default)]
+struct Noted {
+    metrics: Option<RouteMetrics>,
+    standing: Option<Standing>,
 }
 
 impl<S> Layer<S> for GuardLayer {
@@ -92,16 +138,13 @@ pub struct Guard<S> {
 
 impl<S> Guard<S> {
     /// Lets the request pass, having noted who calls, or says why not.
-    fn check(
-        &self,
-        request: &mut Request<Body>,
-    ) -> Result<Option<RouteMetrics>, (Problem, Option<RouteMetrics>)> {
+    fn check(&self, request: &mut Request<Body>, noted: &mut Noted) -> Result<(), Problem> {
         let entries = request
             .extensions()
             .get::<MatchedPath>()
             .and_then(|path| self.layer.routes.get(path.as_str()));
         let Some(entries) = entries else {
-            return Err((Problem::new(Kind::Forbidden, "this path is closed"), None));
+            return Err(Problem::new(Kind::Forbidden, "this path is closed"));
         };
         let method = if *request.method() == Method::HEAD {
             &Method::GET
@@ -110,28 +153,32 @@ impl<S> Guard<S> {
         };
         // A method that the path does not have passes: the route answers it with 405 and does nothing.
         let Some(entry) = entries.iter().find(|entry| entry.method == *method) else {
-            return Ok(None);
+            return Ok(());
         };
+        noted.metrics = Some(entry.metrics.clone());
         let asked = || match (&entry.parameters, request.uri().query()) {
             (Some(parameters), Some(asked)) => query::only(parameters, asked),
             _ => Ok(()),
         };
-        let (caller, device) = match self.know(entry.access, request.headers()) {
-            Ok(known) => known,
-            Err(problem) => return Err((problem, Some(entry.metrics.clone()))),
-        };
+        let (caller, device) = self.know(entry.access, request.headers())?;
+        if let Some(policy) = entry.policy {
+            let address = request.extensions().get::<PeerAddress>().map(|peer| peer.0);
+            let asker = asker_of(caller.as_ref(), device.as_ref(), address);
+            noted.standing = Some(self.layer.take(policy, &asker));
+        }
+        let in_time = noted.standing.and_then(|standing| standing.refusal());
         // Also of who may not come in it is known who they are.
-        let admitted = admit(entry.access, caller.as_ref(), device.as_ref()).and_then(|()| asked());
+        let admitted = in_time
+            .map_or(Ok(()), Err)
+            .and_then(|()| admit(entry.access, caller.as_ref(), device.as_ref()))
+            .and_then(|()| asked());
         if let Some(device) = device {
             request.extensions_mut().insert(device);
         }
         if let Some(caller) = caller {
             request.extensions_mut().insert(caller);
         }
-        match admitted {
-            Ok(()) => Ok(Some(entry.metrics.clone())),
-            Err(problem) => Err((problem, Some(entry.metrics.clone()))),
-        }
+        admitted
     }
 
     /// Who calls, and by which device; `None` where nobody has to say so.
@@ -249,25 +296,22 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let checked = self.check(&mut request);
+        let mut noted = Noted::default();
+        let checked = self.check(&mut request, &mut noted);
         let writing = Writing::of(&request, &self.layer.state.security);
-        match checked {
-            Ok(metrics) => GuardFuture {
-                state: Passage::Open {
-                    inner: self.inner.call(request),
-                },
-                metrics,
-                writing,
-                began: Instant::now(),
+        let state = match checked {
+            Ok(()) => Passage::Open {
+                inner: self.inner.call(request),
             },
-            Err((problem, metrics)) => GuardFuture {
-                state: Passage::Closed {
-                    response: Some(problem.into_response()),
-                },
-                metrics,
-                writing,
-                began: Instant::now(),
+            Err(problem) => Passage::Closed {
+                response: Some(problem.into_response()),
             },
+        };
+        GuardFuture {
+            state,
+            noted,
+            writing,
+            began: Instant::now(),
         }
     }
 }
@@ -287,7 +331,7 @@ pin_project! {
     pub struct GuardFuture<F> {
         #[pin]
         state: Passage<F>,
-        metrics: Option<RouteMetrics>,
+        noted: Noted,
         writing: Option<Writing>,
         began: Instant,
     }
@@ -300,7 +344,7 @@ struct Writing {
     method: Method,
     path: MatchedPath,
     caller: Option<Caller>,
-    address: Option<std::net::IpAddr>,
+    address: Option<IpAddr>,
 }
 
 impl Writing {
@@ -345,7 +389,7 @@ impl<F: Future<Output = Result<Response<Body>, Infallible>>> Future for GuardFut
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = match this.state.project() {
+        let mut response = match this.state.project() {
             PassageProjection::Open { inner } => match inner.poll(context) {
                 Poll::Ready(Ok(response)) => response,
                 Poll::Ready(Err(never)) => match never {},
@@ -353,7 +397,10 @@ impl<F: Future<Output = Result<Response<Body>, Infallible>>> Future for GuardFut
             },
             PassageProjection::Closed { response } => response.take().unwrap_or_default(),
         };
-        if let Some(metrics) = this.metrics {
+        if let Some(standing) = this.noted.standing {
+            standing.tell(response.headers_mut());
+        }
+        if let Some(metrics) = &this.noted.metrics {
             metrics.observe(response.status(), this.began.elapsed());
         }
         if let Some(writing) = this.writing {

@@ -24,6 +24,7 @@ mod order_items;
 mod past_input;
 mod policies;
 mod procurement;
+mod rates;
 mod raw_events;
 mod read_models;
 mod reading;

@@ -26,6 +26,7 @@ pub enum Kind {
     Invalid,
     TooManyAttempts,
     OverBudget,
+    RateLimited,
     Internal,
     Unavailable,
     Busy,
@@ -194,6 +195,13 @@ pub const TYPES: &[TypeSpec] = &[
         StatusCode::TOO_MANY_REQUESTS,
         "More than its share",
         "A tablet pushed more operations than it may in a day. Nothing of the push was taken; it keeps what it holds and pushes again after `Retry-After`.",
+    ),
+    spec(
+        Kind::RateLimited,
+        "rate-limited",
+        StatusCode::TOO_MANY_REQUESTS,
+        "Too many requests",
+        "More requests of a class (`class`) than may come from an account, tablet or address (`limit`). `Retry-After` says when the next one may; `RateLimit` says on every answer what is left.",
     ),
     spec(
         Kind::Internal,
