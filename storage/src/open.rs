@@ -56,6 +56,16 @@ pub enum OpenError {
         /// Its format number.
         format: u32,
     },
+    /// A newer program wrote a file beside the segments that cannot be made again.
+    #[error(
+        "{file} has format {format}, which this program does not know: use the program that wrote it"
+    )]
+    FileFormat {
+        /// The file.
+        file: String,
+        /// Its format number.
+        format: u32,
+    },
     /// The file system refuses.
     #[error("cannot open the log: {doing}")]
     Io {

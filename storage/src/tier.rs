@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use cache::Cache;
-pub(crate) use stub::{Stub, stub_file};
+pub(crate) use stub::{Stub, StubFault, stub_file};
 
 use crate::repo::{Repo, View};
 

@@ -86,6 +86,8 @@ pub struct VerifyReport {
     /// Under whose names values are encrypted (what follows [`COVERED_PREFIX`] in tags), and when the first event of each
     /// was recorded.
     pub covered: BTreeMap<Box<str>, Timestamp>,
+    /// When the last event that verifies was recorded.
+    pub last_recorded: Option<Timestamp>,
     /// Acknowledged events that are not there.
     pub missing: Vec<Uuid>,
 }
@@ -553,6 +555,7 @@ impl Verifier {
             problems,
             remarks: self.remarks,
             covered: self.covered,
+            last_recorded: (self.events > 0).then_some(self.recorded_last),
             missing,
         }
     }

@@ -57,11 +57,7 @@ impl Watermark {
     }
 
     fn decode(bytes: &[u8; SLOT_BYTES]) -> Option<Watermark> {
-        let crc = u32::from_le_bytes(part(bytes, SLOT_BYTES - 4));
-        let valid = crc32fast::hash(&bytes[..SLOT_BYTES - 4]) == crc
-            && &bytes[..8] == MAGIC
-            && u32::from_le_bytes(part(bytes, 8)) == FORMAT;
-        valid.then(|| Watermark {
+        (format(bytes)? == FORMAT).then(|| Watermark {
             log_id: Uuid::from_bytes(part(bytes, 24)),
             position: Position::new(u64::from_le_bytes(part(bytes, 40))),
             segment: SegmentId::new(u64::from_le_bytes(part(bytes, 48))),
@@ -69,6 +65,13 @@ impl Watermark {
             sequence: u64::from_le_bytes(part(bytes, 16)),
         })
     }
+}
+
+/// The format number of a slot whose checksum agrees.
+fn format(bytes: &[u8; SLOT_BYTES]) -> Option<u32> {
+    let crc = u32::from_le_bytes(part(bytes, SLOT_BYTES - 4));
+    let valid = crc32fast::hash(&bytes[..SLOT_BYTES - 4]) == crc && &bytes[..8] == MAGIC;
+    valid.then(|| u32::from_le_bytes(part(bytes, 8)))
 }
 
 fn part<const N: usize>(bytes: &[u8; SLOT_BYTES], from: usize) -> [u8; N] {
@@ -82,6 +85,8 @@ pub(crate) enum Found {
     Absent,
     /// A file in which neither slot is readable.
     Damaged,
+    /// A newer program wrote a slot, in this format.
+    Newer(u32),
     Valid(Watermark),
 }
 
@@ -93,14 +98,24 @@ pub(crate) fn read(repo: &dyn Repo) -> io::Result<Found> {
         Err(error) => return Err(error),
     };
     let slots = SLOT_OFFSETS.map(|offset| read_slot(&*file, offset));
-    let newest = slots.into_iter().flatten().max_by_key(|slot| slot.sequence);
+    let slots = slots.iter().flatten();
+    let newer = slots
+        .clone()
+        .filter_map(format)
+        .find(|format| *format > FORMAT);
+    if let Some(format) = newer {
+        return Ok(Found::Newer(format));
+    }
+    let newest = slots
+        .filter_map(Watermark::decode)
+        .max_by_key(|slot| slot.sequence);
     Ok(newest.map_or(Found::Damaged, Found::Valid))
 }
 
-fn read_slot(file: &dyn RepoFile, offset: u64) -> Option<Watermark> {
+fn read_slot(file: &dyn RepoFile, offset: u64) -> Option<[u8; SLOT_BYTES]> {
     let mut bytes = [0; SLOT_BYTES];
     file.read_at(&mut bytes, offset).ok()?;
-    Watermark::decode(&bytes)
+    Some(bytes)
 }
 
 /// What in the file is not as it is written, in words. No event hangs on it: the newer slot that verifies counts, and each

@@ -272,13 +272,15 @@ fn promised_roots(
 /// What cannot be opened is damaged, or not ours to look at now, or no log: then what was acknowledged is missing.
 fn refusal(error: VerifyError, acknowledged: Vec<Uuid>, folder: &str) -> Result<Told, CliError> {
     match &error {
-        VerifyError::Open(OpenError::SegmentsMissing { .. } | OpenError::Format { .. }) => {
-            Ok(Told {
-                problems: vec![(folder.to_owned(), chain(&error))],
-                missing: acknowledged,
-                ..Told::default()
-            })
-        }
+        VerifyError::Open(
+            OpenError::SegmentsMissing { .. }
+            | OpenError::Format { .. }
+            | OpenError::FileFormat { .. },
+        ) => Ok(Told {
+            problems: vec![(folder.to_owned(), chain(&error))],
+            missing: acknowledged,
+            ..Told::default()
+        }),
         VerifyError::Archived {
             source: ArchivedError::Missing { object, .. } | ArchivedError::Altered { object, .. },
             ..

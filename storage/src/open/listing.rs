@@ -16,9 +16,9 @@ use crate::recovery::{self, Damage};
 use crate::repo::{Repo, View};
 use crate::segment::{Segment, segment_file, segment_of};
 use crate::shared::DamagedRange;
-use crate::tier::{Away, Cache, Stub};
+use crate::tier::{Away, Cache, Stub, StubFault, stub_file};
 use crate::time::Timestamp;
-use crate::watermark::Found;
+use crate::watermark::{self, Found};
 
 /// See the module.
 #[derive(Debug)]
@@ -80,6 +80,12 @@ impl Listing {
         cache: Option<&Arc<Cache>>,
         watermark: &Found,
     ) -> Result<Listing, OpenError> {
+        if let Found::Newer(format) = *watermark {
+            return Err(OpenError::FileFormat {
+                file: watermark::WATERMARK_FILE.to_owned(),
+                format,
+            });
+        }
         let names = repo.list().map_err(doing("listing the folder"))?;
         let mut files = BTreeMap::new();
         find_stubs(repo, &names, cache, &mut files)?;
@@ -278,7 +284,14 @@ fn find_stubs(
         };
         let view = open().map_err(doing("reading the stub of an archived segment"))?;
         // One that was damaged is as good as none: its segment is missing, which is named as such.
-        let Ok(stub) = Stub::open(view) else { continue };
+        let stub = match Stub::open(view) {
+            Ok(stub) => stub,
+            Err(StubFault::Newer(format)) => {
+                let file = stub_file(segment);
+                return Err(OpenError::FileFormat { file, format });
+            }
+            Err(StubFault::Damaged) => continue,
+        };
         files.insert(
             segment,
             FoundFile {

@@ -63,6 +63,26 @@ fn a_format_from_the_future_is_refused_by_name() {
     }
 }
 
+/// Nor is one whose watermark alone is a newer program's: it would be begun anew, and what it said be lost.
+#[test]
+fn a_watermark_from_the_future_is_refused_by_name() {
+    let memory = MemoryRepo::new();
+    let repo: Arc<dyn Repo> = Arc::new(memory.clone());
+    let log = open(&repo, &small());
+    log.append(one("a", "T", "x")).unwrap();
+    log.close();
+    let mut bytes = memory.bytes("watermark");
+    for slot in [0, 4_096] {
+        bytes[slot + 8..slot + 12].copy_from_slice(&9_u32.to_le_bytes());
+        let crc = crc32fast::hash(&bytes[slot..slot + 92]);
+        bytes[slot + 92..slot + 96].copy_from_slice(&crc.to_le_bytes());
+    }
+    memory.put("watermark", bytes.clone());
+    let error = try_open(&repo, &small()).unwrap_err().to_string();
+    assert!(error.contains("watermark has format 9"), "{error}");
+    assert_eq!(memory.bytes("watermark"), bytes, "nothing was changed");
+}
+
 #[test]
 fn what_the_file_system_refuses_is_said() {
     let folder = tempfile::tempdir().unwrap();

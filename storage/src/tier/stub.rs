@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::chain;
-use crate::header::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::header::{HeaderFault, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::position::{Position, SegmentId};
 use crate::record::{COMMIT_BYTES, Chain, EventRecord};
 use crate::recovery::{self, Found};
@@ -28,9 +28,14 @@ pub(crate) fn stub_file(segment: SegmentId) -> String {
     format!("{segment}.stub")
 }
 
-/// The file is no stub, or was damaged.
+/// Why a file is not taken for a stub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StubDamaged;
+pub(crate) enum StubFault {
+    /// It is none, or was damaged.
+    Damaged,
+    /// A newer program wrote it, or the segment that it stands for, in this format.
+    Newer(u32),
+}
 
 /// The segment has to be whole to be sent away, and is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,17 +133,23 @@ impl Stub {
     }
 
     /// Takes a file's bytes for a stub; only the header is looked at.
-    pub(crate) fn open(view: Arc<dyn View>) -> Result<Stub, StubDamaged> {
+    pub(crate) fn open(view: Arc<dyn View>) -> Result<Stub, StubFault> {
         let bytes = view.bytes();
         if bytes.len() < STUB_HEADER_BYTES
             || &bytes[..8] != MAGIC
-            || u32_at(bytes, 8) != STUB_FORMAT
             || u32_at(bytes, 12) != header_crc(bytes)
         {
-            return Err(StubDamaged);
+            return Err(StubFault::Damaged);
         }
-        let header = SegmentHeader::decode(&bytes[FIXED_BYTES..]).map_err(|_| StubDamaged)?;
-        let to_usize = |value: u64| usize::try_from(value).map_err(|_| StubDamaged);
+        match u32_at(bytes, 8) {
+            STUB_FORMAT => {}
+            newer => return Err(StubFault::Newer(newer)),
+        }
+        let header = SegmentHeader::decode(&bytes[FIXED_BYTES..]).map_err(|fault| match fault {
+            HeaderFault::Format(newer) => StubFault::Newer(newer),
+            _ => StubFault::Damaged,
+        })?;
+        let to_usize = |value: u64| usize::try_from(value).map_err(|_| StubFault::Damaged);
         let (count, kept) = (to_usize(u64_at(bytes, 112))?, to_usize(u64_at(bytes, 120))?);
         let sections = to_usize(u64_at(bytes, 128))?;
         let tables = count
@@ -146,7 +157,7 @@ impl Stub {
             .zip(kept.checked_mul(KEPT_ROW_BYTES))
             .and_then(|(ids, rows)| ids.checked_add(rows));
         if bytes.len() - STUB_HEADER_BYTES != sections || tables.is_none_or(|end| end > sections) {
-            return Err(StubDamaged);
+            return Err(StubFault::Damaged);
         }
         Ok(Stub {
             header,
