@@ -176,7 +176,15 @@ impl AppState {
             publish.send_replace(position);
         });
         Ok(AppState(Arc::new(Shared {
-            metrics: Metrics::new(&log, &projections, &figures, &clock, federation.as_ref()),
+            metrics: Metrics::new(
+                &log,
+                &projections,
+                &figures,
+                &clock,
+                federation.as_ref(),
+                &privacy,
+                &config.data,
+            ),
             figures,
             replies: Replies::default(),
             reads: Arc::new(Semaphore::new(config.http.reads_max)),

@@ -118,6 +118,14 @@ pub fn newest(folder: &Path) -> io::Result<Option<PathBuf>> {
     Ok(list(folder)?.last().map(|name| folder.join(name)))
 }
 
+/// When that one was taken.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn newest_taken(folder: &Path) -> io::Result<Option<Timestamp>> {
+    Ok(list(folder)?.last().and_then(|name| taken_at(name)))
+}
+
 /// Names of verified backups, the oldest first. None where there is no folder.
 fn list(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = names_in(folder)?;

@@ -33,6 +33,7 @@ pub mod command;
 pub mod compliance;
 pub mod config;
 pub mod demo;
+mod descriptors;
 pub mod envelope;
 mod federation;
 pub mod field_error;

@@ -5,9 +5,11 @@
 
 mod federation;
 mod figures;
+mod keys;
 mod process;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use prometheus_client::registry::{Registry, Unit};
 use storage::{Clock, Log, LogState, TierStats, Timestamp};
 
 use crate::figures::Figures;
+use crate::privacy::Privacy;
 use crate::projection::{ProjectionState, ProjectionStatus, Projections};
 
 /// The media type of what [`Metrics::render`] gives.
@@ -66,6 +69,8 @@ pub struct Metrics {
     pub backups_failed: Counter,
     /// When the newest verified backup was taken, in seconds since 1970.
     backup_taken: Gauge,
+    /// When the TLS certificate ends, in seconds since 1970.
+    certificate_expires: Gauge,
     /// Operations of tablets, by what became of them.
     sync_operations: Family<VerdictLabels, Counter>,
     /// What was refused that no honest tablet sends, by its code.
@@ -119,6 +124,8 @@ impl Metrics {
         figures: &Arc<Figures>,
         clock: &Arc<dyn Clock>,
         federation: Option<&::federation::Member>,
+        privacy: &Arc<Privacy>,
+        data: &Path,
     ) -> Self {
         let mut registry = Registry::with_prefix("railfleet");
         let latencies: Latencies = Family::new_with_constructor(|| Histogram::new(BUCKETS));
@@ -159,6 +166,13 @@ impl Metrics {
             Unit::Seconds,
             backup_taken.clone(),
         );
+        let certificate_expires = Gauge::default();
+        registry.register_with_unit(
+            "tls_certificate_expires_timestamp",
+            "When the TLS certificate ends, since 1970; 0 where there is none",
+            Unit::Seconds,
+            certificate_expires.clone(),
+        );
         let (sync_operations, sync_refusals) = (Family::default(), Family::default());
         registry.register(
             "sync_operations",
@@ -189,7 +203,10 @@ impl Metrics {
                 clock: Arc::clone(clock),
             }));
         }
-        registry.register_collector(Box::new(process::ProcessCollector));
+        registry.register_collector(Box::new(keys::KeysCollector(Arc::downgrade(privacy))));
+        registry.register_collector(Box::new(process::ProcessCollector {
+            data: data.to_owned(),
+        }));
         Metrics {
             registry,
             latencies,
@@ -199,6 +216,7 @@ impl Metrics {
             subscribers,
             backups_failed,
             backup_taken,
+            certificate_expires,
             sync_operations,
             sync_refusals,
             rate_limited,
@@ -208,6 +226,12 @@ impl Metrics {
     /// Tells of the newest verified backup.
     pub fn backup_taken(&self, at: Timestamp) {
         self.backup_taken.set(at.micros() / 1_000_000);
+    }
+
+    /// Tells when the TLS certificate ends.
+    pub fn certificate_expires(&self, at: Option<Timestamp>) {
+        let seconds = at.map_or(0, |at| at.micros() / 1_000_000);
+        self.certificate_expires.set(seconds);
     }
 
     /// Counts operations of tablets.

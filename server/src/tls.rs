@@ -6,6 +6,7 @@
 mod made;
 #[cfg(test)]
 mod tests;
+mod validity;
 
 use std::fs;
 use std::io;
@@ -19,6 +20,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use storage::Timestamp;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -156,6 +158,33 @@ impl Tls {
         current.cert.first().map(fingerprint).unwrap_or_default()
     }
 
+    /// When the certificate in use ends, or the first of those that signed it.
+    pub fn expires(&self) -> Option<Timestamp> {
+        let current = self
+            .current
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        ends(&current)
+    }
+
+    /// When the certificate that `config` asks for ends, without making one: `None` where TLS is off, or where the first
+    /// start will make one.
+    ///
+    /// # Errors
+    /// See [`TlsError`]: what would keep the server from starting.
+    pub fn look(config: &Config) -> Result<Option<Timestamp>, TlsError> {
+        if !config.tls.enabled {
+            return Ok(None);
+        }
+        let (certificate, key) = files(config)?;
+        if config.tls.certificate.is_none() && !certificate.exists() {
+            return Ok(None);
+        }
+        let provider = rustls::crypto::ring::default_provider();
+        Ok(ends(&read_pair(&certificate, &key, &provider)?))
+    }
+
     /// The handshake on a new connection. Who speaks plain HTTP is told so.
     ///
     /// # Errors
@@ -173,8 +202,12 @@ impl Tls {
         self.acceptor.0.accept(stream).await
     }
 
-    /// Takes the certificate anew whenever its files change, until the server stops.
-    pub(crate) async fn follow(self: Arc<Self>, mut stopping: watch::Receiver<bool>) {
+    /// Takes the certificate anew whenever its files change, until the server stops, and tells `taken` of it.
+    pub(crate) async fn follow(
+        self: Arc<Self>,
+        mut stopping: watch::Receiver<bool>,
+        taken: impl Fn(&Tls),
+    ) {
         let mut seen = self.changed_at();
         loop {
             tokio::select! {
@@ -188,6 +221,7 @@ impl Tls {
             match self.reload() {
                 Ok(()) => {
                     seen = now;
+                    taken(&self);
                     tracing::info!(fingerprint = %self.fingerprint(), "the certificate was taken anew");
                 }
                 // Tried again: whoever renews writes two files, one after the other.
@@ -217,6 +251,14 @@ impl Tls {
         [&self.certificate, &self.key]
             .map(|path| fs::metadata(path).and_then(|found| found.modified()).ok())
     }
+}
+
+/// When the first of a chain's certificates ends.
+fn ends(pair: &CertifiedKey) -> Option<Timestamp> {
+    pair.cert
+        .iter()
+        .filter_map(|certificate| validity::expires(certificate))
+        .min()
 }
 
 /// Where the certificate and its key lie.

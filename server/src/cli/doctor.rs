@@ -1,29 +1,21 @@
 //! `railfleet doctor`: looks at a data folder and its machine without changing anything, and says in sentences what
 //! should be done.
 
+mod backups;
+mod clock;
+mod connections;
+mod disk;
+mod keys;
+
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use clap::Args;
-use storage::{Clock as _, OpenError, SystemClock, VerifyError, VerifyOptions, VerifyReport};
+use storage::{Clock as _, OpenError, SystemClock, VerifyError, VerifyOptions};
 
 use super::{CliError, DataArgs, chain, environment, holds_log, print};
 use crate::config::{Config, unknown_variables};
-use crate::privacy::{self, KeyStore, MASTER_FILE_NAME, lost};
-
-/// Syncs that are timed.
-const SYNCS: usize = 25;
-/// Below this share of the disk, space is short.
-const FREE_PERCENT_MIN: u64 = 5;
-/// Syncs faster than this reach no disk.
-const SYNC_MICROS_BELIEVABLE: u128 = 30;
-/// Syncs slower than this are felt.
-const SYNC_MICROS_SLOW: u128 = 20_000;
-/// A clock before this is wrong: 2024-01-01.
-const CLOCK_MICROS_MIN: i64 = 1_704_067_200_000_000;
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
@@ -46,12 +38,14 @@ pub(super) fn run(args: DoctorArgs) -> Result<ExitCode, CliError> {
     let config = args.data.load()?;
     let mut findings = settings(&args.data)?;
     findings.extend(folder(&config.data));
-    findings.push(key(&config));
-    findings.push(space(&config.data));
-    findings.push(syncs(&config.data));
-    findings.push(clock());
-    findings.push(descriptors(&config));
-    findings.push(address(&config));
+    findings.extend(keys::files(&config));
+    findings.push(disk::space(&config.data));
+    findings.push(disk::syncs(&config.data));
+    findings.extend(clock::clock());
+    findings.push(connections::descriptors(&config));
+    findings.push(connections::address(&config));
+    findings.extend(connections::certificate(&config));
+    findings.extend(backups::backups(&config));
     findings.extend(archive(&config));
     findings.extend(log(&config));
     Ok(report(&findings))
@@ -155,122 +149,6 @@ fn tempfile_in(folder: &Path) -> std::io::Result<(File, std::path::PathBuf)> {
     Ok((File::create_new(&path)?, path))
 }
 
-fn key(config: &Config) -> Finding {
-    if config.auth.signing_key.is_some() {
-        return Finding::Fine("tokens are signed with the key from the settings".to_owned());
-    }
-    let path = config.keys_folder().join(crate::auth::keys::FILE_NAME);
-    match fs::metadata(&path) {
-        Err(_) => Finding::Fine("the signing key will be made at the first start".to_owned()),
-        Ok(metadata) => match mode(&metadata) {
-            Some(mode) if mode & 0o077 != 0 => Finding::Bad(format!(
-                "{} can be read by others (mode {mode:03o}): `chmod 600` it, and remove it if they may have (everybody logs in again)",
-                path.display()
-            )),
-            _ => Finding::Fine("the signing key belongs to its owner alone".to_owned()),
-        },
-    }
-}
-
-fn space(data: &Path) -> Finding {
-    let existing = data
-        .ancestors()
-        .find(|folder| folder.exists())
-        .unwrap_or(Path::new("."));
-    let Ok(disk) = rustix::fs::statvfs(existing) else {
-        return Finding::Look("how much space the disk has cannot be told".to_owned());
-    };
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let percent = free.saturating_mul(100) / disk.f_blocks.saturating_mul(disk.f_frsize).max(1);
-    let text = format!("{} MiB of the disk are free, {percent} %", free >> 20);
-    if percent >= FREE_PERCENT_MIN {
-        return Finding::Fine(text);
-    }
-    Finding::Bad(format!(
-        "{text}: appends are refused when it is full; make space, or set events.retention_days and move the archive"
-    ))
-}
-
-/// How long a small write takes to reach the disk: every acknowledged event waits for one of these.
-fn syncs(data: &Path) -> Finding {
-    let existing = data
-        .ancestors()
-        .find(|folder| folder.is_dir())
-        .unwrap_or(Path::new("."));
-    let timed = tempfile_in(existing).and_then(|(mut file, path)| {
-        let times = time_syncs(&mut file);
-        fs::remove_file(path)?;
-        times
-    });
-    let Ok(mut times) = timed else {
-        return Finding::Look("how fast the disk syncs cannot be measured".to_owned());
-    };
-    times.sort_unstable();
-    let median = times[times.len() / 2].as_micros();
-    let text = format!("a sync takes {median} µs (median of {SYNCS})");
-    match median {
-        micros if micros < SYNC_MICROS_BELIEVABLE => Finding::Look(format!(
-            "{text}: faster than disks are, so it may not survive a power cut; see whether this is memory or a cache without a battery"
-        )),
-        micros if micros > SYNC_MICROS_SLOW => Finding::Look(format!(
-            "{text}: each write waits this long; a disk that is nearer would be felt"
-        )),
-        _ => Finding::Fine(text),
-    }
-}
-
-fn time_syncs(file: &mut File) -> std::io::Result<Vec<Duration>> {
-    (0..SYNCS)
-        .map(|_| {
-            file.write_all(&[0; 4_096])?;
-            let began = Instant::now();
-            file.sync_data()?;
-            Ok(began.elapsed())
-        })
-        .collect()
-}
-
-fn clock() -> Finding {
-    let now = SystemClock.now();
-    let text = format!("the clock says {}", crate::rfc3339::to_string(now));
-    if now.micros() >= CLOCK_MICROS_MIN {
-        return Finding::Fine(text);
-    }
-    Finding::Bad(format!(
-        "{text}: set it, or every event will be recorded at a wrong time"
-    ))
-}
-
-fn descriptors(config: &Config) -> Finding {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile)
-        .current
-        .unwrap_or(u64::MAX);
-    let wanted = config.http.connections_max as u64 + 512;
-    if limit >= wanted {
-        return Finding::Fine(format!("{limit} files may be open at a time"));
-    }
-    Finding::Look(format!(
-        "only {limit} files may be open at a time, {} connections need {wanted}: raise `ulimit -n`, or lower http.connections_max",
-        config.http.connections_max
-    ))
-}
-
-fn address(config: &Config) -> Finding {
-    let loopback = ["127.", "localhost:", "[::1]:"]
-        .iter()
-        .any(|prefix| config.listen.starts_with(prefix));
-    if loopback {
-        return Finding::Fine(format!(
-            "it listens on {}, which only this machine reaches",
-            config.listen
-        ));
-    }
-    Finding::Look(format!(
-        "it listens on {}: passwords and tokens travel unencrypted there; put a TLS proxy in front",
-        config.listen
-    ))
-}
-
 /// Segments of the log that lie in the archive.
 fn archived(config: &Config) -> usize {
     let entries = fs::read_dir(config.log_folder());
@@ -357,54 +235,8 @@ fn log(config: &Config) -> Vec<Finding> {
             report.events, report.segments
         )));
     }
-    findings.extend(people(config, &report));
-    findings
-}
-
-/// Whether everybody whose fields lie in the log can be read.
-fn people(config: &Config, report: &VerifyReport) -> Vec<Finding> {
-    let folder = config.keys_folder();
-    let master_file = folder.join(MASTER_FILE_NAME);
-    let master = match &config.privacy.master_key {
-        Some(key) => Some(key.clone().into_bytes()),
-        None => fs::read(&master_file).ok(),
-    };
-    let looked = match KeyStore::look(&folder, master.as_deref()) {
-        Ok(looked) => looked,
-        Err(error) => return vec![Finding::Bad(chain(&error))],
-    };
-    let mut findings = Vec::new();
-    match &looked {
-        Some(_) if master.is_none() => findings.push(Finding::Bad(format!(
-            "the master key is gone: {} cannot be read and privacy.master_key is not set; put it back before the next start, which would make another and set the keys of people aside",
-            master_file.display()
-        ))),
-        Some(looked) if !looked.opens => findings.push(Finding::Bad(
-            "the master key does not open the keys of people: give the one that they were made under before the next start, which would set them aside"
-                .to_owned(),
-        )),
-        Some(looked) if looked.bad > 0 => findings.push(Finding::Bad(format!(
-            "{} lines of {} are damaged: restore the file from its backup",
-            looked.bad,
-            folder.join(privacy::store::FILE_NAME).display()
-        ))),
-        _ => {}
-    }
-    let lost = looked.unwrap_or_default().lost(&report.covered);
-    if !lost.is_empty() {
-        findings.push(Finding::Bad(format!(
-            "the fields of {} people cannot be read, their keys are lost: {}; {}",
-            lost.len(),
-            lost::named(&lost),
-            lost::WHAT_TO_DO
-        )));
-    }
-    if findings.is_empty() {
-        findings.push(Finding::Fine(format!(
-            "the fields of all {} people in the log can be read, but for who was erased",
-            report.covered.len()
-        )));
-    }
+    findings.extend(clock::behind(report.last_recorded, SystemClock.now()));
+    findings.extend(keys::people(config, &report));
     findings
 }
 

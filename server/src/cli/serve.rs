@@ -15,7 +15,7 @@ use super::{CliError, DataArgs, ListenArgs, environment, print};
 use crate::app::{self, AppState, StartError};
 use crate::config::{Config, unknown_variables};
 use crate::tls::{Tls, TlsError};
-use crate::{background, listener, systemd, telemetry};
+use crate::{background, descriptors, listener, systemd, telemetry};
 
 /// How long reads of the disk that are under way may hold up the end, once connections are closed.
 const READS_PATIENCE: Duration = Duration::from_secs(5);
@@ -79,6 +79,7 @@ pub(super) fn serve(
     config: Config,
     announce: impl FnOnce(SocketAddr, &AppState),
 ) -> Result<(), ServeError> {
+    descriptors::raise(&config);
     let state = AppState::open(config)?;
     report_opening(&state);
     let runtime = runtime::Builder::new_multi_thread()
@@ -103,7 +104,10 @@ async fn answer(
     let tls = Tls::open(&state.config)?;
     if let Some(tls) = &tls {
         tracing::info!(fingerprint = %tls.fingerprint(), "connections are encrypted");
-        tokio::spawn(tls.clone().follow(state.stopping.subscribe()));
+        state.metrics.certificate_expires(tls.expires());
+        let told = state.clone();
+        let taken = move |tls: &Tls| told.metrics.certificate_expires(tls.expires());
+        tokio::spawn(tls.clone().follow(state.stopping.subscribe(), taken));
     }
     let service = app::app(state.clone());
     let mut serving = tokio::spawn(listener::serve(socket, service, state.clone(), tls));

@@ -1,7 +1,8 @@
-//! What the kernel says of this process. Nothing where there is no `/proc`.
+//! What the kernel says of this process and of the disk that it writes to. Nothing where there is no `/proc`.
 
 use std::fmt;
 use std::fs;
+use std::path::PathBuf;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -9,13 +10,17 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Unit;
 
 use super::gauge;
+use crate::descriptors;
 
 /// Ticks of processor time in a second, the same on every Linux that this runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct ProcessCollector;
+pub(super) struct ProcessCollector {
+    /// The data folder.
+    pub(super) data: PathBuf,
+}
 
 impl Collector for ProcessCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
@@ -39,6 +44,27 @@ impl Collector for ProcessCollector {
         if let Ok(files) = fs::read_dir("/proc/self/fd") {
             let count = i64::try_from(files.count()).unwrap_or(i64::MAX);
             gauge(&mut encoder, "process_open_files", "Open files", count)?;
+        }
+        let limit = i64::try_from(descriptors::limit()).unwrap_or(i64::MAX);
+        let (name, help) = ("process_open_files_max", "Files that may be open at a time");
+        gauge(&mut encoder, name, help, limit)?;
+        if let Ok(disk) = rustix::fs::statvfs(&self.data) {
+            for (name, help, blocks) in [
+                (
+                    "disk_free_bytes",
+                    "Free bytes of the disk with the data folder",
+                    disk.f_bavail,
+                ),
+                ("disk_bytes", "All bytes of that disk", disk.f_blocks),
+            ] {
+                let bytes = blocks.saturating_mul(disk.f_frsize);
+                gauge(
+                    &mut encoder,
+                    name,
+                    help,
+                    i64::try_from(bytes).unwrap_or(i64::MAX),
+                )?;
+            }
         }
         if let Some(seconds) = cpu_seconds() {
             let metric = ConstCounter::new(seconds);

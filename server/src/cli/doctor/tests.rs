@@ -1,9 +1,10 @@
-//! What is said of the keys of people, in sentences that name them.
+//! What is said of each fault, in sentences that name it and say what to do.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use storage::{ExpectedVersion, NewEvent, StreamName, Transaction};
+use storage::{ExpectedVersion, NewEvent, StreamName, Timestamp, Transaction};
 
 use super::*;
 use crate::app::open_log;
@@ -116,5 +117,225 @@ fn a_key_made_later_is_not_the_one_that_is_lost() {
     says(
         &config,
         &["of 2 people cannot be read", "Staff:s1, Staff:s2"],
+    );
+}
+
+/// `ok`, `look` or `bad`, and what is said.
+fn told(finding: &Finding) -> (&'static str, &str) {
+    match finding {
+        Finding::Fine(text) => ("ok", text),
+        Finding::Look(text) => ("look", text),
+        Finding::Bad(text) => ("bad", text),
+    }
+}
+
+#[track_caller]
+fn check(finding: &Finding, verdict: &str, words: &str) {
+    let (found, text) = told(finding);
+    assert_eq!(found, verdict, "{text}");
+    assert!(text.contains(words), "{words:?} is not in {text:?}");
+}
+
+fn days(count: i64) -> Timestamp {
+    Timestamp::from_micros(1_800_000_000_000_000 + count * 86_400 * 1_000_000)
+}
+
+#[test]
+fn a_certificate_is_told_of_a_month_before_it_ends() {
+    let ends = days(100);
+    let judge = |today| connections::judge_certificate(ends, days(today));
+    check(&judge(0), "ok", "good until 2027");
+    check(&judge(70), "ok", "good until 2027");
+    check(&judge(71), "look", "in 29 days: renew it");
+    check(&judge(93), "look", "in 7 days");
+    check(&judge(94), "bad", "in 6 days");
+    check(&judge(101), "bad", "ended at 2027");
+}
+
+#[test]
+fn the_certificate_in_the_settings_is_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::new(folder.path());
+    assert!(connections::certificate(&config).is_none(), "TLS is off");
+    config.tls.enabled = true;
+    check(
+        &connections::certificate(&config).unwrap(),
+        "ok",
+        "made at the first start",
+    );
+    crate::tls::Tls::open(&config).unwrap();
+    check(
+        &connections::certificate(&config).unwrap(),
+        "ok",
+        "good until",
+    );
+    fs::write(config.keys_folder().join("tls.crt"), "no certificate").unwrap();
+    check(
+        &connections::certificate(&config).unwrap(),
+        "bad",
+        "holds no certificate",
+    );
+}
+
+#[test]
+fn a_clock_that_is_wrong_or_behind_the_log_is_told() {
+    check(
+        &clock::judge_now(Timestamp::from_micros(0)),
+        "bad",
+        "set it",
+    );
+    check(&clock::judge_now(days(0)), "ok", "the clock says 2027");
+    assert!(clock::behind(None, days(0)).is_none());
+    assert!(clock::behind(Some(days(0)), days(1)).is_none());
+    assert!(clock::behind(Some(days(0).plus_micros(59_000_000)), days(0)).is_none());
+    let behind = clock::behind(Some(days(1)), days(0)).unwrap();
+    check(&behind, "bad", "86400 s after what the clock says now");
+    check(&clock::kept(Some("yes")), "ok", "kept by NTP");
+    check(&clock::kept(Some("no")), "look", "set-ntp true");
+    check(&clock::kept(None), "look", "cannot be told");
+}
+
+/// The log's own last event is what the clock is held against.
+#[test]
+fn an_event_from_the_future_is_seen_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = depot(folder.path());
+    let report = storage::verify(&config.log_folder(), &VerifyOptions::default()).unwrap();
+    let last = report.last_recorded.expect("there are events");
+    assert!(last <= SystemClock.now() && last > SystemClock.now().plus_micros(-600_000_000));
+}
+
+#[test]
+fn a_full_disk_and_a_strange_one_are_told() {
+    check(&disk::judge_space(50, 100), "ok", "50 %");
+    check(&disk::judge_space(14, 100), "look", "see how fast it goes");
+    check(
+        &disk::judge_space(4, 100),
+        "bad",
+        "appends are refused when it is full",
+    );
+    check(&disk::judge_syncs(29), "look", "faster than disks are");
+    check(&disk::judge_syncs(2_000), "ok", "2000 µs");
+    check(
+        &disk::judge_syncs(20_001),
+        "look",
+        "each write waits this long",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    assert!(!matches!(disk::syncs(folder.path()), Finding::Bad(_)));
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "nothing is left"
+    );
+}
+
+#[test]
+fn an_old_backup_a_missing_one_and_one_beside_the_log_are_told() {
+    let hour = Duration::from_secs(3_600);
+    let judge = |taken, now| backups::judge_age(days(taken), days(now), hour * 24);
+    check(&judge(0, 2), "ok", "48 hours ago");
+    check(&judge(0, 3), "bad", "one is due every 24 hours");
+    // A clock that was set back makes none old.
+    check(&judge(3, 0), "ok", "newest verified backup");
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::new(folder.path());
+    assert!(
+        backups::backups(&config).is_empty(),
+        "without a log there is nothing to back up"
+    );
+    config = depot(folder.path());
+    let said = backups::backups(&config);
+    check(&said[0], "look", "there is no backup");
+    check(&said[1], "look", "on the same disk as the log");
+    let old = config.backups_folder().join("auto-2020-01-01T000000Z");
+    fs::create_dir_all(&old).unwrap();
+    check(&backups::backups(&config)[0], "bad", "2020-01-01");
+    config.backups.interval = Duration::ZERO;
+    check(
+        &backups::backups(&config)[0],
+        "look",
+        "see that somebody else does",
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn whatever_others_may_read_is_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("data");
+    fs::create_dir(&path).unwrap();
+    let set =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    set(&path, 0o700);
+    let config = depot(&path);
+    check(&folder(&path)[0], "ok", "belongs to its owner alone");
+    set(&path, 0o755);
+    check(&folder(&path)[0], "look", "chmod 700");
+    assert_eq!(
+        keys::files(&config).len(),
+        1,
+        "all is well, and no other key is named"
+    );
+    for name in ["master.key", "people.keys"] {
+        let file = config.keys_folder().join(name);
+        set(&file, 0o644);
+        let said = keys::files(&config);
+        check(&said[1], "bad", name);
+        set(&file, 0o600);
+    }
+    fs::write(config.keys_folder().join("jwt.key"), [1; 32]).unwrap();
+    set(&config.keys_folder().join("jwt.key"), 0o640);
+    check(&keys::files(&config)[0], "bad", "mode 640");
+    check(
+        &folder(&home.path().join("nowhere"))[0],
+        "look",
+        "does not exist yet",
+    );
+    fs::write(home.path().join("file"), "").unwrap();
+    check(&folder(&home.path().join("file"))[0], "bad", "is no folder");
+}
+
+#[test]
+fn too_few_open_files_and_an_open_address_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::new(folder.path());
+    config.http.connections_max = 1_000;
+    check(
+        &connections::judge_descriptors(1_511, &config),
+        "look",
+        "need 1512",
+    );
+    check(
+        &connections::judge_descriptors(1_512, &config),
+        "ok",
+        "1512 files",
+    );
+    check(
+        &connections::address(&config),
+        "ok",
+        "only this machine reaches",
+    );
+    config.listen = "0.0.0.0:8443".to_owned();
+    check(&connections::address(&config), "look", "unencrypted");
+    config.tls.enabled = true;
+    check(&connections::address(&config), "ok", "encrypted");
+}
+
+#[test]
+fn a_damaged_log_is_told_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = depot(folder.path());
+    let segment = config.log_folder().join("000000000001.log");
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[300] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    let said = bad(log(&config));
+    assert!(
+        said.iter()
+            .any(|line| line.contains("restore a backup beside it")),
+        "{said:?}"
     );
 }
