@@ -32,6 +32,7 @@ pub mod openapi;
 mod operations;
 mod parts;
 mod policies;
+pub mod postman;
 pub mod problem;
 mod projections;
 mod purchase_orders;

@@ -17,6 +17,7 @@ mod ingest;
 mod lake;
 mod learn;
 mod man;
+mod openapi;
 mod restore;
 mod serve;
 mod token;
@@ -90,6 +91,9 @@ enum Command {
     Drill(drill::DrillArgs),
     /// Look at a data folder and its machine, and say what should be done.
     Doctor(doctor::DoctorArgs),
+    /// Print the API's description: OpenAPI, or a collection for Postman.
+    #[command(name = "openapi")]
+    OpenApi(openapi::OpenApiArgs),
     /// Write the manual pages into a folder.
     Man(man::ManArgs),
     /// Print a shell's completions.
@@ -248,6 +252,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Restore(args) => restore::run(args),
         Command::Drill(args) => drill::run(&args),
         Command::Doctor(args) => doctor::run(args),
+        Command::OpenApi(args) => openapi::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Completions(args) => completions::run(args),
     };

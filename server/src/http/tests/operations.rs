@@ -128,8 +128,52 @@ fn names_in_the_dashboard() -> std::collections::BTreeSet<String> {
     names
 }
 
+const RULES: &str = include_str!("../../../../packaging/prometheus/railfleet.rules.yml");
+const RUNBOOK: &str = include_str!("../../../../docs/operations.md");
+
+/// What stands behind this key in the rules, a line each.
+fn in_the_rules(key: &str) -> Vec<&'static str> {
+    let lines = RULES
+        .lines()
+        .map(|line| line.trim().trim_start_matches("- "));
+    lines
+        .filter_map(|line| line.strip_prefix(key)?.strip_prefix(": "))
+        .collect()
+}
+
+/// Names in the conditions of the alerts. What only a depot with an archive or with others has is left out.
+fn names_in_the_alerts() -> std::collections::BTreeSet<String> {
+    let words = in_the_rules("expr")
+        .into_iter()
+        .flat_map(|condition| condition.split(|char: char| !char.is_alphanumeric() && char != '_'));
+    words
+        .filter(|word| word.starts_with("railfleet_"))
+        .filter(|word| {
+            !word.starts_with("railfleet_archive_") && !word.starts_with("railfleet_federation_")
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Each alert has its place in the runbook, in the order of the rules, and the runbook no others.
+#[test]
+fn every_alert_stands_in_the_runbook() {
+    let alerts = in_the_rules("alert");
+    assert!(alerts.len() > 15, "{alerts:?}");
+    let told: Vec<&str> = RUNBOOK
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `RailFleet"))
+        .filter_map(|line| line.split('`').next())
+        .collect();
+    let alerts: Vec<&str> = alerts
+        .iter()
+        .filter_map(|alert| alert.strip_prefix("RailFleet"))
+        .collect();
+    assert_eq!(told, alerts);
+}
+
 #[tokio::test]
-async fn every_name_in_the_dashboard_for_grafana_is_a_metric() {
+async fn every_name_in_the_dashboard_for_grafana_and_in_the_alerts_is_a_metric() {
     let server = TestServer::start();
     let token = server.token(Role::FleetManager).await;
     let vehicle = json!({
@@ -154,8 +198,9 @@ async fn every_name_in_the_dashboard_for_grafana_is_a_metric() {
         "{text}"
     );
     assert!(text.contains("railfleet_figures_lag_events 0"), "{text}");
-    let names = names_in_the_dashboard();
+    let mut names = names_in_the_dashboard();
     assert!(names.len() > 20, "{names:?}");
+    names.extend(names_in_the_alerts());
     for name in names {
         let is_there = text.lines().any(|line| {
             let rest = line.strip_prefix(&*name);
