@@ -7,11 +7,12 @@
 #   make bench    the table of docs/benchmarks.md; BENCH='NAME…' for some of its questions
 #   make validate the plan's targets on the release binary with a past of a million events, and every bar, as one table with
 #                 margins; the same as JSON in out/validate.json. VALIDATE=plan for the plan's alone, ten minutes of them with 1,000 users
+#   make soak     an hour of a steady mixed load on the server: memory, open files and threads in out/soak.svg. SOAK=N for N seconds
 #   make bench-crdt   the CRDTs beside automerge, loro, yrs and crdts; ROUNDS=N for more or fewer turns
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: demo test lint bench validate bench-crdt
+.PHONY: demo test lint bench validate soak bench-crdt
 
 demo:
 	cargo run --release -p railfleet-server --bin railfleet -- demo $(DEMO)
@@ -39,6 +40,10 @@ bench:
 validate:
 	./benches/setup.sh
 	cargo run --release -p railfleet-benches -- --json out/validate.json $(VALIDATE)
+
+soak:
+	cargo build --workspace --bins --tests
+	RAILFLEET_BIN=$(TARGET)/debug/railfleet RAILFLEET_SOAK_SECONDS=$(or $(SOAK),3600) cargo test --workspace --test e2e soak::under
 
 # A workspace of its own, with a target folder of its own: its peers are in no lock and no build of the product.
 bench-crdt:

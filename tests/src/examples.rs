@@ -72,5 +72,7 @@ pub fn documents(workspace: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+pub mod typed;
+
 #[cfg(test)]
 mod tests;

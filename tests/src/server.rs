@@ -94,6 +94,15 @@ impl DataFolder {
         DataFolder::with(home, data.to_owned())
     }
 
+    /// The same place for the test's own files, around another data folder, which lies among them.
+    #[must_use]
+    pub fn with_data(self, data: &Path) -> Self {
+        DataFolder {
+            data: data.to_owned(),
+            ..self
+        }
+    }
+
     fn with(home: TempDir, data: PathBuf) -> Self {
         let folder = DataFolder { home, data };
         let mut add = folder.command(&["user", "add", USER, "--role", "SUPER_ADMIN"]);
@@ -273,13 +282,7 @@ impl Server {
     /// When the login is refused.
     #[track_caller]
     pub fn token(&self) -> String {
-        let body = format!(r#"{{"username":"{USER}","password":"{PASSWORD}"}}"#);
-        let answer = self.stranger().post("/api/v1/auth/login", &body);
-        let tokens = must("logging in", answer).expect(200).json();
-        tokens["access_token"]
-            .as_str()
-            .expect("a login answers with a token")
-            .to_owned()
+        token(self.port)
     }
 
     /// Asks it to end, and waits at most `limit`. `None` when it is still there.
@@ -306,6 +309,21 @@ impl Server {
     pub fn kill(mut self) {
         self.process.kill();
     }
+}
+
+/// An access token of the test's account, from the server on this port.
+///
+/// # Panics
+/// When the login is refused.
+#[track_caller]
+pub fn token(port: u16) -> String {
+    let body = format!(r#"{{"username":"{USER}","password":"{PASSWORD}"}}"#);
+    let answer = Client::new(port).post("/api/v1/auth/login", &body);
+    let tokens = must("logging in", answer).expect(200).json();
+    tokens["access_token"]
+        .as_str()
+        .expect("a login answers with a token")
+        .to_owned()
 }
 
 fn without_settings(command: &mut Command) {
