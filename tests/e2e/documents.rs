@@ -11,6 +11,8 @@ use harness::skip::{self, workspace};
 
 use super::batch;
 
+mod typed;
+
 /// What curl does in the examples beyond what they say: fail on a problem, and end.
 const CURL_SETTINGS: &str = "fail-with-body\nsilent\nshow-error\nmax-time = 30\n";
 
