@@ -18,9 +18,11 @@ is() { # is PATH "MODE OWNER:GROUP"
   found=$(stat -c '%a %U:%G' "$1") || fail "$1 is not there"
   [ "$found" = "$2" ] || fail "$1 is $found, not $2"
 }
+had_account=$(getent passwd railfleet || true)
 leave() {
   dpkg --purge railfleet >/dev/null 2>&1 || true
   rm -rf /var/lib/railfleet
+  [ -n "$had_account" ] || deluser --quiet --system railfleet >/dev/null 2>&1 || true
 }
 trap leave EXIT
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use harness::examples;
 use harness::examples::typed::{self, Typed};
-use harness::process::{must, run, run_with_input};
+use harness::process::{must, run, run_with_input, wait_for};
 use harness::server::{DataFolder, Server, railfleet};
 use harness::skip::{self, workspace};
 
@@ -206,13 +206,14 @@ impl Desk {
     fn ask(&mut self) {
         let server = self.folder.serve();
         let mut client = server.client();
-        let vehicles = must("asking", client.get("/api/v1/vehicles?limit=1"))
-            .expect(200)
-            .json();
-        vehicles["vehicles"][0]["asset_id"]
-            .as_str()
-            .expect("a vehicle")
-            .clone_into(&mut self.vehicle);
+        // Read models take the history in first.
+        self.vehicle = wait_for("there is a vehicle", LIMIT, || {
+            let answer = client.get("/api/v1/vehicles?limit=1").ok()?;
+            let vehicle = answer.json()["vehicles"][0]["asset_id"]
+                .as_str()?
+                .to_owned();
+            Some(vehicle)
+        });
         let person = r#"{"aggregate_type":"Staff","aggregate_id":"reader","event_type":"StaffCreated","data":{"staff_id":"R1","first_name":"Ada","last_name":"Reader"}}"#;
         must("appending", client.post("/api/v1/events", person)).expect(201);
         for (path, name) in [
