@@ -44,7 +44,9 @@ struct Look {
 fn under_a_steady_load_nothing_grows_but_the_log() {
     let seconds = skip::how_many("RAILFLEET_SOAK_SECONDS", 30);
     let folder = DataFolder::new();
-    let mut server = folder.serve();
+    // One token for all of it.
+    let lasting = [("RAILFLEET_AUTH_ACCESS_MINUTES", "1440".into())];
+    let mut server = folder.serve_with(&[], &lasting);
     let mut client = server.client();
     must(
         "appending",
@@ -91,17 +93,9 @@ fn under_load(server: &mut Server, time: Duration) -> Vec<Look> {
 /// Reads, lists, writes and figures, as users mix them. Everything has to be answered, whatever with but a failure.
 fn work(worker: u64, port: u16, token: String, over: &AtomicBool, requests: &AtomicU64) {
     let mut chance = Seeded::new(SEED + worker);
-    let mut token = token;
-    let mut client = Client::new(port).with_token(token.clone());
-    let mut renewed = Instant::now();
+    let mut client = Client::new(port).with_token(token);
     let mut number = 0;
     while !over.load(Ordering::Relaxed) {
-        // A token lasts half an hour.
-        if renewed.elapsed() > Duration::from_secs(900) {
-            token = harness::server::token(port);
-            client = Client::new(port).with_token(token.clone());
-            renewed = Instant::now();
-        }
         let unit = chance.below(23);
         let answer = match chance.below(100) {
             0..60 => client.get(&format!("/api/v1/events/Vehicle/unit%20{unit}?limit=20")),

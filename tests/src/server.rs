@@ -282,7 +282,13 @@ impl Server {
     /// When the login is refused.
     #[track_caller]
     pub fn token(&self) -> String {
-        token(self.port)
+        let body = format!(r#"{{"username":"{USER}","password":"{PASSWORD}"}}"#);
+        let answer = self.stranger().post("/api/v1/auth/login", &body);
+        let tokens = must("logging in", answer).expect(200).json();
+        tokens["access_token"]
+            .as_str()
+            .expect("a login answers with a token")
+            .to_owned()
     }
 
     /// Asks it to end, and waits at most `limit`. `None` when it is still there.
@@ -309,21 +315,6 @@ impl Server {
     pub fn kill(mut self) {
         self.process.kill();
     }
-}
-
-/// An access token of the test's account, from the server on this port.
-///
-/// # Panics
-/// When the login is refused.
-#[track_caller]
-pub fn token(port: u16) -> String {
-    let body = format!(r#"{{"username":"{USER}","password":"{PASSWORD}"}}"#);
-    let answer = Client::new(port).post("/api/v1/auth/login", &body);
-    let tokens = must("logging in", answer).expect(200).json();
-    tokens["access_token"]
-        .as_str()
-        .expect("a login answers with a token")
-        .to_owned()
 }
 
 fn without_settings(command: &mut Command) {
