@@ -38,6 +38,9 @@ pub mod collapsed;
 mod counter;
 pub mod entity;
 mod flag;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod json;
 
 mod lattice;
@@ -67,7 +70,7 @@ pub use store::{Causal, DotFun, DotMap, DotSet, DotStore};
 pub use value::{Real, Value};
 pub use wire::{DecodeError, Wire};
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 extern crate self as crdt;
 
 #[cfg(test)]

@@ -37,6 +37,9 @@ pub mod elementary;
 pub mod explain;
 mod flat;
 pub mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grow;
 pub mod hazard;
 mod histogram;

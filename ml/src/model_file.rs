@@ -111,6 +111,9 @@ fn read_loss(reader: &mut Reader<'_>) -> Result<Loss, ReadError> {
         let whole = parameter as u32;
         Ok(whole)
     };
+    // Where there is no parameter, its place is empty.
+    let has_none = matches!(tag, 0 | 1 | 3);
+    require(!has_none || parameter.to_bits() == 0, "loss parameter")?;
     let loss = match tag {
         0 => Loss::Squared,
         1 => Loss::Logistic,

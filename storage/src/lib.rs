@@ -47,6 +47,9 @@ mod commit;
 mod durable;
 mod event;
 pub mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod group;
 mod header;
 mod id_filter;

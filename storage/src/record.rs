@@ -290,6 +290,28 @@ pub(crate) fn frame_length(bytes: &[u8]) -> Result<usize, Fault> {
     Ok(length)
 }
 
+/// Gives `bytes` the lengths and the checksum that make a record of them: what damage cannot do, and a forger can.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn seal(bytes: &mut [u8], seed: Seed, next: Position) {
+    let (Ok(length), true) = (
+        u32::try_from(bytes.len()),
+        bytes.len() > HEAD_BYTES + TAIL_BYTES,
+    ) else {
+        return;
+    };
+    let tail = bytes.len() - TAIL_BYTES;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    bytes[tail..].copy_from_slice(&length.to_le_bytes());
+    let start = match bytes[8] {
+        KIND_STREAM_NAME => seed.for_stream(u32_at(bytes, 12)),
+        KIND_TYPE_NAME => seed.for_type(u16_at(bytes, 10)),
+        KIND_COMMIT => seed.at(commit(bytes).first_position),
+        _ => seed.at(next),
+    };
+    let crc = checksum(start, &bytes[CRC_FROM..tail]);
+    bytes[4..8].copy_from_slice(&crc.to_le_bytes());
+}
+
 /// The length of the record that ends at the end of `bytes`.
 pub(crate) fn length_before(bytes: &[u8]) -> Result<usize, Fault> {
     let back: [u8; 4] = *bytes.last_chunk().ok_or(Fault::Short)?;

@@ -301,6 +301,24 @@ pub(crate) fn faults(repo: &dyn Repo, log_id: Uuid) -> io::Result<Vec<(String, u
     files::faults(repo, log_id)
 }
 
+/// See [`crate::fuzzing::snapshot`].
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    layout::fuzz(bytes);
+}
+
+/// A snapshot of a stream as it lies in a file.
+#[cfg(test)]
+pub(crate) fn sample(aggregate_id: &str, state: &[u8]) -> Vec<u8> {
+    let header = Header {
+        log_id: Uuid::from_u128(7),
+        stream: StreamName::new("Vehicle", aggregate_id),
+        version: Version::new(3),
+        position: Position::new(9),
+    };
+    layout::encode(&header, state)
+}
+
 fn check_length(what: &'static str, actual: usize, limit: usize) -> Result<(), SnapshotError> {
     if actual > limit {
         Err(SnapshotError::TooLarge {

@@ -13,6 +13,7 @@ use crate::wire::{DecodeError, from_bytes, to_bytes};
 use proptest::prelude::*;
 
 mod codec;
+mod fuzzed;
 mod judged;
 mod moved;
 mod saved;

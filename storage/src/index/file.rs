@@ -442,3 +442,24 @@ fn u32_at(bytes: &[u8], from: usize) -> u32 {
 fn u64_at(bytes: &[u8], from: usize) -> u64 {
     u64::from_le_bytes(array_at(bytes, from))
 }
+
+/// Gives the header and each section of an index file the checksums that they would have, as a forger would.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn seal(bytes: &mut [u8]) {
+    if bytes.len() < HEADER_BYTES {
+        return;
+    }
+    let mut from = HEADER_BYTES;
+    for at in 0..SECTIONS {
+        let entry = FIXED_BYTES + at * SECTION_ENTRY_BYTES;
+        let to = from.saturating_add(u32_at(bytes, entry + 8) as usize);
+        let Some(section) = bytes.get(from..to) else {
+            break;
+        };
+        let crc = crc32fast::hash(section);
+        bytes[entry + 12..entry + 16].copy_from_slice(&crc.to_le_bytes());
+        from = to;
+    }
+    let crc = header_crc(bytes);
+    bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+}

@@ -15,6 +15,8 @@ use uuid::Uuid;
 use crate::position::Version;
 use crate::time::Timestamp;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use file::seal;
 pub(crate) use file::{IndexFile, IndexIdentity, encode};
 pub(crate) use memory::{IndexedEvent, MemoryIndex};
 

@@ -161,3 +161,24 @@ fn take_text<'a>(bytes: &mut &'a [u8], length: u16) -> Option<&'a str> {
     *bytes = rest;
     std::str::from_utf8(text).ok()
 }
+
+/// Reads `bytes` as a snapshot, and as the fields in a sound frame; what is read is written back the same.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn fuzz(bytes: &[u8]) {
+    let framed = frame::encode(KIND, FORMAT, bytes);
+    for bytes in [bytes, &framed] {
+        let Ok(found) = decode_header(bytes) else {
+            continue;
+        };
+        assert!(found.header_bytes <= bytes.len());
+        assert!(found.state_bytes <= SNAPSHOT_BYTES_MAX);
+        let behind = &bytes[found.header_bytes..];
+        let Some(state) = behind.get(..found.state_bytes) else {
+            continue;
+        };
+        if found.is_of(state) {
+            let whole = &bytes[..found.header_bytes + found.state_bytes];
+            assert_eq!(encode(&found.header, state), whole);
+        }
+    }
+}
