@@ -27,6 +27,9 @@ const DUPLICATES_WINDOW: Duration = Duration::from_secs(120);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the broker waits for an acknowledgement before it sends an event again.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(60);
+/// How often in a row the broker may fail to say how a place stands before it is made anew: a cluster that lost members may keep
+/// one that none of them leads any more, which nobody answers for, ever.
+const UNANSWERED_MAX: u32 = 2;
 /// Events that the broker sends without an acknowledgement of any.
 const SENT_AHEAD_MAX: i64 = 20_000;
 
@@ -57,6 +60,17 @@ impl std::fmt::Debug for Broker {
     }
 }
 
+/// How far a log has acknowledged what a stream holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    /// When the stream was made: another one counts anew.
+    pub(crate) stream_made_at: i128,
+    /// All up to here, in the stream's own count.
+    pub(crate) acknowledged: u64,
+    /// How often in a row the broker did not say how it stands.
+    pub(crate) unanswered: u32,
+}
+
 /// A connection with the stream in place.
 pub(crate) struct Session {
     pub(crate) client: Client,
@@ -81,9 +95,9 @@ impl Broker {
     pub async fn forget(&self, name: &str, log: Uuid) -> Result<(), FederationError> {
         const DOING: &str = "does not forget this depot's place";
         let session = self.connect(name).await?;
-        match session.stream.consumer_info(place(log)).await {
+        match session.stream.consumer_info(place_of(log)).await {
             Ok(_) => {
-                let deleted = session.stream.delete_consumer(&place(log)).await;
+                let deleted = session.stream.delete_consumer(&place_of(log)).await;
                 deleted.map(|_| ()).map_err(refused(DOING))
             }
             Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(()),
@@ -185,20 +199,45 @@ impl Session {
 
     /// The place in the stream that is this log's, for one who has nothing of it in hand: it begins behind what was
     /// acknowledged. What the broker had sent to the one before comes first, and in its order; kept, the place would send it
-    /// last.
-    pub(crate) async fn consumer(&self, log: Uuid) -> Result<PullConsumer, FederationError> {
+    /// last. `place` is what this process knows of it: a broker that lost a member may know less.
+    pub(crate) async fn consumer(
+        &self,
+        log: Uuid,
+        place: &mut Place,
+    ) -> Result<PullConsumer, FederationError> {
         const DOING: &str = "does not give this depot's place in the stream";
-        let name = place(log);
-        let deliver_policy = match self.stream.consumer_info(&name).await {
+        let stream = self.stream.get_info().await.map_err(refused(DOING))?;
+        let made_at = stream.created.unix_timestamp_nanos();
+        if place.stream_made_at != made_at {
+            *place = Place {
+                stream_made_at: made_at,
+                ..Place::default()
+            };
+        }
+        let name = place_of(log);
+        match self.stream.consumer_info(&name).await {
             Ok(info) => {
                 let deleted = self.stream.delete_consumer(&name).await;
                 deleted.map_err(refused(DOING))?;
-                DeliverPolicy::ByStartSequence {
-                    start_sequence: info.ack_floor.stream_sequence + 1,
-                }
+                place.acknowledged = place.acknowledged.max(info.ack_floor.stream_sequence);
             }
-            Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => DeliverPolicy::All,
-            Err(error) => return Err(refused(DOING)(error)),
+            Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => {}
+            Err(_) if place.unanswered >= UNANSWERED_MAX => {
+                // What became of it shows when it is made anew.
+                drop(self.stream.delete_consumer(&name).await);
+            }
+            Err(error) => {
+                place.unanswered += 1;
+                return Err(refused(DOING)(error));
+            }
+        }
+        place.unanswered = 0;
+        let deliver_policy = match place.acknowledged {
+            0 => DeliverPolicy::All,
+            // A stream that lost its end goes on before what was acknowledged.
+            acknowledged => DeliverPolicy::ByStartSequence {
+                start_sequence: acknowledged.min(stream.state.last_sequence) + 1,
+            },
         };
         let consumer = self.stream.create_consumer(pull::Config {
             durable_name: Some(name),
@@ -233,7 +272,7 @@ impl Session {
 }
 
 /// What a log's place in the stream is called.
-fn place(log: Uuid) -> String {
+fn place_of(log: Uuid) -> String {
     format!("depot-{}", log.simple())
 }
 

@@ -181,6 +181,12 @@ impl Member {
         Some(depot.name.clone())
     }
 
+    /// When the depot of this log last said that it is there, since this one started.
+    pub fn last_presence(&self, log: uuid::Uuid) -> Option<storage::Timestamp> {
+        let standing = self.standing.lock();
+        standing.depots.get(&log.as_u128())?.last_presence
+    }
+
     /// The logs of the other depots that people call so.
     pub fn logs_named(&self, depot: &str) -> Vec<uuid::Uuid> {
         let standing = self.standing.lock();

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
-use crate::broker::{Session, log_of_subject, presence_subjects, refused, told};
+use crate::broker::{Place, Session, log_of_subject, presence_subjects, refused, told};
 use crate::judge::{self, Delivered, Judged, Known, Refused, judge};
 use crate::message::{Message, is_shared};
 use crate::retry::{Retry, stopped};
@@ -25,6 +25,9 @@ use crate::{FederationError, Member};
 const BATCH_EVENTS: usize = 1_000;
 /// Messages that the broker sends ahead.
 const AHEAD_EVENTS: usize = 4_000;
+/// How often the broker says that it has nothing to send. Where it says nothing for twice as long, whoever held this depot's
+/// place is gone, as a cluster's members may go without ending any connection, and nobody knows any more that it waits.
+const HEARTBEAT_PAUSE: Duration = Duration::from_secs(3);
 /// How often at most it is kept how far this came.
 const SAVE_PAUSE: Duration = Duration::from_secs(1);
 /// How often it is looked whether the broker is still there: who waits for messages is not told.
@@ -39,10 +42,10 @@ const ASK_DOUBLINGS_MAX: u32 = 5;
 /// Receives until the server stops.
 pub(crate) async fn run(member: &Member, mut stopping: watch::Receiver<bool>) {
     let mut retry = Retry::new();
-    let mut asked = BTreeMap::new();
+    let mut lasting = Lasting::default();
     loop {
         let Err(error) = tokio::select! {
-            ended = session(member, &mut asked) => ended,
+            ended = session(member, &mut lasting) => ended,
             () = stopped(&mut stopping) => return,
         };
         let text = told(&error);
@@ -58,6 +61,13 @@ pub(crate) async fn run(member: &Member, mut stopping: watch::Receiver<bool>) {
     }
 }
 
+/// What outlives a connection.
+#[derive(Default)]
+struct Lasting {
+    asked: Asked,
+    place: Place,
+}
+
 /// What each log was last asked for.
 type Asked = BTreeMap<u128, Request>;
 
@@ -70,7 +80,7 @@ struct Request {
 
 async fn session(
     member: &Member,
-    asked: &mut Asked,
+    Lasting { asked, place }: &mut Lasting,
 ) -> Result<std::convert::Infallible, FederationError> {
     let settings = &member.settings;
     let session = settings.broker.connect(&settings.name).await?;
@@ -79,10 +89,11 @@ async fn session(
         .subscribe(presence_subjects())
         .await
         .map_err(refused("does not say who is there"))?;
-    let consumer = session.consumer(member.log.log_id()).await?;
+    let consumer = session.consumer(member.log.log_id(), place).await?;
     let mut messages = consumer
         .stream()
         .max_messages_per_batch(AHEAD_EVENTS)
+        .heartbeat(HEARTBEAT_PAUSE)
         .messages()
         .await
         .map_err(refused("does not send events"))?;
@@ -103,7 +114,7 @@ async fn session(
             first = messages.next() => {
                 let first = first.ok_or_else(|| refused("sends nothing more")("the stream ended"))?;
                 let batch = gather(first, &mut messages).await;
-                take(member, &session, batch, &mut arrived, asked).await?;
+                take(member, &session, batch, &mut arrived, asked, place).await?;
                 has_unsaved = true;
             }
             there = presence.next() => {
@@ -144,6 +155,7 @@ async fn take(
     batch: Vec<Result<Delivery, impl std::fmt::Display>>,
     arrived: &mut u64,
     asked: &mut Asked,
+    place: &mut Place,
 ) -> Result<(), FederationError> {
     let mut deliveries = Vec::with_capacity(batch.len());
     let mut broken = None;
@@ -170,6 +182,7 @@ async fn take(
         if let Some(last) = deliveries.last() {
             let heard = last.ack().await;
             heard.map_err(refused("does not hear an acknowledgement"))?;
+            place.acknowledged = last.info().map_or(0, |info| info.stream_sequence);
         }
         for (log, from) in missing {
             ask(session, asked, log, from).await?;
@@ -390,6 +403,7 @@ fn note_presence(member: &Member, subject: &str, payload: &[u8]) -> Option<(u128
     let mut standing = member.standing.lock();
     let depot = standing.depots.entry(log).or_default();
     depot.last_contact = Some(member.clock.now());
+    depot.last_presence = depot.last_contact;
     name.clone_into(&mut depot.name);
     depot.published = depot.published.max(published.parse().unwrap_or(0));
     if depot.published <= depot.taken.position {

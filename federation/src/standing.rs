@@ -46,6 +46,8 @@ pub struct DepotStanding {
     pub published: u64,
     /// When it last was heard of, by the clock here.
     pub last_contact: Option<Timestamp>,
+    /// When it last said itself that it is there; what the stream keeps of it comes from whoever is gone, too.
+    pub last_presence: Option<Timestamp>,
     /// Events appended since this server started.
     pub appended: u64,
     /// Events that came again since.
@@ -82,6 +84,7 @@ pub(crate) struct Depot {
     pub(crate) progressed: Option<Instant>,
     pub(crate) published: u64,
     pub(crate) last_contact: Option<Timestamp>,
+    pub(crate) last_presence: Option<Timestamp>,
     pub(crate) appended: u64,
     pub(crate) repeated: u64,
 }
@@ -157,6 +160,7 @@ impl Shared {
             quarantined: depot.taken.quarantined.iter().copied().collect(),
             published: depot.published,
             last_contact: depot.last_contact,
+            last_presence: depot.last_presence,
             appended: depot.appended,
             repeated: depot.repeated,
         });

@@ -1,5 +1,6 @@
 //! Depots that take part, with a real broker between them.
 
+mod accounts;
 mod faults;
 
 use std::collections::BTreeMap;

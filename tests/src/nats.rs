@@ -1,29 +1,37 @@
 //! A real broker: Debian's `nats-server`, on a port of its own choosing.
 
 use std::fs;
-use std::path::Path;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
+use uuid::Uuid;
 
-use crate::server::free_port;
+use crate::client::Client;
 use crate::skip;
 
 const PROGRAM: &str = "nats-server";
 
 /// Keeps streams in memory of its own and on the disk.
 const JETSTREAM: &str = "--jetstream";
-/// How long it may take to begin on a machine that is busy.
-const START_LIMIT: Duration = Duration::from_secs(60);
+/// How long it may take to begin, and a cluster to be whole, on a machine that is busy.
+const START_LIMIT: Duration = Duration::from_secs(120);
+/// Ports that Linux gives nobody who does not ask for them: a server that is killed finds its own free when it comes back.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
 
 /// See the module.
 #[derive(Debug)]
 pub struct NatsServer {
     process: Option<Child>,
     folder: TempDir,
-    port: Option<u16>,
+    port: u16,
+    /// What a member of a cluster is called.
+    name: String,
+    /// Where it tells how it stands.
+    monitor: Option<u16>,
     flags: Vec<String>,
     settings: String,
 }
@@ -48,30 +56,76 @@ impl NatsServer {
         Some(server)
     }
 
-    /// Starts three that are one cluster.
+    /// Starts three that are one cluster, which is whole on return.
     ///
     /// # Panics
-    /// When they do not start.
+    /// When they do not start, or do not find each other.
     pub fn start_cluster(test: &str) -> Option<[NatsServer; 3]> {
-        let ports = [free_port(), free_port(), free_port()];
+        let ports = [(); 3].map(|()| steady_port());
         let routes = ports
             .map(|port| format!("nats://127.0.0.1:{port}"))
             .join(", ");
         let member = |port: u16| {
+            let (name, monitor) = (format!("member-{port}"), steady_port());
             let settings = format!(
-                "server_name: member-{port}\ncluster {{ name: depots, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}\n"
+                "server_name: {name}\nhttp: \"127.0.0.1:{monitor}\"\n\
+                 cluster {{ name: depots, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}\n"
             );
-            NatsServer::start_with(test, &[JETSTREAM], &settings)
+            let mut server = NatsServer::start_with(test, &[JETSTREAM], &settings)?;
+            (server.name, server.monitor) = (name, Some(monitor));
+            Some(server)
         };
         let [one, two, three] = ports.map(member);
-        Some([one?, two?, three?])
+        let members = [one?, two?, three?];
+        NatsServer::wait_for_cluster(&members);
+        Some(members)
+    }
+
+    /// Waits until these members have a leader that says that all the others are there and up to date. Before, a stream of
+    /// three replicas is refused for want of peers.
+    ///
+    /// # Panics
+    /// When it takes too long.
+    #[track_caller]
+    pub fn wait_for_cluster(members: &[NatsServer]) {
+        let began = Instant::now();
+        let mut told = Vec::new();
+        let is_whole = |told: &Value| {
+            let others = told["replicas"].as_array();
+            others.is_some_and(|others| {
+                others.len() + 1 == members.len()
+                    && others
+                        .iter()
+                        .all(|other| other["current"] == true && other["offline"] != true)
+            })
+        };
+        while !told.iter().any(is_whole) {
+            assert!(
+                began.elapsed() < START_LIMIT,
+                "the members of the cluster do not find each other: {told:?}"
+            );
+            std::thread::sleep(Duration::from_millis(100));
+            told = members.iter().filter_map(NatsServer::cluster).collect();
+        }
+    }
+
+    /// What this member knows of the cluster; its leader alone names the others.
+    fn cluster(&self) -> Option<Value> {
+        let mut client = Client::new(self.monitor?).with_patience(Duration::from_secs(5));
+        let answer = client
+            .get("/jsz")
+            .ok()
+            .filter(|answer| answer.status == 200)?;
+        Some(answer.json()["meta_cluster"].clone())
     }
 
     fn prepare(test: &str, flags: &[&str]) -> Option<NatsServer> {
         skip::programs(test, &[PROGRAM]).then(|| NatsServer {
             process: None,
             folder: tempfile::tempdir().expect("a folder"),
-            port: None,
+            port: steady_port(),
+            name: String::new(),
+            monitor: None,
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             settings: String::new(),
         })
@@ -103,32 +157,33 @@ impl NatsServer {
     /// When it does not start.
     pub fn restart(&mut self) {
         self.kill();
-        let ports = self.folder.path().join("ports");
-        let _ = fs::remove_dir_all(&ports);
-        fs::create_dir(&ports).expect("a folder");
         let settings = self.folder.path().join("settings");
         fs::write(&settings, &self.settings).expect("a file");
-        let port = self.port.map_or("-1".to_owned(), |port| port.to_string());
+        let said = self.folder.path().join("said");
         let process = Command::new(PROGRAM)
-            .args(["--addr", "127.0.0.1", "--port", &port])
+            .args(["--addr", "127.0.0.1", "--port", &self.port.to_string()])
             .args(&self.flags)
             .arg("--store_dir")
             .arg(self.folder.path().join("store"))
-            .arg("--ports_file_dir")
-            .arg(&ports)
             .arg("--config")
             .arg(&settings)
+            .arg("--log")
+            .arg(&said)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("it is installed");
-        self.process = Some(process);
+        let process = self.process.insert(process);
         let began = Instant::now();
-        while self.port_of(&ports).is_none() {
-            assert!(began.elapsed() < START_LIMIT, "nats-server does not start");
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+            let ended = process.try_wait().expect("its state can be asked");
+            assert!(
+                ended.is_none() && began.elapsed() < START_LIMIT,
+                "nats-server does not start: {}",
+                fs::read_to_string(&said).unwrap_or_default()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
-        self.port = self.port_of(&ports);
     }
 
     /// Ends it, and has it forget everything.
@@ -142,18 +197,25 @@ impl NatsServer {
         format!("nats://127.0.0.1:{}", self.port())
     }
 
-    /// Its port on the loopback.
-    pub fn port(&self) -> u16 {
-        self.port.unwrap_or_default()
+    /// What it is called, where it is a member of a cluster.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    /// The port, once it says so in its file.
-    fn port_of(&self, ports: &Path) -> Option<u16> {
-        let file = fs::read_dir(ports).ok()?.next()?.ok()?;
-        let text = fs::read_to_string(file.path()).ok()?;
-        let (_, behind) = text.split_once("://127.0.0.1:")?;
-        let digits = behind.split(|character: char| !character.is_ascii_digit());
-        digits.into_iter().next()?.parse().ok()
+    /// Its port on the loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+/// A port that nobody uses, and that nobody is given by chance either.
+fn steady_port() -> u16 {
+    loop {
+        let chance = Uuid::new_v4().as_u128() % u128::from(PORTS.end - PORTS.start);
+        let port = PORTS.start + u16::try_from(chance).unwrap_or(0);
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
     }
 }
 

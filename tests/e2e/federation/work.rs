@@ -82,6 +82,11 @@ impl Worker {
                 if let Some(answer) = self.ask(&deed, &key) {
                     break answer;
                 }
+                // All depots run when the world is told to stop, unless it failed: then nobody will answer.
+                let is_gone = self.door.load(Ordering::Relaxed) == 0;
+                if is_gone && stop.load(Ordering::Relaxed) {
+                    return self.done;
+                }
                 self.done.unanswered += 1;
                 std::thread::sleep(AGAIN);
             };
