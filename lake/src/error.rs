@@ -85,6 +85,14 @@ pub enum LakeError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Nothing says which keys a bucket is asked with.
+    #[error("{url} cannot be asked: {missing}")]
+    Keys {
+        /// The bucket.
+        url: String,
+        /// What is missing.
+        missing: &'static str,
+    },
     /// The place refuses, or does not answer.
     #[error("cannot {doing} {path}: {why}")]
     Store {

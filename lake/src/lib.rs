@@ -19,6 +19,7 @@ mod error;
 mod events;
 mod export;
 mod features;
+mod keys;
 mod manifest;
 mod payload;
 mod plan;

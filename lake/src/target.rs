@@ -20,6 +20,7 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 use crate::error::{LakeError, Why};
+use crate::keys;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -68,7 +69,8 @@ impl Target {
     /// `AWS_REGION`, and for others than Amazon `AWS_ENDPOINT`, with `AWS_ALLOW_HTTP=true` where that is no HTTPS.
     ///
     /// # Errors
-    /// `Address` for what is no such address, `Folder` for a folder that cannot be made.
+    /// `Address` for what is no such address, `Keys` where nothing says which keys a bucket is asked with, `Folder` for a folder
+    /// that cannot be made.
     pub fn open(url: &str) -> Result<Self, LakeError> {
         Target::reach(url, true, Patience::USUAL)
     }
@@ -76,7 +78,7 @@ impl Target {
     /// The same, of which only reading is wanted: a folder that is not there is none.
     ///
     /// # Errors
-    /// `Address` for what is no such address, `Folder` for a folder that is not there.
+    /// `Address` for what is no such address, `Keys` as for [`Target::open`], `Folder` for a folder that is not there.
     pub fn open_existing(url: &str) -> Result<Self, LakeError> {
         Target::reach(url, false, Patience::USUAL)
     }
@@ -113,6 +115,12 @@ impl Target {
             }
             "s3" => {
                 let builder = AmazonS3Builder::from_env().with_url(url);
+                if let Some(missing) = keys::missing(&builder) {
+                    return Err(LakeError::Keys {
+                        url: url.to_owned(),
+                        missing,
+                    });
+                }
                 bucket(builder, parsed.path(), allows_http(), patience)
                     .map_err(|error| refused(error.to_string()))?
             }
