@@ -171,6 +171,10 @@ impl AppState {
         let checkpoints = Checkpoints::open(&log, &config.data, &config.keys_folder())?;
         let figures = Arc::new(Figures::new(config.analytics.time_zone));
         let federation = crate::federation::member(&config, &log, &clock, &checkpoints)?;
+        let homes = match &federation {
+            Some(_) => crate::federation::Homes::open(&config.federation_folder(), &log),
+            None => crate::federation::Homes::default(),
+        };
         let (publish, durable) = watch::channel(log.durable_position());
         log.on_durable(move |position| {
             publish.send_replace(position);
@@ -197,7 +201,7 @@ impl AppState {
             security: Arc::new(SecurityLog::new(log.clone(), clock.clone())),
             sync,
             federation,
-            homes: crate::federation::Homes::default(),
+            homes,
             learning: Arc::new(Learning::new(
                 log.clone(),
                 clock.clone(),
@@ -219,6 +223,7 @@ impl AppState {
         self.security.flush(true);
         self.projections.stop();
         self.sync.engine.stop();
+        self.homes.keep(&self.log);
     }
 }
 

@@ -17,12 +17,14 @@ use crate::app::AppState;
 use crate::config::{ArchiveConfig, Config};
 use crate::lake::stopped;
 
-/// Aggregate types that a start reads: who may come in, which tablets, which models, who was erased.
-const KEPT_TYPES: [&str; 4] = [
+/// Aggregate types that a start reads: who may come in, which tablets, which models, who was erased, and what was decided about
+/// other depots.
+const KEPT_TYPES: [&str; 5] = [
     fleet::user::AGGREGATE_TYPE,
     fleet::device::AGGREGATE_TYPE,
     fleet::model::AGGREGATE_TYPE,
     fleet::erasure::AGGREGATE_TYPE,
+    fleet::depot::AGGREGATE_TYPE,
 ];
 /// Bytes that are asked for at once: what a fetch holds in memory.
 const PART_BYTES: u64 = 8 << 20;

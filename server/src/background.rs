@@ -27,6 +27,8 @@ const TREE_TILES: usize = 16;
 const TREE_SHARE: u32 = 8;
 /// How often leases of tablets that are gone are looked for.
 const LEASES_PAUSE: Duration = Duration::from_secs(3_600);
+/// How often the homes of vehicles are saved: old segments move to an archive after days, never within this.
+const HOMES_PAUSE: Duration = Duration::from_secs(300);
 /// How often what was refused is told to the log.
 const SECURITY_PAUSE: Duration = Duration::from_secs(1);
 const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
@@ -60,9 +62,22 @@ pub fn start(state: &AppState) {
     if let Some(member) = &state.federation {
         crate::federation::follow(state, member);
         tokio::spawn(erase_told(state.clone()));
+        tokio::spawn(keep_homes(state.clone()));
     }
     if let Some(place) = state.config.lake.to.clone() {
         tokio::spawn(crate::lake::follow(state.clone(), place));
+    }
+}
+
+/// The homes of vehicles are known to the next start.
+async fn keep_homes(state: AppState) {
+    let mut stopping = state.stopping.subscribe();
+    while pause(&mut stopping, HOMES_PAUSE).await {
+        let task = state.clone();
+        let keeping = tokio::task::spawn_blocking(move || task.homes.keep(&task.log));
+        if let Err(error) = keeping.await {
+            tracing::error!(%error, "keeping the homes of vehicles was cut short");
+        }
     }
 }
 

@@ -3,12 +3,16 @@
 pub(crate) mod decided;
 mod homes;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use federation::{Broker, FederationError, Member, Settings};
 use fleet::vehicle::home::{Home, is_decided_at_home};
-use fleet::{Origin, budget, invoice, part, purchase_order, transfer_plan, vehicle};
-use storage::{Clock, Log, StreamName, StreamRange, StreamWrite, Version};
+use fleet::{Origin, budget, invoice, order, part, purchase_order, transfer_plan, vehicle};
+use storage::{
+    Clock, Log, Query, QueryItem, ReadError, ReadRequest, StreamName, StreamRange, StreamWrite,
+    Version,
+};
 use uuid::Uuid;
 
 use crate::app::AppState;
@@ -16,7 +20,7 @@ use crate::audit::Checkpoints;
 use crate::config::{Config, FederationConfig};
 use crate::http::problem::{Kind, Problem};
 
-pub(crate) use homes::Homes;
+pub(crate) use homes::{Gone, Homes};
 
 /// Aggregates with rules that hold only where one place decides: stock, approvals, and numbers that never repeat. They are
 /// written at home, where they began, and read everywhere.
@@ -26,6 +30,16 @@ const DECIDED_AT_HOME: [&str; 5] = [
     invoice::AGGREGATE_TYPE,
     budget::AGGREGATE_TYPE,
     transfer_plan::AGGREGATE_TYPE,
+];
+
+/// What begins them. Depots that do not hear each other may begin one twice, under one number; the one that was recorded first
+/// says where it is decided, in every log alike.
+const BEGINNINGS: [&str; 5] = [
+    part::event::PART_CREATED,
+    purchase_order::event::PURCHASE_ORDER_CREATED,
+    invoice::event::INVOICE_CREATED,
+    budget::event::BUDGET_CREATED,
+    transfer_plan::schema::CREATED,
 ];
 
 /// This depot as one that takes part, where it is told to.
@@ -101,19 +115,47 @@ pub(crate) fn check_home(state: &AppState, name: &StreamName) -> Result<(), Prob
     if !DECIDED_AT_HOME.contains(&&*name.aggregate_type) {
         return Ok(());
     }
-    let first = StreamRange {
-        to: Version::new(1),
-        ..StreamRange::default()
-    };
-    let mut reader = state.log.read_stream(name, &first);
-    let first = reader.next().transpose()?;
-    let Some(home) = first.and_then(|event| Origin::of(event.tags())) else {
+    let Some(home) = beginning(&state.log, name)? else {
         return Ok(());
     };
     let depot = name_of(member, Uuid::from_u128(home.log));
     let detail =
         format!("{name} belongs to the depot {depot}, which alone decides about it; ask there");
     Err(Problem::new(Kind::DecidedElsewhere, detail).with("depot", depot))
+}
+
+/// Where an aggregate began, if that was in another log.
+fn beginning(log: &Log, name: &StreamName) -> Result<Option<Origin>, ReadError> {
+    let beginnings = BEGINNINGS.into_iter().flat_map(fleet::alias::spellings);
+    let item = QueryItem {
+        streams: vec![name.clone()],
+        event_types: beginnings.map(Into::into).collect(),
+        ..QueryItem::default()
+    };
+    let mut reader = log.read(&ReadRequest {
+        query: Query::from(item),
+        ..ReadRequest::default()
+    })?;
+    let mut first: Option<(u64, Option<Origin>)> = None;
+    while let Some(event) = reader.next() {
+        let event = event?;
+        let origin = Origin::of(event.tags());
+        let order = order(event.recorded_at().micros(), event.id().as_u128(), origin);
+        if first.is_none_or(|(earliest, _)| order < earliest) {
+            first = Some((order, origin));
+        }
+    }
+    if let Some((_, origin)) = first {
+        return Ok(origin);
+    }
+    // One that was never created begins with whatever is told of it first.
+    let only_first = StreamRange {
+        to: Version::new(1),
+        ..StreamRange::default()
+    };
+    let mut reader = log.read_stream(name, &only_first);
+    let told = reader.next().transpose()?;
+    Ok(told.and_then(|event| Origin::of(event.tags())))
 }
 
 /// Makes sure that this depot may record these events: that none of them is for a vehicle's home to record, or that this
@@ -137,16 +179,40 @@ pub(crate) fn check_vehicle<'a>(
     let own = state.log.log_id();
     match state.homes.home(&state.log, &name.aggregate_id)? {
         Some(home) if !home.is_decided_by(own) => {
-            Err(decided_elsewhere(member, own, &name.aggregate_id, &home))
+            let asset_id = &name.aggregate_id;
+            let is_gone = gone(state, member)?.contains(&home.claim.log);
+            Err(decided_elsewhere(member, own, asset_id, &home, is_gone))
         }
         _ => Ok(()),
     }
 }
 
+/// The depots that an administrator here has said are gone, and that have not said since that they are there, by their logs.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(crate) fn gone(state: &AppState, member: &Member) -> Result<BTreeSet<Uuid>, ReadError> {
+    let gone = state.homes.gone(&state.log)?.into_iter();
+    let is_silent = |(log, gone): &(Uuid, Gone)| {
+        let last = member.last_presence(*log);
+        last.is_none_or(|last| last.micros() <= gone.since)
+    };
+    Ok(gone.filter(is_silent).map(|(log, _)| log).collect())
+}
+
 /// Who has to act before anything is decided about a vehicle.
-fn decided_elsewhere(member: &Member, own: Uuid, asset_id: &str, home: &Home) -> Problem {
+fn decided_elsewhere(
+    member: &Member,
+    own: Uuid,
+    asset_id: &str,
+    home: &Home,
+    is_gone: bool,
+) -> Problem {
     let depot = name_of(member, home.decides());
     let detail = match home.on_its_way {
+        None if is_gone => format!(
+            "the vehicle {asset_id} belongs to the depot {depot}, which is gone; this one decides about it once it has taken it over: POST /vehicles/{{vehicle_id}}/take-over"
+        ),
         None => format!(
             "the vehicle {asset_id} belongs to the depot {depot}, which alone decides about it; ask there"
         ),

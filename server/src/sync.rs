@@ -5,7 +5,7 @@
 //! a restart forgets nothing.
 
 pub mod budget;
-mod checkpoint;
+pub(crate) mod checkpoint;
 mod conflict;
 pub mod contact;
 pub mod cursor;

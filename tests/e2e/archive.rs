@@ -16,6 +16,8 @@ const CACHE_BYTES: u64 = 6_000_000;
 const BATCHES: u32 = 24;
 /// Events of the first segment.
 const OLDEST: &str = "/api/v1/events?to_position=40&limit=5";
+/// The first event: what makes this depot the home of a vehicle lies in the first segment, too.
+const CREATED: &str = r#"{"aggregate_type":"Vehicle","aggregate_id":"218 001","event_type":"VehicleCreated","data":{"asset_id":"218 001","model":"218","type":"diesel","status":"available"}}"#;
 /// A position in the first segment, of an event of a vehicle.
 const OLD: u64 = 30;
 const BATCH_EVENTS: u32 = 1_000;
@@ -29,6 +31,9 @@ fn settings() -> Vec<(&'static str, OsString)> {
         ("RAILFLEET_ARCHIVE_CACHE_BYTES_MAX", &cache),
         ("RAILFLEET_EVENTS_SEGMENT_BYTES_MAX", "4194304"),
         ("RAILFLEET_EVENTS_SCRUB_BYTES_PER_MINUTE", "0"),
+        // A broker that is not there: port 9 is nobody's.
+        ("RAILFLEET_FEDERATION_SERVERS", "nats://127.0.0.1:9"),
+        ("RAILFLEET_FEDERATION_NAME", "Nord"),
     ]
     .map(|(name, value)| (name, OsString::from(value)))
     .to_vec()
@@ -85,7 +90,8 @@ fn history_lies_in_a_bucket_and_is_missed_only_by_who_asks_for_it() {
     let mut bucket = Bucket::new(&folder);
     let server = folder.serve_with(&[], &environment(&bucket));
     let mut client = server.client();
-    let mut written = Vec::new();
+    let created = must("writing", client.post("/api/v1/events", CREATED)).expect(201);
+    let mut written = vec![created.json()["id"].as_str().expect("an id").to_owned()];
     for number in 0..BATCHES {
         let body = super::batch(number, BATCH_EVENTS);
         let answer = must("writing", client.post("/api/v1/events/batch", &body))
@@ -163,6 +169,12 @@ fn history_lies_in_a_bucket_and_is_missed_only_by_who_asks_for_it() {
         .expect("a position");
     let recent = format!("/api/v1/events?from_position={position}&limit=5");
     must("reading what is new", client.get(&recent)).expect(200);
+    let vehicle = must("asking", client.get("/api/v1/vehicles/218%20001")).expect(200);
+    let home = &vehicle.json()["home"];
+    assert_eq!(
+        home["state"], "here",
+        "whose it is is known without the archive: {home}"
+    );
     let health = must("asking", client.get("/health")).expect(200).json();
     assert_eq!(
         health["status"], "ok",

@@ -27,4 +27,14 @@ const EVENTS: &[EventSchema] = &[
             row::REASON,
         ],
     ),
+    EventSchema::new(
+        event::DEPOT_DECLARED_GONE,
+        "Another depot is gone for good: its vehicles may be taken over here.",
+        &[row::REASON],
+    ),
+    EventSchema::new(
+        event::DEPOT_CAME_BACK,
+        "Another depot that was said to be gone is not.",
+        &[row::REASON],
+    ),
 ];

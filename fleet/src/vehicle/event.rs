@@ -33,7 +33,8 @@ pub const VEHICLE_INCIDENT_REPORTED: &str = "VehicleIncidentReported";
 
 /// Its home gives it to another depot of the federation ([`super::home`]).
 pub const VEHICLE_HANDED_OVER: &str = "VehicleHandedOver";
-/// A depot takes over what was handed to it; the giver may take it back.
+/// A depot takes over what was handed to it; the giver may take it back. What belongs to a depot that is gone is taken over
+/// without.
 pub const VEHICLE_TAKEN_OVER: &str = "VehicleTakenOver";
 
 /// Something that delayed a vehicle's service. What is not known stays out of the payload.
@@ -217,6 +218,14 @@ pub fn taken_over(hand_over: Uuid, from: Uuid) -> EventDraft {
     draft(
         VEHICLE_TAKEN_OVER,
         json!({ "hand_over_id": hand_over, "from_log": from }),
+    )
+}
+
+/// The vehicle is taken that is the log `from`'s by the event `claim`: that log is gone.
+pub fn taken_from_gone(claim: Uuid, from: Uuid) -> EventDraft {
+    draft(
+        VEHICLE_TAKEN_OVER,
+        json!({ "claim_id": claim, "from_log": from }),
     )
 }
 

@@ -272,9 +272,10 @@ const EVENTS: &[EventSchema] = &[
     .reporting(),
     EventSchema::new(
         event::VEHICLE_TAKEN_OVER,
-        "A depot took over what was handed to it, or took back what it handed over.",
+        "A depot took over what was handed to it, took back what it handed over, or took over what belongs to a depot that is gone (`claim_id`).",
         &[
-            Field::required("hand_over_id", Kind::Uuid),
+            Field::optional("hand_over_id", Kind::Uuid),
+            Field::optional("claim_id", Kind::Uuid),
             Field::required("from_log", Kind::Uuid),
         ],
     )

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use federation::Broker;
-use serde_json::Value;
+use serde_json::{Value, json};
 use storage::SystemClock;
 
 use self::ask::Asking;
@@ -58,6 +58,27 @@ enum FederationCommand {
         after_long_help = "Example:\n  RAILFLEET_TOKEN=… railfleet federation resync --data DIR"
     )]
     Resync(AskArgs),
+    /// Say that another depot is gone for good, so that its vehicles may be taken over here; with --back, that it is not.
+    ///
+    /// An account with the role SUPER_ADMIN is needed, as for `status`. Who says it, and why, stands in the trail.
+    #[command(
+        after_long_help = "Example:\n  RAILFLEET_TOKEN=… railfleet federation gone West --reason 'the depot burnt down' --data DIR"
+    )]
+    Gone(GoneArgs),
+}
+
+#[derive(Debug, Args)]
+struct GoneArgs {
+    /// What people call it, or its log's id where several have the name.
+    depot: String,
+    /// Why.
+    #[arg(long)]
+    reason: String,
+    /// It is not gone, or has come back.
+    #[arg(long)]
+    back: bool,
+    #[command(flatten)]
+    ask: AskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -117,6 +138,7 @@ pub(super) fn run(args: FederationArgs) -> Result<ExitCode, CliError> {
         FederationCommand::Join(args) => join(&args),
         FederationCommand::Leave(args) => leave(&args),
         FederationCommand::Resync(args) => resync(&args),
+        FederationCommand::Gone(args) => gone(&args),
     }
 }
 
@@ -161,8 +183,12 @@ fn tell(standing: &Value) -> Vec<String> {
             Some(when) => format!("last heard of at {when}"),
             None => "not heard of since the start".to_owned(),
         };
+        let gone = match depot["gone"]["since"].as_str() {
+            Some(since) => format!(", said to be gone since {since}"),
+            None => String::new(),
+        };
         lines.push(format!(
-            "  {}: {} of {} received, {heard} (log {})",
+            "  {}: {} of {} received, {heard}{gone} (log {})",
             text(depot, "name"),
             depot["received_position"],
             depot["published_position"],
@@ -173,9 +199,45 @@ fn tell(standing: &Value) -> Vec<String> {
 }
 
 fn resync(args: &AskArgs) -> Result<ExitCode, CliError> {
-    Asking::begin(args)?.post("/api/v1/federation/resync")?;
+    Asking::begin(args)?.post("/api/v1/federation/resync", &json!({}))?;
     say("all depots that are connected publish their events anew");
     Ok(ExitCode::SUCCESS)
+}
+
+fn gone(args: &GoneArgs) -> Result<ExitCode, CliError> {
+    let asking = Asking::begin(&args.ask)?;
+    let standing = asking.get("/api/v1/federation")?;
+    let log = log_of(&standing, &args.depot).map_err(CliError::Other)?;
+    let what = if args.back { "back" } else { "gone" };
+    let path = format!("/api/v1/federation/depots/{log}/{what}");
+    asking.post(&path, &json!({ "reason": args.reason }))?;
+    say(&match args.back {
+        true => format!(
+            "{} is not gone; what was taken over meanwhile stays until it is handed over",
+            args.depot
+        ),
+        false => format!(
+            "{} is gone; its vehicles may be taken over here",
+            args.depot
+        ),
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The log of the depot that people call so, or whose log's id that is.
+fn log_of<'a>(standing: &'a Value, depot: &str) -> Result<&'a str, String> {
+    let depots = standing["depots"].as_array();
+    let named = depots.into_iter().flatten();
+    let named = named.filter(|other| other["name"] == depot || other["log_id"] == depot);
+    let logs: Vec<&str> = named.filter_map(|other| other["log_id"].as_str()).collect();
+    match logs[..] {
+        [log] => Ok(log),
+        [] => Err(format!("no depot called {depot} was heard of")),
+        _ => Err(format!(
+            "several depots are called {depot}; name it by its log's id: {}",
+            logs.join(", ")
+        )),
+    }
 }
 
 fn join(args: &JoinArgs) -> Result<ExitCode, CliError> {

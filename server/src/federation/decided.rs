@@ -1,7 +1,10 @@
-//! What an administrator decided about another depot, in this log: which of its messages are passed by, and which key is its.
+//! What an administrator decided about another depot, in this log: which of its messages are passed by, which key is its, and that
+//! it is gone.
 
 use fleet::depot::AGGREGATE_TYPE;
-use fleet::depot::event::{DEPOT_KEY_TRUSTED, DEPOT_MESSAGE_QUARANTINED};
+use fleet::depot::event::{
+    DEPOT_CAME_BACK, DEPOT_DECLARED_GONE, DEPOT_KEY_TRUSTED, DEPOT_MESSAGE_QUARANTINED,
+};
 use serde_json::{Map, Value, json};
 use storage::{
     ExpectedVersion, Log, NewEvent, Query, ReadError, ReadRequest, StreamName, Transaction,
@@ -61,6 +64,15 @@ pub(crate) fn trust(
         "reason": reason,
     });
     transaction(other, DEPOT_KEY_TRUSTED, &data, by)
+}
+
+/// That the depot of the log `other` is gone for good, or is not.
+pub(crate) fn gone(other: Uuid, is_gone: bool, reason: &str, by: &str) -> Transaction {
+    let event_type = match is_gone {
+        true => DEPOT_DECLARED_GONE,
+        false => DEPOT_CAME_BACK,
+    };
+    transaction(other, event_type, &json!({ "reason": reason }), by)
 }
 
 fn transaction(other: Uuid, event_type: &str, data: &Value, by: &str) -> Transaction {

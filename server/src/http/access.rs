@@ -90,6 +90,8 @@ pub const ROUTES: &[RouteAccess] = &[
     post("/api/v1/federation/resync", SUPER_ADMIN),
     post("/api/v1/federation/depots/{log_id}/quarantine", SUPER_ADMIN),
     post("/api/v1/federation/depots/{log_id}/trust", SUPER_ADMIN),
+    post("/api/v1/federation/depots/{log_id}/gone", SUPER_ADMIN),
+    post("/api/v1/federation/depots/{log_id}/back", SUPER_ADMIN),
     // One's own account.
     get("/api/v1/auth/me", VIEWER),
     post("/api/v1/auth/logout", VIEWER),

@@ -7,13 +7,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use federation::{Member, sheet};
 use serde::Serialize;
+use storage::Timestamp;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{Kind, Problem};
 use crate::app::AppState;
-use crate::reads;
+use crate::{reads, rfc3339};
 
 /// Vehicles named in the standing, of each kind.
 const VEHICLES_SHOWN: usize = 100;
@@ -25,6 +26,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(federation_resync))
         .routes(routes!(depots::federation_quarantine))
         .routes(routes!(depots::federation_trust))
+        .routes(routes!(depots::federation_gone))
+        .routes(routes!(depots::federation_back))
 }
 
 /// How this depot stands in the federation.
@@ -54,7 +57,7 @@ pub(crate) struct FederationStatus {
     receive_error: Option<String>,
     /// The others that it has heard of.
     depots: Vec<FederatedDepot>,
-    /// How many vehicles more than one depot claims.
+    /// How many vehicles more than one depot claims, or belonged to a depot that was said to be gone and is back.
     contested_total: usize,
     /// Their asset ids, the first 100. Each vehicle's `home` says who decides, and whose claim was passed over.
     contested_vehicles: Vec<String>,
@@ -92,6 +95,20 @@ pub(crate) struct FederatedDepot {
     appended: u64,
     /// Its events that came again since.
     repeated: u64,
+    /// That an administrator here has said that it is gone for good.
+    #[schema(required)]
+    gone: Option<DepotGone>,
+}
+
+/// What was said of a depot that is gone.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DepotGone {
+    /// When.
+    since: String,
+    /// Why.
+    reason: String,
+    /// Whether it said since then that it is there. Its vehicles are taken over no longer then.
+    is_back: bool,
 }
 
 /// A message that is not taken.
@@ -142,9 +159,22 @@ pub(crate) async fn federation_status(
             awaited_vehicles: Vec::new(),
         }));
     };
-    let unsettled = reads::run(&state, |state| Ok(state.homes.unsettled(&state.log)?)).await?;
+    let asked = member.clone();
+    let (unsettled, mut gone) = reads::run(&state, move |state| {
+        let present = |log| asked.last_presence(log);
+        let unsettled = state.homes.unsettled(&state.log, present)?;
+        Ok((unsettled, state.homes.gone(&state.log)?))
+    })
+    .await?;
     let standing = member.standing();
     let depots = standing.depots.into_iter().map(|depot| FederatedDepot {
+        gone: gone.remove(&depot.log).map(|gone| DepotGone {
+            since: rfc3339::to_string(Timestamp::from_micros(gone.since)),
+            reason: gone.reason,
+            is_back: depot
+                .last_presence
+                .is_some_and(|last| last.micros() > gone.since),
+        }),
         name: depot.depot,
         log_id: depot.log,
         received_position: depot.received,
@@ -159,7 +189,7 @@ pub(crate) async fn federation_status(
         }),
         quarantined: depot.quarantined,
         published_position: depot.published,
-        last_contact: depot.last_contact.map(crate::rfc3339::to_string),
+        last_contact: depot.last_contact.map(rfc3339::to_string),
         appended: depot.appended,
         repeated: depot.repeated,
     });

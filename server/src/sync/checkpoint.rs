@@ -29,7 +29,7 @@ const FILE: &str = "state";
 
 /// Why a saved state is not gone on from.
 #[derive(Debug, Error)]
-pub(super) enum CheckpointError {
+pub(crate) enum CheckpointError {
     /// It cannot be read or written.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -93,7 +93,7 @@ impl Checkpoint {
 }
 
 /// Writes a file of the folder under another name and renames it when it is durable.
-pub(super) fn write_durably(
+pub(crate) fn write_durably(
     folder: &Path,
     name: &str,
     bytes: &[u8],
@@ -190,7 +190,7 @@ impl Fold {
 }
 
 /// The event at a position, by which a history is known again.
-pub(super) fn anchor(log: &Log, position: Position) -> Option<(Uuid, i64)> {
+pub(crate) fn anchor(log: &Log, position: Position) -> Option<(Uuid, i64)> {
     event_in(log, position, |event| {
         (event.id(), event.recorded_at().micros())
     })

@@ -23,7 +23,8 @@ fn claims<'a>(told: impl IntoIterator<Item = &'a Told>) -> Claims {
     let mut claims = Claims::default();
     for told in told {
         let data = told.draft.data.as_object().unwrap();
-        claims.take_in(told.recorded, told.draft.event_type, data);
+        let said = super::Told::read(told.draft.event_type, data).unwrap();
+        claims.take_in(told.recorded, said);
     }
     claims
 }
@@ -73,7 +74,12 @@ impl World {
                 }
             }
             What::TakeOver => {
-                if let Ok(draft) = take_over(home.as_ref(), log(at)) {
+                if let Ok(draft) = take_over(home.as_ref(), log(at), |_| false) {
+                    self.record(at, draft);
+                }
+            }
+            What::TakeFromGone(gone) => {
+                if let Ok(draft) = take_over(home.as_ref(), log(at), |other| other == log(*gone)) {
                     self.record(at, draft);
                 }
             }
@@ -95,6 +101,8 @@ enum What {
     HandOver(usize),
     /// Of what was handed to it, or back.
     TakeOver,
+    /// What belongs to that log, which it thinks is gone.
+    TakeFromGone(usize),
     Hear(usize, usize),
 }
 
@@ -103,6 +111,7 @@ fn what() -> impl Strategy<Value = (usize, What)> {
         1 => Just(What::Create),
         3 => (0..LOGS).prop_map(What::HandOver),
         3 => Just(What::TakeOver),
+        1 => (0..LOGS).prop_map(What::TakeFromGone),
         4 => (0..LOGS, 1..4_usize).prop_map(|(of, events)| What::Hear(of, events)),
     ];
     (0..LOGS, what)
@@ -133,7 +142,14 @@ proptest! {
         }
         prop_assert_eq!(&claims(&told).home(), &home);
         told.reverse();
-        prop_assert_eq!(&claims(&told).home(), &home);
+        let known = claims(&told);
+        prop_assert_eq!(&known.home(), &home);
+        // And what is kept of it says the same.
+        let mut kept = Claims::default();
+        for (recorded, said) in known.told() {
+            kept.take_in(recorded, said);
+        }
+        prop_assert_eq!(&kept, &known);
         let deciders = (0..LOGS).filter(|at| home.as_ref().is_some_and(|home| home.is_decided_by(log(*at))));
         prop_assert!(deciders.count() <= 1);
     }
@@ -148,7 +164,7 @@ proptest! {
             let home = world.home(*at);
             let takes_back = matches!(what, What::TakeOver)
                 && home.as_ref().is_some_and(|home| home.claim.log == log(*at));
-            if takes_back || matches!(what, What::Create) {
+            if takes_back || matches!(what, What::Create | What::TakeFromGone(_)) {
                 continue;
             }
             world.ask(*at, what);
@@ -254,14 +270,52 @@ fn what_befalls_a_vehicle_may_be_told_anywhere() {
         assert_eq!(is_decided_at_home(event_type), decided, "{event_type}");
     }
     let broken = json!({ "hand_over_id": "x", "claim_id": 7 });
-    let recorded = Recorded {
-        at: 1,
-        id: log(8),
-        log: log(0),
-    };
-    let mut claims = Claims::default();
-    for event_type in HOME_EVENTS {
-        claims.take_in(recorded, event_type, broken.as_object().unwrap());
+    let read = |event_type| super::Told::read(event_type, broken.as_object().unwrap());
+    let created = super::Told::Claimed(Ground::Created);
+    assert_eq!(HOME_EVENTS.map(read), [Some(created), None, None]);
+}
+
+#[test]
+fn what_a_depot_that_is_gone_had_goes_to_who_takes_it_first() {
+    let mut world = World::default();
+    world.ask(0, &What::Create);
+    for at in [1, 2] {
+        world.ask(at, &What::Hear(0, 9));
+        world.ask(at, &What::TakeOver);
+        assert!(world.own[at].is_empty(), "nobody said that it is gone");
+        world.ask(at, &What::TakeFromGone(0));
     }
-    assert!(claims.home().is_some());
+    let home = claims(&world.all()).home().unwrap();
+    assert!(home.is_decided_by(log(1)));
+    assert_eq!(home.passed_over, vec![world.own[2][0].recorded]);
+    assert_eq!(home.was_of_gone, Some(world.own[0][0].recorded));
+    // The one that was gone comes back, and decides no longer once it has heard.
+    assert!(world.home(0).unwrap().is_decided_by(log(0)));
+    world.ask(0, &What::Hear(1, 9));
+    assert!(!world.home(0).unwrap().is_decided_by(log(0)));
+    // Handing it over settles it.
+    world.ask(1, &What::HandOver(0));
+    world.ask(0, &What::Hear(1, 9));
+    world.ask(0, &What::TakeOver);
+    let home = claims(&world.all()).home().unwrap();
+    assert!(home.is_decided_by(log(0)));
+    assert_eq!((home.passed_over, home.was_of_gone), (vec![], None));
+}
+
+#[test]
+fn what_was_handed_on_before_its_depot_was_said_to_be_gone_stays_handed_on() {
+    let mut world = World::default();
+    world.ask(0, &What::Create);
+    world.ask(0, &What::HandOver(1));
+    world.ask(2, &What::Hear(0, 9));
+    world.ask(2, &What::TakeFromGone(0));
+    assert!(world.own[2].is_empty(), "the other one has to take it over");
+    // One that has not heard of the hand-over, and comes behind who took it over.
+    world.ask(1, &What::Hear(0, 9));
+    world.ask(1, &What::TakeOver);
+    world.heard[2][0] = 1;
+    world.ask(2, &What::TakeFromGone(0));
+    let home = claims(&world.all()).home().unwrap();
+    assert!(home.is_decided_by(log(1)));
+    assert_eq!(home.passed_over, vec![world.own[2][0].recorded]);
 }

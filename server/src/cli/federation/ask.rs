@@ -55,8 +55,8 @@ impl Asking {
         self.ask(Method::GET, path, &Value::Null)
     }
 
-    pub(super) fn post(&self, path: &str) -> Result<Value, CliError> {
-        self.ask(Method::POST, path, &json!({}))
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+        self.ask(Method::POST, path, body)
     }
 
     fn ask(&self, method: Method, path: &str, body: &Value) -> Result<Value, CliError> {

@@ -1,4 +1,4 @@
-//! What an administrator decides about another depot: which message is passed by, and which key is its.
+//! What an administrator decides about another depot: which message is passed by, which key is its, and that it is gone.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -23,6 +23,7 @@ use crate::http::problem::{Kind, Problem};
 
 const REASON: Field = Field::required("reason", FieldKind::name(1_000));
 const PASS_BY: &[Field] = &[Field::required("position", FieldKind::count()), REASON];
+const GONE: &[Field] = &[REASON];
 const TRUST: &[Field] = &[Field::required("public_key", FieldKind::name(64)), REASON];
 
 /// A message to pass by.
@@ -42,6 +43,14 @@ pub(crate) struct KeyToTrust {
     /// In hexadecimal: `public_key` in that depot's own `GET /federation`. Take it from there, over a way that you trust, and
     /// not from what was refused.
     public_key: String,
+    /// Why, for the trail.
+    reason: String,
+}
+
+/// Why a depot is gone, or is not.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DepotGoneReason {
     /// Why, for the trail.
     reason: String,
 }
@@ -122,6 +131,75 @@ pub(crate) async fn federation_trust(
     let by = write.caller().id_text();
     keep(&state, decided::trust(log, key, former, reason(&body), by)).await?;
     answer(state, member.trust(log, key).await).await
+}
+
+/// Say that another depot is gone for good.
+///
+/// Its vehicles may be taken over here from then on (`POST /vehicles/{vehicle_id}/take-over`). Nothing else changes: its events
+/// stay, and if it comes back it is heard. Who said it, and why, stands in the trail.
+#[utoipa::path(
+    post,
+    path = "/api/v1/federation/depots/{log_id}/gone",
+    tag = "operations",
+    operation_id = "federation_gone",
+    params(("log_id" = String, Path, description = "The id of that depot's log")),
+    request_body = DepotGoneReason,
+    responses(
+        (status = 200, description = "How it stands", body = FederationStatus),
+        (status = 409, description = "This depot was not heard of, or is this one"),
+    ),
+)]
+pub(crate) async fn federation_gone(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathParts([log_id]): PathParts<1>,
+    request: Request,
+) -> Result<(StatusCode, Json<FederationStatus>), Problem> {
+    say_gone(state, caller, &log_id, request, true).await
+}
+
+/// Say that another depot is not gone, or has come back.
+///
+/// What was taken over meanwhile stays where it is until it is handed over; `contested_vehicles` in `GET /federation` names it.
+#[utoipa::path(
+    post,
+    path = "/api/v1/federation/depots/{log_id}/back",
+    tag = "operations",
+    operation_id = "federation_back",
+    params(("log_id" = String, Path, description = "The id of that depot's log")),
+    request_body = DepotGoneReason,
+    responses(
+        (status = 200, description = "How it stands", body = FederationStatus),
+        (status = 409, description = "This depot was not heard of, or is this one"),
+    ),
+)]
+pub(crate) async fn federation_back(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathParts([log_id]): PathParts<1>,
+    request: Request,
+) -> Result<(StatusCode, Json<FederationStatus>), Problem> {
+    say_gone(state, caller, &log_id, request, false).await
+}
+
+async fn say_gone(
+    state: AppState,
+    caller: Caller,
+    log_id: &str,
+    request: Request,
+    is_gone: bool,
+) -> Result<(StatusCode, Json<FederationStatus>), Problem> {
+    let member = member(&state)?.clone();
+    let (write, body) = Write::with_body(&state, caller, request).await?;
+    check_fields(GONE, &body, &str::to_owned)?;
+    let log = log_of(log_id)?;
+    if log == state.log.log_id() || member.name_of(log).is_none() {
+        let detail = format!("no other depot with the log {log} was heard of here");
+        return Err(Problem::new(Kind::Conflict, detail));
+    }
+    let by = write.caller().id_text();
+    keep(&state, decided::gone(log, is_gone, reason(&body), by)).await?;
+    answer(state, Ok(())).await
 }
 
 fn key_of(member: &Member, log: Uuid) -> Option<sheet::PublicKey> {

@@ -23,8 +23,19 @@ async fn hear(
     event_type: &str,
     data: &Value,
 ) -> Uuid {
+    hear_from(server, 0x1f, aggregate, event_type, data).await
+}
+
+/// The same, from the log `log`.
+async fn hear_from(
+    server: &TestServer,
+    log: u128,
+    aggregate: (&str, &str),
+    event_type: &str,
+    data: &Value,
+) -> Uuid {
     let origin = Origin {
-        log: 0x1f,
+        log,
         position: 7,
         recorded_at: 1_700_000_000_000_000,
     };
@@ -77,6 +88,47 @@ async fn stock_of_another_depot_is_read_here_and_decided_there() {
         .post("/api/v1/stock/moves", &token, incoming("BRK/2"))
         .await
         .expect(201);
+}
+
+#[tokio::test]
+async fn a_part_that_two_depots_created_is_one_and_is_decided_where_it_was_created_first() {
+    let server = taking_part();
+    let token = server.token(Role::Dispatcher).await;
+    let own =
+        json!({ "part_no": "BRK/1", "name": "Brake pad", "min_stock": 2, "current_stock": 5 });
+    server.post("/api/v1/parts", &token, own).await.expect(201);
+    let location =
+        json!({ "location_code": "NORTH", "name": "North", "location_type": "WORKSHOP" });
+    server
+        .post("/api/v1/stock/locations", &token, location)
+        .await
+        .expect(201);
+    let incoming = || json!({ "part_no": "BRK/1", "move_type": "INCOMING", "quantity": 3, "to_location_id": "NORTH" });
+    // Nobody else was heard of: it is this depot's.
+    server
+        .post("/api/v1/stock/moves", &token, incoming())
+        .await
+        .expect(201);
+    assert_eq!(server.stock(&token).await, 8);
+    // The other depot had created it long before, and used two.
+    let part = json!({ "part_no": "BRK/1", "name": "Pad", "min_stock": 1, "current_stock": 7 });
+    hear(&server, ("Part", "BRK/1"), "PartCreated", &part).await;
+    hear(
+        &server,
+        ("Part", "BRK/1"),
+        "StockLevelChanged",
+        &json!({ "old_current_stock": 7, "new_current_stock": 5 }),
+    )
+    .await;
+    let refused = server.post("/api/v1/stock/moves", &token, incoming()).await;
+    let problem = refused.expect_problem(409, "decided-elsewhere");
+    assert_eq!(problem["depot"], OTHER);
+    let shown = server
+        .get("/api/v1/parts/BRK%2F1", &token)
+        .await
+        .expect(200);
+    // The opening stock that was told last, here by who heard of it last, and what came and went at both.
+    assert_eq!(shown["current_stock"], 7 + 3 - 2, "{shown}");
 }
 
 const OTHER: &str = "00000000-0000-0000-0000-00000000001f";
@@ -252,6 +304,68 @@ async fn a_vehicle_that_two_depots_claim_is_told() {
         ),
         (&json!(1), &json!(["218 001"]))
     );
+}
+
+#[tokio::test]
+async fn what_belongs_to_a_depot_that_is_gone_is_taken_over() {
+    let server = taking_part();
+    let token = server.token(Role::SuperAdmin).await;
+    let stream = ("Vehicle", "218 001");
+    let claim = hear(&server, stream, "VehicleCreated", &vehicle()).await;
+    let path = "/api/v1/vehicles/218%20001";
+    let take_over = format!("{path}/take-over");
+    let say = |what: &str| format!("/api/v1/federation/depots/{OTHER}/{what}");
+    let reason = || json!({ "reason": "it burnt down" });
+    // Of a log that nobody has heard of nothing is said, and nothing is taken over unless something was said.
+    let early = server.post(&say("gone"), &token, reason()).await;
+    early.expect_problem(409, "conflict");
+    let refused = server.post(&take_over, &token, json!({})).await;
+    refused.expect_problem(409, "conflict");
+
+    let data = json!({ "reason": "it burnt down" });
+    hear_decision(&server, "DepotDeclaredGone", &data).await;
+    let refused = server.delete(path, &token).await;
+    let problem = refused.expect_problem(409, "decided-elsewhere");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("take-over"),
+        "{problem}"
+    );
+    hear_decision(&server, "DepotCameBack", &data).await;
+    let refused = server.post(&take_over, &token, json!({})).await;
+    refused.expect_problem(409, "conflict");
+    hear_decision(&server, "DepotDeclaredGone", &data).await;
+    let taken = server.post(&take_over, &token, json!({})).await.expect(200);
+    let home = &taken["home"];
+    assert_eq!(
+        (&home["state"], &home["was_of_gone"]["log_id"]),
+        (&json!("here"), &json!(OTHER))
+    );
+    let standing = server.get("/api/v1/federation", &token).await.expect(200);
+    assert_eq!(standing["contested_total"], 0, "it is not back");
+
+    // It had handed it on to a third one, which took it over before: that counts, and this depot's claim is told.
+    let own = server.state.log.log_id();
+    let third = Uuid::from_u128(3);
+    let data = json!({ "claim_id": claim, "from_log": OTHER, "to_log": third });
+    let given = hear(&server, stream, "VehicleHandedOver", &data).await;
+    let data = json!({ "hand_over_id": given, "from_log": OTHER });
+    hear_from(&server, third.as_u128(), stream, "VehicleTakenOver", &data).await;
+    let shown = server.get(path, &token).await.expect(200);
+    let home = &shown["home"];
+    assert_eq!(
+        (&home["log_id"], &home["passed_over"][0]["log_id"]),
+        (&json!(third), &json!(own))
+    );
+    let standing = server.get("/api/v1/federation", &token).await.expect(200);
+    assert_eq!(standing["contested_vehicles"], json!(["218 001"]));
+}
+
+/// Has the log hold what an administrator decided about the other depot.
+async fn hear_decision(server: &TestServer, event_type: &str, data: &Value) {
+    let event = NewEvent::new(event_type, data.to_string());
+    let stream = StreamName::new("FederatedDepot", OTHER);
+    let transaction = Transaction::single(stream, ExpectedVersion::Any, event);
+    server.state.log.append(transaction).unwrap();
 }
 
 #[tokio::test]

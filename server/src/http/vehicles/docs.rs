@@ -103,6 +103,9 @@ pub(crate) struct VehicleHome {
     pub(super) handed_over_to: Option<VehicleClaim>,
     /// Other depots that claim it, in vain: another claim was recorded earlier. Handing it over settles that.
     pub(super) passed_over: Vec<VehicleClaim>,
+    /// The depot that had it before and was said to be gone, until it is handed over the next time.
+    #[schema(required)]
+    pub(super) was_of_gone: Option<VehicleClaim>,
 }
 
 /// A depot that a vehicle was given to, or that claims it.

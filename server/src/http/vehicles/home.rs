@@ -16,7 +16,7 @@ use super::docs;
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::command::Write;
-use crate::federation::{check_vehicle, name_of};
+use crate::federation::{check_vehicle, gone, name_of};
 use crate::field_error::FieldError;
 use crate::http::extract::{PathParts, ReadAt};
 use crate::http::federation::member;
@@ -75,6 +75,8 @@ pub(crate) async fn hand_over_vehicle(
 }
 
 /// Take over a vehicle that another depot of the federation handed to this one, or take back what this one handed over.
+///
+/// What belongs to a depot that an administrator here has said is gone is taken over without a hand-over.
 #[utoipa::path(
     post,
     path = "/api/v1/vehicles/{vehicle_id}/take-over",
@@ -96,7 +98,7 @@ pub(crate) async fn take_over_vehicle(
     PathParts([id]): PathParts<1>,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
-    member(&state)?;
+    let member = member(&state)?.clone();
     let write = Write::without_body(&state, caller, request)?;
     let own = state.log.log_id();
     let task = state.clone();
@@ -104,7 +106,8 @@ pub(crate) async fn take_over_vehicle(
         .run(move |tx| {
             let vehicle = tx.load_existing(AGGREGATE_TYPE, &id, MISSING)?;
             let home = task.homes.home(&task.log, &vehicle.aggregate_id)?;
-            let draft = take_over(home.as_ref(), own)?;
+            let gone = gone(&task, &member)?;
+            let draft = take_over(home.as_ref(), own, |log| gone.contains(&log))?;
             tx.append(AGGREGATE_TYPE, &vehicle.aggregate_id, vec![draft])
         })
         .await?;
@@ -169,6 +172,7 @@ fn shown(member: &Member, own: Uuid, home: &Home) -> docs::VehicleHome {
             .iter()
             .map(|passed| claim(passed.log, passed.at))
             .collect(),
+        was_of_gone: home.was_of_gone.map(|former| claim(former.log, former.at)),
     }
 }
 
