@@ -159,7 +159,11 @@ impl Drop for Subscriber {
     }
 }
 
-fn subscribe(state: AppState, follow: Follow) -> Result<Response<Body>, Problem> {
+fn subscribe(state: AppState, mut follow: Follow) -> Result<Response<Body>, Problem> {
+    if let Start::Now = follow.start {
+        // Decided before the answer's head leaves: whoever has read it and then appends hears of that.
+        follow.start = Start::At(state.log.durable_position().next());
+    }
     let permit = state.subscribers.clone().try_acquire_owned();
     let permit = permit
         .map_err(|_| Problem::new(Kind::Busy, "too many event streams are open").retry_after(5))?;
