@@ -166,6 +166,8 @@ impl AppState {
         )?);
         let folder = config.sync_folder();
         let sync = Sync::open(log.clone(), clock.clone(), accounts.clone(), &key, &folder)?;
+        // The store of read models makes its files for everybody, so its folder is closed.
+        create_folder(&config.projections_folder())?;
         let projections =
             Projections::start(log.clone(), &config.projections_folder(), projections);
         let checkpoints = Checkpoints::open(&log, &config.data, &config.keys_folder())?;

@@ -27,6 +27,7 @@ mod power_cut;
 mod proof;
 mod rot;
 mod scarce;
+mod secrets;
 mod soak;
 mod sync;
 mod system_calls;

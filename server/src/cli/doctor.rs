@@ -17,6 +17,13 @@ use storage::{Clock as _, OpenError, SystemClock, VerifyError, VerifyOptions};
 use super::{CliError, DataArgs, chain, environment, holds_log, print};
 use crate::config::{Config, unknown_variables};
 
+/// Settings that are or may hold a secret: the broker's address may have a password in it.
+const SECRET: [&str; 3] = [
+    "auth.signing_key",
+    "privacy.master_key",
+    "federation.servers",
+];
+
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     #[command(flatten)]
@@ -87,7 +94,7 @@ fn settings(data: &DataArgs) -> Result<Vec<Finding>, CliError> {
         findings.push(Finding::Fine("every setting has its default".to_owned()));
     }
     for (option, text, origin) in made {
-        let shown = if ["auth.signing_key", "privacy.master_key"].contains(&option.key) {
+        let shown = if SECRET.contains(&option.key) {
             "(a secret)"
         } else {
             text.as_str()

@@ -198,7 +198,7 @@ pub(crate) async fn api_ready(state: State<AppState>) -> Response<Body> {
 
 /// `GET /metrics`.
 #[utoipa::path(get, path = "/api/v1/metrics", tag = "operations", operation_id = "api_metrics",
-    responses((status = 200, description = "As `/metrics`", body = String)))]
+    responses((status = 200, description = "As `/metrics`", body = String, content_type = "application/openmetrics-text")))]
 #[deprecated]
 pub(crate) async fn api_metrics(state: State<AppState>) -> Result<Response<Body>, Problem> {
     health::figures(state).await

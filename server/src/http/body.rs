@@ -180,13 +180,23 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(&text).map_err(|error| Problem::invalid(vec![described(&error)]))
 }
 
+/// What serde says, without the text that it found in the wrong place: that may be a password.
+fn without_value(msg: &str) -> String {
+    match (msg.find("string \""), msg.rfind("\", expected")) {
+        (Some(from), Some(to)) if from < to => {
+            format!("{}string{}", &msg[..from], &msg[to + 1..])
+        }
+        _ => msg.to_owned(),
+    }
+}
+
 /// What serde says, with the field it names, if it names one, as the place.
 fn described(error: &serde_json::Error) -> FieldError {
     let text = error.to_string();
     let msg = text
         .rsplit_once(" at line ")
-        .map_or(text.as_str(), |(msg, _)| msg)
-        .to_owned();
+        .map_or(text.as_str(), |(msg, _)| msg);
+    let msg = without_value(msg);
     let kind = match &msg {
         msg if msg.starts_with("missing field") => "missing",
         msg if msg.starts_with("unknown field") => "extra_forbidden",

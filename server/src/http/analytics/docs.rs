@@ -153,7 +153,7 @@ pub(crate) struct Drilled {
 
 /// Months that were.
 #[derive(ToSchema)]
-pub(crate) struct History {
+pub(crate) struct MonthsBefore {
     /// When each month begins, in seconds since 1970.
     x: Vec<i64>,
     /// What was booked.
@@ -164,7 +164,7 @@ pub(crate) struct History {
 #[derive(ToSchema)]
 pub(crate) struct Fan {
     /// Months that were.
-    history: History,
+    history: MonthsBefore,
     /// When each month to come begins, in seconds since 1970.
     x: Vec<i64>,
     /// What is expected.

@@ -196,6 +196,17 @@ pub(crate) struct AggregateEvents {
     events: Vec<Event>,
 }
 
+/// The events of an aggregate, replayed.
+#[derive(ToSchema)]
+pub(crate) struct ReplayedEvents {
+    /// The aggregate's id.
+    aggregate_id: String,
+    /// How many there are in the window.
+    total_events: u64,
+    /// They, by version.
+    events: Vec<Event>,
+}
+
 /// How far a stream is.
 #[derive(ToSchema, serde::Serialize)]
 pub(crate) struct LatestVersion {

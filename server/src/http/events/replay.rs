@@ -71,7 +71,7 @@ pub(crate) async fn replay_events(
         ("to_version" = Option<u32>, Query, description = "To this version, itself included"),
         ("min_position" = Option<u64>, Query, description = "Wait until the log has this position"),
     ),
-    responses((status = 200, description = "The events; the count is called `total_events`", body = docs::AggregateEvents)),
+    responses((status = 200, description = "The events; the count is called `total_events`", body = docs::ReplayedEvents)),
 )]
 pub(crate) async fn replay_aggregate(
     State(state): State<AppState>,
