@@ -29,7 +29,7 @@ use crate::rfc3339;
 
 pub(super) use changes::{Span, changes_in_span, events_in_span};
 pub(super) use compare::compare_points;
-pub(super) use docs::{Changes, Comparison, Snapshot};
+pub(super) use docs::{Changes, Compared, Snapshot};
 pub(super) use history::{Walk, replay, walk};
 pub(super) use state_at::snapshot_at;
 pub(super) use target::{Target, most_similar, told};

@@ -30,7 +30,7 @@ const ON_DISK: [&str; 16] = [
 ];
 
 /// Numbers of what lies elsewhere, and where.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 7] = [
     ("crdt/src/sync/frame.rs FORMAT", "between tablet and server"),
     ("federation/src/message.rs FORMAT", "between depots"),
     (
@@ -39,6 +39,10 @@ const ELSEWHERE: [(&str, &str); 6] = [
     ),
     ("lake/src/features.rs FORMAT", "in a lake"),
     ("lake/src/manifest.rs FORMAT", "in a lake"),
+    (
+        "server/src/federation/homes/saved.rs FORMAT",
+        "of a depot that takes part with others; made again",
+    ),
     (
         "server/src/ingest/checkpoint.rs FORMAT",
         "how far a file was taken; made again",

@@ -23,9 +23,9 @@ pub(super) fn backups(config: &Config) -> Vec<Finding> {
     let shown = folder.display();
     let interval = config.backups.interval;
     if interval.is_zero() {
-        return vec![Finding::Look(format!(
-            "the server takes no backups by itself (backups.interval_h is 0): see that somebody else does, and that `railfleet drill FROM` can restore them"
-        ))];
+        return vec![Finding::Look(
+            "the server takes no backups by itself (backups.interval_h is 0): see that somebody else does, and that `railfleet drill FROM` can restore them".to_owned(),
+        )];
     }
     let mut findings = Vec::new();
     match newest_taken(&folder) {

@@ -11,8 +11,7 @@ use crate::http::json_response;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::time_travel::{
-    Changes, Comparison, Snapshot, Target, changes_in_span, compare_points, read_moment,
-    snapshot_at,
+    Changes, Compared, Snapshot, Target, changes_in_span, compare_points, read_moment, snapshot_at,
 };
 use crate::http::visible::Sight;
 use crate::past::Moment;
@@ -73,7 +72,7 @@ pub(crate) async fn state_of(
         ("v2" = Option<u32>, Query, description = "The second version; the last one if absent"),
         ("min_position" = Option<u64>, Query, description = "Wait until the log has this position"),
     ),
-    responses((status = 200, description = "What differs", body = Comparison)),
+    responses((status = 200, description = "What differs", body = Compared)),
 )]
 pub(crate) async fn difference(
     State(state): State<AppState>,

@@ -39,7 +39,7 @@ use crate::{reads, rfc3339};
         ("as_of2" = Option<String>, Query, description = "The second moment, by when things were recorded"),
         ("min_position" = Option<u64>, Query, description = "Wait until the log has this position"),
     ),
-    responses((status = 200, description = "What differs", body = docs::Comparison)),
+    responses((status = 200, description = "What differs", body = docs::Compared)),
 )]
 pub(crate) async fn compare(
     State(state): State<AppState>,
@@ -134,7 +134,7 @@ impl Point {
     tag = "time-travel",
     operation_id = "compare_two_points",
     request_body = TwoPoints,
-    responses((status = 200, description = "What differs", body = docs::Comparison)),
+    responses((status = 200, description = "What differs", body = docs::Compared)),
 )]
 pub(crate) async fn compare_two_points(
     State(state): State<AppState>,

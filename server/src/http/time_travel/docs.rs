@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{OneOfBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// An aggregate as it was.
 #[derive(ToSchema)]
@@ -129,7 +131,34 @@ struct ComparedPoint {
     event_count: u64,
 }
 
-/// What differs between two moments. Where one of them was before the first event: `error`, `snapshot_1`, `snapshot_2`.
+/// What two moments come to: what differs, or at which of them there was nothing yet.
+pub(in crate::http) struct Compared;
+
+impl PartialSchema for Compared {
+    fn schema() -> RefOr<Schema> {
+        let either = OneOfBuilder::new().item(Comparison::schema());
+        either.item(NothingThen::schema()).into()
+    }
+}
+
+impl ToSchema for Compared {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Comparison::schemas(schemas);
+        NothingThen::schemas(schemas);
+    }
+}
+
+/// One of the two moments was before the first event.
+#[derive(ToSchema)]
+struct NothingThen {
+    error: String,
+    /// Whether there was a state at the first moment.
+    snapshot_1: bool,
+    /// Whether there was one at the second.
+    snapshot_2: bool,
+}
+
+/// What differs between two moments.
 #[derive(ToSchema)]
 pub(in crate::http) struct Comparison {
     aggregate_type: String,
