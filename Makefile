@@ -8,11 +8,12 @@
 #   make validate the plan's targets on the release binary with a past of a million events, and every bar, as one table with
 #                 margins; the same as JSON in out/validate.json. VALIDATE=plan for the plan's alone, ten minutes of them with 1,000 users
 #   make soak     an hour of a steady mixed load on the server: memory, open files and threads in out/soak.svg. SOAK=N for N seconds
+#   make fuzz     each decoder by cargo-fuzz for SECONDS_EACH (60) seconds; FUZZ_SERVER=1 for those of the server too
 #   make bench-crdt   the CRDTs beside automerge, loro, yrs and crdts; ROUNDS=N for more or fewer turns
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: demo test lint bench validate soak bench-crdt
+.PHONY: demo test lint bench validate soak fuzz bench-crdt
 
 demo:
 	cargo run --release -p railfleet-server --bin railfleet -- demo $(DEMO)
@@ -21,6 +22,7 @@ demo:
 test:
 	./scripts/setup-tests.sh
 	./scripts/setup-engines.sh
+	./scripts/setup-schemathesis.sh
 	cargo build --workspace --bins --tests
 	RAILFLEET_BIN=$(TARGET)/debug/railfleet cargo test --workspace
 	RAILFLEET_BIN=$(TARGET)/debug/railfleet ./scripts/test-web.sh
@@ -29,6 +31,7 @@ test:
 lint:
 	cargo fmt --all --check
 	cargo fmt --manifest-path crdt-parity/Cargo.toml --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	./scripts/lint-advisories.sh
 	python3 scripts/lint-dependencies.py
@@ -44,6 +47,9 @@ validate:
 soak:
 	cargo build --workspace --bins --tests
 	RAILFLEET_BIN=$(TARGET)/debug/railfleet RAILFLEET_SOAK_SECONDS=$(or $(SOAK),3600) cargo test --workspace --test e2e soak::under
+
+fuzz:
+	./scripts/fuzz.sh
 
 # A workspace of its own, with a target folder of its own: its peers are in no lock and no build of the product.
 bench-crdt:

@@ -17,6 +17,9 @@
 
 mod adopt;
 mod broker;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod judge;
 mod message;
 mod publish;

@@ -38,6 +38,9 @@ pub mod envelope;
 mod federation;
 pub mod field_error;
 pub mod figures;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod ingest;
 pub mod json;

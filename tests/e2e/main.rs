@@ -19,6 +19,7 @@ mod hostile_clients;
 mod interrupted;
 mod kill;
 mod lake;
+mod openapi_fuzz;
 mod operating;
 mod ownership;
 mod packaged;

@@ -8,6 +8,10 @@ use crate::hazard::{Cohort, Lifetimes};
 use crate::random::Random;
 use crate::{Dataset, Feature, Fit, Params};
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "chance numbers, none of which matters"
+)]
 fn columns(rows: usize) -> Array2<f32> {
     let mut random = Random::new(17, 0);
     Array2::from_shape_fn((2, rows), |(column, _)| match column {

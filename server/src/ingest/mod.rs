@@ -11,6 +11,8 @@
 mod appender;
 mod checkpoint;
 mod cloud_event;
+#[cfg(any(test, feature = "fuzzing"))]
+mod fuzzed;
 mod identity;
 mod lines;
 pub mod mapping;
@@ -20,6 +22,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use fuzzed::fuzz;
 pub use mapping::{Mapping, MappingError};
 pub use run::{BadLine, BadLines, IngestError, IngestOptions, Progress, Stopped, Summary, ingest};
 pub use source::Input;

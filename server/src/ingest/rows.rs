@@ -127,7 +127,7 @@ impl RecordSource for RowReader<'_> {
     }
 }
 
-fn read_header(reader: &mut csv::Reader<RowGuard>) -> io::Result<Vec<String>> {
+pub(super) fn read_header(reader: &mut csv::Reader<RowGuard>) -> io::Result<Vec<String>> {
     let mut row = ByteRecord::new();
     if !reader.read_byte_record(&mut row).map_err(io::Error::from)? {
         return Err(io::Error::new(
@@ -141,7 +141,7 @@ fn read_header(reader: &mut csv::Reader<RowGuard>) -> io::Result<Vec<String>> {
         .collect())
 }
 
-fn csv_reader(source: Source, mapping: &Mapping) -> csv::Reader<RowGuard> {
+pub(super) fn csv_reader(source: Source, mapping: &Mapping) -> csv::Reader<RowGuard> {
     let guard = RowGuard {
         source,
         read: 0,
@@ -156,7 +156,7 @@ fn csv_reader(source: Source, mapping: &Mapping) -> csv::Reader<RowGuard> {
 }
 
 /// Ends the input where a row does not end: a quote that is never closed must not be read into memory to the last byte.
-struct RowGuard {
+pub(super) struct RowGuard {
     source: Source,
     read: u64,
     allowed: u64,

@@ -20,7 +20,7 @@ pub enum Input {
 
 /// How bytes are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Packing {
+pub(super) enum Packing {
     Plain,
     Gzip,
     Zstd,
@@ -74,7 +74,10 @@ impl Source {
         Source::unpack(inner, promised)
     }
 
-    fn unpack(mut packed: Box<dyn Read + Send>, promised: Option<Packing>) -> io::Result<Source> {
+    pub(super) fn unpack(
+        mut packed: Box<dyn Read + Send>,
+        promised: Option<Packing>,
+    ) -> io::Result<Source> {
         let mut first = Vec::with_capacity(4);
         packed.by_ref().take(4).read_to_end(&mut first)?;
         let packing = told_by(&first);
