@@ -13,8 +13,8 @@ use fleet::{EventView, Origin, order};
 use futures_util::StreamExt;
 use harness::nats::NatsServer;
 use storage::{
-    ExpectedVersion, Limits, LogOptions, NewEvent, ReadRequest, StreamName, SystemClock, Timestamp,
-    Transaction,
+    ExpectedVersion, Limits, LogOptions, NewEvent, OpenError, ReadRequest, StreamName, SystemClock,
+    Timestamp, Transaction,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -70,12 +70,21 @@ impl Depot {
 
     fn open(&mut self) {
         let folder = self.folder.path().join("log");
-        let options = LogOptions {
-            limits: self.limits,
-            clock: self.clock.clone(),
-            ..LogOptions::default()
-        };
-        self.log = Some(Arc::new(Log::open(&folder, options).unwrap()));
+        // A process that another test is starting holds the lock with us until it runs its program.
+        let mut opened = None;
+        wait_until("opening the log", || {
+            let options = LogOptions {
+                limits: self.limits,
+                clock: self.clock.clone(),
+                ..LogOptions::default()
+            };
+            opened = match Log::open(&folder, options) {
+                Err(OpenError::Locked { .. }) => None,
+                other => Some(other.unwrap()),
+            };
+            opened.is_some()
+        });
+        self.log = opened.map(Arc::new);
     }
 
     fn log(&self) -> &Arc<Log> {

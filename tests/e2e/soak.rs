@@ -212,7 +212,8 @@ fn draw(looks: &[Look]) {
     must("writing", fs::write(out.join("soak.csv"), table));
     let length = looks.last().map_or(1.0, |look| look.seconds);
     let mut picture = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 820 480\" font-family=\"sans-serif\" font-size=\"13\">\n".to_owned();
-    let strips: [(&str, fn(&Look) -> f64); 3] = [
+    type Of = fn(&Look) -> f64;
+    let strips: [(&str, Of); 3] = [
         ("memory, MiB", |look| {
             look.memory as f64 / f64::from(1 << 20)
         }),

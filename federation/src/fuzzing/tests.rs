@@ -6,13 +6,13 @@ use super::*;
 use crate::sheet::{Key, sign};
 
 fn messages() -> Vec<Vec<u8>> {
-    let message = |number: u64| {
+    let message = |number: u8| {
         let data = format!(r#"{{"km":{number}}}"#);
         let message = Message {
             log: 7,
             depot: "Nord",
-            position: 300 * number,
-            before: number,
+            position: 300 * u64::from(number),
+            before: number.into(),
             recorded_at: 1_700_000_000_000_000,
             occurred_at: -2,
             id: u128::from(number) << 90,
@@ -20,7 +20,7 @@ fn messages() -> Vec<Vec<u8>> {
             aggregate_id: "185 123-4",
             event_type: "VehicleMileageRecorded",
             schema: 1,
-            tags: vec!["user:technik", "origin:1", "tag:x"][..number as usize % 4].to_vec(),
+            tags: vec!["user:technik", "origin:1", "tag:x"][..usize::from(number) % 4].to_vec(),
             metadata: b"{}",
             data: data.as_bytes(),
         };

@@ -12,28 +12,28 @@ use super::{Unpacked, committed, digests};
 /// The number that no program has yet.
 const LATER: u32 = 4_000;
 
-/// Puts the number in, and a checksum over it that agrees: only that tells a later program's file from a damaged one.
-fn raise(bytes: &mut [u8], number_at: usize, crc_at: usize, covered: &[std::ops::Range<usize>]) {
-    bytes[number_at..number_at + 4].copy_from_slice(&LATER.to_le_bytes());
+/// Puts the number in, and a checksum that agrees, over all before it and what is covered `behind`: only that tells a later
+/// program's file from a damaged one.
+fn raise(bytes: &mut [u8], crc_at: usize, behind: std::ops::Range<usize>) {
+    bytes[8..12].copy_from_slice(&LATER.to_le_bytes());
     let mut crc = crc32fast::Hasher::new();
-    for range in covered {
-        crc.update(&bytes[range.clone()]);
-    }
+    crc.update(&bytes[..crc_at]);
+    crc.update(&bytes[behind]);
     bytes[crc_at..crc_at + 4].copy_from_slice(&crc.finalize().to_le_bytes());
 }
 
 fn raise_in_segment(bytes: &mut [u8]) {
-    raise(bytes, 8, 124, &[0..124]);
+    raise(bytes, 124, 0..0);
 }
 
 fn raise_in_watermark(bytes: &mut [u8]) {
-    raise(bytes, 8, 92, &[0..92]);
+    raise(bytes, 92, 0..0);
     let slot = &mut bytes[4_096..];
-    raise(slot, 8, 92, &[0..92]);
+    raise(slot, 92, 0..0);
 }
 
 fn raise_in_stub(bytes: &mut [u8]) {
-    raise(bytes, 8, 12, &[0..12, 16..272]);
+    raise(bytes, 12, 16..272);
 }
 
 fn raise_in_people(bytes: &mut Vec<u8>) {
