@@ -3,7 +3,6 @@
 # which needs Java. Where it may not, it says what is left out. Never fails for that.
 set -u
 cd "$(dirname "$0")/.."
-environment="${CARGO_TARGET_DIR:-target}/engines"
 
 say() {
   printf 'test set-up: %s\n' "$1"
@@ -14,16 +13,4 @@ if ! command -v java >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/de
 fi
 command -v java >/dev/null ||
   { say 'MISSING: java (Debian package default-jre-headless). Left out: reading the lake with Spark and its peers.'; exit 0; }
-python3 -c 'import ensurepip, venv' 2>/dev/null ||
-  { say 'MISSING: python3-venv. Left out: reading the lake with three engines.'; exit 0; }
-
-# The mark tells an environment that is complete from one that was cut off.
-mark="$environment/complete-duckdb-2.0.1-datafusion-55.0.0-pyspark-4.3.0"
-[ -e "$mark" ] && exit 0
-rm -rf "$environment"
-python3 -m venv "$environment.new" &&
-  "$environment.new/bin/pip" install -q --disable-pip-version-check --no-cache-dir \
-    duckdb==2.0.1 datafusion==55.0.0 pyarrow pyspark==4.3.0 &&
-  rm -rf "$environment" && mv "$environment.new" "$environment" && touch "$mark" ||
-  { rm -rf "$environment.new"; say 'MISSING: DuckDB, DataFusion and Spark from PyPI. Left out: reading the lake with three engines.'; }
-exit 0
+exec scripts/python-environment.sh engines 'reading the lake with three engines' duckdb==2.0.1 datafusion==55.0.0 pyarrow pyspark==4.3.0
