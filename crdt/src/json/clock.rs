@@ -3,7 +3,7 @@
 use super::{JsonError, member, object, replica, whole};
 use crate::clock::{Dot, DotContext, Run, Stamp, VectorClock};
 use crate::replica::Replica;
-use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value as Json, json};
 
 /// A stamp as RFC 3339 in UTC: milliseconds as a fraction, and a counter as six more digits when it is not 0.
@@ -21,9 +21,9 @@ pub fn stamp_to_text(stamp: Stamp) -> String {
 
 /// The stamp that a time means: RFC 3339 with any offset, without one (taken as UTC), or a date alone. Six digits below
 /// the millisecond are the counter; fewer, as other clients write microseconds, count as the counter's microseconds.
-/// `None` for anything else, and for times before 1970.
+/// `None` for anything else, for times before 1970, and for years of five digits, which RFC 3339 has no text for.
 pub fn stamp_from_text(text: &str) -> Option<Stamp> {
-    let time = parse_time(text)?;
+    let time = parse_time(text).filter(|time| time.year() <= 9_999)?;
     let millis = u64::try_from(time.timestamp_millis())
         .ok()
         .filter(|millis| *millis <= Stamp::MILLIS_MAX)?;
