@@ -78,20 +78,15 @@ pub(crate) async fn federation_quarantine(
     request: Request,
 ) -> Result<(StatusCode, Json<FederationStatus>), Problem> {
     let member = member(&state)?.clone();
-    let (write, body) = Write::with_body(&state, caller, request).await?;
-    check_fields(PASS_BY, &body, &str::to_owned)?;
-    let log = log_of(&log_id)?;
+    let Decision { log, body, by } =
+        Decision::read(&state, caller, &log_id, request, PASS_BY).await?;
     let position = body
         .get("position")
         .and_then(Value::as_u64)
         .unwrap_or_default();
     let refused = member.refused_at(log, position).map_err(told)?;
-    let by = write.caller().id_text();
-    keep(
-        &state,
-        decided::quarantine(log, &refused, reason(&body), by),
-    )
-    .await?;
+    let decided = decided::quarantine(log, &refused, reason(&body), &by);
+    keep(&state, decided).await?;
     answer(state, member.pass_by(log, position).await).await
 }
 
@@ -118,9 +113,8 @@ pub(crate) async fn federation_trust(
     request: Request,
 ) -> Result<(StatusCode, Json<FederationStatus>), Problem> {
     let member = member(&state)?.clone();
-    let (write, body) = Write::with_body(&state, caller, request).await?;
-    check_fields(TRUST, &body, &str::to_owned)?;
-    let log = log_of(&log_id)?;
+    let Decision { log, body, by } =
+        Decision::read(&state, caller, &log_id, request, TRUST).await?;
     let key = body.get("public_key").and_then(Value::as_str);
     let key = key.and_then(sheet::key_of_text).ok_or_else(|| {
         let place = ["body".into(), "public_key".into()];
@@ -128,8 +122,8 @@ pub(crate) async fn federation_trust(
         Problem::invalid(vec![FieldError::new(place, "value_error", message)])
     })?;
     let former = key_of(&member, log);
-    let by = write.caller().id_text();
-    keep(&state, decided::trust(log, key, former, reason(&body), by)).await?;
+    let decided = decided::trust(log, key, former, reason(&body), &by);
+    keep(&state, decided).await?;
     answer(state, member.trust(log, key).await).await
 }
 
@@ -190,16 +184,41 @@ async fn say_gone(
     is_gone: bool,
 ) -> Result<(StatusCode, Json<FederationStatus>), Problem> {
     let member = member(&state)?.clone();
-    let (write, body) = Write::with_body(&state, caller, request).await?;
-    check_fields(GONE, &body, &str::to_owned)?;
-    let log = log_of(log_id)?;
+    let Decision { log, body, by } = Decision::read(&state, caller, log_id, request, GONE).await?;
     if log == state.log.log_id() || member.name_of(log).is_none() {
         let detail = format!("no other depot with the log {log} was heard of here");
         return Err(Problem::new(Kind::Conflict, detail));
     }
-    let by = write.caller().id_text();
-    keep(&state, decided::gone(log, is_gone, reason(&body), by)).await?;
+    keep(&state, decided::gone(log, is_gone, reason(&body), &by)).await?;
     answer(state, Ok(())).await
+}
+
+/// What an administrator says of another depot.
+struct Decision {
+    /// The depot's log.
+    log: Uuid,
+    body: Map<String, Value>,
+    /// The administrator's id.
+    by: String,
+}
+
+impl Decision {
+    /// Reads what was sent, which has these fields.
+    async fn read(
+        state: &AppState,
+        caller: Caller,
+        log_id: &str,
+        request: Request,
+        fields: &'static [Field],
+    ) -> Result<Decision, Problem> {
+        let (write, body) = Write::with_body(state, caller, request).await?;
+        check_fields(fields, &body, &str::to_owned)?;
+        Ok(Decision {
+            log: log_of(log_id)?,
+            body,
+            by: write.caller().id_text().to_owned(),
+        })
+    }
 }
 
 fn key_of(member: &Member, log: Uuid) -> Option<sheet::PublicKey> {
