@@ -193,7 +193,8 @@ fn judge(
     }
     let end = offset + record::COMMIT_BYTES;
     let behind = next.advanced_by(u64::from(commit.event_count));
-    let acknowledged = behind <= known.next() || next_commit(bytes, end, seed, behind).is_some();
+    // Groups are durable whole; a watermark that ends within one speaks for damage, too.
+    let acknowledged = next <= known || next_commit(bytes, end, seed, behind).is_some();
     if acknowledged {
         Verdict::DamagedTo {
             end,
