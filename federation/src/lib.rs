@@ -12,6 +12,8 @@
 //!
 //! No loops: what carries an origin is not published.
 //!
+//! Beside clients: while they append, both loops work a small part of the time ([`pace`]).
+//!
 //! Agreement: folds order events by when they happened and by [`fleet::order`], which is the same in every log, so the
 //! order in which logs take each other's events does not matter.
 
@@ -22,6 +24,8 @@ mod broker;
 pub mod fuzzing;
 mod judge;
 mod message;
+mod own;
+mod pace;
 mod publish;
 mod receive;
 mod retry;
@@ -40,6 +44,8 @@ use tokio::sync::watch;
 pub use adopt::{AdoptError, Adopted, adopt};
 pub use broker::Broker;
 pub use judge::Refused;
+use own::OwnPart;
+use pace::Pace;
 use standing::Shared;
 pub use standing::{DepotStanding, Standing};
 
@@ -50,6 +56,9 @@ pub struct Member {
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
     standing: Shared,
+    pace: Pace,
+    /// What the publisher tells the receiver that it need not look at.
+    own: Arc<watch::Sender<OwnPart>>,
 }
 
 /// What an operator says of a depot that takes part.
@@ -143,6 +152,8 @@ impl Member {
             standing.quarantine(log.as_u128(), *position);
         }
         Ok(Member {
+            pace: Pace::new(Arc::clone(&log)),
+            own: Arc::default(),
             log,
             clock,
             settings: Arc::new(settings),

@@ -20,6 +20,7 @@ use crate::broker::{
     Session, UNACKNOWLEDGED_MAX, anew_subjects, event_subject, presence_subject, refused, told,
 };
 use crate::message::{Message, is_shared};
+use crate::own::OwnPart;
 use crate::retry::{Retry, stopped};
 use crate::saved::{self, Published};
 use crate::sheet::{self, Signed};
@@ -53,6 +54,7 @@ pub(crate) async fn run(
         };
         let text = told(&error);
         tracing::warn!(error = text, "nothing is published to other depots");
+        member.own.send_modify(|own| own.left = 0);
         let had_gone_well = {
             let mut standing = member.standing.lock();
             standing.publish_error = Some(text);
@@ -89,15 +91,21 @@ async fn session(
     let mut presence = tokio::time::interval(PRESENCE_PAUSE);
     loop {
         if at.up_to < *durable.borrow_and_update() {
-            let behind = at.up_to;
-            at = publish_next(member, &session, at, anew).await?;
+            let (behind, began) = (at.up_to, Instant::now());
+            let published;
+            (at, published) = publish_next(member, &session, at, anew).await?;
+            let rest = member.pace.rest(published, began.elapsed());
             if saved_at.elapsed() >= SAVE_PAUSE {
                 saved::write_published(&settings.folder, at)?;
                 saved_at = Instant::now();
             }
-            if behind.distance_to(at.up_to) < BATCH_EVENTS as u64 {
-                sleep(GATHER_PAUSE).await;
-            }
+            let is_little = behind.distance_to(at.up_to) < BATCH_EVENTS as u64;
+            sleep(if is_little {
+                rest.max(GATHER_PAUSE)
+            } else {
+                rest
+            })
+            .await;
         }
         let is_behind = at.up_to < member.log.durable_position();
         tokio::select! {
@@ -220,47 +228,55 @@ struct Outgoing {
 type Batch = (Vec<Outgoing>, Published);
 
 /// Publishes the next events, up to [`BATCHES_AT_ONCE`]: a batch is read while the one before is sent. On return the broker
-/// has them.
+/// has them: how far it is now, and how many they were.
 async fn publish_next(
     member: &Member,
     session: &Session,
     mut at: Published,
     anew: Anew,
-) -> Result<Published, FederationError> {
+) -> Result<(Published, usize), FederationError> {
     let most = session.client.server_info().max_payload;
     let mut unacknowledged = VecDeque::with_capacity(UNACKNOWLEDGED_MAX);
-    let mut next = Some(read_ahead(member, at, anew));
-    let mut batches = 0;
+    let mut own = member.own.borrow().in_stream(at.stream_made_at);
+    let batch_events = member.pace.batch(BATCH_EVENTS);
+    let mut next = Some(read_ahead(member, at, anew, batch_events));
+    let (mut batches, mut published) = (0, 0);
     while let Some(reading) = next.take() {
         let read = reading.await;
         let (batch, read_to) = read.map_err(refused("is not told: reading the log ended"))??;
         batches += 1;
-        let is_full = batch.len() == BATCH_EVENTS;
-        if is_full && batches < BATCHES_AT_ONCE {
-            next = Some(read_ahead(member, read_to, anew));
+        published += batch.len();
+        if batch.len() == BATCH_EVENTS && batches < BATCHES_AT_ONCE {
+            next = Some(read_ahead(member, read_to, anew, BATCH_EVENTS));
         }
         for outgoing in batch {
             if unacknowledged.len() == UNACKNOWLEDGED_MAX {
-                keep_one(&mut unacknowledged).await?;
+                keep_one(&mut unacknowledged, &mut own).await?;
             }
             unacknowledged.push_back(send(session, outgoing, most).await?);
         }
         at = read_to;
+        let unread = at.up_to.distance_to(member.log.durable_position());
+        own.left = unread + unacknowledged.len() as u64;
+        member.own.send_replace(own);
     }
     while !unacknowledged.is_empty() {
-        keep_one(&mut unacknowledged).await?;
+        keep_one(&mut unacknowledged, &mut own).await?;
     }
+    own.left = at.up_to.distance_to(member.log.durable_position());
+    member.own.send_replace(own);
     member.standing.lock().published = at.up_to;
-    Ok(at)
+    Ok((at, published))
 }
 
 fn read_ahead(
     member: &Member,
     at: Published,
     anew: Anew,
+    events: usize,
 ) -> JoinHandle<Result<Batch, FederationError>> {
     let (log, settings) = (Arc::clone(&member.log), Arc::clone(&member.settings));
-    tokio::task::spawn_blocking(move || read_batch(&log, &settings, at, anew))
+    tokio::task::spawn_blocking(move || read_batch(&log, &settings, at, anew, events))
 }
 
 async fn send(
@@ -285,9 +301,13 @@ async fn send(
 }
 
 /// Waits until the broker has the first of these.
-async fn keep_one(unacknowledged: &mut VecDeque<PublishAckFuture>) -> Result<(), FederationError> {
+async fn keep_one(
+    unacknowledged: &mut VecDeque<PublishAckFuture>,
+    own: &mut OwnPart,
+) -> Result<(), FederationError> {
     if let Some(first) = unacknowledged.pop_front() {
-        first.await.map_err(refused("does not keep an event"))?;
+        let kept = first.await.map_err(refused("does not keep an event"))?;
+        own.add(kept.sequence);
     }
     Ok(())
 }
@@ -298,6 +318,7 @@ fn read_batch(
     settings: &Settings,
     mut at: Published,
     anew: Anew,
+    events: usize,
 ) -> Result<Batch, FederationError> {
     let mut reader = log.read(&ReadRequest {
         from: at.up_to.next(),
@@ -306,7 +327,7 @@ fn read_batch(
     })?;
     let (mut batch, mut messages, mut bytes) = (Vec::new(), Vec::new(), 0);
     let mut subjects: HashMap<Box<str>, Subject> = HashMap::new();
-    while batch.len() < BATCH_EVENTS && bytes < BATCH_BYTES {
+    while batch.len() < events && bytes < BATCH_BYTES {
         let event = match reader.next() {
             None => break,
             Some(Ok(event)) => event,

@@ -3,20 +3,24 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use async_nats::Subscriber;
 use async_nats::connection::State;
 use async_nats::jetstream::Message as Delivery;
+use async_nats::jetstream::consumer::pull;
 use fleet::erasure;
 use futures_util::{Stream, StreamExt};
 use storage::{
     AppendError, AppendErrorKind, ExpectedVersion, Log, NewEvent, StreamWrite, Transaction,
 };
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use uuid::Uuid;
 
 use crate::broker::{Place, Session, log_of_subject, presence_subjects, refused, told};
 use crate::judge::{self, Delivered, Judged, Known, Refused, judge};
 use crate::message::{Message, is_shared};
+use crate::own::OwnPart;
 use crate::retry::{Retry, stopped};
 use crate::saved;
 use crate::{FederationError, Member};
@@ -34,6 +38,8 @@ const SAVE_PAUSE: Duration = Duration::from_secs(1);
 const GLANCE_PAUSE: Duration = Duration::from_secs(2);
 /// What comes one by one is gathered for so long: each batch is one transaction.
 const GATHER_PAUSE: Duration = Duration::from_millis(20);
+/// How long the broker may take to have heard what was said last, when the server stops.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 /// How often a log of which something is missing is asked for it. One that was asked for the same in vain is asked half as
 /// often, at least every so often.
 const ASK_PAUSE: Duration = Duration::from_secs(10);
@@ -44,9 +50,10 @@ pub(crate) async fn run(member: &Member, mut stopping: watch::Receiver<bool>) {
     let mut retry = Retry::new();
     let mut lasting = Lasting::default();
     loop {
-        let Err(error) = tokio::select! {
-            ended = session(member, &mut lasting) => ended,
-            () = stopped(&mut stopping) => return,
+        let error = match session(member, &mut lasting, &mut stopping).await {
+            Ok(Ended::Stopped) => return,
+            Ok(Ended::BeforeOwn) => continue,
+            Err(error) => error,
         };
         let text = told(&error);
         tracing::warn!(error = text, "nothing is received from other depots");
@@ -59,6 +66,14 @@ pub(crate) async fn run(member: &Member, mut stopping: watch::Receiver<bool>) {
             return;
         }
     }
+}
+
+/// Why a session ended that did not fail.
+enum Ended {
+    /// The server stops.
+    Stopped,
+    /// What lies ahead is this log's own.
+    BeforeOwn,
 }
 
 /// What outlives a connection.
@@ -78,67 +93,123 @@ struct Request {
     times: u32,
 }
 
-async fn session(
-    member: &Member,
-    Lasting { asked, place }: &mut Lasting,
-) -> Result<std::convert::Infallible, FederationError> {
+/// A connection on which events come.
+struct Joined {
+    session: Session,
+    presence: Subscriber,
+    messages: pull::Stream,
+}
+
+/// Waits for the end of what is this log's own, and has the broker send what follows.
+async fn join(member: &Member, place: &mut Place) -> Result<Joined, FederationError> {
+    pass_by_own(member, place).await;
     let settings = &member.settings;
     let session = settings.broker.connect(&settings.name).await?;
-    let mut presence = session
-        .client
-        .subscribe(presence_subjects())
-        .await
-        .map_err(refused("does not say who is there"))?;
+    let presence = session.client.subscribe(presence_subjects()).await;
+    let presence = presence.map_err(refused("does not say who is there"))?;
     let consumer = session.consumer(member.log.log_id(), place).await?;
-    let mut messages = consumer
+    let messages = consumer
         .stream()
         .max_messages_per_batch(AHEAD_EVENTS)
         .heartbeat(HEARTBEAT_PAUSE)
         .messages()
         .await
         .map_err(refused("does not send events"))?;
+    Ok(Joined {
+        session,
+        presence,
+        messages,
+    })
+}
+
+async fn session(
+    member: &Member,
+    lasting: &mut Lasting,
+    stopping: &mut watch::Receiver<bool>,
+) -> Result<Ended, FederationError> {
+    let Joined {
+        session,
+        mut presence,
+        mut messages,
+    } = tokio::select! {
+        joined = join(member, &mut lasting.place) => joined?,
+        () = stopped(stopping) => return Ok(Ended::Stopped),
+    };
     {
         let mut standing = member.standing.lock();
         standing.receives = true;
         standing.receive_error = None;
     }
-    let mut saved_at = Instant::now();
-    let mut has_unsaved = false;
+    let mut intake = Intake::new(member, &session, lasting);
     let mut glance = tokio::time::interval(GLANCE_PAUSE);
-    let mut arrived = 0;
-    loop {
-        tokio::select! {
-            _ = glance.tick() => if session.client.connection_state() == State::Disconnected {
-                return Err(refused("is gone")("the connection ended"));
-            },
-            first = messages.next() => {
-                let first = first.ok_or_else(|| refused("sends nothing more")("the stream ended"))?;
-                let batch = gather(first, &mut messages).await;
-                take(member, &session, batch, &mut arrived, asked, place).await?;
-                has_unsaved = true;
-            }
-            there = presence.next() => {
-                let there = there.ok_or_else(|| refused("sends nothing more")("the connection ended"))?;
-                if let Some((log, from)) = note_presence(member, &there.subject, &there.payload) {
-                    ask(&session, asked, log, from).await?;
-                }
-            }
-            () = sleep(SAVE_PAUSE), if has_unsaved => {}
+    let mut own = member.own.subscribe();
+    let ended = loop {
+        if intake.is_before(*own.borrow_and_update()) {
+            break Ok(Ended::BeforeOwn);
         }
-        if has_unsaved && saved_at.elapsed() >= SAVE_PAUSE {
-            saved::write_received(&settings.folder, &member.standing.received())?;
-            saved_at = Instant::now();
-            has_unsaved = false;
+        let worked = tokio::select! {
+            () = stopped(stopping) => break Ok(Ended::Stopped),
+            _ = glance.tick() => match session.client.connection_state() {
+                State::Disconnected => Err(refused("is gone")("the connection ended")),
+                State::Connected | State::Pending => Ok(()),
+            },
+            first = next_after(intake.rested, &mut messages) => match first {
+                Some(first) => {
+                    let most = member.pace.batch(BATCH_EVENTS);
+                    let batch = gather(first, &mut messages, most).await;
+                    intake.take(batch).await
+                }
+                None => Err(refused("sends nothing more")("the stream ended")),
+            },
+            there = presence.next() => match there {
+                Some(there) => intake.hear(&there.subject, &there.payload).await,
+                None => Err(refused("sends nothing more")("the connection ended")),
+            },
+            _ = own.changed() => Ok(()),
+            done = intake.next_done() => intake.go_on(done).await,
+        };
+        if let Err(error) = worked {
+            break Err(error);
+        }
+    };
+    // Nothing is being appended any more when the next session begins.
+    let finished = intake.finish().await;
+    // What was acknowledged last may still be on its way.
+    drop(timeout(FLUSH_PATIENCE, session.client.flush()).await);
+    ended.and_then(|ended| finished.map(|()| ended))
+}
+
+/// The next message, not before this time.
+async fn next_after<T>(time: Instant, messages: &mut (impl Stream<Item = T> + Unpin)) -> Option<T> {
+    sleep_until(time).await;
+    messages.next().await
+}
+
+/// Waits while this log publishes more of what lies ahead, and moves the place behind it.
+async fn pass_by_own(member: &Member, place: &mut Place) {
+    let mut own = member.own.subscribe();
+    loop {
+        let part = *own.borrow_and_update();
+        if !part.follows(place.stream_made_at, place.acknowledged) {
+            return;
+        }
+        place.acknowledged = part.passed(place.acknowledged);
+        if part.left == 0 || own.changed().await.is_err() {
+            return;
         }
     }
 }
 
 /// The first message with those that follow it soon. Not what is ready at once: the runtime has a task that takes 128 pause,
 /// which looks as if no more were there.
-async fn gather<T>(first: T, messages: &mut (impl Stream<Item = T> + Unpin)) -> Vec<T> {
+async fn gather<T>(
+    first: T,
+    messages: &mut (impl Stream<Item = T> + Unpin),
+    most: usize,
+) -> Vec<T> {
     let until = Instant::now() + GATHER_PAUSE;
     let mut batch = vec![first];
-    while batch.len() < BATCH_EVENTS {
+    while batch.len() < most {
         match timeout_at(until, messages.next()).await {
             Ok(Some(message)) => batch.push(message),
             // Who asks for the next one is told that the stream ended.
@@ -148,58 +219,168 @@ async fn gather<T>(first: T, messages: &mut (impl Stream<Item = T> + Unpin)) -> 
     batch
 }
 
-/// Appends what is new among these messages, then acknowledges them. `arrived` counts them since the session began.
-async fn take(
-    member: &Member,
-    session: &Session,
-    batch: Vec<Result<Delivery, impl std::fmt::Display>>,
-    arrived: &mut u64,
-    asked: &mut Asked,
-    place: &mut Place,
-) -> Result<(), FederationError> {
-    let mut deliveries = Vec::with_capacity(batch.len());
-    let mut broken = None;
-    for delivery in batch {
-        match delivery {
-            Ok(delivery) => {
-                *arrived += 1;
-                check_arrival(&delivery, *arrived)?;
-                deliveries.push(delivery);
-            }
-            Err(error) => broken = Some(refused("sends nothing more")(error)),
-        }
-    }
-    if !deliveries.is_empty() {
-        let task = member.clone();
-        let appending = tokio::task::spawn_blocking(move || {
-            let missing = append(&task, &deliveries)?;
-            Ok::<_, FederationError>((deliveries, missing))
-        });
-        let (deliveries, missing) = appending
-            .await
-            .map_err(refused("is not heard: appending ended"))??;
-        // It is one for all before, too. Lost, it has the events sent again.
-        if let Some(last) = deliveries.last() {
-            let heard = last.ack().await;
-            heard.map_err(refused("does not hear an acknowledgement"))?;
-            place.acknowledged = last.info().map_or(0, |info| info.stream_sequence);
-        }
-        for (log, from) in missing {
-            ask(session, asked, log, from).await?;
-        }
-    }
-    broken.map_or(Ok(()), Err)
+/// What came on a connection, on its way into the log. While one batch is appended the next one is gathered.
+struct Intake<'a> {
+    member: &'a Member,
+    session: &'a Session,
+    lasting: &'a mut Lasting,
+    /// Messages that came.
+    arrived: u64,
+    appending: Option<Appending>,
+    /// Until when nothing more is taken.
+    rested: Instant,
+    saved_at: Instant,
+    has_unsaved: bool,
 }
 
-/// What the broker sent to a connection that ended meanwhile comes again much later, and an acknowledgement of what came
-/// behind it would be one of it: deliveries are counted by the broker, too. A session that misses one is over, and the next
-/// one begins behind what was acknowledged.
-fn check_arrival(delivery: &Delivery, arrived: u64) -> Result<(), FederationError> {
-    let info = delivery.info();
-    let info = info.map_err(refused("sends what is no message of the stream"))?;
-    match info.consumer_sequence == arrived {
-        true => Ok(()),
-        false => Err(refused("is asked again")("messages were lost on their way")),
+/// What an intake waited for.
+enum Done {
+    Appended(Result<Missing, JoinError>),
+    Rested,
+}
+
+/// What is missing of which log.
+type Missing = Result<BTreeMap<u128, u64>, FederationError>;
+
+/// A batch that is being appended.
+struct Appending {
+    task: JoinHandle<Missing>,
+    began: Instant,
+    events: usize,
+    last: Arrived,
+}
+
+impl<'a> Intake<'a> {
+    fn new(member: &'a Member, session: &'a Session, lasting: &'a mut Lasting) -> Self {
+        let now = Instant::now();
+        Intake {
+            member,
+            session,
+            lasting,
+            arrived: 0,
+            appending: None,
+            rested: now,
+            saved_at: now,
+            has_unsaved: false,
+        }
+    }
+
+    /// Whether what lies ahead is this log's own, and nothing else is at hand.
+    fn is_before(&self, own: OwnPart) -> bool {
+        let place = &self.lasting.place;
+        self.appending.is_none() && own.is_worth_waiting(place.stream_made_at, place.acknowledged)
+    }
+
+    /// Begins to append what is new among these messages, once those before are.
+    async fn take(
+        &mut self,
+        batch: Vec<Result<Delivery, impl std::fmt::Display>>,
+    ) -> Result<(), FederationError> {
+        let mut arrived = Vec::with_capacity(batch.len());
+        let mut broken = None;
+        for delivery in batch {
+            match delivery {
+                Ok(delivery) => {
+                    self.arrived += 1;
+                    arrived.push(Arrived::check(delivery, self.arrived)?);
+                }
+                Err(error) => broken = Some(refused("sends nothing more")(error)),
+            }
+        }
+        self.finish().await?;
+        if let Some(last) = arrived.last().cloned() {
+            let (member, events) = (self.member.clone(), arrived.len());
+            self.appending = Some(Appending {
+                task: tokio::task::spawn_blocking(move || append(&member, &arrived)),
+                began: Instant::now(),
+                events,
+                last,
+            });
+        }
+        broken.map_or(Ok(()), Err)
+    }
+
+    /// Waits until a batch is appended, or it is time to keep how far this came. Given up, it has changed nothing.
+    async fn next_done(&mut self) -> Done {
+        match &mut self.appending {
+            Some(appending) => Done::Appended((&mut appending.task).await),
+            None if self.has_unsaved => {
+                sleep_until(self.saved_at + SAVE_PAUSE).await;
+                Done::Rested
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Acknowledges what was appended, asks for what is missing, and keeps how far this came if it is time to.
+    async fn go_on(&mut self, done: Done) -> Result<(), FederationError> {
+        if let (Done::Appended(appended), Some(batch)) = (done, self.appending.take()) {
+            let missing = appended.map_err(refused("is not heard: appending ended"))??;
+            // It is one for all before, too. Lost, it has the events sent again.
+            let heard = batch.last.delivery.ack().await;
+            heard.map_err(refused("does not hear an acknowledgement"))?;
+            self.lasting.place.acknowledged = batch.last.sequence;
+            for (log, from) in missing {
+                ask(self.session, &mut self.lasting.asked, log, from).await?;
+            }
+            let rest = self.member.pace.rest(batch.events, batch.began.elapsed());
+            self.rested = Instant::now() + rest;
+            self.has_unsaved = true;
+        }
+        match self.saved_at.elapsed() >= SAVE_PAUSE {
+            true => self.save(),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits until nothing is being appended.
+    async fn finish(&mut self) -> Result<(), FederationError> {
+        if self.appending.is_some() {
+            let done = self.next_done().await;
+            self.go_on(done).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps how far this came.
+    fn save(&mut self) -> Result<(), FederationError> {
+        let Member {
+            settings, standing, ..
+        } = self.member;
+        saved::write_received(&settings.folder, &standing.received())?;
+        self.saved_at = Instant::now();
+        self.has_unsaved = false;
+        Ok(())
+    }
+
+    /// Takes in that a depot says that it is there.
+    async fn hear(&mut self, subject: &str, payload: &[u8]) -> Result<(), FederationError> {
+        match note_presence(self.member, subject, payload) {
+            Some((log, from)) => ask(self.session, &mut self.lasting.asked, log, from).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A message that came, and its place in the stream.
+#[derive(Clone)]
+struct Arrived {
+    sequence: u64,
+    delivery: Delivery,
+}
+
+impl Arrived {
+    /// What the broker sent to a connection that ended meanwhile comes again much later, and an acknowledgement of what came
+    /// behind it would be one of it: deliveries are counted by the broker, too. A session that misses one is over, and the next
+    /// one begins behind what was acknowledged.
+    fn check(delivery: Delivery, arrived: u64) -> Result<Self, FederationError> {
+        let info = delivery.info();
+        let info = info.map_err(refused("sends what is no message of the stream"))?;
+        if info.consumer_sequence != arrived {
+            return Err(refused("is asked again")("messages were lost on their way"));
+        }
+        let sequence = info.stream_sequence;
+        Ok(Arrived { sequence, delivery })
     }
 }
 
@@ -227,19 +408,15 @@ async fn ask(
 }
 
 /// Appends what is new among these messages. Returns of which logs something is missing, from which position on.
-fn append(
-    member: &Member,
-    deliveries: &[Delivery],
-) -> Result<BTreeMap<u128, u64>, FederationError> {
+fn append(member: &Member, arrived: &[Arrived]) -> Result<BTreeMap<u128, u64>, FederationError> {
     let own = member.log.log_id().as_u128();
-    let (mut delivered, mut sheets) = (Vec::with_capacity(deliveries.len()), BTreeMap::new());
-    for delivery in deliveries {
+    let (mut delivered, mut sheets) = (Vec::with_capacity(arrived.len()), BTreeMap::new());
+    for Arrived { sequence, delivery } in arrived {
         // What stands under another subject is not in this stream.
         let Some(log) = log_of_subject(&delivery.subject).filter(|log| *log != own) else {
             continue;
         };
-        let sequence = delivery.info().map_or(0, |info| info.stream_sequence);
-        delivered.push(judge::read(log, sequence, &delivery.payload, &mut sheets));
+        delivered.push(judge::read(log, *sequence, &delivery.payload, &mut sheets));
     }
     let mut known = KnownHere {
         member,
@@ -261,11 +438,16 @@ fn append(
         let new: Vec<_> = new
             .filter_map(|one| Some(&one.read.as_ref().ok()?.1))
             .collect();
+        member.pace.will_append(new.len());
         let (taken, stopped) = match append_all(&member.log, &new) {
             Ok(()) => (new.len(), None),
             Err((taken, error)) if error.kind() == AppendErrorKind::Refused => (taken, Some(error)),
-            Err((_, error)) => return Err(error.into()),
+            Err((taken, error)) => {
+                member.pace.did_not_append(new.len() - taken);
+                return Err(error.into());
+            }
         };
+        member.pace.did_not_append(new.len() - taken);
         for message in new.iter().take(taken) {
             known.ids.insert(message.id);
             *appended.entry(message.log).or_default() += 1;

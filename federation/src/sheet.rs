@@ -19,7 +19,7 @@ use uuid::Uuid;
 /// The layout of a signed message, its first byte.
 const FORMAT: u8 = 2;
 /// Messages on a sheet.
-const MESSAGES_MAX: usize = 32;
+const MESSAGES_MAX: usize = 64;
 /// What is signed begins with this, so that the signature says nothing about anything else.
 const CONTEXT: &[u8] = b"railfleet federation sheet 1\n";
 /// What a message may take when it is read: an event of the largest size, with room.

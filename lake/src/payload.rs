@@ -72,6 +72,16 @@ impl From<Value> for Item<'_> {
     }
 }
 
+impl<'a> From<Cow<'a, Value>> for Item<'a> {
+    fn from(value: Cow<'a, Value>) -> Self {
+        match value {
+            Cow::Owned(value) => value.into(),
+            Cow::Borrowed(Value::String(text)) => Item::Text(Cow::Borrowed(text)),
+            Cow::Borrowed(other) => other.clone().into(),
+        }
+    }
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Walk;

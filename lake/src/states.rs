@@ -159,7 +159,7 @@ fn take_into(
     if let Some(changed_at) = folded.record.changed_at() {
         table.time(4, changed_at);
     }
-    for (name, value) in folded.record.to_object() {
+    for (name, value) in folded.record.seen_all() {
         // A key that was set to nothing is nothing; in a file there is one way to say so.
         if !value.is_null() {
             table.field(name.into(), value.into());

@@ -226,6 +226,8 @@ fn read_record(reader: &mut Reader<'_>) -> Result<TrainingRecord, ReadError> {
     let has_loss = reader.u8("validation flag")?;
     let loss = reader.f64("validation loss")?;
     require(has_loss <= 1, "validation flag")?;
+    // Where there is none, its place is empty.
+    require(has_loss == 1 || loss.to_bits() == 0, "validation loss")?;
     let count = reader.length(NOTES_MAX, 8, "notes")?;
     let mut notes = Vec::with_capacity(count);
     for _ in 0..count {

@@ -11,10 +11,10 @@ async fn what_waits_is_gathered_up_to_a_batch() {
     }
     let mut messages = stream::poll_fn(|context| waiting.poll_recv(context));
     let first = messages.next().await.unwrap();
-    let batch = gather(first, &mut messages).await;
+    let batch = gather(first, &mut messages, BATCH_EVENTS).await;
     assert_eq!(batch, (0..BATCH_EVENTS).collect::<Vec<_>>());
     drop(sender);
     let first = messages.next().await.unwrap();
-    let batch = gather(first, &mut messages).await;
+    let batch = gather(first, &mut messages, BATCH_EVENTS).await;
     assert_eq!(batch, (BATCH_EVENTS..BATCH_EVENTS + 5).collect::<Vec<_>>());
 }

@@ -184,20 +184,22 @@ impl State {
 
     /// All that is seen, as an object; old names stand beside the present ones with the same values.
     pub fn to_object(&self) -> Map<String, Value> {
+        let all = self.seen_all();
+        all.map(|(key, value)| (key.to_owned(), value.into_owned()))
+            .collect()
+    }
+
+    /// As [`State::to_object`], one by one and borrowed where it is held as it is seen.
+    pub fn seen_all(&self) -> impl Iterator<Item = (&str, Cow<'_, Value>)> {
         let since = self.seen_from();
-        let mut object: Map<String, Value> = self
-            .cells
-            .iter()
-            .filter_map(|(key, cell)| Some((key.to_string(), cell.seen_since(since)?.into_owned())))
-            .collect();
-        for (given, meant) in self.spelled.iter() {
-            if self.cells.get(given).is_none()
-                && let Some(value) = object.get(&**meant).cloned()
-            {
-                object.insert(given.to_string(), value);
-            }
-        }
-        object
+        let cells = self.cells.iter();
+        let present = cells.filter_map(move |(key, cell)| Some((key, cell.seen_since(since)?)));
+        let old = self.spelled.iter().filter_map(move |(given, meant)| {
+            let is_free = self.cells.get(given).is_none();
+            let cell = self.cells.get(meant).filter(|_| is_free)?;
+            Some((given, cell.seen_since(since)?))
+        });
+        present.chain(old)
     }
 
     /// Whether a creation was folded that no deletion follows.
