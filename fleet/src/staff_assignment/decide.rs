@@ -101,6 +101,13 @@ fn change(
     let to = fields.remove("status");
     let to = to.as_ref().and_then(Value::as_str).unwrap_or(from);
     let mut changed = assignment.differing(fields);
+    let filled_in = match to {
+        "in_progress" => &["actual_start_ts"][..],
+        "completed" => &["actual_end_ts", "actual_hours"],
+        _ => &[],
+    };
+    // Nothing told is now, or what follows; told once more it is still that.
+    changed.retain(|name, value| !(value.is_null() && filled_in.contains(&name.as_str())));
     check_times(assignment, &changed)?;
     if to == from {
         let plan = ["scheduled_start_ts", "scheduled_end_ts"];

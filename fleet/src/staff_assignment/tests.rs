@@ -287,6 +287,21 @@ fn only_time_that_is_newly_taken_is_checked() {
     assert!(needs_check(&assignment_in("cancelled"), &again));
 }
 
+#[test]
+fn a_step_told_twice_keeps_the_time_that_it_was_given() {
+    let told = [
+        json!({ "status": "in_progress", "actual_start_ts": null }),
+        json!({ "status": "completed", "actual_end_ts": null, "actual_hours": null }),
+    ];
+    let mut state = assignment();
+    for body in told {
+        let command = change(body);
+        state = after(state, &command);
+        assert_eq!(decide(&state, &command, ASKED), Ok(Vec::new()));
+    }
+    assert!(state.text("actual_start_ts").is_some() && state.text("actual_end_ts").is_some());
+}
+
 proptest! {
     #[test]
     fn what_is_decided_passes_its_table_and_keeps_the_rules(bodies in prop::collection::vec(any_body(CHANGE), 0..20)) {

@@ -41,11 +41,20 @@ impl Segment {
     }
 
     /// Adds a group of a name and `events` events, which says that everything before it was durable.
-    fn group(mut self, events: u64) -> Self {
+    fn group(self, events: u64) -> Self {
+        self.group_with(events, &[], |_| {})
+    }
+
+    /// The same, begun with names of types and with a marker that says something else.
+    fn group_with(mut self, events: u64, types: &[TypeNameOf], change: fn(&mut Commit)) -> Self {
         let start = self.bytes.len();
         self.groups.push(start);
+        for of in types {
+            self.records.push((self.bytes.len(), false));
+            record::write_type_name(&mut self.bytes, self.place.seed, *of, 0, "Seen");
+        }
         let number = u32::try_from(self.groups.len()).unwrap();
-        self.records.push((start, false));
+        self.records.push((self.bytes.len(), false));
         record::write_stream_name(&mut self.bytes, self.place.seed, number, 0, "stream");
         let first_position = self.next;
         for at in 0..events {
@@ -66,13 +75,14 @@ impl Segment {
             record::write_event(&mut self.bytes, self.place.seed, self.next, &event);
             self.next = self.next.next();
         }
-        let commit = Commit {
+        let mut commit = Commit {
             event_count: u32::try_from(events).unwrap(),
             first_position,
             durable: first_position.previous(),
             group_bytes: u32::try_from(self.bytes.len() - start).unwrap(),
             chain: chain::link(&self.chain, &self.bytes[start..]),
         };
+        change(&mut commit);
         record::write_commit(&mut self.bytes, self.place.seed, &commit);
         self.chain = commit.chain;
         self
@@ -169,6 +179,34 @@ fn a_whole_segment_is_given_whole() {
         assert_eq!(seen.scan.next, segment.next);
         assert_eq!(seen.scan.chain, segment.chain);
         assert_eq!(seen.scan.torn_bytes, 0);
+    }
+}
+
+#[test]
+fn names_of_types_are_given_with_their_group() {
+    let types = [TypeNameOf::Aggregate, TypeNameOf::Event];
+    let segment = Segment::new().group_with(2, &types, |_| {}).group(1);
+    let seen = segment.scan(Position::START);
+    assert_eq!(seen.positions, [11, 12, 13]);
+    assert_eq!((seen.groups, seen.names), (2, 4));
+    // Also where the group itself is spoilt.
+    let mut bytes = segment.bytes.clone();
+    bytes[segment.groups[1] - 30] ^= 1;
+    let seen = segment.scan_of(&bytes, Position::START);
+    assert_eq!(seen.positions, [11, 12, 13]);
+    assert_eq!((seen.groups, seen.names), (1, 4));
+}
+
+#[test]
+fn a_marker_that_says_another_number_of_events_ends_no_group() {
+    for change in [
+        |commit: &mut Commit| commit.event_count += 1,
+        |commit: &mut Commit| commit.event_count -= 1,
+    ] {
+        let segment = Segment::new().group(1).group_with(2, &[], change);
+        let seen = segment.scan(Position::new(11));
+        assert_eq!((seen.groups, seen.positions), (1, vec![11]));
+        assert!(seen.scan.torn_bytes > 0 && !seen.scan.damaged);
     }
 }
 

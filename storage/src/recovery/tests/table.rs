@@ -25,6 +25,7 @@ fn zeros_where_events_are_known_are_damage() {
         assert_eq!(seen.lost(), [13, 14, 15]);
         assert!(seen.scan.damaged);
         assert_eq!(seen.scan.next, Position::new(16));
+        assert_eq!(seen.scan.end, segment.bytes.len() - 100);
     }
 }
 
@@ -122,6 +123,35 @@ fn rot_in_the_last_group_keeps_what_verifies() {
     assert_eq!(seen.positions, (11..=14).collect::<Vec<_>>());
     assert_eq!(seen.lost(), Vec::<u64>::new());
     assert!(seen.scan.damaged, "nothing is written behind it");
+    assert_eq!(seen.scan.next, segment.next);
+    // Up to the zeros that the marker ends with.
+    assert_eq!(seen.scan.end, bytes.len() - 3);
+    assert_eq!(seen.damage[0].end, bytes.len() - 3);
+}
+
+#[test]
+fn bytes_between_two_groups_cost_no_event() {
+    let segment = Segment::new().group(2).group(3);
+    let mut bytes = segment.bytes.clone();
+    let place = segment.groups[1];
+    bytes.splice(place..place, [0xee; 40]);
+    let seen = segment.scan_of(&bytes, Position::START);
+    assert_eq!(seen.positions, (11..=15).collect::<Vec<_>>());
+    assert_eq!(seen.lost(), Vec::<u64>::new());
+    let damage = seen.damage.iter().map(|damage| (damage.start, damage.end));
+    assert_eq!(damage.collect::<Vec<_>>(), [(place, place + 40)]);
+    assert_eq!(seen.scan.end, bytes.len());
+}
+
+#[test]
+fn a_group_that_stands_where_another_should_proves_that_one_lost() {
+    let segment = Segment::new().group(2).group(1).group(1);
+    let mut bytes = segment.bytes.clone();
+    bytes.drain(segment.groups[1]..segment.groups[2]);
+    let seen = segment.scan_of(&bytes, Position::START);
+    assert_eq!(seen.positions, [11, 12, 14]);
+    assert_eq!(seen.lost(), [13]);
+    assert!(seen.scan.damaged);
     assert_eq!(seen.scan.next, segment.next);
 }
 
