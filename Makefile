@@ -13,7 +13,7 @@
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: demo test lint bench validate soak fuzz bench-crdt
+.PHONY: demo test test-web test-loom lint bench validate soak fuzz bench-crdt
 
 demo:
 	cargo run --release -p railfleet-server --bin railfleet -- demo $(DEMO)
@@ -25,7 +25,13 @@ test:
 	./scripts/setup-schemathesis.sh
 	cargo build --workspace --bins --tests
 	RAILFLEET_BIN=$(TARGET)/debug/railfleet cargo test --workspace
+	$(MAKE) --jobs=2 --output-sync=target test-web test-loom
+
+# Mostly waits for a browser, so loom's build fits beside it.
+test-web:
 	RAILFLEET_BIN=$(TARGET)/debug/railfleet ./scripts/test-web.sh
+
+test-loom:
 	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=$(TARGET)/loom cargo test -p storage --lib durable::
 
 lint:
