@@ -1,11 +1,15 @@
 //! A log as a large depot has it: vehicles and their work orders, as the fleet's own events.
 
 use serde_json::{Value, json};
-use storage::{ExpectedVersion, Log, NewEvent, StreamName, StreamWrite, Transaction};
+use storage::{
+    Clock as _, ExpectedVersion, Log, NewEvent, StreamName, StreamWrite, SystemClock, Timestamp,
+    Transaction,
+};
 use uuid::Uuid;
 
 use crate::BenchError;
 
+const DAY_MICROS: u64 = 86_400_000_000;
 /// Events of a transaction.
 const EVENTS_AT_ONCE: u64 = 1_000;
 const STATUSES: [&str; 5] = [
@@ -27,6 +31,8 @@ pub struct Depot {
     pub events_per_vehicle: u64,
     /// How many work orders, one event each, over the vehicles in turns.
     pub orders: u64,
+    /// Over how many days until now readings and orders happened; 0: all just now.
+    pub days: u64,
 }
 
 impl Depot {
@@ -46,12 +52,22 @@ impl Depot {
         let readings = self.vehicles * self.events_per_vehicle.saturating_sub(1);
         append_all(log, readings, |number| {
             let reading = json!({ "new_mileage": 10_000 + number });
-            let event = current("Vehicle", "VehicleMileageUpdated", &reading);
+            let mut event = current("Vehicle", "VehicleMileageUpdated", &reading);
+            event.occurred_at = self.happened(number, readings);
             (vehicle_stream(number % self.vehicles), event)
         })?;
         append_all(log, self.orders, |number| {
-            (order_stream(number), order(number, number % self.vehicles))
+            let mut event = order(number, number % self.vehicles);
+            event.occurred_at = self.happened(number, self.orders);
+            (order_stream(number), event)
         })
+    }
+
+    /// When one of so many happened: they are spread evenly over the days.
+    fn happened(&self, number: u64, of: u64) -> Option<Timestamp> {
+        let before = self.days * DAY_MICROS * (of - number) / of;
+        let before = i64::try_from(before).ok().filter(|before| *before > 0)?;
+        Some(SystemClock.now().plus_micros(-before))
     }
 }
 

@@ -61,6 +61,7 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
         vehicles: setting.pick(400, 100_000),
         events_per_vehicle: 1,
         orders: setting.pick(3_000, 1_000_000),
+        days: 0,
     };
     let rounds = setting.pick(1, 5);
     let reads = setting.pick(2, 60);

@@ -17,6 +17,7 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
         vehicles: setting.pick(20, 2_000),
         events_per_vehicle: setting.pick(10, 400),
         orders: setting.pick(50, 200_000),
+        days: 0,
     };
     let rounds = setting.pick(1, 3);
     let scratch = setting.scratch()?;

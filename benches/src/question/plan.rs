@@ -27,6 +27,7 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
         vehicles: setting.pick(1_000, 2_000),
         events_per_vehicle: setting.pick(1, 400),
         orders: setting.pick(100, 200_000),
+        days: 3 * 365,
     };
     let scratch = setting.scratch()?;
     let data = scratch.join("depot");

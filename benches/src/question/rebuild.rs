@@ -26,6 +26,7 @@ pub(super) fn ask(setting: &Setting) -> Result<Vec<Row>, BenchError> {
         vehicles: setting.pick(200, 100_000),
         events_per_vehicle: setting.pick(5, 20),
         orders: 0,
+        days: 0,
     };
     let rounds = setting.pick(1, 5);
     let server = RailFleet::start_on(setting, |log| {
