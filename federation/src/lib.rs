@@ -12,7 +12,7 @@
 //!
 //! No loops: what carries an origin is not published.
 //!
-//! Beside clients: while they append, both loops work a small part of the time ([`pace`]).
+//! Beside clients: while they append, both loops take little at a time, at a moderate rate ([`pace`]).
 //!
 //! Agreement: folds order events by when they happened and by [`fleet::order`], which is the same in every log, so the
 //! order in which logs take each other's events does not matter.
