@@ -6,8 +6,6 @@ cd "$(dirname "$0")/.."
 tool=../shared/faults/advisories.py
 # Known, and borne for a reason:
 allowed=(
-  RUSTSEC-2025-0057 # fxhash, unmaintained, by sled 0.34.7: derived state only, see docs/adr
-  RUSTSEC-2024-0384 # instant, unmaintained, by sled's parking_lot 0.11: no vulnerability
   RUSTSEC-2025-0141 # bincode 2.0.1, unmaintained: private, rebuildable bytes, always in a checked frame
 )
 if [ ! -f "$tool" ] || ! command -v python3 >/dev/null; then

@@ -39,8 +39,6 @@ TWICE = {
     "ed25519": NATS,
     "ed25519-dalek": NATS,
     "getrandom": "ring, ahash",
-    "parking_lot": "sled",
-    "parking_lot_core": "sled",
     "phf": "chrono-tz",
     "phf_shared": "chrono-tz",
     "rand": NATS,

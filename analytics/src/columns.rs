@@ -290,12 +290,13 @@ impl Columns {
         self.open.iter().filter(is_meant).for_each(visit);
     }
 
-    /// What the rows that are meant come to, by whom; rows about nobody are left out.
-    pub fn by_who(&self, filter: &Filter) -> Vec<Cell> {
-        let mut cells = vec![Cell::default(); self.who.len()];
+    /// What the rows that are meant come to, by whom they are about: only of those that have any; rows about nobody are left
+    /// out.
+    pub fn by_who(&self, filter: &Filter) -> HashMap<u32, Cell> {
+        let mut cells: HashMap<u32, Cell> = HashMap::new();
         self.each(filter, |row| {
-            if let Some(cell) = cells.get_mut(row.who as usize) {
-                cell.add(row.amount);
+            if row.who != NOBODY {
+                cells.entry(row.who).or_default().add(row.amount);
             }
         });
         cells

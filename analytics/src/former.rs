@@ -277,15 +277,13 @@ fn mtbf(source: &Source<'_>, window: &Window) -> Option<f64> {
 fn completed(source: &Source<'_>, window: &Window) -> (i64, i64) {
     let sums = source
         .store
-        .orders_happened(window.from, window.to.saturating_add(1));
+        .orders_happened(&[window.from, window.to.saturating_add(1)])[0];
     (sums.completed, sums.completed_time)
 }
 
 /// Orders that are still to be done though they were created more than a week before `end`.
 pub fn overdue(store: &Store, end: i64) -> i64 {
-    store
-        .orders_happened(i64::MIN, end.saturating_sub(OVERDUE_AFTER))
-        .waiting
+    store.orders_happened(&[i64::MIN, end.saturating_sub(OVERDUE_AFTER)])[0].waiting
 }
 
 fn mttr(source: &Source<'_>, window: &Window) -> Option<f64> {

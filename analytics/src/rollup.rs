@@ -46,6 +46,15 @@ struct Row {
     vehicles: Vec<u32>,
     orders: Vec<u32>,
     tasks: Vec<u32>,
+    /// Vehicles have a part in it at this time at the latest, or earlier.
+    latest: i64,
+}
+
+impl Row {
+    fn list_vehicle(&mut self, vehicle: usize, at: i64) {
+        list(&mut self.vehicles, vehicle);
+        self.latest = self.latest.max(at);
+    }
 }
 
 /// What belongs to one vehicle beside its own history.
@@ -145,7 +154,7 @@ impl Store {
                 row.day.end,
                 &mut row.sums,
             );
-            list(&mut row.vehicles, vehicle);
+            row.list_vehicle(vehicle, since.at);
             self.require(vehicle, &since);
             return;
         }
@@ -187,7 +196,7 @@ impl Store {
             self.facts.vehicles[vehicle].1.read(reading);
             let row = row_at(&mut self.rows, &*self.calendar, reading.at);
             part::reading(&self.facts.vehicles[vehicle].1, place, &mut row.sums);
-            list(&mut row.vehicles, vehicle);
+            row.list_vehicle(vehicle, reading.at);
             return;
         }
         let times = [reading.at, known[place].at];
@@ -199,12 +208,15 @@ impl Store {
         self.facts.vehicles[vehicle].1.suffers(incident);
         let row = row_at(&mut self.rows, &*self.calendar, incident.at);
         row.sums.failures += i64::from(incident.is_failure);
-        list(&mut row.vehicles, vehicle);
+        row.list_vehicle(vehicle, incident.at);
     }
 
     /// Changes a vehicle's history, and the days of these times with it.
     fn rework(&mut self, vehicle: usize, times: &[i64], change: impl FnOnce(&mut VehicleFacts)) {
         let days = self.days_of(times.iter().copied());
+        for at in times {
+            row_at(&mut self.rows, &*self.calendar, *at).list_vehicle(vehicle, *at);
+        }
         for sign in [-1, 1] {
             if sign == 1 {
                 change(&mut self.facts.vehicles[vehicle].1);
@@ -246,7 +258,6 @@ impl Store {
                 &mut sums,
             );
             row.sums.plus(&sums, sign);
-            list(&mut row.vehicles, vehicle);
         }
     }
 
@@ -475,6 +486,7 @@ fn row_at<'a>(
             vehicles: Vec::new(),
             orders: Vec::new(),
             tasks: Vec::new(),
+            latest: i64::MIN,
         };
         rows.insert(place, row);
     }

@@ -1,8 +1,13 @@
-//! A real broker: Debian's `nats-server`, on a port of its own choosing.
+//! A real broker: Debian's `nats-server`, on a port of its own choosing. Its version 2.9.10 seldom ends by itself, with status 2
+//! right behind its start; as a unit of systemd would, a thread then says so and begins it again.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -19,13 +24,16 @@ const PROGRAM: &str = "nats-server";
 const JETSTREAM: &str = "--jetstream";
 /// How long it may take to begin, and a cluster to be whole, on a machine that is busy.
 const START_LIMIT: Duration = Duration::from_secs(120);
+/// How often it is looked after.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
 /// Ports that Linux gives nobody who does not ask for them: a server that is killed finds its own free when it comes back.
 const PORTS: std::ops::Range<u16> = 10_000..32_000;
 
 /// See the module.
 #[derive(Debug)]
 pub struct NatsServer {
-    process: Option<Child>,
+    /// `None` where it is to be down.
+    process: Arc<Mutex<Option<Child>>>,
     folder: TempDir,
     port: u16,
     /// What a member of a cluster is called.
@@ -121,7 +129,7 @@ impl NatsServer {
 
     fn prepare(test: &str, flags: &[&str]) -> Option<NatsServer> {
         skip::programs(test, &[PROGRAM]).then(|| NatsServer {
-            process: None,
+            process: Arc::default(),
             folder: tempfile::tempdir().expect("a folder"),
             port: steady_port(),
             name: String::new(),
@@ -138,7 +146,7 @@ impl NatsServer {
 
     /// Ends it as a power cut would.
     pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
+        if let Some(mut process) = locked(&self.process).take() {
             let _ = process.kill();
             let _ = process.wait();
         }
@@ -146,7 +154,7 @@ impl NatsServer {
 
     /// Sends it a signal, where it runs.
     pub fn signal(&self, signal: Signal) {
-        if let Some(process) = &self.process {
+        if let Some(process) = &*locked(&self.process) {
             let _ = kill_process(Pid::from_child(process), signal);
         }
     }
@@ -157,33 +165,25 @@ impl NatsServer {
     /// When it does not start.
     pub fn restart(&mut self) {
         self.kill();
-        let settings = self.folder.path().join("settings");
-        fs::write(&settings, &self.settings).expect("a file");
-        let said = self.folder.path().join("said");
-        let process = Command::new(PROGRAM)
-            .args(["--addr", "127.0.0.1", "--port", &self.port.to_string()])
-            .args(&self.flags)
-            .arg("--store_dir")
-            .arg(self.folder.path().join("store"))
-            .arg("--config")
-            .arg(&settings)
-            .arg("--log")
-            .arg(&said)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("it is installed");
-        let process = self.process.insert(process);
+        fs::write(self.folder.path().join("settings"), &self.settings).expect("a file");
+        let (folder, port) = (self.folder.path().to_owned(), self.port);
+        let flags = self.flags.clone();
+        let launch = move || launch(&folder, port, &flags);
+        *locked(&self.process) = Some(launch().expect("it is installed"));
         let began = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
-            let ended = process.try_wait().expect("its state can be asked");
+            let mut process = locked(&self.process);
+            let ended = process.as_mut().map(Child::try_wait);
             assert!(
-                ended.is_none() && began.elapsed() < START_LIMIT,
+                matches!(ended, Some(Ok(None))) && began.elapsed() < START_LIMIT,
                 "nats-server does not start: {}",
-                fs::read_to_string(&said).unwrap_or_default()
+                last_words(self.folder.path())
             );
-            std::thread::sleep(Duration::from_millis(20));
+            drop(process);
+            thread::sleep(Duration::from_millis(20));
         }
+        let (process, folder) = (Arc::clone(&self.process), self.folder.path().to_owned());
+        thread::spawn(move || look_after(&process, &folder, launch));
     }
 
     /// Ends it, and has it forget everything.
@@ -208,6 +208,64 @@ impl NatsServer {
     }
 }
 
+fn locked(process: &Mutex<Option<Child>>) -> MutexGuard<'_, Option<Child>> {
+    process.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn launch(folder: &Path, port: u16, flags: &[String]) -> io::Result<Child> {
+    Command::new(PROGRAM)
+        .args(["--addr", "127.0.0.1", "--port", &port.to_string()])
+        .args(flags)
+        .arg("--store_dir")
+        .arg(folder.join("store"))
+        .arg("--config")
+        .arg(folder.join("settings"))
+        .arg("--log")
+        .arg(folder.join("said"))
+        .stdout(Stdio::null())
+        .stderr(File::create(folder.join("panic"))?)
+        .spawn()
+}
+
+/// What it wrote, and what it panicked with.
+fn last_words(folder: &Path) -> String {
+    let read = |name| fs::read_to_string(folder.join(name)).unwrap_or_default();
+    read("said") + &read("panic")
+}
+
+/// Begins it again when it ends by itself, until somebody else ends it or has begun another one.
+fn look_after(
+    process: &Mutex<Option<Child>>,
+    folder: &Path,
+    launch: impl Fn() -> io::Result<Child>,
+) {
+    let mut looked_after = locked(process).as_ref().map(Child::id);
+    loop {
+        thread::sleep(LOOK_PAUSE);
+        let mut process = locked(process);
+        let Some(child) = process.as_mut() else {
+            return;
+        };
+        if Some(child.id()) != looked_after {
+            return;
+        }
+        let Ok(Some(status)) = child.try_wait() else {
+            continue;
+        };
+        // Past the test runner's capture: it is worth to be known also where the test goes well.
+        let words = last_words(folder);
+        let _ = writeln!(
+            io::stderr(),
+            "nats-server ended by itself with {status}, it is begun again: {words}"
+        );
+        let Ok(next) = launch() else {
+            return;
+        };
+        looked_after = Some(next.id());
+        *process = Some(next);
+    }
+}
+
 /// A port that nobody uses, and that nobody is given by chance either.
 fn steady_port() -> u16 {
     loop {
@@ -222,5 +280,20 @@ fn steady_port() -> u16 {
 impl Drop for NatsServer {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+#[test]
+fn one_that_ends_by_itself_is_begun_again() {
+    let Some(nats) = NatsServer::start("nats") else {
+        return;
+    };
+    let id = || locked(&nats.process).as_ref().map(Child::id);
+    let first = id();
+    nats.signal(Signal::KILL);
+    let began = Instant::now();
+    while id() == first || TcpStream::connect((Ipv4Addr::LOCALHOST, nats.port)).is_err() {
+        assert!(began.elapsed() < START_LIMIT, "it is not begun again");
+        thread::sleep(LOOK_PAUSE);
     }
 }

@@ -91,10 +91,12 @@ impl Store {
             .collect()
     }
 
-    /// The sums of what happened to orders from a time, inclusive, to a time, exclusive; what lasts is not among them.
-    pub fn orders_happened(&self, from: i64, to: i64) -> Sums {
-        let running = self.running(&[from, to.max(from)], Whose::Orders);
-        running[1].since(&running[0])
+    /// The sums of what happened to orders, a bucket each, from `edges[i]`, inclusive, to `edges[i + 1]`, exclusive; what
+    /// lasts is not among them. One bucket less than there are edges, which ascend.
+    pub fn orders_happened(&self, edges: &[i64]) -> Vec<Sums> {
+        let running = self.running(edges, Whose::Orders);
+        let buckets = running.windows(2);
+        buckets.map(|ends| ends[1].since(&ends[0])).collect()
     }
 
     /// Orders that nobody ended or gave up, in the order in which they came.
@@ -160,20 +162,34 @@ impl Store {
     /// What a day adds before an instant in it.
     fn part_of(&self, row: &Row, until: i64, whose: Whose) -> Sums {
         let from = row.day.begin;
+        if whose == Whose::All && row.latest < until {
+            // Vehicles do nothing more on this day: only what is planned is yet to come, and is taken away.
+            let mut sums = row.sums;
+            sums.plus(&self.planned_of(row, until, row.day.end, whose), -1);
+            sums.pass(until.wrapping_sub(row.day.end));
+            return sums;
+        }
+        let mut sums = self.planned_of(row, from, until, whose);
+        if whose == Whose::All {
+            for number in &row.vehicles {
+                let (_, vehicle) = &self.facts.vehicles[*number as usize];
+                part::vehicle(vehicle, from, until, &mut sums);
+            }
+        }
+        sums
+    }
+
+    /// What orders and tasks of a day add in some of it.
+    fn planned_of(&self, row: &Row, from: i64, until: i64, whose: Whose) -> Sums {
         let mut sums = Sums::default();
         for number in &row.orders {
             let order = &self.facts.orders[*number as usize];
             part::order(order, || self.around(order), from, until, &mut sums);
         }
-        if whose == Whose::Orders {
-            return sums;
-        }
-        for number in &row.vehicles {
-            let (_, vehicle) = &self.facts.vehicles[*number as usize];
-            part::vehicle(vehicle, from, until, &mut sums);
-        }
-        for number in &row.tasks {
-            part::task(&self.facts.tasks[*number as usize], from, until, &mut sums);
+        if whose == Whose::All {
+            for number in &row.tasks {
+                part::task(&self.facts.tasks[*number as usize], from, until, &mut sums);
+            }
         }
         sums
     }

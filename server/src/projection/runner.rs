@@ -16,7 +16,7 @@ use super::event_counts::EventCounts;
 use super::keeper::{Keeper, KeeperOptions, Opener, forget_saved};
 use super::read_model::{Published, ReadModel};
 use super::status::{Board, Order, ProjectionStatus, RebuildError};
-use super::store::{CheckpointStore, SledStore};
+use super::store::{CheckpointStore, RedbStore};
 use super::worker::{self, Surroundings};
 
 /// How long the end may wait for the checkpoint store.
@@ -38,10 +38,10 @@ pub struct ProjectionSettings {
     /// How long opening and reading the checkpoints may take before they are set aside. Default 20 s.
     pub open_limit: Duration,
     /// Memory for the checkpoint store's cache, in bytes. Default 8 MiB.
-    pub store_cache_bytes: u64,
+    pub store_cache_bytes: usize,
     /// By which the lag is measured. Default: the machine's clock.
     pub clock: Arc<dyn Clock>,
-    /// How the checkpoint store is opened; `None`: sled. For tests.
+    /// How the checkpoint store is opened; `None`: redb. For tests.
     pub(super) opener: Option<Opener>,
 }
 
@@ -321,8 +321,8 @@ fn keeper_options(
     boards: &[Arc<Board>],
 ) -> KeeperOptions {
     let cache_bytes = settings.store_cache_bytes;
-    let open_sled = move |folder: &Path| {
-        SledStore::open(folder, cache_bytes)
+    let open_redb = move |folder: &Path| {
+        RedbStore::open(folder, cache_bytes)
             .map(|store| Box::new(store) as Box<dyn CheckpointStore>)
     };
     KeeperOptions {
@@ -331,7 +331,7 @@ fn keeper_options(
         opener: settings
             .opener
             .clone()
-            .unwrap_or_else(|| Arc::new(open_sled)),
+            .unwrap_or_else(|| Arc::new(open_redb)),
         history: Arc::new(LogHistory(Arc::clone(log))),
         projections: boards.iter().map(|board| board.name.to_owned()).collect(),
     }

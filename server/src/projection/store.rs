@@ -1,19 +1,24 @@
-//! Where checkpoints are kept: one small trait, and sled behind it. The only module that knows sled.
+//! Where checkpoints are kept: one small trait, and redb behind it. The only module that knows redb.
 //!
-//! Nothing here is truth: whatever is lost or damaged is folded from the log again. What sled 0.34.7 does not do is
-//! done by its callers: its `open` may panic or hang on damaged files, so [`keeper`](super::keeper) guards it; its
-//! `flush` is no fsync on Linux, so [`make_durable`](CheckpointStore::make_durable) syncs its file as well.
+//! Nothing here is truth: whatever is lost or damaged is folded from the log again. That the file may be damaged, and what
+//! reading it then does, is [`keeper`](super::keeper)'s to guard against.
 
-use std::collections::HashSet;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::Path;
 
+use redb::{
+    Builder, Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition,
+    TableError,
+};
 use thiserror::Error;
 
 use super::checkpoint::{Batch, UnverifiedSet};
 
-/// The key of a tree's heading; pages have four-byte keys.
-const HEADING_KEY: &[u8] = b"heading";
+/// The one file in the folder.
+pub(super) const FILE: &str = "checkpoints.redb";
+/// The heading of each projection's set, by its name. Its pages are in a table of the projection's own, by their number.
+const HEADINGS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("headings");
 
 /// Why a store could not do what it was asked.
 #[derive(Debug, Error)]
@@ -32,16 +37,15 @@ impl StoreError {
     }
 }
 
-impl From<sled::Error> for StoreError {
-    fn from(error: sled::Error) -> Self {
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
         StoreError::new(error.to_string())
     }
 }
 
-impl From<std::io::Error> for StoreError {
-    fn from(error: std::io::Error) -> Self {
-        StoreError::new(error.to_string())
-    }
+/// Each of redb's operations has an error of its own.
+fn failed(error: impl Into<redb::Error>) -> StoreError {
+    StoreError::new(error.into().to_string())
 }
 
 /// A place for checkpoints, one set a projection.
@@ -65,79 +69,81 @@ pub(super) trait CheckpointStore: Send {
     fn make_durable(&self) -> Result<(), StoreError>;
 }
 
-/// Checkpoints in a sled folder: one tree a projection, one atomic batch a checkpoint.
+/// Checkpoints in a redb file: one table of pages a projection, one transaction a checkpoint.
 #[derive(Debug)]
-pub(super) struct SledStore {
-    database: sled::Db,
-    folder: PathBuf,
+pub(super) struct RedbStore {
+    database: Database,
 }
 
-impl SledStore {
-    /// Opens or makes the folder, with at most about `cache_bytes` of it in memory. May panic or hang on damaged files.
+impl RedbStore {
+    /// Opens or makes the file in this folder, with at most about `cache_bytes` of it in memory. A folder without the file
+    /// holds nothing that is of use, such as what an earlier release's store left, and is emptied. May panic on damaged files.
     ///
     /// # Errors
-    /// When sled notices that something is wrong.
-    pub(super) fn open(folder: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        // The background flush stays on (500 ms): without one sled never syncs at all, not even at its end.
-        let database = sled::Config::new()
-            .path(folder)
-            .cache_capacity(cache_bytes)
-            .flush_every_ms(Some(500))
-            .open()?;
-        Ok(SledStore {
-            database,
-            folder: folder.to_owned(),
-        })
+    /// When redb notices that something is wrong.
+    pub(super) fn open(folder: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
+        let file = folder.join(FILE);
+        if !file.exists() {
+            match fs::remove_dir_all(folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => fs::create_dir_all(folder)?,
+            }
+        }
+        let mut builder = Builder::new();
+        builder.set_cache_size(cache_bytes);
+        let database = builder.create(file).map_err(failed)?;
+        Ok(RedbStore { database })
     }
 }
 
-impl CheckpointStore for SledStore {
+fn pages_of(projection: &str) -> TableDefinition<'_, u32, &'static [u8]> {
+    TableDefinition::new(projection)
+}
+
+impl CheckpointStore for RedbStore {
     fn load(&self, projection: &str) -> Result<UnverifiedSet, StoreError> {
+        let reading = self.database.begin_read().map_err(failed)?;
         let mut set = UnverifiedSet::default();
-        for entry in &self.database.open_tree(projection)? {
-            let (key, value) = entry?;
-            if key.as_ref() == HEADING_KEY {
-                set.heading = Some(value.to_vec());
-            } else if let Ok(number) = <[u8; 4]>::try_from(key.as_ref()) {
-                set.pages.push((u32::from_be_bytes(number), value.to_vec()));
-            } else {
-                return Err(StoreError::new(format!(
-                    "a key of {} bytes in {projection}",
-                    key.len()
-                )));
-            }
+        let headings = match reading.open_table(HEADINGS) {
+            Ok(headings) => headings,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(set),
+            Err(error) => return Err(failed(error)),
+        };
+        let Some(heading) = headings.get(projection).map_err(failed)? else {
+            return Ok(set);
+        };
+        set.heading = Some(heading.value().to_vec());
+        let pages = reading.open_table(pages_of(projection)).map_err(failed)?;
+        for page in pages.iter().map_err(failed)? {
+            let (number, page) = page.map_err(failed)?;
+            set.pages.push((number.value(), page.value().to_vec()));
         }
         Ok(set)
     }
 
     fn save(&self, projection: &str, batch: Batch) -> Result<(), StoreError> {
-        let tree = self.database.open_tree(projection)?;
-        let mut writes = sled::Batch::default();
+        let mut writing = self.database.begin_write().map_err(failed)?;
+        writing.set_durability(Durability::None).map_err(failed)?;
         if batch.whole {
-            let kept: HashSet<[u8; 4]> = batch
-                .pages
-                .iter()
-                .map(|(number, _)| number.to_be_bytes())
-                .collect();
-            for key in tree.iter().keys() {
-                let key = key?;
-                if !<[u8; 4]>::try_from(key.as_ref()).is_ok_and(|number| kept.contains(&number)) {
-                    writes.remove(key);
-                }
+            writing.delete_table(pages_of(projection)).map_err(failed)?;
+        }
+        {
+            let mut pages = writing.open_table(pages_of(projection)).map_err(failed)?;
+            for (number, page) in batch.pages {
+                pages.insert(number, page.as_slice()).map_err(failed)?;
             }
+            let mut headings = writing.open_table(HEADINGS).map_err(failed)?;
+            let heading = batch.heading.as_slice();
+            headings.insert(projection, heading).map_err(failed)?;
         }
-        for (number, page) in batch.pages {
-            writes.insert(&number.to_be_bytes(), page);
-        }
-        writes.insert(HEADING_KEY, batch.heading);
-        tree.apply_batch(writes)?;
-        Ok(())
+        writing.commit().map_err(failed)
     }
 
     fn make_durable(&self) -> Result<(), StoreError> {
-        self.database.flush()?;
-        // An fsync counts for the file, whoever holds it.
-        File::open(self.folder.join("db"))?.sync_all()?;
-        Ok(())
+        // A durable transaction makes those before it durable, too. What else it writes spares the next start a walk through
+        // the file where this process ends without closing it.
+        let mut writing = self.database.begin_write().map_err(failed)?;
+        writing.set_quick_repair(true);
+        writing.commit().map_err(failed)
     }
 }

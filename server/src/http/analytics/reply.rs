@@ -1,5 +1,9 @@
 //! Answers about figures, each made once: as long as the log has not grown, and not for longer than
-//! `analytics.cache_ttl_s`, the same question gets the same bytes, and who has them already is told so.
+//! `analytics.cache_ttl_s`, the same question gets the same bytes, and who has them already is told so. While a question is
+//! being answered, those who ask the same wait for one more answer, made for all of them once this one is.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -97,16 +101,28 @@ struct Kept {
     reply: Reply,
 }
 
-/// Answers that were given.
+/// Answers that were given, and questions that are being answered.
 #[derive(Debug, Default)]
 pub struct Replies {
     kept: Mutex<(HashMap<String, Arc<Kept>>, usize)>,
+    asked: Mutex<HashMap<String, Turn>>,
 }
+
+/// Held by who answers a question; the others who ask it wait for it.
+type Turn = Arc<tokio::sync::Mutex<()>>;
 
 impl Replies {
     /// Lets go of all answers.
     pub(crate) fn forget(&self) {
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = (HashMap::new(), 0);
+    }
+
+    /// Whose turn it is to answer this question.
+    fn turn(&self, uri: &str) -> Turn {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody waits for those that nobody else holds.
+        asked.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(asked.entry(uri.to_owned()).or_default())
     }
 
     fn get(&self, uri: &str, fits: impl Fn(&Kept) -> bool) -> Option<Arc<Kept>> {
@@ -141,15 +157,25 @@ pub(crate) async fn answered(
     answer: impl FnOnce(&AppState, &Known) -> Result<Reply, Problem> + Send + 'static,
 ) -> Result<Response<Body>, Problem> {
     let time_to_live = state.config.analytics.cache_ttl.as_micros();
-    let now = state.clock.now();
-    let end = state.log.durable_position();
+    let known_end = state.log.durable_position();
     let is_fresh = |kept: &Kept| {
-        let age = now.micros().saturating_sub(kept.made.micros());
-        kept.position == end && u128::try_from(age).is_ok_and(|age| age < time_to_live)
+        let age = state
+            .clock
+            .now()
+            .micros()
+            .saturating_sub(kept.made.micros());
+        // Made of all that there was when this was asked; while it waited, more may have come.
+        kept.position >= known_end && u128::try_from(age).is_ok_and(|age| age < time_to_live)
     };
     if let Some(kept) = state.replies.get(&question.uri, is_fresh) {
         return Ok(kept.respond(question.has.as_ref()));
     }
+    let turn = state.replies.turn(&question.uri);
+    let _turn = turn.lock().await;
+    if let Some(kept) = state.replies.get(&question.uri, is_fresh) {
+        return Ok(kept.respond(question.has.as_ref()));
+    }
+    let (now, end) = (state.clock.now(), state.log.durable_position());
     // The figures may be those of a later end, which only makes the answer kept for less long.
     let reply = ask(state, as_of, answer).await?;
     let kept = Arc::new(Kept {

@@ -201,7 +201,7 @@ fn a_store_that_panics_while_opening_is_set_aside() {
     let good = opener_of(&store);
     std::fs::create_dir(&path).unwrap();
     let opener: Opener = Arc::new(move |folder: &Path| {
-        assert!(!folder.exists(), "as sled does on damaged files");
+        assert!(!folder.exists(), "as a store may on damaged files");
         good(folder)
     });
     let keeper = Keeper::start(options(folder.path(), opener));

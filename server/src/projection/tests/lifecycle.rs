@@ -33,7 +33,12 @@ fn a_restart_continues_from_the_checkpoint() {
     let before = answers(&depot, &projections);
     projections.stop();
     drop(projections);
-    assert!(depot.store_folder().join("db").exists());
+    assert!(
+        depot
+            .store_folder()
+            .join(crate::projection::store::FILE)
+            .exists()
+    );
 
     let projections = depot.start();
     assert_eq!(answers(&depot, &projections), before);

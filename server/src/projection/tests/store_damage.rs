@@ -1,4 +1,4 @@
-//! sled's folder is deleted, cut, filled with noise, or of another time: the answers do not change.
+//! The checkpoints' folder is deleted, cut, filled with noise, or of another time: the answers do not change.
 
 use std::fs;
 use std::path::Path;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use storage::{Log, LogOptions};
 
 use super::harness::{Depot, answers, expected};
+use crate::projection::store::FILE;
 
 /// A depot with a checkpoint at its end, and nothing running.
 fn depot_with_checkpoint() -> Depot {
@@ -57,7 +58,7 @@ fn truncated() {
         let depot = depot_with_checkpoint();
         let file = fs::OpenOptions::new()
             .write(true)
-            .open(depot.store_folder().join("db"))
+            .open(depot.store_folder().join(FILE))
             .unwrap();
         file.set_len(file.metadata().unwrap().len() * part / 4)
             .unwrap();
@@ -67,19 +68,32 @@ fn truncated() {
 
 #[test]
 fn filled_with_noise() {
-    for name in ["db", "conf"] {
-        let depot = depot_with_checkpoint();
-        let path = depot.store_folder().join(name);
-        let mut state = 0x9e37_79b9_u32;
-        let noise: Vec<u8> = (0..fs::metadata(&path).unwrap().len())
-            .map(|_| {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                state.to_le_bytes()[3]
-            })
-            .collect();
-        fs::write(&path, noise).unwrap();
-        check_answers(&depot);
+    let depot = depot_with_checkpoint();
+    let path = depot.store_folder().join(FILE);
+    let mut state = 0x9e37_79b9_u32;
+    let noise: Vec<u8> = (0..fs::metadata(&path).unwrap().len())
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_le_bytes()[3]
+        })
+        .collect();
+    fs::write(&path, noise).unwrap();
+    check_answers(&depot);
+}
+
+/// The store before this one had other files, in which those may be who were erased since.
+#[test]
+fn of_an_earlier_release() {
+    let depot = depot_with_checkpoint();
+    fs::remove_file(depot.store_folder().join(FILE)).unwrap();
+    let theirs = ["conf", "db", "blobs/17"].map(|name| depot.store_folder().join(name));
+    for file in &theirs {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, b"theirs").unwrap();
     }
+    check_answers(&depot);
+    assert!(!theirs.iter().any(|file| file.exists()));
+    assert!(!depot.aside_folder().exists());
 }
 
 #[test]
@@ -87,7 +101,7 @@ fn with_flipped_bits() {
     let depot = depot_with_checkpoint();
     let kept = depot.folder.path().join("kept");
     copy_folder(&depot.store_folder(), &kept);
-    let used = fs::read(kept.join("db"))
+    let used = fs::read(kept.join(FILE))
         .unwrap()
         .iter()
         .rposition(|byte| *byte != 0)
@@ -96,7 +110,7 @@ fn with_flipped_bits() {
         let at = used * part / 6 + 100;
         let _ = fs::remove_dir_all(depot.store_folder());
         copy_folder(&kept, &depot.store_folder());
-        let path = depot.store_folder().join("db");
+        let path = depot.store_folder().join(FILE);
         let mut bytes = fs::read(&path).unwrap();
         bytes[at] ^= 0x10;
         fs::write(&path, bytes).unwrap();

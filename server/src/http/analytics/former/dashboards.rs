@@ -5,7 +5,6 @@ use std::cmp::Reverse;
 use analytics::columns::Filter;
 use analytics::facts::{OrderFacts, OrderStatus};
 use analytics::former::{DAY, Definition, Direction, USED, Window};
-use analytics::kpi::Selection;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::Response;
@@ -90,10 +89,9 @@ fn greatest(
         who: None,
     };
     let cells = columns.by_who(&filter);
-    let mut found: Vec<(&str, i64)> = (0_u32..)
-        .zip(&cells)
-        .filter(|(_, cell)| cell.count > 0)
-        .map(|(who, cell)| (columns.who().name(who), value(cell.count, cell.sum)))
+    let mut found: Vec<(&str, i64)> = cells
+        .iter()
+        .map(|(who, cell)| (columns.who().name(*who), value(cell.count, cell.sum)))
         .collect();
     found.sort_by_key(|(name, value)| (Reverse(*value), *name));
     found.truncate(TOP);
@@ -223,17 +221,10 @@ pub(crate) async fn operations(
         let now = state.clock.now();
         let week = window(now, 7);
         let (names, ends) = days(state, &week);
-        let selection = Selection {
-            edges: &ends,
-            now: now.micros(),
-            vehicle: None,
-        };
-        let by_day = known.store().between(&selection);
-        let created = by_day
-            .iter()
-            .map(|day| day.happened.by_status().iter().sum());
+        let by_day = known.store().orders_happened(&ends);
+        let created = by_day.iter().map(|day| day.by_status().iter().sum());
         let created: Vec<i64> = created.collect();
-        let completed: Vec<i64> = by_day.iter().map(|day| day.happened.completed).collect();
+        let completed: Vec<i64> = by_day.iter().map(|day| day.completed).collect();
         let month = window(now, 30);
         let (vehicles, used) = greatest(known, "WorkOrderCreated", &month, |count, _| {
             i64::try_from((count * SHARE_AN_ORDER).min(100)).unwrap_or(100)

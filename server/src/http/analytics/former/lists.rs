@@ -1,6 +1,7 @@
 //! Lists of the old analytics: vehicles by how often they failed, how orders went, what lies in the stores.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use analytics::columns::Filter;
 use analytics::facts::{OrderFacts, OrderStatus};
@@ -40,7 +41,7 @@ pub(super) fn by_breakdowns(known: &Known, window: &Window) -> Vec<(usize, u64)>
     };
     let cells = match filter.kind {
         Some(_) => columns.by_who(&filter),
-        None => Vec::new(),
+        None => HashMap::new(),
     };
     let vehicles = &known.facts().vehicles;
     let mut found: Vec<(usize, u64)> = vehicles
@@ -48,7 +49,7 @@ pub(super) fn by_breakdowns(known: &Known, window: &Window) -> Vec<(usize, u64)>
         .enumerate()
         .map(|(index, (asset_id, _))| {
             let who = columns.who().find(asset_id);
-            let cell = who.and_then(|who| cells.get(who as usize));
+            let cell = who.and_then(|who| cells.get(&who));
             (index, cell.map_or(0, |cell| cell.count))
         })
         .collect();
@@ -136,16 +137,8 @@ pub(crate) async fn availability_by_vehicle(
 
 /// Orders created in the window by status, and by priority.
 pub(super) fn distributions(known: &Known, window: &Window) -> ([i64; 5], [i64; 4]) {
-    let edges = [window.from, window.to.saturating_add(1)];
-    let selection = Selection {
-        edges: &edges,
-        now: window.to,
-        vehicle: None,
-    };
-    let found = known.store().between(&selection);
-    let created = found
-        .first()
-        .map_or_else(Default::default, |it| it.happened);
+    let ends = [window.from, window.to.saturating_add(1)];
+    let created = known.store().orders_happened(&ends)[0];
     (created.by_status(), created.by_priority())
 }
 

@@ -2,7 +2,6 @@
 
 use analytics::facts::{Priority, Standing};
 use analytics::former::{DAY, UNIT_COST, overdue};
-use analytics::kpi::Selection;
 use serde_json::{Value, json};
 use storage::Timestamp;
 
@@ -33,17 +32,12 @@ impl Orders {
     pub(super) fn of(known: &Known, now: Timestamp) -> Self {
         let all = known.store().in_all();
         let now = now.micros();
-        let today = [now - DAY, now.saturating_add(1)];
-        let selection = Selection {
-            edges: &today,
-            now,
-            vehicle: None,
-        };
-        let today = known.store().between(&selection);
+        let day = [now - DAY, now.saturating_add(1)];
+        let today = known.store().orders_happened(&day)[0];
         Orders {
             pending: all.drafts + all.scheduled,
             in_progress: all.in_progress,
-            completed_today: today.first().map_or(0, |day| day.happened.completed),
+            completed_today: today.completed,
             backlog: all.open_by_priority(),
             overdue: overdue(known.store(), now),
         }
