@@ -1,5 +1,6 @@
 //! A log as a large depot has it: vehicles and their work orders, as the fleet's own events.
 
+use fleet::calendar::format_time;
 use serde_json::{Value, json};
 use storage::{
     Clock as _, ExpectedVersion, Log, NewEvent, StreamName, StreamWrite, SystemClock, Timestamp,
@@ -57,8 +58,9 @@ impl Depot {
             (vehicle_stream(number % self.vehicles), event)
         })?;
         append_all(log, self.orders, |number| {
-            let mut event = order(number, number % self.vehicles);
-            event.occurred_at = self.happened(number, self.orders);
+            let happened = self.happened(number, self.orders);
+            let mut event = order(number, number % self.vehicles, happened);
+            event.occurred_at = happened;
             (order_stream(number), event)
         })
     }
@@ -125,12 +127,19 @@ fn vehicle(number: u64) -> NewEvent {
     current("Vehicle", "VehicleCreated", &data)
 }
 
-fn order(number: u64, vehicle: u64) -> NewEvent {
+/// Scheduled for within two weeks after it happened; where that was just now, after one time, so that data are the same on every
+/// run.
+fn order(number: u64, vehicle: u64, happened: Option<Timestamp>) -> NewEvent {
+    let hours = 3_600_000_000 * i64::try_from(24 + number % 300).unwrap_or(24);
+    let start = happened
+        .unwrap_or(Timestamp::from_micros(1_793_599_200_000_000))
+        .plus_micros(hours);
+    let scheduled = |hours: i64| format_time(start.plus_micros(hours * 3_600_000_000).micros());
     let data = json!({
         "order_number": format!("WO-2026-{number:07}"), "vehicle_id": row_id(vehicle),
         "workshop_id": row_id(number % 40), "status": pick(&STATUSES, number / 3),
         "priority": pick(&PRIORITIES, number / 7), "work_description": format!("Inspection {}", number % 1_000),
-        "scheduled_start": "2026-11-02T06:00:00.000000Z", "scheduled_end": "2026-11-02T14:00:00.000000Z",
+        "scheduled_start": scheduled(0), "scheduled_end": scheduled(8),
         "tasks": ["INSPECTION"],
     });
     current("WorkOrder", "WorkOrderCreated", &data)

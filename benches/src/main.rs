@@ -46,6 +46,8 @@ enum Asked {
 }
 
 fn main() -> ExitCode {
+    // As the server does: a thousand clients' threads would wait for the zeroing of two megabytes for each of their first pages.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some((first, rest)) = arguments.split_first()
         && first == child::ARGUMENT

@@ -104,7 +104,7 @@ pub struct Shared {
     /// The other depots, where this one takes part.
     pub federation: Option<federation::Member>,
     /// To which depot each vehicle belongs.
-    pub homes: crate::federation::Homes,
+    pub homes: Arc<crate::federation::Homes>,
     /// Predictors and what they learned.
     pub learning: Arc<Learning>,
     /// What Prometheus is told.
@@ -166,17 +166,15 @@ impl AppState {
         )?);
         let folder = config.sync_folder();
         let sync = Sync::open(log.clone(), clock.clone(), accounts.clone(), &key, &folder)?;
-        // The store of read models makes its files for everybody, so its folder is closed.
-        create_folder(&config.projections_folder())?;
         let projections =
             Projections::start(log.clone(), &config.projections_folder(), projections);
         let checkpoints = Checkpoints::open(&log, &config.data, &config.keys_folder())?;
         let figures = Arc::new(Figures::new(config.analytics.time_zone));
         let federation = crate::federation::member(&config, &log, &clock, &checkpoints)?;
-        let homes = match &federation {
+        let homes = Arc::new(match &federation {
             Some(_) => crate::federation::Homes::open(&config.federation_folder(), &log),
             None => crate::federation::Homes::default(),
-        };
+        });
         let (publish, durable) = watch::channel(log.durable_position());
         log.on_durable(move |position| {
             publish.send_replace(position);
@@ -187,7 +185,7 @@ impl AppState {
                 &projections,
                 &figures,
                 &clock,
-                federation.as_ref(),
+                federation.as_ref().map(|member| (member, &homes)),
                 &privacy,
                 &config.data,
             ),

@@ -180,7 +180,7 @@ pub(crate) fn check_vehicle<'a>(
     match state.homes.home(&state.log, &name.aggregate_id)? {
         Some(home) if !home.is_decided_by(own) => {
             let asset_id = &name.aggregate_id;
-            let is_gone = gone(state, member)?.contains(&home.claim.log);
+            let is_gone = still_gone(&state.homes, &state.log, member)?.contains(&home.claim.log);
             Err(decided_elsewhere(member, own, asset_id, &home, is_gone))
         }
         _ => Ok(()),
@@ -191,8 +191,12 @@ pub(crate) fn check_vehicle<'a>(
 ///
 /// # Errors
 /// When the log cannot be read.
-pub(crate) fn gone(state: &AppState, member: &Member) -> Result<BTreeSet<Uuid>, ReadError> {
-    let gone = state.homes.gone(&state.log)?.into_iter();
+pub(crate) fn still_gone(
+    homes: &Homes,
+    log: &Log,
+    member: &Member,
+) -> Result<BTreeSet<Uuid>, ReadError> {
+    let gone = homes.gone(log)?.into_iter();
     let is_silent = |(log, gone): &(Uuid, Gone)| {
         let last = member.last_presence(*log);
         last.is_none_or(|last| last.micros() <= gone.since)

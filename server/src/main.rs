@@ -7,5 +7,8 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Each thread's heap begins with little of many pages. Two megabytes of zeros for each of them double the server's memory,
+    // and a crowd that comes at once waits seconds for them. Where the system does not know this, it goes on as it was.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     server::cli::run(std::env::args_os())
 }

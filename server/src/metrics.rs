@@ -24,6 +24,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use storage::{Clock, Log, LogState, TierStats, Timestamp};
 
+use crate::federation::Homes;
 use crate::figures::Figures;
 use crate::privacy::Privacy;
 use crate::projection::{ProjectionState, ProjectionStatus, Projections};
@@ -123,7 +124,7 @@ impl Metrics {
         projections: &Arc<Projections>,
         figures: &Arc<Figures>,
         clock: &Arc<dyn Clock>,
-        federation: Option<&::federation::Member>,
+        federation: Option<(&::federation::Member, &Arc<Homes>)>,
         privacy: &Arc<Privacy>,
         data: &Path,
     ) -> Self {
@@ -197,9 +198,11 @@ impl Metrics {
             figures: Arc::clone(figures),
             clock: Arc::clone(clock),
         }));
-        if let Some(member) = federation {
+        if let Some((member, homes)) = federation {
             registry.register_collector(Box::new(federation::FederationCollector {
                 member: member.clone(),
+                homes: Arc::clone(homes),
+                log: Arc::downgrade(log),
                 clock: Arc::clone(clock),
             }));
         }

@@ -1,22 +1,26 @@
 //! How this depot stands with the others.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
 
 use federation::{DepotStanding, Member};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use storage::Clock;
+use storage::{Clock, Log};
 
 use super::gauge;
+use crate::federation::{Homes, still_gone};
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct FederationCollector {
     pub(super) member: Member,
+    /// Who is gone: of whom nobody waits to hear.
+    pub(super) homes: Arc<Homes>,
+    pub(super) log: Weak<Log>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -55,9 +59,16 @@ impl Collector for FederationCollector {
                 &silent,
             ),
         ];
+        let gone = self
+            .log
+            .upgrade()
+            .and_then(|log| still_gone(&self.homes, &log, &self.member).ok())
+            .unwrap_or_default();
+        let mut depots = standing.depots;
+        depots.retain(|depot| !gone.contains(&depot.log));
         for (name, help, figure) in figures {
             let gauges = Family::<Vec<(String, String)>, Gauge<f64, AtomicU64>>::default();
-            for depot in &standing.depots {
+            for depot in &depots {
                 if let Some(value) = figure(depot) {
                     let labels = vec![("depot".to_owned(), depot.depot.clone())];
                     gauges.get_or_create(&labels).set(value);

@@ -14,6 +14,7 @@ use redb::{
 use thiserror::Error;
 
 use super::checkpoint::{Batch, UnverifiedSet};
+use crate::auth::keys::create_private_folder;
 
 /// The one file in the folder.
 pub(super) const FILE: &str = "checkpoints.redb";
@@ -82,18 +83,28 @@ impl RedbStore {
     /// # Errors
     /// When redb notices that something is wrong.
     pub(super) fn open(folder: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
+        create_private_folder(folder)?;
         let file = folder.join(FILE);
         if !file.exists() {
-            match fs::remove_dir_all(folder) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-                _ => fs::create_dir_all(folder)?,
-            }
+            empty(folder)?;
         }
         let mut builder = Builder::new();
         builder.set_cache_size(cache_bytes);
         let database = builder.create(file).map_err(failed)?;
         Ok(RedbStore { database })
     }
+}
+
+fn empty(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn pages_of(projection: &str) -> TableDefinition<'_, u32, &'static [u8]> {

@@ -116,12 +116,43 @@ fn a_depot_joins_says_how_it_stands_and_leaves() {
     let said = check_done(south, &["resync", "--set", &at], token);
     assert!(said.contains("publish their events anew"), "{said}");
 
+    // Of one that is gone nobody waits to hear, and no figure rises.
+    let [north_server, south_server] = servers;
+    north_server.stop();
+    check_refused(
+        south,
+        &["gone", "North", "--reason", "it burnt down", "--set", &at],
+        token,
+        "North",
+    );
+    let gone = ["gone", "Nord", "--reason", "it burnt down", "--set", &at];
+    let said = check_done(south, &gone, token);
+    assert!(said.contains("Nord is gone"), "{said}");
+    let (_, said) = federation(south, &["status", "--set", &at], token);
+    assert!(said.contains("said to be gone since"), "{said}");
+    let figures = must("asking", south_server.stranger().get("/metrics")).text();
+    assert!(!figures.contains("depot=\"Nord\""), "{figures}");
+    let back = [
+        "gone",
+        "Nord",
+        "--back",
+        "--reason",
+        "it did not",
+        "--set",
+        &at,
+    ];
+    let said = check_done(south, &back, token);
+    assert!(said.contains("Nord is not gone"), "{said}");
+    let figures = must("asking", south_server.stranger().get("/metrics")).text();
+    assert!(
+        figures.contains("silent_seconds{depot=\"Nord\"} "),
+        "{figures}"
+    );
+
     // Its place would be taken again by a server that runs.
     check_refused(south, &["leave"], None, "");
     assert!(settings(south).contains("servers"));
-    for server in servers {
-        server.stop();
-    }
+    south_server.stop();
     assert_eq!(places(&address).len(), 2);
     check_done(south, &["leave"], None);
     assert_eq!(places(&address).len(), 1);

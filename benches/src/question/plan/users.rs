@@ -34,6 +34,14 @@ const MIX: [(Act, u64); 6] = [
     (Act::Dashboard, 3),
     (Act::Predict, 2),
 ];
+/// What a dashboard asks for.
+const DASHBOARDS: [&str; 5] = [
+    "/api/v1/analytics/dashboard/executive",
+    "/api/v1/analytics/dashboard/operations",
+    "/api/v1/analytics/dashboard/maintenance",
+    "/api/v1/analytics/dashboard/inventory",
+    "/api/v1/analytics/catalogue",
+];
 /// A user's stack: it holds a few requests.
 const STACK_BYTES: usize = 256 << 10;
 /// Tablets that users share; one tablet syncs for one user at a time.
@@ -235,7 +243,10 @@ fn path(depot: &Depot<'_>, act: Act, vehicle: &str, seed: &mut SplitMix64) -> St
             "/api/v1/vehicles?limit=50&status=in_workshop".to_owned()
         }
         Act::List => "/api/v1/maintenance/orders?limit=50&status=scheduled".to_owned(),
-        Act::Dashboard => "/api/v1/analytics/dashboard/operations".to_owned(),
+        Act::Dashboard => {
+            let which = below(seed, DASHBOARDS.len() as u64);
+            DASHBOARDS[usize::try_from(which).unwrap_or(0)].to_owned()
+        }
         Act::Predict => format!("/api/v1/ml/predict/failure/{vehicle}"),
         _ => match below(seed, 4) {
             0 => format!("/api/v1/events/Vehicle/{vehicle}?limit=20"),

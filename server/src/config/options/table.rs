@@ -103,7 +103,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     ),
     option!(
         "http.reads_max",
-        "64",
+        "16",
         "Reads of the log at a time; more wait their turn. 1 to 512.",
         |config, text| config.http.reads_max = number(text, 1..=512)?
     ),

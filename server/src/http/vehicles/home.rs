@@ -16,7 +16,7 @@ use super::docs;
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::command::Write;
-use crate::federation::{check_vehicle, gone, name_of};
+use crate::federation::{check_vehicle, name_of, still_gone};
 use crate::field_error::FieldError;
 use crate::http::extract::{PathParts, ReadAt};
 use crate::http::federation::member;
@@ -106,7 +106,7 @@ pub(crate) async fn take_over_vehicle(
         .run(move |tx| {
             let vehicle = tx.load_existing(AGGREGATE_TYPE, &id, MISSING)?;
             let home = task.homes.home(&task.log, &vehicle.aggregate_id)?;
-            let gone = gone(&task, &member)?;
+            let gone = still_gone(&task.homes, &task.log, &member)?;
             let draft = take_over(home.as_ref(), own, |log| gone.contains(&log))?;
             tx.append(AGGREGATE_TYPE, &vehicle.aggregate_id, vec![draft])
         })
