@@ -13,7 +13,7 @@
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: demo test test-web test-loom lint bench validate soak fuzz bench-crdt
+.PHONY: demo test test-crates test-system lint bench validate soak fuzz bench-crdt
 
 demo:
 	cargo run --release -p railfleet-server --bin railfleet -- demo $(DEMO)
@@ -24,15 +24,17 @@ test:
 	./scripts/setup-engines.sh
 	./scripts/setup-schemathesis.sh
 	cargo build --workspace --bins --tests
-	RAILFLEET_BIN=$(TARGET)/debug/railfleet cargo test --workspace
-	$(MAKE) --jobs=2 --output-sync=target test-web test-loom
+	$(MAKE) --jobs=2 --output-sync=line test-crates test-system
 
-# Mostly waits for a browser, so loom's build fits beside it.
-test-web:
-	RAILFLEET_BIN=$(TARGET)/debug/railfleet ./scripts/test-web.sh
-
-test-loom:
+test-crates:
+	RAILFLEET_BIN=$(TARGET)/debug/railfleet cargo test --workspace --lib --bins
+	cargo test --workspace --doc
 	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=$(TARGET)/loom cargo test -p storage --lib durable::
+
+# Mostly waits for servers, brokers and a browser, so the crates' own tests fit beside it.
+test-system:
+	RAILFLEET_BIN=$(TARGET)/debug/railfleet cargo test --workspace --test '*'
+	RAILFLEET_BIN=$(TARGET)/debug/railfleet ./scripts/test-web.sh
 
 lint:
 	cargo fmt --all --check

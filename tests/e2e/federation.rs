@@ -10,8 +10,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use harness::examples::{self, GUIDED};
+use harness::port::free_port;
 use harness::process::run;
-use harness::server::{free_port, railfleet};
+use harness::server::railfleet;
 use harness::skip;
 
 const LIMIT: Duration = Duration::from_secs(300);

@@ -9,8 +9,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use harness::client::Client;
+use harness::port::free_port;
 use harness::process::{Process, must, run, wait_for};
-use harness::server::{COMMAND_LIMIT, DataFolder, free_port};
+use harness::server::{COMMAND_LIMIT, DataFolder};
 use harness::skip;
 use rustix::process::Signal;
 use serde_json::{Value, json};

@@ -4,9 +4,10 @@ use std::process::Command;
 
 use harness::examples::{self, GUIDED};
 use harness::phase2::{self, Contents, Shape};
+use harness::port::free_port;
 use harness::postgres::Cluster;
 use harness::process::run;
-use harness::server::{free_port, railfleet};
+use harness::server::railfleet;
 use harness::skip;
 
 use super::program::LIMIT;

@@ -7,7 +7,7 @@
 //!   remember or run full; [`skip`] says loudly what cannot run here.
 //! - [`nats`] is a real broker between depots, [`cable`] a network that can be cut.
 //! - [`postgres`] is a real PostgreSQL in a folder of its own, [`phase2`] the databases that the importer meets.
-//! - [`examples`] finds what the documents tell a reader to type.
+//! - [`port`] gives each of them a port; [`examples`] finds what the documents tell a reader to type.
 //!
 //! The tests themselves are in `e2e/`, one binary. `docs/reliability.md` says which fault each of them covers.
 
@@ -19,6 +19,7 @@ pub mod fault_tools;
 pub mod load;
 pub mod nats;
 pub mod phase2;
+pub mod port;
 pub mod postgres;
 pub mod process;
 pub mod server;

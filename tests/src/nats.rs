@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
-use uuid::Uuid;
 
 use crate::client::Client;
+use crate::port::free_port;
 use crate::skip;
 
 const PROGRAM: &str = "nats-server";
@@ -26,8 +26,6 @@ const JETSTREAM: &str = "--jetstream";
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// How often it is looked after.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
-/// Ports that Linux gives nobody who does not ask for them: a server that is killed finds its own free when it comes back.
-const PORTS: std::ops::Range<u16> = 10_000..32_000;
 
 /// See the module.
 #[derive(Debug)]
@@ -69,12 +67,12 @@ impl NatsServer {
     /// # Panics
     /// When they do not start, or do not find each other.
     pub fn start_cluster(test: &str) -> Option<[NatsServer; 3]> {
-        let ports = [(); 3].map(|()| steady_port());
+        let ports = [(); 3].map(|()| free_port());
         let routes = ports
             .map(|port| format!("nats://127.0.0.1:{port}"))
             .join(", ");
         let member = |port: u16| {
-            let (name, monitor) = (format!("member-{port}"), steady_port());
+            let (name, monitor) = (format!("member-{port}"), free_port());
             let settings = format!(
                 "server_name: {name}\nhttp: \"127.0.0.1:{monitor}\"\n\
                  cluster {{ name: depots, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}\n"
@@ -131,7 +129,7 @@ impl NatsServer {
         skip::programs(test, &[PROGRAM]).then(|| NatsServer {
             process: Arc::default(),
             folder: tempfile::tempdir().expect("a folder"),
-            port: steady_port(),
+            port: free_port(),
             name: String::new(),
             monitor: None,
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
@@ -263,17 +261,6 @@ fn look_after(
         };
         looked_after = Some(next.id());
         *process = Some(next);
-    }
-}
-
-/// A port that nobody uses, and that nobody is given by chance either.
-fn steady_port() -> u16 {
-    loop {
-        let chance = Uuid::new_v4().as_u128() % u128::from(PORTS.end - PORTS.start);
-        let port = PORTS.start + u16::try_from(chance).unwrap_or(0);
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
     }
 }
 

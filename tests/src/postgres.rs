@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::getuid;
+
+use crate::port::free_port;
 
 /// The account that owns everything in the cluster, who needs no password.
 pub const OWNER: &str = "railfleet";
@@ -394,9 +395,4 @@ fn account(accounts: &str, name: &str) -> Option<(u32, u32)> {
         let user = fields.nth(1)?.parse().ok()?;
         Some((user, fields.next()?.parse().ok()?))
     })
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("an address").port()
 }

@@ -1,7 +1,6 @@
 //! The real `railfleet` on a folder and a port of its own, as an operator would run it.
 
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
@@ -11,6 +10,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::client::Client;
+use crate::port::free_port;
 use crate::process::{Process, must, run, run_with_input, wait_for};
 use crate::skip::workspace;
 
@@ -330,16 +330,4 @@ fn ready(port: u16) -> bool {
     client
         .get("/ready")
         .is_ok_and(|answer| (200..300).contains(&answer.status))
-}
-
-/// A port that nobody has now.
-///
-/// # Panics
-/// When the loopback has none.
-pub fn free_port() -> u16 {
-    let listener = must(
-        "binding to a free port",
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)),
-    );
-    must("reading the port", listener.local_addr()).port()
 }
