@@ -82,7 +82,7 @@ pub fn take_due(state: &AppState, now: Timestamp) -> Result<Option<String>, Sche
     let folder = state.config.backups_folder();
     let settings = &state.config.backups;
     let present = list(&folder)?;
-    let newest = present.last().and_then(|name| taken_at(name));
+    let newest = newest_before(&present, now);
     if let Some(taken) = newest {
         state.metrics.backup_taken(taken);
     }
@@ -104,7 +104,7 @@ pub fn take_due(state: &AppState, now: Timestamp) -> Result<Option<String>, Sche
     fs::rename(&draft, folder.join(&name))?;
     fs::File::open(&folder)?.sync_all()?;
     state.metrics.backup_taken(now);
-    for old in to_put_away(&list(&folder)?, settings.keep) {
+    for old in to_put_away(&list(&folder)?, &name, settings.keep) {
         fs::remove_dir_all(folder.join(old))?;
     }
     Ok(Some(name))
@@ -165,13 +165,22 @@ fn taken_at(name: &str) -> Option<Timestamp> {
     Some(Timestamp::from_micros(time.and_utc().timestamp_micros()))
 }
 
-/// A clock that was set back makes none due: the next one comes when it has caught up.
+/// When the newest was taken that was not taken in the future: behind a clock that was set back nobody waits for a backup until
+/// it has caught up.
+fn newest_before(names: &[String], now: Timestamp) -> Option<Timestamp> {
+    let taken = names.iter().filter_map(|name| taken_at(name));
+    taken.filter(|taken| *taken <= now).max()
+}
+
 fn is_due(newest: Option<Timestamp>, now: Timestamp, interval: Duration) -> bool {
     let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX);
     newest.is_none_or(|taken| now >= taken.plus_micros(interval))
 }
 
-/// The oldest beyond the number to keep.
-fn to_put_away(names: &[String], keep: usize) -> &[String] {
-    &names[..names.len().saturating_sub(keep)]
+/// The oldest beyond the number to keep. Those whose names are later than the one just taken are of a clock that was set back
+/// since, and older.
+fn to_put_away<'a>(names: &'a [String], taken: &str, keep: usize) -> Vec<&'a String> {
+    let (earlier, later): (Vec<_>, Vec<_>) = names.iter().partition(|name| name.as_str() <= taken);
+    let beyond = names.len().saturating_sub(keep);
+    later.into_iter().chain(earlier).take(beyond).collect()
 }

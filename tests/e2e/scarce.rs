@@ -1,6 +1,7 @@
 //! What the machine gives runs short or jumps: open files, and the clock.
 
 use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -101,4 +102,67 @@ fn the_clock_may_jump_and_recorded_times_still_rise() {
     assert!(status.success(), "ended with {status}: {said}");
     let (code, said) = folder.verify(&[]);
     assert_eq!(code, Some(0), "{said}");
+}
+
+/// What `faketime` sets the clock with; a running process looks into the file each time that it asks for the time.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
+#[test]
+fn the_clock_of_a_running_server_may_jump() {
+    let test = "the_clock_of_a_running_server_may_jump";
+    if !Path::new(FAKETIME).exists() {
+        skip::skipped(test, &format!("{FAKETIME} is not there (faketime)"));
+        return;
+    }
+    let folder = DataFolder::new();
+    let shift = folder.beside("shift");
+    let set = |to: &str| must("setting the clock", std::fs::write(&shift, to));
+    set("+0");
+    let environment = [
+        ("LD_PRELOAD", FAKETIME.into()),
+        ("FAKETIME_TIMESTAMP_FILE", shift.clone().into()),
+        ("FAKETIME_NO_CACHE", "1".into()),
+        // Waits go on as they were: it is what people see that jumps.
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+    ];
+    let server = folder.serve_with(&[], &environment);
+    let mut number = 0;
+    // A day back, two days on, a year, and back to the present.
+    for to in ["+0", "-1d", "+1d", "+365d", "+0"] {
+        set(to);
+        // Who is logged in may have to do it again; whoever does is let in.
+        let mut client = server.client();
+        for _ in 0..5 {
+            number += 1;
+            let event = event("Probe", "clock", number);
+            must("appending", client.post("/api/v1/events", &event)).expect(201);
+        }
+        must("asking", client.get("/api/v1/vehicles")).expect(200);
+        must("asking", client.get("/api/v1/analytics/catalogue")).expect(200);
+        assert!(server.is_ready(), "at {to}");
+    }
+    let mut client = server.client();
+    let told = must("reading", client.get("/api/v1/events/Probe/clock")).expect(200);
+    let told = told.json();
+    let events = told.as_array().expect("a list");
+    let recorded: Vec<&str> = events
+        .iter()
+        .map(|event| event["recorded_at"].as_str().expect("a time"))
+        .collect();
+    assert_eq!(recorded.len(), 25);
+    // RFC 3339 in UTC, of one length: the order of texts is that of times.
+    assert!(recorded.is_sorted(), "{recorded:?}");
+    assert!(recorded[24] > recorded[9], "{recorded:?}");
+    server.stop();
+    let (code, said) = folder.verify(&[]);
+    assert_eq!(code, Some(0), "{said}");
+    // The log ends a year ahead of the clock that the next start sees.
+    let server = folder.serve();
+    let mut client = server.client();
+    must(
+        "appending",
+        client.post("/api/v1/events", &event("Probe", "clock", 26)),
+    )
+    .expect(201);
+    server.stop();
 }

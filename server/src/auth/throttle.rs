@@ -42,8 +42,10 @@ impl Failures {
         self.last.plus_micros(seconds * MICROS_PER_SECOND)
     }
 
+    /// Long ago; or so far in the future that the clock was put back since, and nobody is to wait until it has caught up.
     fn forgotten(self, now: Timestamp) -> bool {
-        now > self.last.plus_micros(MEMORY_SECONDS * MICROS_PER_SECOND)
+        let apart = now.micros().abs_diff(self.last.micros());
+        apart > (MEMORY_SECONDS * MICROS_PER_SECOND).unsigned_abs()
     }
 }
 

@@ -148,9 +148,12 @@ fn take<K: Hash + Eq>(
 ) -> Standing {
     let window = i64::try_from(rate.window.as_micros()).unwrap_or(i64::MAX);
     let share = (window / i64::from(rate.requests)).max(1);
-    // A clock that was put back leaves times in the future; nothing is ever further away than a window.
     let full_at = buckets.get(&key).map_or(now.micros(), |full_at| {
-        full_at.micros().clamp(now.micros(), now.micros() + window)
+        match full_at.micros() - now.micros() {
+            // No request puts it off so far: the clock was put back, and nothing is known of who asked.
+            ahead if ahead > window + MICROS_PER_SECOND => now.micros(),
+            ahead => now.micros() + ahead.clamp(0, window),
+        }
     });
     let taken = full_at + share;
     let wait = taken - window - now.micros();

@@ -51,6 +51,18 @@ fn the_delay_is_bounded_and_an_hour_of_quiet_forgives() {
 }
 
 #[test]
+fn a_clock_that_was_put_back_locks_nobody_out() {
+    let mut throttle = Throttle::new(1);
+    for _ in 0..10 {
+        throttle.failed("anna", at(100_000));
+    }
+    assert!(throttle.check("anna", at(99_990)).is_err());
+    assert_eq!(throttle.check("anna", at(0)), Ok(()));
+    throttle.failed("anna", at(0));
+    assert_eq!(throttle.check("anna", at(0)), Err(2), "it counts anew");
+}
+
+#[test]
 fn success_forgives_at_once() {
     let mut throttle = Throttle::new(1);
     throttle.failed("anna", at(0));
