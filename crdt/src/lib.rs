@@ -55,6 +55,9 @@ pub mod sync;
 mod value;
 pub mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use clock::{Causality, Dot, DotContext, HybridClock, LogPosition, Stamp, VectorClock};
 pub use counter::{GrowCounter, PnCounter};
 pub use entity::{
