@@ -120,7 +120,7 @@ fn concurrent_values_all_stay_until_somebody_chooses() {
 fn an_addition_that_nobody_saw_removed_stays() {
     let part = Value::from("brake pads");
     let mut mine = OrSet::default();
-    assert!(mine.is_empty() && mine.len() == 0);
+    assert_eq!((mine.is_empty(), mine.len()), (true, 0));
     assert_eq!(mine.remove(&part), OrSet::default(), "it was not there");
     let mut theirs = OrSet::default();
     theirs.join(&mine.add(&tablet(), part.clone()));
