@@ -59,6 +59,7 @@ impl Collector for FederationCollector {
                 &silent,
             ),
         ];
+        // Where the log cannot be read all are shown: an alert too many names who is gone, one too few says nothing.
         let gone = self
             .log
             .upgrade()
