@@ -13,7 +13,7 @@
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: demo test test-crates test-system lint bench validate soak fuzz bench-crdt
+.PHONY: demo test test-crates test-web test-system lint bench validate soak fuzz bench-crdt
 
 demo:
 	cargo run --release -p railfleet-server --bin railfleet -- demo $(DEMO)
@@ -24,17 +24,19 @@ test:
 	./scripts/setup-engines.sh
 	./scripts/setup-schemathesis.sh
 	cargo build --workspace --bins --tests
-	$(MAKE) --jobs=2 --output-sync=line test-crates test-system
+	$(MAKE) --jobs=2 --output-sync=line test-web test-system
 
 test-crates:
 	RAILFLEET_BIN=$(TARGET)/debug/railfleet cargo test --workspace --lib --bins
 	cargo test --workspace --doc
 	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=$(TARGET)/loom cargo test -p storage --lib durable::
 
-# Mostly waits for servers, brokers and a browser, so the crates' own tests fit beside it.
+test-web: test-crates
+	RAILFLEET_BIN=$(TARGET)/debug/railfleet ./scripts/test-web.sh
+
+# Mostly waits for servers and brokers, so the crates' own tests and the browser's fit beside it.
 test-system:
 	RAILFLEET_BIN=$(TARGET)/debug/railfleet cargo test --workspace --test '*'
-	RAILFLEET_BIN=$(TARGET)/debug/railfleet ./scripts/test-web.sh
 
 lint:
 	cargo fmt --all --check

@@ -1,7 +1,8 @@
 //! A plan past these machines: what a fleet comes to at a depot and at headquarters, from what an event costs.
 //!
-//! No measurement is made here. [`Costs::measured`] holds the figures of docs/benchmarks.md; [`plan`] is arithmetic over them
-//! that anybody can follow, and `docs/scale.md` is what it prints. What a figure is measured on is said beside it.
+//! No measurement is made here. [`Costs::measured`] holds figures of docs/benchmarks.md, some of them of earlier runs; [`plan`]
+//! is arithmetic over them that anybody can follow, and `docs/scale.md` is what it prints. What a figure is measured on is
+//! said beside it.
 
 use std::fmt::Write as _;
 
@@ -54,7 +55,8 @@ pub struct Costs {
 }
 
 impl Costs {
-    /// As docs/benchmarks.md has them.
+    /// As docs/benchmarks.md has them, but for three that are of earlier runs: catching up with another depot (commit 90b3f0c),
+    /// the rate and the bytes of the export to the lake (commit a1b2508).
     pub const fn measured() -> Self {
         Costs {
             append_us: 17.5,  // 64 writers over HTTP, server CPU an event

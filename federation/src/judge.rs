@@ -5,7 +5,7 @@
 //! what follows from that depot, and nothing from others: so nothing is folded whose reason is missing. Such a depot is asked
 //! to publish anew behind what was taken; a message that was only spoilt on its way comes whole then.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
@@ -102,8 +102,8 @@ pub struct Refused {
 
 /// Whom to ask about what.
 pub(crate) trait Known {
-    /// Whether the log has this event.
-    fn has(&self, id: u128) -> bool;
+    /// The log that recorded this event first, if it is here.
+    fn recorded_by(&self, id: u128) -> Option<u128>;
     /// Whether such an event is taken.
     fn wants(&self, message: &Message<'_>) -> bool;
 }
@@ -115,6 +115,8 @@ pub(crate) struct Judged {
     pub(crate) new: Vec<usize>,
     /// Messages whose events are in the log already.
     pub(crate) repeated: Vec<usize>,
+    /// Messages whose ids are in the log already, as another log's events.
+    pub(crate) twice_recorded: Vec<usize>,
     /// How far each log is once that is done.
     pub(crate) taken: BTreeMap<u128, Taken>,
     /// Of which logs something is missing, from which position on.
@@ -139,7 +141,7 @@ pub(crate) fn judge(
     known: &impl Known,
 ) -> Judged {
     let mut judged = Judged::default();
-    let mut seen = HashSet::new();
+    let mut seen = HashMap::new();
     for (place, one) in delivered.iter().enumerate() {
         let log = taken.entry(one.log).or_default();
         let message = match verified(one, log) {
@@ -164,9 +166,16 @@ pub(crate) fn judge(
             continue;
         }
         if known.wants(message) && !is_passed_by {
-            match known.has(message.id) || !seen.insert(message.id) {
-                true => judged.repeated.push(place),
-                false => judged.new.push(place),
+            let first = known
+                .recorded_by(message.id)
+                .or_else(|| seen.get(&message.id).copied());
+            match first {
+                None => {
+                    seen.insert(message.id, message.log);
+                    judged.new.push(place);
+                }
+                Some(first) if first == message.log => judged.repeated.push(place),
+                Some(_) => judged.twice_recorded.push(place),
             }
         }
         if !follows {

@@ -6,9 +6,11 @@
 //! its clients: both loops wait and go on where they were.
 //!
 //! Once and only once: the id of an event is the same in every log, and a log takes an id once. So messages may be lost
-//! behind their acknowledgement, repeated, or sent anew from the beginning.
+//! behind their acknowledgement, repeated, or sent anew from the beginning. Where two logs recorded one id, each keeps its own,
+//! and it is told ([`TwiceRecorded`]).
 //!
-//! Trust: each message is signed by its depot ([`sheet`]), and what is not is refused ([`judge`]).
+//! Trust: each message is signed by its depot ([`sheet`]), and what is not is refused ([`judge`]); so is that a depot is there
+//! ([`presence`]).
 //!
 //! No loops: what carries an origin is not published.
 //!
@@ -26,6 +28,7 @@ mod judge;
 mod message;
 mod own;
 mod pace;
+mod presence;
 mod publish;
 mod receive;
 mod retry;
@@ -47,7 +50,7 @@ pub use judge::Refused;
 use own::OwnPart;
 use pace::Pace;
 use standing::Shared;
-pub use standing::{DepotStanding, Standing};
+pub use standing::{DepotStanding, Standing, TwiceRecorded};
 
 /// A depot that takes part: its log, and how to reach the broker.
 #[derive(Clone, Debug)]

@@ -20,7 +20,8 @@ pub(crate) struct Message<'a> {
     pub(crate) depot: &'a str,
     /// Its place there.
     pub(crate) position: u64,
-    /// The place of the log's event that was published before it; 0 where none was, or nothing is known of it.
+    /// Behind this place and before its own the log has nothing for others: the place of the event that is published before
+    /// it; 0 where there is none. All depots hear a message, so it says nothing that holds only for one of them.
     pub(crate) before: u64,
     /// When it was recorded there, in microseconds since 1970.
     pub(crate) recorded_at: i64,

@@ -21,6 +21,7 @@ use crate::broker::{
 };
 use crate::message::{Message, is_shared};
 use crate::own::OwnPart;
+use crate::presence;
 use crate::retry::{Retry, stopped};
 use crate::saved::{self, Published};
 use crate::sheet::{self, Signed};
@@ -140,7 +141,7 @@ async fn session(
 /// What is published anew because somebody asked for it. The broker is not told the ids of it: it would take what it
 /// remembers for repetitions, whether it is still there or not.
 #[derive(Clone, Copy, Debug, Default)]
-struct Anew {
+pub(crate) struct Anew {
     /// What follows this.
     behind: Position,
     /// Up to here.
@@ -149,7 +150,10 @@ struct Anew {
 
 impl Anew {
     /// Goes back to what follows `behind`, unless that is being answered already.
-    fn ask(&mut self, behind: Position, at: &mut Published) {
+    ///
+    /// Every depot hears the answer, so what its first message says of the one before holds for all of them, and not only for
+    /// whoever asked: who has all up to there goes on, and who has less sees that something is missing.
+    pub(crate) fn ask(&mut self, behind: Position, at: &mut Published) {
         let is_going_on = at.up_to < self.up_to;
         if is_going_on && self.behind <= behind || at.up_to <= behind {
             return;
@@ -159,7 +163,8 @@ impl Anew {
             up_to: self.up_to.max(at.up_to),
         };
         at.up_to = behind;
-        at.last = Position::START;
+        // Between the two nothing is for others, whatever it was that was asked for.
+        at.last = at.last.min(behind);
     }
 }
 
@@ -378,8 +383,14 @@ async fn say_present(
     session: &Session,
     last: Position,
 ) -> Result<(), FederationError> {
-    let subject = presence_subject(member.log.log_id());
-    let text = format!("{} {}", last.get(), member.settings.name);
-    let said = session.client.publish(subject, text.into()).await;
+    let (log, Settings { key, name, .. }) = (member.log.log_id(), &*member.settings);
+    let (headers, text) = presence::write(key, log, last, name, member.clock.now());
+    let (client, subject) = (&session.client, presence_subject(log));
+    let said = client
+        .publish_with_headers(subject, headers, text.into())
+        .await;
     said.map_err(refused("does not pass on that this depot is there"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,7 +135,7 @@ async fn session(
                 None => Err(refused("sends nothing more")("the stream ended")),
             },
             there = presence.next() => match there {
-                Some(there) => intake.hear(&there.subject, &there.payload).await,
+                Some(there) => intake.hear(&there).await,
                 None => Err(refused("sends nothing more")("the connection ended")),
             },
             _ = own.changed() => Ok(()),

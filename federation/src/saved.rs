@@ -22,7 +22,7 @@ pub(crate) struct Published {
     pub(crate) stream_made_at: i128,
     /// All up to here is published, as far as it is to be.
     pub(crate) up_to: Position,
-    /// The last one that was.
+    /// The last one that was, or where it was gone back to: nothing that is for others lies between here and `up_to`.
     pub(crate) last: Position,
 }
 

@@ -50,24 +50,45 @@ impl Key {
     pub fn public(&self) -> PublicKey {
         self.0.verifying_key().to_bytes()
     }
+
+    /// Signs a text, which begins with what it is about.
+    pub(crate) fn sign(&self, text: &[u8]) -> [u8; 64] {
+        self.0.sign(text).to_bytes()
+    }
+}
+
+/// Whether this key signed this text.
+pub(crate) fn is_signed(key: PublicKey, text: &[u8], signature: &[u8; 64]) -> bool {
+    let signature = Signature::from_bytes(signature);
+    VerifyingKey::from_bytes(&key).is_ok_and(|key| key.verify_strict(text, &signature).is_ok())
 }
 
 /// A public key in hexadecimal.
 pub fn key_text(key: PublicKey) -> String {
-    key.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&key)
 }
 
 /// The public key that reads like this; `None` when it is none.
 pub fn key_of_text(text: &str) -> Option<PublicKey> {
-    let mut key = [0; 32];
+    of_hex(text)
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes that read like this; `None` when it is not so many.
+pub(crate) fn of_hex<const LENGTH: usize>(text: &str) -> Option<[u8; LENGTH]> {
+    let mut bytes = [0; LENGTH];
     let digits = text.as_bytes();
-    if digits.len() != 2 * key.len() {
+    if digits.len() != 2 * LENGTH {
         return None;
     }
-    for (byte, pair) in key.iter_mut().zip(digits.chunks(2)) {
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
         *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
     }
-    Some(key)
+    Some(bytes)
 }
 
 /// A message as it stands in the stream.
@@ -94,7 +115,7 @@ pub(crate) fn sign(key: &Key, log: Uuid, messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
         let size = byte(sheet.len());
         let root = levels.last().and_then(|level| level.first());
         let root = root.expect("a chunk has a message");
-        let signature = key.0.sign(&text(log, size, root)).to_bytes();
+        let signature = key.sign(&text(log, size, root));
         for (index, message) in sheet.iter().enumerate() {
             let one = Signed {
                 key: key.public(),
@@ -136,16 +157,11 @@ impl<'a> Signed<'a> {
         if *known == Some((self.key, root)) {
             return true;
         }
-        let Ok(key) = VerifyingKey::from_bytes(&self.key) else {
-            return false;
-        };
-        let signature = Signature::from_bytes(&self.signature);
-        let text = text(log, self.size, &root);
-        let is_signed = key.verify_strict(&text, &signature).is_ok();
-        if is_signed {
+        let is_genuine = is_signed(self.key, &text(log, self.size, &root), &self.signature);
+        if is_genuine {
             *known = Some((self.key, root));
         }
-        is_signed
+        is_genuine
     }
 
     /// The root that its path leads to; `None` when the path is not one of a sheet of this size.

@@ -10,6 +10,11 @@ use uuid::Uuid;
 use crate::judge::{Refused, Taken};
 use crate::sheet::PublicKey;
 
+/// Logs that are known while no message that they signed is: whoever the broker lets in can name as many as he likes.
+pub(crate) const DEPOTS_MAX: usize = 1_000;
+/// What is kept of what people call a depot. Settings hold less.
+const NAME_BYTES_MAX: usize = 200;
+
 /// How a depot stands in the federation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -23,6 +28,8 @@ pub struct Standing {
     pub publish_error: Option<String>,
     /// Why nothing is received, or was for a while.
     pub receive_error: Option<String>,
+    /// How often since this server started somebody said that a depot is there, and it was not signed by that depot.
+    pub presences_refused: u64,
     /// The others.
     pub depots: Vec<DepotStanding>,
 }
@@ -46,12 +53,27 @@ pub struct DepotStanding {
     pub published: u64,
     /// When it last was heard of, by the clock here.
     pub last_contact: Option<Timestamp>,
-    /// When it last said itself that it is there; what the stream keeps of it comes from whoever is gone, too.
+    /// When it last said itself that it is there, by its own clock where that is behind the one here: what the stream keeps of
+    /// it, and what somebody repeats, comes from whoever is gone, too.
     pub last_presence: Option<Timestamp>,
     /// Events appended since this server started.
     pub appended: u64,
     /// Events that came again since.
     pub repeated: u64,
+    /// Its events whose ids were here already, as another log's.
+    pub twice_recorded: Option<TwiceRecorded>,
+}
+
+/// Events that another depot recorded first, under ids that are here as events of a third one, or of this one. A log takes an
+/// id once, so each keeps the event that it has: they do not agree about these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TwiceRecorded {
+    /// How many came since this server started.
+    pub events: u64,
+    /// The place of the first of them in that depot's log.
+    pub position: u64,
+    /// Its id.
+    pub event_id: Uuid,
 }
 
 /// What was received of a log, as it is kept.
@@ -72,6 +94,7 @@ pub(crate) struct Inner {
     pub(crate) published: Position,
     pub(crate) publish_error: Option<String>,
     pub(crate) receive_error: Option<String>,
+    pub(crate) presences_refused: u64,
     pub(crate) depots: BTreeMap<u128, Depot>,
 }
 
@@ -87,6 +110,28 @@ pub(crate) struct Depot {
     pub(crate) last_presence: Option<Timestamp>,
     pub(crate) appended: u64,
     pub(crate) repeated: u64,
+    pub(crate) twice_recorded: Option<TwiceRecorded>,
+}
+
+impl Inner {
+    /// The depot of this log. Of one that has signed nothing that came here, none is made where there are many.
+    pub(crate) fn depot(&mut self, log: u128, has_signed: bool) -> Option<&mut Depot> {
+        let is_full = self.depots.len() >= DEPOTS_MAX;
+        if is_full && !has_signed && !self.depots.contains_key(&log) {
+            return None;
+        }
+        Some(self.depots.entry(log).or_default())
+    }
+}
+
+impl Depot {
+    /// Takes in what people call it.
+    pub(crate) fn call(&mut self, name: &str) {
+        let name = &name[..name.floor_char_boundary(NAME_BYTES_MAX)];
+        if self.name != name {
+            self.name = name.to_owned();
+        }
+    }
 }
 
 impl Shared {
@@ -128,6 +173,12 @@ impl Shared {
         taken.settle();
     }
 
+    /// By what this log's messages are verified.
+    pub(crate) fn key_of(&self, log: u128) -> Option<PublicKey> {
+        let inner = self.lock();
+        inner.depots.get(&log)?.taken.key
+    }
+
     /// How far each log's events were taken.
     pub(crate) fn taken(&self) -> BTreeMap<u128, Taken> {
         let inner = self.lock();
@@ -163,6 +214,7 @@ impl Shared {
             last_presence: depot.last_presence,
             appended: depot.appended,
             repeated: depot.repeated,
+            twice_recorded: depot.twice_recorded,
         });
         Standing {
             publishes: inner.publishes,
@@ -170,7 +222,11 @@ impl Shared {
             published: inner.published,
             publish_error: inner.publish_error.clone(),
             receive_error: inner.receive_error.clone(),
+            presences_refused: inner.presences_refused,
             depots: depots.collect(),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

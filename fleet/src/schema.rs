@@ -33,6 +33,9 @@ pub struct AggregateSchema {
     /// Keys of the state that are counters of the real world: they only rise, save by a correction
     /// ([`crate::fold::Highest`]). All other keys keep the value of the latest event that set them.
     pub highest: &'static [&'static str],
+    /// Names of fields and of keys of the state whose reading the aggregate's own routes decide, row by row. Where events and
+    /// states are shown as such, they are for whoever may read every row.
+    pub guarded: &'static [&'static str],
     /// Other names under which its fields came in the past. Applies to every event that has the field.
     pub spellings: &'static [Spelling],
     /// Its event types, in the order in which they are documented.
@@ -53,6 +56,7 @@ impl AggregateSchema {
             aggregate_type,
             internal: false,
             highest: &[],
+            guarded: &[],
             spellings: &[],
             events,
             fold: None,
@@ -71,6 +75,13 @@ impl AggregateSchema {
     #[must_use]
     pub const fn highest(mut self, keys: &'static [&'static str]) -> Self {
         self.highest = keys;
+        self
+    }
+
+    /// The same, with these fields and keys guarded by the aggregate's own routes.
+    #[must_use]
+    pub const fn guarding(mut self, names: &'static [&'static str]) -> Self {
+        self.guarded = names;
         self
     }
 

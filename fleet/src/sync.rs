@@ -14,4 +14,4 @@ pub mod told;
 pub use authority::{Line, line_of, rank_of};
 pub use drafts::{Plan, plan};
 pub use tables::{IS_DELETED, TABLES, table_of};
-pub use told::{Told, stamp_of, told};
+pub use told::{Told, needs_fold, stamp_of, told};

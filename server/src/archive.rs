@@ -4,7 +4,9 @@
 //! Whoever reads history waits here, so a place that does not answer is asked for some seconds and then left alone for a
 //! few: meanwhile everybody is told at once, and no thread waits for what will not come.
 
+use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -63,12 +65,23 @@ pub enum ArchivePlaceError {
 /// # Errors
 /// See [`ArchivePlaceError`].
 pub fn options(config: &Config) -> Result<Option<TierOptions>, ArchivePlaceError> {
+    options_in(config, &config.fetched_folder())
+}
+
+/// The same, with what is fetched in this folder, usually a [`Scratch`]: who looks at a log once may do so beside a running
+/// server, and neither may tidy up what the other fetches.
+///
+/// # Errors
+/// See [`ArchivePlaceError`].
+pub(crate) fn options_in(
+    config: &Config,
+    folder: &Path,
+) -> Result<Option<TierOptions>, ArchivePlaceError> {
     let Some(to) = &config.archive.to else {
         return Ok(None);
     };
     let tier = Arc::new(Place::new(Target::open_patiently(to, PATIENCE)?));
-    let folder = config.fetched_folder();
-    let fetched = FsRepo::open(&folder).map_err(|source| ArchivePlaceError::Folder {
+    let fetched = FsRepo::open(folder).map_err(|source| ArchivePlaceError::Folder {
         path: folder.display().to_string(),
         source,
     })?;
@@ -78,6 +91,28 @@ pub fn options(config: &Config) -> Result<Option<TierOptions>, ArchivePlaceError
         fetched_bytes_max: config.archive.cache_bytes_max,
         kept_types: KEPT_TYPES.map(Box::from).to_vec(),
     }))
+}
+
+/// A folder that is gone in the end, however that comes.
+#[derive(Debug)]
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    /// The folder of this path, which need not be there yet.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Scratch(path)
+    }
+
+    /// Its path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// Sends what is older than `archive.after_days`.

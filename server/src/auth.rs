@@ -15,6 +15,6 @@ mod sessions;
 pub mod throttle;
 pub mod token;
 
-pub use accounts::{AccountError, Accounts, NewAccount};
+pub use accounts::{AccountChange, AccountError, Accounts, NewAccount};
 pub use directory::{Account, Directory};
 pub use sessions::{Caller, TokenPair};

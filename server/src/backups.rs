@@ -1,5 +1,10 @@
 //! Backups of the running server on a schedule: taken, read again whole, and the oldest put away.
 //!
+//! Of what lies in the archive a backup has stubs, and the archive is asked whether it has the rest, in a short question for
+//! each segment; nothing is fetched, see [`storage::verify_here`]. `railfleet drill` and `railfleet verify` do fetch it. While
+//! the archive does not answer, a backup is not known to be whole: it stays unverified and another one is tried, older ones
+//! stay, and the operator is told.
+//!
 //! A backup that was taken by the clock is called `auto-` and when. It has that name only once it was verified; until
 //! then `.unverified` stands behind it. So who restores takes the last name of the list, and what is put away never
 //! leaves fewer good backups than are to be kept.
@@ -10,9 +15,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime};
-use storage::{BackupError, Timestamp, VerifyError, VerifyOptions};
+use storage::{BackupError, Problem, Timestamp, VerifyError};
 
 use crate::app::AppState;
+use crate::archive::{self, ArchivePlaceError, Scratch};
 use crate::auth::keys::create_private_folder;
 use crate::cli::chain;
 
@@ -23,6 +29,10 @@ mod tests;
 const LOOK_PAUSE: Duration = Duration::from_secs(600);
 const PREFIX: &str = "auto-";
 const UNVERIFIED: &str = ".unverified";
+/// Behind the name of one that is being copied, as [`storage::Log::backup`] has it.
+const HALF_MADE: &str = ".partial";
+/// Where a segment is fetched to whose index a backup lacks, in the folder of what was fetched.
+const FETCHED: &str = "backup";
 /// When it was taken, in UTC, so that names sort by time.
 const TIME_FORMAT: &str = "%Y-%m-%dT%H%M%SZ";
 
@@ -35,8 +45,11 @@ pub enum ScheduledError {
     /// The folder for backups cannot be used.
     #[error("the folder for backups cannot be used")]
     Folder(#[from] io::Error),
-    /// What was taken cannot be read.
-    #[error("what was taken cannot be read")]
+    /// The archive cannot be used.
+    #[error(transparent)]
+    Archive(#[from] ArchivePlaceError),
+    /// What was taken cannot be read, or the archive does not have the rest.
+    #[error("what was taken cannot be verified")]
     Verify(#[from] VerifyError),
     /// What was taken is damaged, so the log is most likely.
     #[error(
@@ -90,16 +103,21 @@ pub fn take_due(state: &AppState, now: Timestamp) -> Result<Option<String>, Sche
         return Ok(None);
     }
     create_private_folder(&folder)?;
-    remove_unverified(&folder)?;
     let name = name_at(now);
-    let draft = folder.join(format!("{name}{UNVERIFIED}"));
+    let draft_name = format!("{name}{UNVERIFIED}");
+    let draft = folder.join(&draft_name);
+    // Of a try within the same second.
+    if draft.exists() {
+        fs::remove_dir_all(&draft)?;
+    }
     state.log.backup(&draft)?;
-    let report = storage::verify(&draft, &VerifyOptions::default())?;
-    if let Some(problem) = report.problems.first() {
-        return Err(ScheduledError::Damaged {
-            file: problem.file.clone(),
-            what: problem.what.clone(),
-        });
+    // Only now: an earlier draft is better than none.
+    remove_drafts(&folder, &draft_name)?;
+    let scratch = Scratch::new(state.config.fetched_folder().join(FETCHED));
+    let tier = archive::options_in(&state.config, scratch.path())?;
+    let problems = storage::verify_here(&draft, tier.as_ref())?;
+    if let Some(Problem { file, what }) = problems.into_iter().next() {
+        return Err(ScheduledError::Damaged { file, what });
     }
     fs::rename(&draft, folder.join(&name))?;
     fs::File::open(&folder)?.sync_all()?;
@@ -134,10 +152,15 @@ fn list(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// What a backup left that could not be finished, or was found damaged and has been told of.
-fn remove_unverified(folder: &Path) -> io::Result<()> {
+/// What earlier backups left that could not be finished, or were found damaged and have been told of. What somebody else put
+/// there is not touched, whatever it is called.
+fn remove_drafts(folder: &Path, keep: &str) -> io::Result<()> {
     for name in names_in(folder)? {
-        if name.starts_with(PREFIX) && taken_at(&name).is_none() {
+        let whole = name.strip_suffix(HALF_MADE).unwrap_or(&name);
+        let is_draft = whole
+            .strip_suffix(UNVERIFIED)
+            .is_some_and(|taken| taken_at(taken).is_some());
+        if is_draft && name != keep {
             fs::remove_dir_all(folder.join(name))?;
         }
     }

@@ -26,7 +26,7 @@ pub const FILE_NAME: &str = "railfleet.toml";
 /// Everything that can be set, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The data folder: `log/`, `projections/`, `keys/`, `railfleet.toml`.
+    /// The data folder. `docs/configuration.md` goes through what lies in it.
     pub data: PathBuf,
     /// Where to listen, `HOST:PORT`.
     pub listen: String,

@@ -10,6 +10,7 @@
 //! payload sets (`order_number`) become tags as well (`key:…`): commands that take the same key find them.
 
 mod batch;
+mod brought_in;
 mod fields;
 mod parse;
 pub(crate) mod tags;
@@ -18,6 +19,7 @@ mod tests;
 mod write;
 
 pub use batch::{Batch, BatchError, parse_batch};
+pub use brought_in::is_brought_in;
 pub use parse::{Envelope, Refused, parse_event, read_event};
 pub use tags::{
     CORRELATION_PREFIX, FREE_PREFIX, KEY_PREFIX, USER_PREFIX, attribute, correlation_id, key_tag,

@@ -51,6 +51,7 @@ mod transfer;
 mod users;
 mod vehicles;
 pub mod visible;
+mod weight;
 mod workplaces;
 mod workshops;
 

@@ -1,4 +1,4 @@
-//! The `railfleet` server: the only crate that knows HTTP, and the one that joins all others.
+//! The `railfleet` server: the only crate that answers HTTP, and the one that joins all others.
 //!
 //! ```text
 //!               ┌──────────────────── lane ─────────────────────┐

@@ -5,9 +5,11 @@
 //! a restart forgets nothing.
 
 pub mod budget;
+mod carrier;
 pub(crate) mod checkpoint;
 mod conflict;
 pub mod contact;
+mod corrected;
 pub mod cursor;
 pub mod devices;
 pub mod engine;

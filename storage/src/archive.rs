@@ -11,6 +11,11 @@ use crate::segment::{Segment, SegmentUnreadable, index_file, segment_file};
 use crate::tier::ArchivedError;
 use crate::time::Timestamp;
 
+/// In the archive folder, from the first move on.
+const HERE_MARK: &str = "archive-is-here";
+/// In the log's folder, from the first move on. Whoever gave the archive folder up removes it.
+pub(crate) const USED_MARK: &str = "archive-is-used";
+
 /// What was moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ArchiveReport {
@@ -51,6 +56,9 @@ impl Log {
     pub fn archive(&self, before: Timestamp) -> Result<ArchiveReport, ArchiveError> {
         let _one_at_a_time = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
         let target: Arc<dyn Repo> = Arc::new(FsRepo::open(&self.archive_folder)?);
+        for (repo, mark) in [(&target, HERE_MARK), (&self.shared.repo, USED_MARK)] {
+            put_mark(&**repo, mark)?;
+        }
         let unreadable = |error: SegmentUnreadable| error.source;
         let last = position_at(&self.shared, before.plus_micros(-1)).map_err(unreadable)?;
         self.settle();
@@ -72,6 +80,26 @@ impl Log {
         }
         Ok(report)
     }
+}
+
+/// Whether the log moved segments to a folder that is not in its place: a disk that was not mounted leaves an empty one.
+/// Opened so, their events would count as lost, and their ids as free.
+pub(crate) fn is_missing(log: &dyn Repo, archive: Option<&Arc<dyn Repo>>) -> io::Result<bool> {
+    let is_there = |repo: &dyn Repo, mark: &str| match repo.open(mark) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    };
+    Ok(is_there(log, USED_MARK)?
+        && !archive.map_or(Ok(false), |archive| is_there(&**archive, HERE_MARK))?)
+}
+
+fn put_mark(repo: &dyn Repo, mark: &str) -> io::Result<()> {
+    if repo.open(mark).is_err() {
+        repo.create(mark)?.sync_data()?;
+        repo.sync_folder()?;
+    }
+    Ok(())
 }
 
 /// Whether the segment's file is in the folder already, by whatever path: moving it would remove it.

@@ -17,7 +17,6 @@ use crate::record::{self, Commit, Record};
 use crate::recovery::{self, Found, Place};
 use crate::repo::{FsRepo, Repo};
 use crate::segment::{index_file, segment_file};
-use crate::state::state_file;
 use crate::tier::{Cache, TierOptions, stub_file};
 use crate::watermark::{self, WatermarkWriter};
 
@@ -114,6 +113,9 @@ impl Log {
         // Segments stay where they are meanwhile.
         let _places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let partial = partial_of(to);
+        if is_whole(&partial) {
+            return Err(BackupError::NotEmpty { path: partial });
+        }
         remove_folder(&partial)?;
         let target: Arc<dyn Repo> = Arc::new(FsRepo::open(&partial)?);
         let report = self.copy_into(&*target, &partial)?;
@@ -122,17 +124,15 @@ impl Log {
     }
 
     fn copy_into(&self, target: &dyn Repo, folder: &Path) -> Result<BackupReport, BackupError> {
-        let (segments, end, position, chain) = {
-            let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            (
-                self.shared.segments(),
-                writer.end,
-                writer.next.previous(),
-                writer.chain,
-            )
-        };
+        // Not the writer's lock: under load that is held for as long as anything waits.
+        let tail = self.shared.tail();
+        let segments = self.shared.segments();
+        let segments: Vec<_> = segments
+            .iter()
+            .take_while(|segment| segment.id <= tail.segment)
+            .collect();
         let mut report = BackupReport {
-            position,
+            position: tail.position,
             segments: segments.len() as u64,
             linked: 0,
             archived: 0,
@@ -153,17 +153,17 @@ impl Log {
             if link_or_copy(&**from, &name, target, folder, &mut report.bytes_copied)? {
                 report.linked += 1;
             }
-            // Derived files save the restored log's first open some work; without them it makes them again.
+            // The index saves whoever opens the backup some work, or makes an archived segment's events findable. Saved
+            // tables stay behind: they may know streams that began after this copy.
             let from = segment.away().map_or(&repo, |_| own);
-            for derived in [index_file(segment.id), state_file(segment.id)] {
-                match link_or_copy(&**from, &derived, target, folder, &mut report.bytes_copied) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    other => drop(other?),
-                }
+            let index = index_file(segment.id);
+            match link_or_copy(&**from, &index, target, folder, &mut report.bytes_copied) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => drop(other?),
             }
         }
         let view = active.bytes().map_err(|unreadable| unreadable.source)?;
-        let end = usize::try_from(end).unwrap_or(usize::MAX);
+        let end = usize::try_from(tail.end).unwrap_or(usize::MAX);
         let bytes = view
             .bytes()
             .get(..end)
@@ -172,7 +172,7 @@ impl Log {
         report.bytes_copied += bytes.len() as u64;
         let mut watermark =
             WatermarkWriter::open(target, self.shared.log_id, &watermark::Found::Absent)?;
-        watermark.write(position, active.id, chain)?;
+        watermark.write(tail.position, active.id, tail.chain)?;
         target.sync_folder()?;
         Ok(report)
     }
@@ -228,6 +228,9 @@ pub fn restore_tiered(
         });
     }
     let partial = partial_of(to);
+    if is_whole(&partial) {
+        return Err(RestoreError::NotEmpty { path: partial });
+    }
     remove_folder(&partial)?;
     let target: Arc<dyn Repo> = Arc::new(FsRepo::open(&partial)?);
     let report = restore_into(&listing, &*target, up_to)?;
@@ -418,6 +421,12 @@ fn partial_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".partial");
     PathBuf::from(name)
+}
+
+/// Whether it holds all of a log: what is half made has no watermark yet, and may be made anew. Somebody may have called a
+/// backup so.
+fn is_whole(partial: &Path) -> bool {
+    partial.join(watermark::WATERMARK_FILE).exists()
 }
 
 fn remove_folder(path: &Path) -> io::Result<()> {

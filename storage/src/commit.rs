@@ -188,6 +188,7 @@ impl Writer {
             position: last,
             segment: self.segment.id,
             chain: self.chain,
+            end: self.end,
         });
         Counters::add(&shared.counters.groups, 1);
         Counters::add(&shared.counters.events, u64::from(group.commit.event_count));

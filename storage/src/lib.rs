@@ -104,7 +104,7 @@ pub use transaction::{
 };
 
 pub use veil::{COVERED_PREFIX, Payload, Uncovered, Veil};
-pub use verify::{Problem, VerifyError, VerifyOptions, VerifyReport, verify};
+pub use verify::{Problem, VerifyError, VerifyOptions, VerifyReport, verify, verify_here};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Every bound of the log, by name.
 
-/// Bytes a segment is preallocated with at most; a larger transaction makes a larger segment.
+/// Bytes a segment is preallocated with at most, unless [`LogOptions`](crate::LogOptions) says otherwise (the server has 64 MiB,
+/// `events.segment_bytes_max`); a larger transaction makes a larger segment.
 pub const SEGMENT_BYTES_MAX: u64 = 32 << 20;
 /// Bytes the first segments are preallocated with: a small log stays small on disk.
 pub const SEGMENT_BYTES_MIN: u64 = 4 << 20;
@@ -26,7 +27,8 @@ pub struct Limits {
     pub data_bytes_max: usize,
     /// Events in a transaction. Default 10,000.
     pub transaction_events_max: usize,
-    /// Bytes of a transaction as encoded. Default 32 MiB; at most 256 MiB.
+    /// Bytes of a transaction as encoded. Default 32 MiB; the server has `http.batch_bytes_max` where that is more, which is
+    /// 64 MiB unless set, and 1 GiB at most. A segment has to stay below 4 GiB.
     pub transaction_bytes_max: usize,
     /// Transactions waiting for the writer before an append is refused as unavailable. Default 4,096.
     pub queue_transactions_max: usize,

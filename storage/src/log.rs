@@ -8,6 +8,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::append::{self, AppendError};
+use crate::archive;
 use crate::commit::{self, Writer};
 use crate::event::StreamName;
 use crate::limits::{self, Limits};
@@ -156,6 +157,13 @@ impl Log {
         } else {
             None
         };
+        if archive::is_missing(&*repo, archive.as_ref())
+            .map_err(open::doing("looking for the archive"))?
+        {
+            return Err(OpenError::ArchiveMissing {
+                folder: archive_folder,
+            });
+        }
         let snapshots = FsRepo::open(&folder.join(SNAPSHOT_FOLDER))
             .map_err(open::doing("opening the snapshots"))?;
         let options = LogOptions {

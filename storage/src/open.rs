@@ -2,7 +2,8 @@
 //!
 //! The engine's tables come from the newest saved state, the sealed segments behind it add what their indexes say, and
 //! only the last segment is read whole. Its end is judged by [`recovery`](crate::recovery); nothing but a torn group is
-//! ever cut, and everything that is missing or damaged is reported and stepped over.
+//! ever cut, and everything that is missing or damaged is reported and stepped over. What can be read is not therefore on
+//! the disk: names are synced and the last group is written again before anything of it counts.
 
 mod listing;
 
@@ -45,6 +46,15 @@ pub enum OpenError {
     SegmentsMissing {
         /// How many were.
         events: u64,
+    },
+    /// Segments were moved to a folder that is not there.
+    #[error(
+        "segments were moved to {}, and that is not in its place: mount its disk; or, where it is lost for good, remove the file {} from the log's folder, and what was moved counts as damaged",
+        folder.display(), crate::archive::USED_MARK
+    )]
+    ArchiveMissing {
+        /// Where they were moved to.
+        folder: std::path::PathBuf,
     },
     /// A newer program wrote it.
     #[error(
@@ -119,6 +129,9 @@ pub(crate) fn open(
         .map_err(doing("looking into the folder of what was fetched"))?
         .map(Arc::new);
     let found = watermark::read(&*repo).map_err(doing("reading the watermark"))?;
+    // A segment's name may have been given and not synced: what is listed below must be there after a power cut.
+    repo.sync_folder()
+        .map_err(doing("making the folder's names durable"))?;
     remove_leftovers(&*repo)?;
     let mut listing = Listing::read(&repo, archive.as_ref(), cache.as_ref(), &found)?;
     if listing.segments.is_empty() {
@@ -212,6 +225,7 @@ pub(crate) fn open(
             position: scan.next.previous(),
             segment: active.id,
             chain: scan.chain,
+            end,
         },
         watermark,
         damage: report.damage.clone(),
@@ -335,7 +349,7 @@ fn salvage_names(listing: &Listing, tables: &Tables) {
 }
 
 /// Takes name records in.
-fn add_names(mut records: &[u8], seed: Seed, names: &Names) {
+pub(crate) fn add_names(mut records: &[u8], seed: Seed, names: &Names) {
     while let Ok((record, length)) = record::read(records, seed, Position::START) {
         match record {
             Record::StreamName {
@@ -396,7 +410,8 @@ fn fold_sealed(
     Ok(())
 }
 
-/// Reads the last segment whole, cuts a torn group, and takes all of it into the tables and an index.
+/// Reads the last segment whole, cuts a torn group, makes the last whole one durable, and takes all of it into the tables and
+/// an index.
 fn recover_active(
     active: &Segment,
     file: &dyn RepoFile,
@@ -412,6 +427,7 @@ fn recover_active(
     let mut index = MemoryIndex::new();
     index.reserve(bytes.len() / 512);
     let mut recorded_last = None;
+    let mut last_group = None;
     let mut damage = Vec::new();
     let names = tables.names.clone();
     let scan = recovery::scan(
@@ -434,17 +450,31 @@ fn recover_active(
                     );
                     recorded_last = Some(event.recorded_at);
                 }
+                Found::Group { start, end, .. } => last_group = Some(start..end),
                 Found::Damage(found) => damage.push(damaged_range(active.id, &found)),
                 _ => {}
             }
         },
     );
     report.damage.append(&mut damage);
-    if scan.torn_bytes > 0 {
+    let torn = scan.torn_bytes > 0;
+    if torn {
         report.torn_bytes = scan.torn_bytes as u64;
         maintenance::zero_fill(file, scan.end as u64, (scan.end + scan.torn_bytes) as u64)
             .map_err(doing("cutting a torn group"))?;
-        file.sync_data().map_err(doing("cutting a torn group"))?;
+    }
+    // The last group may be in memory alone: the process that wrote it ended before its sync, or the sync failed and the
+    // kernel took the pages for clean. So it is written again, and counts once that is synced.
+    let unproven = last_group.filter(|_| known < scan.next.previous());
+    if let Some(group) = &unproven {
+        let start = group.start as u64;
+        let again = bytes[group.clone()].to_vec();
+        file.write_at(&again, start)
+            .map_err(doing("writing the last group again"))?;
+    }
+    if torn || unproven.is_some() {
+        file.sync_data()
+            .map_err(doing("making the last group durable"))?;
     }
     Ok((index, scan, recorded_last))
 }

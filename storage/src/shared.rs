@@ -111,6 +111,8 @@ pub(crate) struct Tail {
     pub(crate) position: Position,
     pub(crate) segment: SegmentId,
     pub(crate) chain: Chain,
+    /// The offset behind it in its segment.
+    pub(crate) end: u64,
 }
 
 /// What has been done since the log was opened.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::chain;
-use crate::header::SEGMENT_HEADER_BYTES;
+use crate::header::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::index::{IndexIdentity, MemoryIndex};
 use crate::lock::{DirectoryLock, LockError};
 use crate::log::{ARCHIVE_FOLDER, SNAPSHOT_FOLDER};
@@ -25,17 +25,19 @@ use crate::record::{Chain, EVENT_BYTES_MIN, EventRecord};
 use crate::recovery::{self, Found, Place, Scan};
 use crate::repo::{FsRepo, Repo, View};
 use crate::segment::{index_file, index_found, segment_file};
-use crate::state::{self, StateIdentity, state_file};
 use crate::tier::{ArchivedError, Cache, Stub, TierOptions, stub_file};
 use crate::time::Timestamp;
 use crate::veil::COVERED_PREFIX;
 use crate::watermark;
 
 mod beside;
+mod here;
 mod pieces;
 mod tree;
 
-use pieces::{Hands, Ids, Index, Known, Link, Links, Piece, Saved, Where};
+use here::Reach;
+pub use here::verify_here;
+use pieces::{Hands, Ids, Index, Known, Link, Links, Piece, Where, saved_tables};
 use tree::{Extent, Hashed, Leaves};
 
 /// What to verify beyond the log itself.
@@ -120,10 +122,19 @@ pub enum VerifyError {
 /// When there is no log, when it is in use, or when the file system refuses. What is wrong with the log's bytes is not an
 /// error but in the report.
 pub fn verify(folder: &Path, options: &VerifyOptions) -> Result<VerifyReport, VerifyError> {
+    let (_lock, repo, places) = find(folder, options.archive.as_deref())?;
+    verify_with(&repo, &places, options)
+}
+
+/// The log's folder, which nobody else opens while the lock is held, and where the rest of the log lies.
+fn find(
+    folder: &Path,
+    archive: Option<&Path>,
+) -> Result<(DirectoryLock, Arc<dyn Repo>, Places), VerifyError> {
     if !folder.is_dir() {
         return Err(VerifyError::NoLog);
     }
-    let _lock = DirectoryLock::acquire(folder).map_err(|error| match error {
+    let lock = DirectoryLock::acquire(folder).map_err(|error| match error {
         LockError::Held { by, .. } => OpenError::Locked { by },
         LockError::Io { source, .. } => OpenError::Io {
             doing: "locking the folder",
@@ -131,12 +142,10 @@ pub fn verify(folder: &Path, options: &VerifyOptions) -> Result<VerifyReport, Ve
         },
     })?;
     let repo: Arc<dyn Repo> = Arc::new(FsRepo::open(folder)?);
-    let archive_folder = options
-        .archive
-        .clone()
-        .unwrap_or_else(|| folder.join(ARCHIVE_FOLDER));
+    let usual = folder.join(ARCHIVE_FOLDER);
+    let archive_folder = archive.unwrap_or(&usual);
     let archive: Option<Arc<dyn Repo>> = if archive_folder.is_dir() {
-        Some(Arc::new(FsRepo::open(&archive_folder)?))
+        Some(Arc::new(FsRepo::open(archive_folder)?))
     } else {
         None
     };
@@ -152,7 +161,7 @@ pub fn verify(folder: &Path, options: &VerifyOptions) -> Result<VerifyReport, Ve
         tree: within(TREE_FOLDER)?,
         snapshots: within(SNAPSHOT_FOLDER)?,
     };
-    verify_with(&repo, &places, options)
+    Ok((lock, repo, places))
 }
 
 /// Verifies the log in `repo`, which keeps neither nodes of its tree nor snapshots.
@@ -184,6 +193,15 @@ pub(crate) fn verify_with(
     places: &Places,
     options: &VerifyOptions,
 ) -> Result<VerifyReport, VerifyError> {
+    walk(repo, places, options, Reach::Everything)
+}
+
+fn walk(
+    repo: &Arc<dyn Repo>,
+    places: &Places,
+    options: &VerifyOptions,
+    reach: Reach,
+) -> Result<VerifyReport, VerifyError> {
     let archive = places.archive.as_ref();
     let watermark = watermark::read(&**repo)?;
     let cache = options.tier.clone().map(Cache::new).transpose()?;
@@ -202,7 +220,11 @@ pub(crate) fn verify_with(
         verifier.problem(at, segment_file(damage.segment), what);
     }
     for (at, listed) in listing.segments.iter().enumerate() {
-        verifier.segment(&listing, at, listed)?;
+        let next = listing.segments.get(at + 1).map(|next| &next.header);
+        if reach == Reach::Here && verifier.look(listed, next)? {
+            continue;
+        }
+        verifier.segment(&listing, listed, next)?;
     }
     if let watermark::Found::Valid(watermark) = &watermark {
         let missing = listing.last_header().segment.next();
@@ -311,14 +333,37 @@ impl Verifier {
         self.problems.push((at, Problem { file, what }));
     }
 
+    /// Holds a segment's header against what came before it.
+    fn begin(&mut self, header: &SegmentHeader) {
+        let id = header.segment;
+        if header.chain != self.chain {
+            self.problem(
+                (id, Position::START),
+                segment_file(id),
+                "the segment does not continue the chain of the one before it",
+            );
+        }
+        self.starts.push((header.first_position, id));
+    }
+
+    /// Holds the position behind a segment against the header of the next one.
+    fn meet(&mut self, id: SegmentId, behind: Position, next: &SegmentHeader) {
+        if next.first_position != behind {
+            let what = format!(
+                "the segment ends before position {behind}, the next one begins at {}",
+                next.first_position
+            );
+            self.problem((id, behind), segment_file(id), what);
+        }
+    }
+
     fn segment(
         &mut self,
         listing: &Listing,
-        at: usize,
         listed: &Listed,
+        next: Option<&SegmentHeader>,
     ) -> Result<(), VerifyError> {
         let id = listed.header.segment;
-        let next = listing.segments.get(at + 1).map(|next| &next.header);
         let known = next.map_or(listing.known, |next| next.first_position.previous());
         let view: Option<Arc<dyn View>> = match listed.view() {
             Ok(view) => Some(view),
@@ -333,15 +378,8 @@ impl Verifier {
                 });
             }
         };
-        if listed.header.chain != self.chain {
-            self.problem(
-                (id, Position::START),
-                segment_file(id),
-                "the segment does not continue the chain of the one before it",
-            );
-        }
+        self.begin(&listed.header);
         let place = listed.header.place();
-        self.starts.push((place.first_position, id));
         self.leaves.begin_segment(view.as_ref());
         let (index, scan) = self.records(id, view.as_ref(), place, known);
         self.segments += 1;
@@ -376,13 +414,7 @@ impl Verifier {
             self.torn_bytes += scan.torn_bytes as u64;
         }
         if let Some(next) = next {
-            if next.first_position != scan.next {
-                let what = format!(
-                    "the segment ends before position {}, the next one begins at {}",
-                    scan.next, next.first_position
-                );
-                self.problem((id, scan.next), segment_file(id), what);
-            }
+            self.meet(id, scan.next, next);
             if !scan.damaged {
                 self.index(listed, index, next.chain);
             }
@@ -559,36 +591,4 @@ impl Verifier {
             missing,
         }
     }
-}
-
-/// Reads the saved tables first, so that each event can be looked up in them as it comes by; says which are no such thing.
-fn saved_tables(listing: &Listing) -> (Vec<Saved>, Vec<(Where, Problem)>) {
-    let (mut saved, mut problems) = (Vec::new(), Vec::new());
-    for pair in listing.segments.windows(2) {
-        let (covered, next) = (&pair[0].header, &pair[1].header);
-        let file = state_file(covered.segment);
-        let opened = pair[1].repo.open(&file);
-        let Ok(view) = opened.and_then(|file| file.view(file.len()?, 0)) else {
-            continue;
-        };
-        let identity = StateIdentity {
-            log_id: listing.log_id,
-            segment: covered.segment,
-            next: next.first_position,
-            chain: next.chain,
-        };
-        match state::matches(view.bytes(), &identity) {
-            Some(tables) => saved.push(Saved {
-                file,
-                tables,
-                next: next.first_position,
-            }),
-            None => {
-                let what = "the saved tables are damaged or not of this log".to_owned();
-                let at = (covered.segment, Position::MAX);
-                problems.push((at, Problem { file, what }));
-            }
-        }
-    }
-    (saved, problems)
 }

@@ -2,11 +2,13 @@
 //! order while the bucket is gone, and enough for a restored backup to be whole.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 use harness::client::Client;
 use harness::process::{must, run, wait_for};
 use harness::server::{COMMAND_LIMIT, DataFolder, Server};
+use harness::skip;
 
 use super::lake::{Bucket, SECRET};
 
@@ -263,4 +265,91 @@ fn history_lies_in_a_bucket_and_is_missed_only_by_who_asks_for_it() {
         said.contains(&name) && said.contains("is not what was sent there"),
         "{said}"
     );
+}
+
+/// The names of the backups, and of what else lies in their folder.
+fn backups(folder: &DataFolder) -> Vec<String> {
+    let entries = std::fs::read_dir(folder.path().join("backups"));
+    let entries = entries.into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
+/// The clock takes its first backup ten minutes after the start, which the long form waits for.
+#[test]
+fn backups_are_whole_together_with_their_archive() {
+    let folder = DataFolder::new();
+    let mut bucket = Bucket::new(&folder);
+    let variables = environment(&bucket);
+    let server = folder.serve_with(&[], &variables);
+    let mut client = server.client();
+    for number in 0..BATCHES {
+        let body = super::batch(number, BATCH_EVENTS);
+        must("writing", client.post("/api/v1/events/batch", &body)).expect(201);
+    }
+    wait_for(
+        "old segments are in the bucket",
+        Duration::from_secs(90),
+        || Some(metric(&server, "railfleet_archive_segments")).filter(|&away| away >= 2),
+    );
+    let drill = |from: Option<&Path>| {
+        let mut command = folder.command(&["drill", "--data"]);
+        command
+            .arg(folder.path())
+            .args(from)
+            .envs(variables.iter().map(|(name, value)| (name, value)));
+        let (status, said) = run(&mut command, Duration::from_secs(120));
+        (status.success(), said)
+    };
+    let body = r#"{"name":"monday"}"#;
+    must(
+        "backing up",
+        client.post("/api/v1/operations/backups", body),
+    )
+    .expect(201);
+    let monday = folder.path().join("backups/monday");
+    // Beside the running server, which goes on fetching for itself.
+    let (done, said) = drill(Some(&monday));
+    assert!(
+        done && said.contains("can be restored") && said.contains("lie in the archive"),
+        "{said}"
+    );
+    assert_eq!(backups(&folder), ["monday"]);
+    must("reading", client.get(OLDEST)).expect(200);
+
+    if skip::everything() {
+        let taken = |name: &String| name.starts_with("auto-") && !name.ends_with(".unverified");
+        let limit = Duration::from_secs(720);
+        wait_for("the clock has taken a verified backup", limit, || {
+            backups(&folder).iter().any(taken).then_some(())
+        });
+        assert_eq!(metric(&server, "railfleet_backups_failed_total"), 0);
+        let (done, said) = drill(None);
+        assert!(done && said.contains("auto-"), "{said}");
+    }
+
+    // Settings that lie elsewhere, as the package has them, say where the archive is.
+    let settings = folder.beside("railfleet.toml");
+    let text = format!("[archive]\nto = \"{TO}\"\n");
+    must("writing", std::fs::write(&settings, text));
+    let verify = |arguments: &[&Path]| {
+        let mut command = folder.command(&["verify"]);
+        command
+            .arg(&monday)
+            .args(arguments)
+            .envs(bucket.environment(SECRET));
+        let (status, said) = run(&mut command, Duration::from_secs(120));
+        (status.code(), said)
+    };
+    let (code, said) = verify(&[Path::new("--config"), &settings]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = verify(&[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("no archive is configured"), "{said}");
+
+    server.stop();
+    bucket.stop();
+    let (done, said) = drill(Some(&monday));
+    assert!(!done && said.contains("cannot be reached"), "{said}");
 }

@@ -300,7 +300,7 @@ fn proved(golden: &Unpacked, client: &mut Client, position: u64) {
     }
 }
 
-/// Everything that docs/format.md and docs/operations.md say may be deleted.
+/// Everything that docs/format.md and docs/configuration.md say may be deleted.
 fn throw_away(data: &Path) {
     for folder in [
         "projections",

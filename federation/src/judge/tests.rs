@@ -1,22 +1,113 @@
 //! What is taken, what is refused, and what is asked for.
 
 use proptest::prelude::*;
+use storage::Position;
 
 use super::*;
+use crate::publish::Anew;
+use crate::saved::Published;
 use crate::sheet::{self, Key};
 
 const NORD: u128 = 0x1f;
+const WEST: u128 = 0x2f;
 
-/// A log that has nothing and wants everything.
-struct Nothing;
+/// A log that hears Nord, and wants everything.
+#[derive(Default)]
+struct Receiver {
+    standing: BTreeMap<u128, Taken>,
+    /// The ids that it has, each with the log that recorded it first.
+    has: HashMap<u128, u128>,
+    /// The positions that it took, in that order.
+    new: Vec<u64>,
+}
 
-impl Known for Nothing {
-    fn has(&self, _: u128) -> bool {
-        false
+struct Has<'a>(&'a HashMap<u128, u128>);
+
+impl Known for Has<'_> {
+    fn recorded_by(&self, id: u128) -> Option<u128> {
+        self.0.get(&id).copied()
     }
 
     fn wants(&self, _: &Message<'_>) -> bool {
         true
+    }
+}
+
+impl Receiver {
+    /// Takes what comes together; `never` are positions that it can never take.
+    fn hear(&mut self, batch: &[&[u8]], never: &[u64]) -> Judged {
+        let mut known = BTreeMap::new();
+        let mut delivered = Vec::new();
+        for (sequence, bytes) in batch.iter().enumerate() {
+            delivered.push(super::read(NORD, sequence as u64, bytes, &mut known));
+        }
+        let position = |place: &usize| delivered[*place].read.as_ref().unwrap().1.position;
+        let mut refused = BTreeMap::new();
+        let judged = loop {
+            let judged = judge(&delivered, self.standing.clone(), &refused, &Has(&self.has));
+            let at_fault = judged
+                .new
+                .iter()
+                .find(|place| never.contains(&position(place)));
+            match at_fault {
+                Some(place) => refused.insert(*place, "it is too large".to_owned()),
+                None => break judged,
+            };
+        };
+        for position in judged.new.iter().map(position) {
+            self.has.insert(id(position), NORD);
+            self.new.push(position);
+        }
+        self.standing.clone_from(&judged.taken);
+        judged
+    }
+
+    /// All of Nord up to here is here, as it says.
+    fn position(&self) -> u64 {
+        self.standing.get(&NORD).map_or(0, |nord| nord.position)
+    }
+
+    fn refused(&self) -> Option<&Refused> {
+        self.standing.get(&NORD)?.refused.as_ref()
+    }
+
+    /// Whether it took nothing twice, nothing that is not there, and all that it says.
+    fn is_right(&self, count: u64) -> bool {
+        let once: BTreeSet<u64> = self.new.iter().copied().collect();
+        once.len() == self.new.len()
+            && once.iter().all(|position| (1..=count).contains(position))
+            && (1..=self.position()).all(|position| once.contains(&position))
+    }
+}
+
+/// A depot that has published its events 1 to `count`, of which the stream holds nothing any more.
+struct Publisher {
+    count: u64,
+    anew: Anew,
+    at: Published,
+}
+
+impl Publisher {
+    fn new(count: u64) -> Publisher {
+        let at = Published {
+            up_to: Position::new(count),
+            last: Position::new(count),
+            ..Published::default()
+        };
+        Publisher {
+            count,
+            anew: Anew::default(),
+            at,
+        }
+    }
+
+    /// What it publishes when somebody asks for all from `from` on.
+    fn answer(&mut self, from: u64) -> Vec<Vec<u8>> {
+        self.anew.ask(Position::new(from).previous(), &mut self.at);
+        let positions: Vec<u64> = (self.at.up_to.get() + 1..=self.count).collect();
+        let messages = published_behind(self.at.last.get(), NORD, &key(), &positions);
+        (self.at.up_to, self.at.last) = (Position::new(self.count), Position::new(self.count));
+        messages
     }
 }
 
@@ -26,13 +117,22 @@ fn key() -> Key {
 
 /// What the log publishes at these positions, in order.
 fn published(log: u128, key: &Key, positions: &[u64]) -> Vec<Vec<u8>> {
-    let mut before = 0;
+    published_behind(0, log, key, positions)
+}
+
+/// The same, behind an event that it published before.
+fn published_behind(mut before: u64, log: u128, key: &Key, positions: &[u64]) -> Vec<Vec<u8>> {
     let mut messages = Vec::new();
     for position in positions {
         messages.push(message(log, *position, before).encode());
         before = *position;
     }
     sheet::sign(key, Uuid::from_u128(log), &messages)
+}
+
+/// The id of the event at this position, of whichever log.
+fn id(position: u64) -> u128 {
+    NORD << 64 | u128::from(position)
 }
 
 fn message(log: u128, position: u64, before: u64) -> Message<'static> {
@@ -43,7 +143,7 @@ fn message(log: u128, position: u64, before: u64) -> Message<'static> {
         before,
         recorded_at: 3,
         occurred_at: 2,
-        id: log << 64 | u128::from(position),
+        id: id(position),
         aggregate_type: "Vehicle",
         aggregate_id: "1",
         event_type: "Seen",
@@ -56,35 +156,14 @@ fn message(log: u128, position: u64, before: u64) -> Message<'static> {
 
 /// What becomes of messages that come so, one batch after the other: the positions that are taken, and how the log stands.
 fn taken(batches: &[Vec<&[u8]>], never: &[u64], quarantined: &[u64]) -> (Vec<u64>, Judged) {
-    let mut standing: BTreeMap<u128, Taken> = BTreeMap::new();
-    let log = standing.entry(NORD).or_default();
-    log.quarantined.extend(quarantined);
-    let mut new = Vec::new();
+    let mut receiver = Receiver::default();
+    let nord = receiver.standing.entry(NORD).or_default();
+    nord.quarantined.extend(quarantined);
     let mut last = Judged::default();
     for batch in batches {
-        let mut known = BTreeMap::new();
-        let mut delivered = Vec::new();
-        for (sequence, bytes) in batch.iter().enumerate() {
-            delivered.push(super::read(NORD, sequence as u64, bytes, &mut known));
-        }
-        let position = |place: &usize| delivered[*place].read.as_ref().unwrap().1.position;
-        let mut refused = BTreeMap::new();
-        let judged = loop {
-            let judged = judge(&delivered, standing.clone(), &refused, &Nothing);
-            let at_fault = judged
-                .new
-                .iter()
-                .find(|place| never.contains(&position(place)));
-            match at_fault {
-                Some(place) => refused.insert(*place, "it is too large".to_owned()),
-                None => break judged,
-            };
-        };
-        new.extend(judged.new.iter().map(position));
-        standing.clone_from(&judged.taken);
-        last = judged;
+        last = receiver.hear(batch, never);
     }
-    (new, last)
+    (receiver.new, last)
 }
 
 fn all(messages: &[Vec<u8>]) -> Vec<&[u8]> {
@@ -113,7 +192,7 @@ fn a_changed_message_is_refused_and_asked_for_and_comes_whole() {
     assert_eq!((refused.sequence, refused.position), (1, None));
     assert!(refused.reason.contains("signature"), "{}", refused.reason);
 
-    let anew = published(NORD, &key(), &[2, 3]);
+    let anew = published_behind(1, NORD, &key(), &[2, 3]);
     let batches = [vec![&messages[0][..], &changed, &messages[2]], all(&anew)];
     let (new, judged) = taken(&batches, &[], &[]);
     assert_eq!((new, judged.taken[&NORD].position), (vec![1, 2, 3], 3));
@@ -181,15 +260,81 @@ fn what_the_log_can_never_take_holds_up_its_depot_until_it_is_passed_by() {
     assert_eq!(judged.taken[&NORD].refused, None);
 }
 
+/// South has 1 to 4 and asks for the rest; nothing is left in the stream, so the answer is the first that West hears of Nord.
+#[test]
+fn an_answer_to_one_depot_is_a_gap_to_another_that_is_further_back() {
+    let mut nord = Publisher::new(10);
+    let (mut south, mut west) = (Receiver::default(), Receiver::default());
+    south.hear(&all(&published(NORD, &key(), &[1, 2, 3, 4])), &[]);
+    let answer = nord.answer(5);
+    let judged = south.hear(&all(&answer), &[]);
+    assert_eq!((south.position(), judged.missing.len()), (10, 0));
+    let judged = west.hear(&all(&answer), &[]);
+    assert_eq!(west.position(), 0, "1 to 4 are not here");
+    assert_eq!(judged.missing, BTreeMap::from([(NORD, 1)]));
+    let answer = nord.answer(1);
+    for depot in [&mut south, &mut west] {
+        let judged = depot.hear(&all(&answer), &[]);
+        assert_eq!((depot.position(), judged.missing.len()), (10, 0));
+        assert!(depot.is_right(10), "{:?}", depot.new);
+    }
+}
+
+#[test]
+fn what_one_depot_asks_for_takes_back_no_refusal_of_another() {
+    let mut nord = Publisher::new(60);
+    let mut south = Receiver::default();
+    south.hear(&all(&published(NORD, &key(), &[1, 2, 3])), &[2]);
+    assert_eq!(south.refused().unwrap().position, Some(2));
+    // West has all up to 50.
+    south.hear(&all(&nord.answer(51)), &[2]);
+    assert_eq!((south.position(), &south.new[..]), (1, &[1][..]));
+    assert_eq!(south.refused().unwrap().position, Some(2));
+}
+
+#[test]
+fn an_event_that_two_logs_recorded_first_is_told_apart_from_a_repetition() {
+    let messages = published(NORD, &key(), &[1, 2, 3]);
+    let mut south = Receiver::default();
+    south.has.extend([(id(1), NORD), (id(2), WEST)]);
+    let judged = south.hear(&all(&messages), &[]);
+    assert_eq!((judged.repeated, judged.twice_recorded), (vec![0], vec![1]));
+    assert_eq!(south.new, [3]);
+    assert_eq!(south.position(), 3, "it holds nothing up");
+}
+
+#[test]
+fn of_two_that_come_together_under_one_id_the_first_is_taken() {
+    let nord = published(NORD, &key(), &[1]);
+    let west = published(WEST, &key(), &[1]);
+    let mut sheets = BTreeMap::new();
+    let delivered = [
+        super::read(NORD, 1, &nord[0], &mut sheets),
+        super::read(WEST, 2, &west[0], &mut sheets),
+        super::read(NORD, 3, &nord[0], &mut sheets),
+    ];
+    let nothing = HashMap::new();
+    let judged = judge(
+        &delivered,
+        BTreeMap::new(),
+        &BTreeMap::new(),
+        &Has(&nothing),
+    );
+    assert_eq!(judged.new, [0]);
+    assert_eq!((judged.repeated, judged.twice_recorded), (vec![2], vec![1]));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever the broker does to the messages of a depot (drops, repeats, exchanges, changes bits), what is taken was
-    /// published, once; and once the rest is published anew, in order, everything is there.
+    /// Whatever the broker does to the messages of a depot (drops, repeats, exchanges, changes bits), and wherever others
+    /// begin to hear them, what is taken was published, once, and all that a log says is there; and once each has asked for
+    /// what it lacks, and all have heard what each was answered, everything is there everywhere.
     #[test]
     fn nothing_is_invented_and_nothing_stays_lost(
         count in 1..12_u64,
         order in proptest::collection::vec((0..12_usize, prop::option::weighted(0.2, (any::<prop::sample::Index>(), 0..8_u8))), 0..30),
+        begins in proptest::collection::vec(0..30_usize, 3),
     ) {
         let positions: Vec<u64> = (1..=count).collect();
         let messages = published(NORD, &key(), &positions);
@@ -203,20 +348,24 @@ proptest! {
             }
             stream.push(bytes);
         }
-        let (new, judged) = taken(&[all(&stream)], &[], &[]);
-        prop_assert!(new.iter().all(|position| positions.contains(position)));
-        let once: std::collections::BTreeSet<_> = new.iter().collect();
-        prop_assert_eq!(once.len(), new.len());
-        let from = judged.taken.get(&NORD).map_or(0, |nord| nord.position);
-        for position in 1..=from {
-            prop_assert!(new.contains(&position), "{position} of {from}");
+        let mut receivers = [(); 3].map(|()| Receiver::default());
+        for (receiver, begin) in receivers.iter_mut().zip(&begins) {
+            let stream = all(&stream);
+            receiver.hear(stream.get(*begin..).unwrap_or_default(), &[]);
+            prop_assert!(receiver.is_right(count), "{:?} of {}", receiver.new, receiver.position());
         }
-        // Asked anew, the depot publishes what follows, the first without naming what was before.
-        let rest = published(NORD, &key(), &positions[usize::try_from(from).unwrap()..]);
-        let (_, judged) = taken(&[all(&stream), all(&rest)], &[], &[]);
-        let nord = &judged.taken[&NORD];
-        prop_assert_eq!(nord.position, count);
-        // What was spoilt and has nothing behind it stays told.
-        prop_assert!(nord.refused.is_none() || from == count);
+        let mut nord = Publisher::new(count);
+        for asking in 0..receivers.len() {
+            let from = receivers[asking].position() + 1;
+            let answer = nord.answer(from);
+            for receiver in &mut receivers {
+                receiver.hear(&all(&answer), &[]);
+                prop_assert!(receiver.is_right(count), "{:?} of {}", receiver.new, receiver.position());
+            }
+            let receiver = &receivers[asking];
+            prop_assert_eq!(receiver.position(), count);
+            // What was spoilt and has nothing behind it stays told.
+            prop_assert!(receiver.refused().is_none() || from > count);
+        }
     }
 }

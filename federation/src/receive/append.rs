@@ -1,10 +1,11 @@
 //! Messages that came into the log: what is new among them, each event once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
-use fleet::erasure;
+use fleet::{Origin, erasure};
 use storage::{
-    AppendError, AppendErrorKind, ExpectedVersion, Log, NewEvent, StreamWrite, Transaction,
+    AppendError, AppendErrorKind, ExpectedVersion, Log, NewEvent, Position, ReadError, ReadRequest,
+    StreamWrite, Transaction,
 };
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -14,6 +15,7 @@ use crate::Member;
 use crate::broker::log_of_subject;
 use crate::judge::{self, Delivered, Judged, Known, judge};
 use crate::message::{Message, is_shared};
+use crate::standing::{Depot, TwiceRecorded};
 
 /// Appends what is new among these messages. Returns of which logs something is missing, from which position on.
 pub(super) fn append(member: &Member, arrived: &[Arrived]) -> Missing {
@@ -26,19 +28,7 @@ pub(super) fn append(member: &Member, arrived: &[Arrived]) -> Missing {
         };
         delivered.push(judge::read(log, *sequence, &delivery.payload, &mut sheets));
     }
-    let mut known = KnownHere {
-        member,
-        ids: HashSet::new(),
-    };
-    for (_, message) in delivered.iter().filter_map(|one| one.read.as_ref().ok()) {
-        if member
-            .log
-            .position_of(Uuid::from_u128(message.id))?
-            .is_some()
-        {
-            known.ids.insert(message.id);
-        }
-    }
+    let mut known = KnownHere::of(member, &delivered)?;
     let (mut refused, mut appended) = (BTreeMap::new(), BTreeMap::<u128, u64>::new());
     let judged = loop {
         let judged = judge(&delivered, member.standing.taken(), &refused, &known);
@@ -57,7 +47,7 @@ pub(super) fn append(member: &Member, arrived: &[Arrived]) -> Missing {
         };
         member.pace.did_not_append(new.len() - taken);
         for message in new.iter().take(taken) {
-            known.ids.insert(message.id);
+            known.ids.insert(message.id, message.log);
             *appended.entry(message.log).or_default() += 1;
         }
         let Some(error) = stopped else { break judged };
@@ -71,12 +61,45 @@ pub(super) fn append(member: &Member, arrived: &[Arrived]) -> Missing {
 /// What this log knows of messages.
 struct KnownHere<'a> {
     member: &'a Member,
-    ids: HashSet<u128>,
+    /// The ids that are here, each with the log that recorded it first.
+    ids: HashMap<u128, u128>,
+}
+
+impl<'a> KnownHere<'a> {
+    fn of(member: &'a Member, delivered: &[Delivered<'_>]) -> Result<Self, ReadError> {
+        let (log, taken) = (&member.log, member.standing.taken());
+        let mut ids = HashMap::new();
+        let mut can_be_read = true;
+        for (_, message) in delivered.iter().filter_map(|one| one.read.as_ref().ok()) {
+            let Some(here) = log.position_of(Uuid::from_u128(message.id))? else {
+                continue;
+            };
+            // What was taken once was looked at then: all that a depot tells anew is not read again, least of all from an
+            // archive. Nor is more than one event of what cannot be read.
+            let taken = taken.get(&message.log);
+            let came_before = taken.is_some_and(|taken| message.position <= taken.position);
+            let first = match came_before || !can_be_read {
+                true => None,
+                false => recorded_by(log, here),
+            };
+            can_be_read &= came_before || first.is_some();
+            ids.insert(message.id, first.unwrap_or(message.log));
+        }
+        Ok(KnownHere { member, ids })
+    }
+}
+
+/// The log that recorded the event at this position first; `None` where that cannot be read.
+fn recorded_by(log: &Log, position: Position) -> Option<u128> {
+    let mut reader = log.read(&ReadRequest::at(position)).ok()?;
+    let event = reader.next()?.ok()?;
+    let origin = Origin::of(event.tags());
+    Some(origin.map_or(log.log_id().as_u128(), |origin| origin.log))
 }
 
 impl Known for KnownHere<'_> {
-    fn has(&self, id: u128) -> bool {
-        self.ids.contains(&id)
+    fn recorded_by(&self, id: u128) -> Option<u128> {
+        self.ids.get(&id).copied()
     }
 
     fn wants(&self, message: &Message<'_>) -> bool {
@@ -92,20 +115,14 @@ fn note(
     appended: &BTreeMap<u128, u64>,
 ) {
     let mut standing = member.standing.lock();
-    for one in delivered {
-        let depot = standing.depots.entry(one.log).or_default();
-        depot.last_contact = Some(member.clock.now());
-        if let Ok((_, message)) = &one.read {
-            if depot.name != message.depot {
-                depot.name = message.depot.to_owned();
-            }
-            depot.published = depot.published.max(message.position);
-        }
-    }
     for (log, taken) in &judged.taken {
-        let Some(depot) = standing.depots.get_mut(log) else {
+        let Some(depot) = standing.depot(*log, taken.key.is_some()) else {
             continue;
         };
+        if depot.taken.key.is_none() && taken.key.is_some() {
+            // Until now anybody could say how far it has published.
+            depot.published = taken.position;
+        }
         if depot.taken.position != taken.position {
             depot.progressed = Some(Instant::now());
         }
@@ -118,10 +135,42 @@ fn note(
         depot.taken.go_on(taken);
         depot.appended += appended.get(log).copied().unwrap_or_default();
     }
+    for one in delivered {
+        // What is signed by another key is somebody else's word.
+        if let Ok((key, message)) = &one.read
+            && let Some(depot) = standing.depots.get_mut(&one.log)
+            && depot.taken.key == Some(*key)
+        {
+            depot.last_contact = Some(member.clock.now());
+            depot.call(message.depot);
+            depot.published = depot.published.max(message.position);
+        }
+    }
     let again = |place: &usize| delivered.get(*place).map(|one| one.log);
     for log in judged.repeated.iter().filter_map(again) {
         standing.depots.entry(log).or_default().repeated += 1;
     }
+    let messages = judged.twice_recorded.iter();
+    let messages = messages.filter_map(|place| delivered.get(*place)?.read.as_ref().ok());
+    for (_, message) in messages {
+        let depot = standing.depots.entry(message.log).or_default();
+        note_twice_recorded(depot, message);
+    }
+}
+
+/// Counts an event that is here as another log's, and says so of the first.
+fn note_twice_recorded(depot: &mut Depot, message: &Message<'_>) {
+    let (log, event_id) = (Uuid::from_u128(message.log), Uuid::from_u128(message.id));
+    let position = message.position;
+    if depot.twice_recorded.is_none() {
+        tracing::warn!(%log, position, %event_id, "another depot recorded an event first whose id is here already as another log's event; each log keeps its own (docs/FEDERATION.md)");
+    }
+    let twice = depot.twice_recorded.get_or_insert(TwiceRecorded {
+        events: 0,
+        position,
+        event_id,
+    });
+    twice.events += 1;
 }
 
 /// Appends events of which none is in the log, in this order. Where they are too much for one transaction they go in halves.

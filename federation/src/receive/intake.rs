@@ -12,6 +12,7 @@ use super::append::append;
 use crate::broker::{Place, Session, refused};
 use crate::judge::Refused;
 use crate::own::OwnPart;
+use crate::presence::Presence;
 use crate::saved;
 use crate::{FederationError, Member};
 
@@ -185,10 +186,9 @@ impl<'a> Intake<'a> {
     /// Takes in that a depot says that it is there.
     pub(super) async fn hear(
         &mut self,
-        subject: &str,
-        payload: &[u8],
+        there: &async_nats::Message,
     ) -> Result<(), FederationError> {
-        match note_presence(self.member, subject, payload) {
+        match note_presence(self.member, there) {
             Some((log, from)) => ask(self.session, &mut self.lasting.asked, log, from).await,
             None => Ok(()),
         }
@@ -242,20 +242,29 @@ async fn ask(
 
 /// Notes that a depot is there. Returns from which position on it is to be asked, when it has published more than came for so
 /// long that it does not come by itself.
-fn note_presence(member: &Member, subject: &str, payload: &[u8]) -> Option<(u128, u64)> {
-    let log = subject.rsplit('.').next().unwrap_or_default();
+fn note_presence(member: &Member, there: &async_nats::Message) -> Option<(u128, u64)> {
+    let log = there.subject.rsplit('.').next().unwrap_or_default();
     let log = u128::from_str_radix(log, 16).ok()?;
-    let text = String::from_utf8_lossy(payload);
-    let (published, name) = text.split_once(' ').unwrap_or(("", &text));
     if log == member.log.log_id().as_u128() {
         return None;
     }
+    let (id, now) = (Uuid::from_u128(log), member.clock.now());
+    let (key, headers) = (member.standing.key_of(log), there.headers.as_ref());
+    let presence = Presence::read(id, key, headers, &there.payload, now);
     let mut standing = member.standing.lock();
-    let depot = standing.depots.entry(log).or_default();
-    depot.last_contact = Some(member.clock.now());
-    depot.last_presence = depot.last_contact;
-    name.clone_into(&mut depot.name);
-    depot.published = depot.published.max(published.parse().unwrap_or(0));
+    let Some(presence) = presence else {
+        // Once: whoever says it may say it all day.
+        if standing.presences_refused == 0 {
+            tracing::warn!(log = %id, "another depot is said to be there, and did not sign that; it may be of an earlier release");
+        }
+        standing.presences_refused += 1;
+        return None;
+    };
+    let depot = standing.depot(log, false)?;
+    depot.call(presence.depot);
+    depot.last_contact = Some(now);
+    depot.last_presence = depot.last_presence.max(Some(presence.at));
+    depot.published = depot.published.max(presence.published);
     if depot.published <= depot.taken.position {
         depot.progressed = None;
         return None;

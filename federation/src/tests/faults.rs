@@ -444,6 +444,43 @@ fn the_end_of_the_stream_that_the_broker_lost_is_asked_for() {
     assert_agree(&[&nord, &south], 4);
 }
 
+/// What one depot asks for all hear. To one that is further back it is not all that it lacks.
+#[test]
+fn an_answer_to_one_depot_hides_nothing_from_another() {
+    let Some(nats) = NatsServer::start("federation") else {
+        return;
+    };
+    let runtime = runtime();
+    let (mut nord, mut south) = (Depot::new("Nord"), Depot::new("Süd"));
+    for depot in [&mut nord, &mut south] {
+        depot.join(&runtime, &nats.address());
+    }
+    for _ in 0..3 {
+        nord.happen("1", "note");
+    }
+    assert_agree(&[&nord, &south], 3);
+    south.leave(&runtime);
+    for _ in 0..2 {
+        nord.happen("1", "note");
+    }
+    wait_until("publishing", || nord.standing().published.get() == 5);
+    let broker = broker(&nats.address(), Duration::ZERO);
+    let session = runtime.block_on(broker.connect("nobody")).unwrap();
+    runtime
+        .block_on(session.stream.purge().into_future())
+        .unwrap();
+    south.join(&runtime, &nats.address());
+    assert_agree(&[&nord, &south], 5);
+    // All that the stream holds now is what South asked for: 4 and 5.
+    let mut west = Depot::new("West one");
+    west.join(&runtime, &nats.address());
+    assert_agree(&[&nord, &south, &west], 5);
+    wait_until("its place", || {
+        let depots = west.standing().depots;
+        depots.iter().any(|other| other.received == 5)
+    });
+}
+
 #[test]
 fn a_network_that_breaks_while_it_catches_up_loses_nothing() {
     const EVENTS: usize = 20_000;

@@ -1,7 +1,8 @@
 //! What is not a depot's own, or is not as it was published, and what a log can never take.
 
 use super::*;
-use crate::broker::event_subject;
+use crate::broker::{event_subject, presence_subject};
+use crate::standing::DEPOTS_MAX;
 
 /// What somebody puts into the stream in a depot's name.
 fn publish_raw(runtime: &Runtime, nats: &NatsServer, log: Uuid, payload: Vec<u8>) {
@@ -173,4 +174,92 @@ fn what_a_log_can_never_take_holds_up_its_depot_alone_and_is_passed_by() {
             .any(|other| other.received == 3 && other.quarantined == [2])
     });
     assert_eq!(refused_at(&south), None);
+}
+
+#[test]
+fn what_two_depots_recorded_first_under_one_id_is_told() {
+    let Some(nats) = NatsServer::start("federation") else {
+        return;
+    };
+    let runtime = runtime();
+    let mut depots = ["Nord", "Süd"].map(Depot::new);
+    let event_id = Uuid::from_u128(7);
+    for depot in &depots {
+        // The same row of the same old database, imported twice.
+        let mut event = NewEvent::new("VehicleNoteTaken", "{\"note\":\"imported\"}");
+        event.id = Some(event_id);
+        event.occurred_at = Some(Timestamp::from_micros(1_000_000));
+        let stream = StreamName::new("Vehicle", "1");
+        let transaction = Transaction::single(stream, ExpectedVersion::Any, event);
+        depot.log().append(transaction).unwrap();
+    }
+    for depot in &mut depots {
+        depot.join(&runtime, &nats.address());
+        depot.happen("2", "note");
+    }
+    let [nord, south] = &depots;
+    assert_agree(&[nord, south], 3);
+    let expected = TwiceRecorded {
+        events: 1,
+        position: 1,
+        event_id,
+    };
+    for depot in &depots {
+        wait_until("its place", || depot.standing().depots[0].received == 2);
+        let other = &depot.standing().depots[0];
+        assert_eq!(other.twice_recorded, Some(expected));
+        assert_eq!(other.appended, 1);
+    }
+    // All of it once more is no more than a repetition.
+    let before = nord.standing().depots[0].repeated;
+    let member = nord.running.as_ref().unwrap().member.clone();
+    runtime.block_on(member.resync()).unwrap();
+    wait_until("the repetitions", || {
+        nord.standing().depots[0].repeated >= before + 2
+    });
+    let other = &nord.standing().depots[0];
+    assert_eq!(other.twice_recorded, Some(expected));
+}
+
+#[test]
+fn nobody_says_in_a_depots_name_that_it_is_there() {
+    let Some(nats) = NatsServer::start("federation") else {
+        return;
+    };
+    let runtime = runtime();
+    let mut depots = ["Nord", "Süd"].map(Depot::new);
+    for depot in &mut depots {
+        depot.join(&runtime, &nats.address());
+        depot.happen("1", "note");
+    }
+    let [nord, south] = &depots;
+    assert_agree(&[nord, south], 2);
+    let log = nord.log().log_id();
+    let seen_at_south = || {
+        let seen = south.standing().depots;
+        seen.into_iter().find(|other| other.log == log).unwrap()
+    };
+    wait_until("its key", || seen_at_south().key.is_some());
+    let broker = broker(&nats.address(), Duration::ZERO);
+    let session = runtime.block_on(broker.connect("nobody")).unwrap();
+    let say = |log: Uuid, text: String| {
+        let said = session.client.publish(presence_subject(log), text.into());
+        runtime.block_on(said).unwrap();
+    };
+    say(log, "999999 Elsewhere".to_owned());
+    wait_until("being refused", || south.standing().presences_refused > 0);
+    let seen = seen_at_south();
+    assert_eq!((&*seen.depot, seen.published), ("Nord", 1));
+    // Strangers may say that they are there, as a depot does before it has published anything: some of them.
+    for stranger in 0..DEPOTS_MAX as u128 + 50 {
+        say(Uuid::from_u128(stranger), "0 Nowhere".to_owned());
+    }
+    wait_until("hearing them", || {
+        south.standing().depots.len() >= DEPOTS_MAX
+    });
+    let before = seen_at_south().last_presence;
+    wait_until("hearing Nord", || seen_at_south().last_presence > before);
+    assert_eq!(south.standing().depots.len(), DEPOTS_MAX);
+    nord.happen("1", "note");
+    assert_agree(&[nord, south], 3);
 }

@@ -27,7 +27,28 @@ pub const DELETED: &str = "DocumentDeleted";
 pub const VERSIONS: &str = "versions";
 
 /// The Document aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
+    .guarding(GUARDED)
+    .listed(LISTING);
+
+/// What a document says, and who looked at it from where: for those whose role reaches its access level.
+const GUARDED: &[&str] = &[
+    "description",
+    "file_url",
+    "file_hash",
+    "file_size_bytes",
+    "metadata_json",
+    VERSIONS,
+    "version_label",
+    "change_description",
+    "accessed_by",
+    "last_accessed_by",
+    "ip_address",
+    "user_agent",
+];
+
+/// The name of the search that looks into what a document says, too; the other is for those who may not read all of them.
+pub const SEARCH_ALL: &str = "search_all";
 
 /// The number of the order of documents by their end in [`LISTING`].
 pub const BY_EXPIRATION: usize = 1;
@@ -43,10 +64,10 @@ const LISTING: Listing = Listing {
         Filter::key("work_order_id"),
         Filter::by("expires", view::expires),
     ],
-    searches: &[Search::over(
-        "search",
-        &["document_id", "title", "description"],
-    )],
+    searches: &[
+        Search::over("search", &["document_id", "title"]),
+        Search::over(SEARCH_ALL, &["document_id", "title", "description"]),
+    ],
     orders: &[
         Order::LATEST_CREATED,
         Order::by(OrderBy::Time("expiration_date")),

@@ -86,9 +86,4 @@ impl Highest {
     pub fn value(&self) -> Option<i64> {
         self.value_since(Stamp::NEVER)
     }
-
-    /// When the correction that counts was made.
-    pub fn corrected_at(&self) -> Option<Stamp> {
-        self.correction.map(|correction| correction.stamp)
-    }
 }

@@ -1,13 +1,15 @@
 //! Tables, events and changes agree: what a tablet may change becomes an event that tells the same change again.
 
-use crdt::collapsed::CollapsedEntity;
-use crdt::{Change, EntityTable, Kind, Real, Value, ValueType};
+use crdt::collapsed::{CollapsedEntity, CollapsedField, Origin, SERVER};
+use crdt::{Change, EntityTable, Kind, LogPosition, Real, Value, ValueType};
 use serde_json::{Map, Value as Json, json};
 
 use super::*;
 use crate::event::EventView;
+use crate::fold::{State, fold};
 use crate::policy::Role;
-use crate::testing::object;
+use crate::testing::{TestEvent, object};
+use crate::vehicle::schema::MILEAGE_KEY;
 
 fn view<'a>(
     table: &'static EntityTable,
@@ -108,6 +110,7 @@ fn what_a_tablet_may_change_comes_back_from_its_event() {
                 table,
                 &entity,
                 &view(table, drafts[0].event_type, drafts[0].schema, data),
+                None,
             );
             assert!(
                 told.contains(&(number, change.clone())),
@@ -121,18 +124,22 @@ fn what_a_tablet_may_change_comes_back_from_its_event() {
     assert!(told_count > 25, "{told_count}");
 }
 
+/// A write of the server itself at this position.
+fn origin(position: u64) -> Origin {
+    Origin {
+        device: SERVER,
+        base: LogPosition::new(position - 1),
+        position: LogPosition::new(position),
+    }
+}
+
 #[test]
 fn whole_lists_are_told_as_differences_and_late_events_tell_nothing() {
     let table = table_of("work_order").unwrap();
     let mut entity = CollapsedEntity::new(table);
     let data = object(json!({"tasks": ["oil", "belt"], "priority": "high", "status": "draft"}));
     let created = view(table, "WorkOrderCreated", 1, &data);
-    let origin = |position| crdt::collapsed::Origin {
-        device: crdt::collapsed::SERVER,
-        base: crdt::LogPosition::new(position - 1),
-        position: crdt::LogPosition::new(position),
-    };
-    for (number, change) in told(table, &entity, &created) {
+    for (number, change) in told(table, &entity, &created, None) {
         entity.apply(
             &origin(1),
             stamp_of(created.occurred_at),
@@ -145,7 +152,7 @@ fn whole_lists_are_told_as_differences_and_late_events_tell_nothing() {
     let mut updated = view(table, "WorkOrderUpdated", 1, &data);
     updated.occurred_at += 5;
     let tasks = table.field_named("tasks").unwrap().number;
-    let told_now = told(table, &entity, &updated);
+    let told_now = told(table, &entity, &updated, None);
     assert!(
         told_now.contains(&(tasks, Change::Remove(Value::text("oil")))),
         "{told_now:?}"
@@ -158,11 +165,81 @@ fn whole_lists_are_told_as_differences_and_late_events_tell_nothing() {
     );
     updated.occurred_at -= 50;
     let priority = table.field_named("priority").unwrap().number;
-    let late = told(table, &entity, &updated);
+    let late = told(table, &entity, &updated, None);
     assert!(
         late.iter().all(|(number, _)| *number != priority),
         "{late:?}"
     );
+}
+
+/// Every order of these events.
+fn orders(events: &[TestEvent]) -> Vec<Vec<TestEvent>> {
+    if events.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for (place, first) in events.iter().enumerate() {
+        let mut rest = events.to_vec();
+        rest.remove(place);
+        for mut order in orders(&rest) {
+            order.insert(0, first.clone());
+            all.push(order);
+        }
+    }
+    all
+}
+
+/// A correction that came last once took the place of what had been read after it, and a reading of before the correction
+/// that came behind it counted again: tablets showed another mileage than the read models.
+#[test]
+fn a_mileage_that_was_corrected_is_what_the_fold_shows_in_every_order() {
+    let event = |event_type: &str, position: u32, second: i64, km: i64| {
+        let data = json!({ "new_mileage": km, "reason": "typo" });
+        TestEvent::new("Vehicle", event_type, position, second * 1_000_000, data)
+    };
+    let (read, corrected) = ("VehicleMileageUpdated", "VehicleMileageCorrected");
+    let (typo, correction, later) = (
+        event(read, 1, 1, 9_999),
+        event(corrected, 2, 5, 1_000),
+        event(read, 3, 10, 1_200),
+    );
+    let three = [typo, correction, later];
+    // Before the correction that counts there was another one, and a reading that only the other one would have let stand.
+    let mut five = three.to_vec();
+    five.extend([event(corrected, 4, 3, 500), event(read, 5, 4, 5_000)]);
+    // Of the last correction nothing is left but itself.
+    let mut fallen = three.to_vec();
+    fallen.push(event(corrected, 4, 20, 7));
+    for (events, expected) in [(three.to_vec(), 1_200), (five, 1_200), (fallen, 7)] {
+        for order in orders(&events) {
+            let shown = shown_step_by_step(&order);
+            assert_eq!(shown, Some(expected), "{order:?}");
+        }
+    }
+}
+
+/// What tablets show of a vehicle's mileage after these events. After each of them it is what they fold to.
+#[track_caller]
+fn shown_step_by_step(events: &[TestEvent]) -> Option<i64> {
+    let table = table_of("Vehicle").unwrap();
+    let row = table.field_named(MILEAGE_KEY).unwrap();
+    let (mut state, mut entity) = (State::default(), CollapsedEntity::new(table));
+    let mut shown = None;
+    for (event, position) in events.iter().zip(1..) {
+        let view = event.view();
+        state = fold(state, &view);
+        let folded = needs_fold(table, &entity, &view).then_some(&state);
+        for (number, change) in told(table, &entity, &view, folded) {
+            let stamp = stamp_of(view.occurred_at);
+            entity.apply(&origin(position), stamp, 1, number, &change);
+        }
+        shown = match entity.field(row.number) {
+            Some(CollapsedField::Max(reading, _)) => reading.value(),
+            _ => None,
+        };
+        assert_eq!(shown, state.integer(MILEAGE_KEY), "{events:?}");
+    }
+    shown
 }
 
 #[test]
@@ -171,12 +248,11 @@ fn a_deletion_is_a_field_and_a_new_life_takes_it_back() {
     let row = table.field_named(IS_DELETED).unwrap().number;
     let entity = CollapsedEntity::new(table);
     let data = Map::new();
-    let gone = told(table, &entity, &view(table, "VehicleDeleted", 1, &data));
+    let gone = view(table, "VehicleDeleted", 1, &data);
+    let gone = told(table, &entity, &gone, None);
     assert_eq!(gone, [(row, Change::Set(Value::Bool(true)))]);
-    assert_eq!(
-        told(table, &entity, &view(table, "VehicleUnheardOf", 1, &data)),
-        []
-    );
+    let unknown = view(table, "VehicleUnheardOf", 1, &data);
+    assert_eq!(told(table, &entity, &unknown, None), []);
 }
 
 #[test]

@@ -2,6 +2,10 @@
 //!
 //! The same event always tells the same against the same state, so a replay of the log makes the same entities. An event
 //! that is late (it happened before the write that stands) changes nothing, as in the fold of the read models.
+//!
+//! A field that only rises takes the highest reading, whenever it was read, until one is corrected: then those of before
+//! the correction are void and those of after it are not, and the entity does not know when its reading was read. So from
+//! the first correction on, which is told as an epoch, such a field is what the stream folds to ([`needs_fold`]).
 
 use std::collections::BTreeSet;
 
@@ -12,10 +16,10 @@ use serde_json::Value as Json;
 
 use super::tables::IS_DELETED;
 use crate::event::EventView;
-use crate::fold::{Effect, effects};
-use crate::registry::registry;
-use crate::schema::canonical_data;
+use crate::fold::{Effect, State, effects};
+use crate::registry::{KnownEvent, registry};
 use crate::schema::check::integer;
+use crate::schema::{Sets, canonical_data};
 
 /// The changes that an event tells, field numbers with them.
 pub type Told = Vec<(u16, Change)>;
@@ -29,15 +33,37 @@ pub fn stamp_of(micros: i64) -> Stamp {
     Stamp::new(millis, u16::try_from(micros % 1_000).unwrap_or(0))
 }
 
+/// Whether [`told`] has to be given what the entity's stream folds to: a reading was corrected, or is by this event.
+pub fn needs_fold(
+    table: &'static EntityTable,
+    entity: &CollapsedEntity,
+    event: &EventView<'_>,
+) -> bool {
+    let known = || registry().event(event.aggregate_type, event.event_type);
+    let mut rows = table.fields.iter();
+    rows.any(|row| matches!(row.kind, Kind::Max) && is_corrected(entity, row, known()))
+}
+
 /// What `event` tells of the entity, as it is now. Keys that the table lacks and values that do not fit tell nothing.
-pub fn told(table: &'static EntityTable, entity: &CollapsedEntity, event: &EventView<'_>) -> Told {
+///
+/// `folded` is what the entity's stream folds to, this event included. Without it, where [`needs_fold`] asks for it,
+/// corrections tell nothing, and readings count whenever they were read.
+pub fn told(
+    table: &'static EntityTable,
+    entity: &CollapsedEntity,
+    event: &EventView<'_>,
+    folded: Option<&State>,
+) -> Told {
+    let known = registry().event(event.aggregate_type, event.event_type);
     let mut teller = Teller {
         table,
         entity,
+        known,
+        folded,
         stamp: stamp_of(event.occurred_at),
         told: Vec::new(),
     };
-    match registry().event(event.aggregate_type, event.event_type) {
+    match known {
         Some(known) => {
             let data = canonical_data(known.aggregate, known.event, event.schema, event.data);
             effects(known, &data, &mut |effect| teller.tell(&effect));
@@ -50,30 +76,42 @@ pub fn told(table: &'static EntityTable, entity: &CollapsedEntity, event: &Event
             teller.tell_life(event, false);
         }
     }
+    teller.tell_corrected();
     teller.told
+}
+
+/// Whether this field's reading was corrected, or is by this event.
+fn is_corrected(entity: &CollapsedEntity, row: &FieldRow, known: Option<KnownEvent>) -> bool {
+    let corrects = |known: KnownEvent| {
+        let mut fields = known.event.fields.iter();
+        fields.any(|field| matches!(field.sets, Sets::Corrects(key) if key == row.name))
+    };
+    reading(entity, row).0 > 0 || known.is_some_and(corrects)
+}
+
+/// The correction epoch and the reading of a field that only rises.
+fn reading(entity: &CollapsedEntity, row: &FieldRow) -> (u32, Option<i64>) {
+    match entity.field(row.number) {
+        Some(CollapsedField::Max(reading, _)) => (reading.epoch(), reading.value()),
+        _ => (0, None),
+    }
 }
 
 struct Teller<'a> {
     table: &'static EntityTable,
     entity: &'a CollapsedEntity,
+    known: Option<KnownEvent>,
+    folded: Option<&'a State>,
     stamp: Stamp,
     told: Told,
 }
 
-impl Teller<'_> {
+impl<'a> Teller<'a> {
     fn tell(&mut self, effect: &Effect<'_>) {
         match effect {
             Effect::Set(key, value) => self.set(key, value),
-            Effect::Correct(key, value) => {
-                let Some(row) = self.table.field_named(key) else {
-                    return;
-                };
-                let (epoch, _) = self.reading(row);
-                if let Some(value) = integer(value) {
-                    let epoch = epoch.saturating_add(1);
-                    self.told.push((row.number, Change::Raise { epoch, value }));
-                }
-            }
+            // What it comes to is told by the fold: see `tell_corrected`.
+            Effect::Correct(..) => {}
             Effect::Add { total, delta, .. } => {
                 let row = self.table.field_named(total.key);
                 if let (Some(row), Some(delta)) = (row, integer(delta))
@@ -106,8 +144,10 @@ impl Teller<'_> {
                     self.push(row, Change::Set(value));
                 }
             }
+            // See `tell_corrected`.
+            Kind::Max if self.corrected(row).is_some() => {}
             Kind::Max => {
-                let (epoch, _) = self.reading(row);
+                let (epoch, _) = reading(self.entity, row);
                 if let Some(value) = integer(json) {
                     self.push(row, Change::Raise { epoch, value });
                 }
@@ -197,6 +237,33 @@ impl Teller<'_> {
         }
     }
 
+    /// What the stream folds to, where it has to say what this field is.
+    fn corrected(&self, row: &FieldRow) -> Option<&'a State> {
+        let is_corrected =
+            matches!(row.kind, Kind::Max) && is_corrected(self.entity, row, self.known);
+        self.folded.filter(|_| is_corrected)
+    }
+
+    /// Readings that were corrected. A late one, or a late correction, tells nothing unless it counts; a correction with later
+    /// readings behind it tells the highest of those.
+    fn tell_corrected(&mut self) {
+        for row in self.table.fields {
+            let folded = self
+                .corrected(row)
+                .and_then(|folded| folded.integer(row.name));
+            let Some(value) = folded else { continue };
+            let (epoch, held) = reading(self.entity, row);
+            let epoch = match held {
+                // That one was corrected is known from now on, also where the reading stays as it is.
+                _ if epoch == 0 => 1,
+                Some(held) if held == value => continue,
+                Some(held) if held > value => epoch.saturating_add(1),
+                _ => epoch,
+            };
+            self.push(row, Change::Raise { epoch, value });
+        }
+    }
+
     fn push(&mut self, row: &FieldRow, change: Change) {
         if change.check(row).is_ok() {
             self.told.push((row.number, change));
@@ -213,13 +280,5 @@ impl Teller<'_> {
     fn is_late(&self, register: Option<&CollapsedRegister>) -> bool {
         let winner = register.and_then(CollapsedRegister::winner);
         winner.is_some_and(|winner| winner.stamp > self.stamp)
-    }
-
-    /// The correction epoch and the reading of a field that only rises.
-    fn reading(&self, row: &FieldRow) -> (u32, Option<i64>) {
-        match self.entity.field(row.number) {
-            Some(CollapsedField::Max(reading, _)) => (reading.epoch(), reading.value()),
-            _ => (0, None),
-        }
     }
 }

@@ -105,13 +105,6 @@ impl Address {
         &self.trust
     }
 
-    /// The same server's other database.
-    #[must_use]
-    pub fn with_database(mut self, name: &str) -> Self {
-        self.config.dbname(name);
-        self
-    }
-
     /// The account that is logged in as; PostgreSQL itself chooses one where none is named.
     pub fn user(&self) -> &str {
         self.config.get_user().unwrap_or("the default user")

@@ -114,7 +114,7 @@ pub struct Seen {
     pub user_id: Option<Box<str>>,
     /// The device that reported it.
     pub device_id: Option<Box<str>>,
-    /// Whether it was brought in from elsewhere (`metadata.source`): imports and learning are not measured by the clock.
+    /// Whether it was brought in from elsewhere: imports and learning are not measured by the clock.
     pub brought_in: bool,
 }
 
@@ -135,7 +135,7 @@ impl Seen {
             recorded_at: event.recorded_at(),
             user_id: envelope::user_id(event.tags()).map(Into::into),
             device_id: metadata["device_id"].as_str().map(Into::into),
-            brought_in: metadata["source"].is_string(),
+            brought_in: envelope::is_brought_in(event),
         }
     }
 

@@ -57,6 +57,28 @@ impl std::fmt::Debug for NewAccount {
     }
 }
 
+/// What to change of an account; what is absent stays.
+#[derive(Default)]
+pub struct AccountChange {
+    /// Another role.
+    pub role: Option<Role>,
+    /// Another password.
+    pub password: Option<String>,
+    /// Whether it may log in.
+    pub active: Option<bool>,
+}
+
+/// The password stays out of whatever prints a change.
+impl std::fmt::Debug for AccountChange {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("AccountChange")
+            .field("role", &self.role)
+            .field("active", &self.active)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Why something about an account was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
@@ -298,22 +320,42 @@ impl Accounts {
         Ok(())
     }
 
-    /// Gives an account another role.
+    /// Changes an account on behalf of somebody else, all of it or nothing. Another password ends its tokens, and so does closing
+    /// it.
     ///
     /// # Errors
-    /// `Refused` when there is no such account or `by` may not; `Append`.
-    pub async fn change_role(
+    /// `Refused` when there is no such account or `by` may not; `Password`; `Append`.
+    pub async fn change(
         &self,
         id: Uuid,
-        role: Role,
+        change: AccountChange,
         by: &Caller,
     ) -> Result<Arc<Account>, AccountError> {
-        let command = UserCommand::ChangeRole {
-            by: by.role(),
-            role,
-        };
+        let account = self.account(id)?;
+        check_rank(by, Some(&account.state))?;
+        let by_role = by.role();
+        let role = change.role;
+        let mut commands = Vec::new();
+        commands.extend(role.map(|role| UserCommand::ChangeRole { by: by_role, role }));
+        commands.extend(change.active.map(activation));
+        // Decided once without the password, so that nothing is hashed for what is refused anyway.
+        for command in &commands {
+            user::decide(Some(&account.state), command)?;
+        }
+        if let Some(password) = change.password {
+            self.check_new(&password, &account.state.username).await?;
+            commands.push(UserCommand::ChangePassword {
+                password_hash: self.hash(password).await?,
+                ends_sessions: true,
+            });
+        }
         self.command(id, Some(by.id_text()), |state| {
-            Ok(user::decide(state, &command)?)
+            check_rank(by, state)?;
+            let mut drafts = Vec::new();
+            for command in &commands {
+                drafts.extend(user::decide(state, command)?);
+            }
+            Ok(drafts)
         })
         .await
     }
@@ -321,19 +363,14 @@ impl Accounts {
     /// Closes an account, or opens it again. Closing ends its tokens.
     ///
     /// # Errors
-    /// As [`Accounts::change_role`].
+    /// As [`Accounts::change`].
     pub async fn set_active(
         &self,
         id: Uuid,
         active: bool,
         by: &Caller,
     ) -> Result<Arc<Account>, AccountError> {
-        let command = match active {
-            true => UserCommand::Reactivate,
-            false => UserCommand::Deactivate {
-                reason: "by_admin".to_owned(),
-            },
-        };
+        let command = activation(active);
         self.command(id, Some(by.id_text()), |state| {
             check_rank(by, state)?;
             Ok(user::decide(state, &command)?)
@@ -394,6 +431,15 @@ impl Accounts {
 
     pub(super) fn brakes(&self) -> MutexGuard<'_, Brakes> {
         self.brakes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn activation(active: bool) -> UserCommand {
+    match active {
+        true => UserCommand::Reactivate,
+        false => UserCommand::Deactivate {
+            reason: "by_admin".to_owned(),
+        },
     }
 }
 

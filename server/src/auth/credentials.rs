@@ -3,14 +3,15 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use fleet::user::{self, UserCommand};
+use fleet::user::{self, UserCommand, UserState};
 use uuid::Uuid;
 
-use super::accounts::{AccountError, Accounts, check_rank};
+use super::accounts::{AccountError, Accounts};
 use super::breached;
 use super::directory::Account;
 use super::password::{PasswordRefusal, Verdict, check_strength};
 use super::sessions::Caller;
+use super::throttle::network;
 
 /// A try at a password, counted as failed until it has succeeded.
 #[derive(Debug)]
@@ -20,33 +21,18 @@ pub(super) struct Attempt {
 }
 
 impl Accounts {
-    /// Sets a password on behalf of somebody else. Ends the account's tokens.
-    ///
-    /// # Errors
-    /// As [`Accounts::change_role`], and `Password`.
-    pub async fn set_password(
-        &self,
-        id: Uuid,
-        password: String,
-        by: &Caller,
-    ) -> Result<Arc<Account>, AccountError> {
-        let account = self.account(id)?;
-        check_rank(by, Some(&account.state))?;
-        self.replace_password(&account, password, Some(by.id_text()))
-            .await
-    }
-
     /// Sets a password for whoever sits at the machine itself. Ends the account's tokens, and its lock.
     ///
     /// # Errors
-    /// As [`Accounts::set_password`], less those about the caller.
+    /// As [`Accounts::change`], less those about the caller.
     pub async fn set_password_locally(
         &self,
         id: Uuid,
         password: String,
     ) -> Result<Arc<Account>, AccountError> {
         let account = self.account(id)?;
-        self.replace_password(&account, password, None).await
+        self.replace_password(&account, password, None, |_| Ok(()))
+            .await
     }
 
     /// Changes the caller's own password, which they give once more. Ends all of their tokens.
@@ -60,16 +46,18 @@ impl Accounts {
         new: String,
     ) -> Result<Arc<Account>, AccountError> {
         let account = by.account();
+        let checked = &account.state.password_hash;
         let attempt = self.begin_attempt(account.id_text.to_string(), None)?;
-        if self
-            .check(old, Some(account.state.password_hash.clone()))
-            .await?
-            == Verdict::Wrong
-        {
+        if self.check(old, Some(checked.clone())).await? == Verdict::Wrong {
             return Err(AccountError::WrongPassword);
         }
         self.end_attempt(&attempt);
-        self.replace_password(account, new, Some(by.id_text()))
+        // Somebody else may have set another since: then the old one opens nothing any more.
+        let still_so = |state: &UserState| match state.password_hash == *checked {
+            true => Ok(()),
+            false => Err(AccountError::WrongPassword),
+        };
+        self.replace_password(account, new, Some(by.id_text()), still_so)
             .await
     }
 
@@ -78,6 +66,7 @@ impl Accounts {
         account: &Account,
         password: String,
         actor: Option<&str>,
+        may: impl Fn(&UserState) -> Result<(), AccountError>,
     ) -> Result<Arc<Account>, AccountError> {
         self.check_new(&password, &account.state.username).await?;
         let command = UserCommand::ChangePassword {
@@ -85,6 +74,7 @@ impl Accounts {
             ends_sessions: true,
         };
         self.command(account.id, actor, |state| {
+            state.map_or(Ok(()), &may)?;
             Ok(user::decide(state, &command)?)
         })
         .await
@@ -98,7 +88,7 @@ impl Accounts {
     ) -> Result<Attempt, AccountError> {
         let now = self.now();
         let mut brakes = self.brakes();
-        let address_key = address.map(|address| address.to_string());
+        let address_key = address.map(address_key);
         brakes
             .accounts
             .check(&account, now)
@@ -119,7 +109,7 @@ impl Accounts {
         let mut brakes = self.brakes();
         brakes.accounts.succeeded(&attempt.account);
         if let Some(address) = attempt.address {
-            brakes.addresses.forgive_one(&address.to_string());
+            brakes.addresses.forgive_one(&address_key(address));
         }
     }
 
@@ -166,8 +156,14 @@ impl Accounts {
             .await
             .map_err(|_| AccountError::Cancelled)?;
         let hasher = self.hasher.clone();
-        let verdict =
-            tokio::task::spawn_blocking(move || hasher.check(&password, stored.as_deref())).await;
+        let old = self.directory().old_hash().map(str::to_owned);
+        let check = move || hasher.check(&password, stored.as_deref(), old.as_deref());
+        let verdict = tokio::task::spawn_blocking(check).await;
         verdict.map_err(|_| AccountError::Cancelled)
     }
+}
+
+/// What an address is counted under.
+fn address_key(address: IpAddr) -> String {
+    network(address).to_string()
 }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use storage::{EventRef, Log, Position, Query, ReadError, ReadRequest};
 use uuid::Uuid;
 
+use super::password::is_old;
 use crate::projection::view;
 
 /// An account as of the directory's position.
@@ -74,6 +75,13 @@ impl Directory {
         names
             .get(&key(name.trim()))
             .and_then(|id| self.accounts.get(id))
+    }
+
+    /// A hash that is still the old system's; `None` once all were replaced.
+    pub fn old_hash(&self) -> Option<&str> {
+        let hashes = self.accounts.values();
+        let mut hashes = hashes.map(|account| account.state.password_hash.as_str());
+        hashes.find(|hash| is_old(hash))
     }
 
     /// All accounts, by username.

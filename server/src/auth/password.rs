@@ -216,19 +216,24 @@ impl Hasher {
         Ok(hash.to_string())
     }
 
-    /// Holds `password` against a stored hash, or, where there is no account, against the decoy.
-    pub fn check(&self, password: &str, stored: Option<&str>) -> Verdict {
+    /// Holds `password` against a stored hash, or, where there is no account, against the decoy. As long as some account's hash
+    /// is the old system's, `old` is one of these, and every check pays for both kinds: otherwise its time would tell whose
+    /// account came from there.
+    pub fn check(&self, password: &str, stored: Option<&str>, old: Option<&str>) -> Verdict {
         if password.len() > PASSWORD_BYTES_MAX {
             return Verdict::Wrong;
         }
+        let stored_is_old = stored.is_some_and(is_old);
+        let of_old = match (stored_is_old, stored, old) {
+            (true, Some(hash), _) | (false, _, Some(hash)) => check_bcrypt(password, hash),
+            _ => Verdict::Wrong,
+        };
+        let new = stored.filter(|_| !stored_is_old);
+        let of_new = self.check_argon2(password, new.unwrap_or(&self.decoy));
         match stored {
-            Some(hash) if hash.starts_with("$2") => check_bcrypt(password, hash),
-            Some(hash) => self.check_argon2(password, hash),
-            None => {
-                // The answer is wrong whatever the decoy says.
-                let _ = self.check_argon2(password, &self.decoy);
-                Verdict::Wrong
-            }
+            Some(_) if stored_is_old => of_old,
+            Some(_) => of_new,
+            None => Verdict::Wrong,
         }
     }
 
@@ -257,6 +262,11 @@ impl Hasher {
             Verdict::RightButOld
         }
     }
+}
+
+/// Whether a hash is the old system's.
+pub(super) fn is_old(hash: &str) -> bool {
+    hash.starts_with("$2")
 }
 
 /// bcrypt looks at the first 72 bytes only, as it did when the old system made the hash.

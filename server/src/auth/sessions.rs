@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 
 use fleet::policy::Role;
-use fleet::user::{self, RefreshRefusal, events, key};
+use fleet::user::{self, EMAIL_BYTES_MAX, RefreshRefusal, events, key};
 use hashbrown::HashMap;
 use storage::Timestamp;
 use uuid::Uuid;
@@ -21,6 +21,8 @@ use super::token::{ACCESS, Claims, REFRESH};
 /// Tokens that are remembered as good at a time.
 const VERIFIED_MAX: usize = 4_096;
 const MICROS_PER_SECOND: i64 = 1_000_000;
+/// How often a password is checked at one login: again where another one was stored meanwhile.
+const CHECKS_MAX: usize = 3;
 
 /// Tokens that were found good, and what they said.
 pub(super) type Verified = HashMap<Box<str>, Known>;
@@ -38,6 +40,8 @@ pub(super) struct Known {
 pub struct Caller {
     account: Arc<Account>,
     family: Option<Arc<str>>,
+    /// When the token ends; a device that acts for the account has one of its own.
+    ends: Option<Timestamp>,
 }
 
 impl Caller {
@@ -98,9 +102,10 @@ impl Accounts {
     ) -> Result<TokenPair, AccountError> {
         let account = self.directory().find(name).cloned();
         // A name that is no account has a brake of its own, or the brake would tell which names are.
-        let who = account
-            .as_ref()
-            .map_or_else(|| key(name), |account| account.id_text.to_string());
+        let who = account.as_ref().map_or_else(
+            || key(name).chars().take(EMAIL_BYTES_MAX).collect(),
+            |account| account.id_text.to_string(),
+        );
         let from = address.to_string();
         // Said without a look at the password: a locked account must not tell whether a guess was right.
         if let Some(failures) = account.as_ref().map(|account| account.state.refused_logins)
@@ -109,31 +114,48 @@ impl Accounts {
             return Err(AccountError::Locked { failures });
         }
         let attempt = self.begin_attempt(who, Some(address))?;
-        let stored = account
-            .as_ref()
-            .map(|account| account.state.password_hash.clone());
-        let verdict = self.check(password.clone(), stored).await?;
-        let Some(account) = account.filter(|_| verdict != Verdict::Wrong) else {
-            if let Some(account) = self.directory().find(name) {
-                self.note(account.id, events::login_refused("wrong_password", &from));
+        for _ in 0..CHECKS_MAX {
+            let account = self.directory().find(name).cloned();
+            let stored = account
+                .as_ref()
+                .map(|account| account.state.password_hash.clone());
+            let verdict = self.check(password.clone(), stored).await?;
+            let Some(account) = account.filter(|_| verdict != Verdict::Wrong) else {
+                if let Some(account) = self.directory().find(name) {
+                    self.note(account.id, events::login_refused("wrong_password", &from));
+                }
+                return Err(AccountError::WrongPassword);
+            };
+            let new_hash = match verdict {
+                Verdict::RightButOld if account.state.is_active => {
+                    Some(self.hash(password.clone()).await?)
+                }
+                _ => None,
+            };
+            match self.open_session(&account, new_hash, &from).await {
+                // Another hash is stored by now: what was right may be so no more.
+                Err(AccountError::WrongPassword) => {}
+                Err(AccountError::Inactive) => {
+                    self.end_attempt(&attempt);
+                    self.note(account.id, events::login_refused("inactive", &from));
+                    return Err(AccountError::Inactive);
+                }
+                opened => {
+                    self.end_attempt(&attempt);
+                    return opened;
+                }
             }
-            return Err(AccountError::WrongPassword);
-        };
-        self.end_attempt(&attempt);
-        if !account.state.is_active {
-            self.note(account.id, events::login_refused("inactive", &from));
-            return Err(AccountError::Inactive);
         }
-        let new_hash = match verdict {
-            Verdict::RightButOld => Some(self.hash(password).await?),
-            _ => None,
-        };
-        self.open_session(account.id, new_hash, &from).await
+        Err(AccountError::WrongPassword)
     }
 
+    /// Opens a session of an account whose password was right.
+    ///
+    /// # Errors
+    /// `WrongPassword` when another one was set since, `Inactive`, `Append`.
     async fn open_session(
         &self,
-        id: Uuid,
+        checked: &Account,
         new_hash: Option<String>,
         from: &str,
     ) -> Result<TokenPair, AccountError> {
@@ -141,7 +163,14 @@ impl Accounts {
         let now = self.now();
         let expires_at = self.refresh_ends(now);
         let account = self
-            .command(id, None, |_| {
+            .command(checked.id, None, |state| {
+                let state = state.ok_or(AccountError::WrongPassword)?;
+                if state.password_hash != checked.state.password_hash {
+                    return Err(AccountError::WrongPassword);
+                }
+                if !state.is_active {
+                    return Err(AccountError::Inactive);
+                }
                 let mut drafts = vec![
                     events::logged_in(from),
                     events::refresh_issued(&family, &token_id, expires_at.micros()),
@@ -269,6 +298,28 @@ impl Accounts {
         Ok(Caller {
             account,
             family: known.family,
+            ends: Some(known.ends),
+        })
+    }
+
+    /// The same caller as of now, for what goes on after its request was let in.
+    ///
+    /// # Errors
+    /// `Unauthenticated` once the token has ended, the session was closed, or the account was.
+    pub fn still(&self, caller: &Caller) -> Result<Caller, AccountError> {
+        if caller.ends.is_some_and(|ends| self.now() >= ends) {
+            return Err(AccountError::Unauthenticated);
+        }
+        let account = self.directory().get(caller.account.id).cloned();
+        let account = account.filter(|account| account.state.is_active);
+        let account = account.ok_or(AccountError::Unauthenticated)?;
+        let family = caller.family.as_deref();
+        if family.is_some_and(|family| !account.state.families.contains_key(family)) {
+            return Err(AccountError::Unauthenticated);
+        }
+        Ok(Caller {
+            account,
+            ..caller.clone()
         })
     }
 
@@ -306,6 +357,7 @@ impl Accounts {
         Ok(Caller {
             account: account.ok_or(AccountError::Unauthenticated)?,
             family: None,
+            ends: None,
         })
     }
 

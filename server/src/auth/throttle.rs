@@ -4,6 +4,7 @@
 //! memory and is bounded: what is forgotten first is what has been quiet longest.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
 
 use storage::Timestamp;
 
@@ -121,5 +122,13 @@ impl Throttle {
         times.sort_unstable();
         let middle = times[times.len() / 2];
         self.failures.retain(|_, failures| failures.last > middle);
+    }
+}
+
+/// Whoever has an IPv6 address has all of its network's, 2^64 of them.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }

@@ -1,4 +1,7 @@
+use storage::{ExpectedVersion, NewEvent, StreamName, Transaction};
+
 use super::*;
+use crate::config::Config;
 
 const HOUR: i64 = 3_600 * 1_000_000;
 
@@ -54,4 +57,49 @@ fn the_oldest_are_put_away() {
     // The clock was set back before `b` was taken.
     assert_eq!(to_put_away(&names, "b", 2), ["c"]);
     assert_eq!(to_put_away(&names, "b", 1), ["c", "a"]);
+}
+
+/// Nothing is fetched for it, and what the archive lacks is told.
+#[test]
+fn a_backup_of_a_log_with_an_archive_is_verified_once_the_archive_has_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("archive");
+    let mut config = Config::new(&folder.path().join("data"));
+    config.archive.to = Some(format!("file://{}", place.display()));
+    config.archive.after_days = 0;
+    config.events.segment_bytes_max = 4 << 20;
+    let state = AppState::open(config).unwrap();
+    for _ in 0..16 {
+        let data = format!(r#"{{"remark":"{}"}}"#, "x".repeat(25_000));
+        let event = || NewEvent::new("CraneLifted", data.clone());
+        let events = std::iter::repeat_with(event).take(40).collect();
+        let crane = StreamName::new("Crane", "1");
+        let transaction = Transaction::stream(crane, ExpectedVersion::Any, events);
+        state.log.append(transaction).unwrap();
+    }
+    let now = state.clock.now();
+    let sent = archive::send(&state.log, &state.config.archive, now, &false.into()).unwrap();
+    assert!(sent.segments > 0, "{sent:?}");
+
+    let name = take_due(&state, now).unwrap().expect("one is due");
+    let taken = state.config.backups_folder().join(name);
+    assert!(taken.join("000000000001.stub").exists());
+    assert!(!taken.join("000000000001.log").exists());
+    assert!(!state.config.fetched_folder().join(FETCHED).exists());
+
+    let logs = fs::read_dir(&place).unwrap().flatten();
+    let objects = logs.flat_map(|log| fs::read_dir(log.path()).unwrap().flatten());
+    let object = objects.map(|object| object.path()).min().unwrap();
+    let whole = fs::read(&object).unwrap();
+    fs::write(&object, &whole[1..]).unwrap();
+    let tomorrow = now.plus_micros(24 * HOUR);
+    let error = take_due(&state, tomorrow).unwrap_err();
+    let is_told = matches!(&error, ScheduledError::Verify(VerifyError::Archived { .. }));
+    assert!(is_told, "{error:?}");
+    assert_eq!(names_in(&state.config.backups_folder()).unwrap().len(), 2);
+
+    fs::write(&object, whole).unwrap();
+    take_due(&state, tomorrow).unwrap().expect("one is due");
+    assert_eq!(list(&state.config.backups_folder()).unwrap().len(), 2);
+    state.stop();
 }

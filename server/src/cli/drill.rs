@@ -1,14 +1,17 @@
 //! `railfleet drill`: a restore that is thrown away. A backup that was never restored is a hope.
+//!
+//! It reads every event, wherever it lies: with a large archive it takes as long as fetching all of that, once. What is fetched
+//! goes with the rest, and what a running server has fetched for itself is left alone.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use storage::{Clock as _, Log, LogOptions, ReadRequest, SystemClock, VerifyOptions};
+use storage::{Clock as _, Log, LogOptions, ReadRequest, SystemClock, TierOptions};
 
 use super::{CliError, DataArgs, chain, log_folder, print};
+use crate::archive::{self, Scratch};
 use crate::auth::keys::create_private_folder;
 use crate::backups;
 
@@ -23,13 +26,14 @@ pub(super) struct DrillArgs {
     data: DataArgs,
 }
 
-/// A folder that is gone in the end, however that comes.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// What came of a restore.
+struct Restored {
+    events: u64,
+    /// Segments that lie in the archive.
+    archived: u64,
+    took: Duration,
+    /// When the last event was recorded, in microseconds.
+    newest: Option<i64>,
 }
 
 pub(super) fn run(args: &DrillArgs) -> Result<ExitCode, CliError> {
@@ -46,19 +50,28 @@ pub(super) fn run(args: &DrillArgs) -> Result<ExitCode, CliError> {
                 ))
             })?,
     };
-    let scratch = Scratch(folder.join(format!(".drill-{}", std::process::id())));
-    create_private_folder(&scratch.0).map_err(CliError::io(format!(
+    let scratch = Scratch::new(folder.join(format!(".drill-{}", std::process::id())));
+    create_private_folder(scratch.path()).map_err(CliError::io(format!(
         "cannot create {}",
-        scratch.0.display()
+        scratch.path().display()
     )))?;
+    let tier = archive::options_in(&config, &scratch.path().join("fetched"))
+        .map_err(|error| CliError::Other(chain(&error)))?;
     // One folder further in: a restore that fails leaves its half beside the place it was meant for.
-    let (events, took, newest) = restore(&from, &scratch.0.join("log"))?;
+    let restored = restore(&from, &scratch.path().join("log"), tier)?;
     print(&format!(
-        "{} can be restored: {events} events in {:.1} s, each verified and read",
+        "{} can be restored: {} events in {:.1} s, each verified and read",
         from.display(),
-        took.as_secs_f64()
+        restored.events,
+        restored.took.as_secs_f64()
     ));
-    if let Some(recorded) = newest {
+    if restored.archived > 0 {
+        print(&format!(
+            "{} of its segments lie in the archive, and were fetched from there: it needs the archive, and archive.to",
+            restored.archived
+        ));
+    }
+    if let Some(recorded) = restored.newest {
         let minutes = (SystemClock.now().micros() - recorded) / MICROS_PER_MINUTE;
         print(&format!(
             "its last event was recorded {minutes} minutes ago: what came since would be lost with the disk"
@@ -67,23 +80,27 @@ pub(super) fn run(args: &DrillArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Restores, verifies, opens and reads the whole log: how many events, how long it took, when the last was recorded.
-fn restore(from: &Path, to: &Path) -> Result<(u64, Duration, Option<i64>), CliError> {
+/// Restores, verifies, opens and reads the whole log. What lies in the archive is verified where it is read, so that it is
+/// fetched once.
+fn restore(from: &Path, to: &Path, tier: Option<TierOptions>) -> Result<Restored, CliError> {
     let began = Instant::now();
     let failed = |what: &'static str| {
         let from = from.display().to_string();
         move |reason: String| CliError::Other(format!("{from} {what}: {reason}"))
     };
-    storage::restore(&log_folder(from), to, None)
+    let report = storage::restore_tiered(&log_folder(from), to, None, tier.as_ref())
         .map_err(|error| failed("cannot be restored")(chain(&error)))?;
-    let report = storage::verify(to, &VerifyOptions::default())
+    let problems = storage::verify_here(to, tier.as_ref())
         .map_err(|error| failed("cannot be verified")(chain(&error)))?;
-    if let Some(problem) = report.problems.first() {
+    if let Some(problem) = problems.first() {
         let problem = format!("{}: {}", problem.file, problem.what);
         return Err(failed("is damaged, keep an older one")(problem));
     }
-    let log = Log::open(to, LogOptions::default())
-        .map_err(|error| failed("cannot be opened")(chain(&error)))?;
+    let options = LogOptions {
+        tier,
+        ..LogOptions::default()
+    };
+    let log = Log::open(to, options).map_err(|error| failed("cannot be opened")(chain(&error)))?;
     let (mut events, mut newest) = (0, None);
     let mut reader = log
         .read(&ReadRequest::default())
@@ -95,5 +112,10 @@ fn restore(from: &Path, to: &Path) -> Result<(u64, Duration, Option<i64>), CliEr
     }
     drop(reader);
     log.close();
-    Ok((events, began.elapsed(), newest))
+    Ok(Restored {
+        events,
+        archived: report.archived,
+        took: began.elapsed(),
+        newest,
+    })
 }

@@ -19,16 +19,15 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 use storage::{
-    ArchivedError, OpenError, Position, Problem, TierOptions, TreeHash, VerifyError, VerifyOptions,
-    VerifyReport,
+    ArchivedError, OpenError, Position, Problem, TreeHash, VerifyError, VerifyOptions, VerifyReport,
 };
 use uuid::Uuid;
 
 use super::{CliError, chain, environment, holds_log, log_folder, print, say};
-use crate::archive;
+use crate::archive::{self, Scratch};
 use crate::audit::checkpoints::{NOTES_FILE, PUBLIC_KEY_FILE, opened};
 use crate::audit::note::{NoteError, Verifier, split_notes};
-use crate::config::Sources;
+use crate::config::{Config, Sources};
 use crate::privacy::{KeyStore, lost};
 
 /// An acknowledged event is missing.
@@ -44,9 +43,13 @@ pub(super) struct VerifyArgs {
     /// A file of acknowledged event ids, one a line, that must all be there.
     #[arg(long, value_name = "FILE")]
     acks: Option<PathBuf>,
-    /// Where archived segments lie, if not in the log's folder.
+    /// The folder that events.retention_days moved segments to, if that is not `archive` in the log's folder. Object storage is
+    /// something else: the setting archive.to says where that is.
     #[arg(long, value_name = "DIR")]
     archive: Option<PathBuf>,
+    /// The settings' file, instead of `railfleet.toml` in DIR.
+    #[arg(long, value_name = "FILE", env = "RAILFLEET_CONFIG")]
+    config: Option<PathBuf>,
     /// A file of checkpoints, signed notes one behind the other, which the log must continue.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
@@ -82,6 +85,12 @@ pub(super) fn run(args: VerifyArgs) -> Result<ExitCode, CliError> {
         None => Vec::new(),
     };
     let folder = log_folder(&args.folder);
+    let settings = settings(&args.folder, args.config)?;
+    // All of it is fetched anew, for it is the archive that is verified; and a server may run beside, when this is a backup.
+    let fetched = settings.fetched_folder();
+    let fetched = Scratch::new(fetched.join(format!("verify-{}", std::process::id())));
+    let tier = archive::options_in(&settings, fetched.path())
+        .map_err(|error| CliError::Other(chain(&error)))?;
     let mut roots = match &args.checkpoint {
         Some(file) => promised_roots(file, args.public_key.as_deref(), &args.folder)?,
         None => Vec::new(),
@@ -93,7 +102,7 @@ pub(super) fn run(args: VerifyArgs) -> Result<ExitCode, CliError> {
     let options = VerifyOptions {
         acknowledged: acknowledged.clone(),
         archive: args.archive,
-        tier: tier(&args.folder)?,
+        tier,
         roots,
     };
     // Asked first, because locking leaves a file, which a folder that was named by mistake should not get.
@@ -123,16 +132,16 @@ pub(super) fn run(args: VerifyArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::from(code(&told)))
 }
 
-/// The archive that the data folder's settings name. A log's own folder has no settings; those of the environment count.
-fn tier(data: &Path) -> Result<Option<TierOptions>, CliError> {
+/// The settings that say where the archive is. A log's own folder and a backup have none: the file that is named and the
+/// environment count.
+fn settings(data: &Path, file: Option<PathBuf>) -> Result<Config, CliError> {
     let sources = Sources {
         data: data.to_owned(),
-        file: None,
+        file,
         environment: environment(),
         flags: Vec::new(),
     };
-    let config = sources.load()?;
-    archive::options(&config).map_err(|error| CliError::Other(chain(&error)))
+    Ok(sources.load()?)
 }
 
 fn tell(report: VerifyReport) -> Told {
@@ -293,7 +302,9 @@ fn refusal(error: VerifyError, acknowledged: Vec<Uuid>, folder: &str) -> Result<
             ..Told::default()
         }),
         VerifyError::NoLog => Err(CliError::Other(format!("there is no log in {folder}"))),
-        VerifyError::Open(OpenError::Locked { .. } | OpenError::Io { .. })
+        VerifyError::Open(
+            OpenError::Locked { .. } | OpenError::Io { .. } | OpenError::ArchiveMissing { .. },
+        )
         | VerifyError::Archived { .. }
         | VerifyError::Io(_) => Err(CliError::Other(format!(
             "cannot verify {folder}: {}",

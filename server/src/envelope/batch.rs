@@ -84,6 +84,12 @@ struct Reading {
 }
 
 impl Reading {
+    fn fault(&mut self, fault: FieldError) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(fault);
+        }
+    }
+
     fn member(&mut self, scanner: &mut Scanner<'_>, key: &str) -> Result<(), BatchError> {
         match key {
             "events" => self.events(scanner),
@@ -91,7 +97,7 @@ impl Reading {
             unknown => {
                 scanner.skip()?;
                 let loc = ["body".into(), Place::from(unknown.to_owned())];
-                self.faults.push(FieldError::new(
+                self.fault(FieldError::new(
                     loc,
                     "extra_forbidden",
                     "is not a member of a batch",
@@ -105,8 +111,7 @@ impl Reading {
         let mut writes: Vec<StreamWrite> = Vec::new();
         if scanner.kind()? != Kind::Array {
             scanner.skip()?;
-            self.faults
-                .push(FieldError::body("events", "list_type", "must be an array"));
+            self.fault(FieldError::body("events", "list_type", "must be an array"));
             self.writes = Some(writes);
             return Ok(());
         }
@@ -159,11 +164,10 @@ impl Reading {
                     "has {} clauses, {QUERY_CLAUSES_MAX} are allowed",
                     body.clauses()
                 );
-                self.faults
-                    .push(FieldError::body("condition", "too_long", msg));
+                self.fault(FieldError::body("condition", "too_long", msg));
             }
             Ok(Some(body)) => self.condition = Some(body.into_condition()),
-            Err(error) => self.faults.push(FieldError::body(
+            Err(error) => self.fault(FieldError::body(
                 "condition",
                 "value_error",
                 error.to_string(),
@@ -175,10 +179,9 @@ impl Reading {
     fn finish(mut self) -> Result<Batch, BatchError> {
         let writes = self.writes.take();
         if writes.is_none() {
-            self.faults
-                .push(FieldError::body("events", "missing", "is required"));
+            self.fault(FieldError::body("events", "missing", "is required"));
         } else if self.count == 0 && self.faults.is_empty() {
-            self.faults.push(FieldError::body(
+            self.fault(FieldError::body(
                 "events",
                 "too_short",
                 "must hold at least one event",

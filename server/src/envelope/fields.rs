@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use fleet::schema::check::FIELD_ERRORS_MAX;
 use storage::{ExpectedVersion, Timestamp, Version};
 use uuid::Uuid;
 
@@ -170,19 +171,36 @@ pub(super) fn wrong_type<T>(
     )))
 }
 
-/// The faults of a body, as they are found.
+/// The faults of an event, as they are found; those behind the first [`FIELD_ERRORS_MAX`] are not kept.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    pub(super) found: Vec<FieldError>,
+    found: Vec<FieldError>,
 }
 
 impl Faults {
+    /// One fault more.
+    pub(super) fn push(&mut self, fault: FieldError) {
+        if self.found.len() < FIELD_ERRORS_MAX {
+            self.found.push(fault);
+        }
+    }
+
+    /// What was found.
+    pub(super) fn found(&self) -> &[FieldError] {
+        &self.found
+    }
+
+    /// What was found, to be answered.
+    pub(super) fn into_found(self) -> Vec<FieldError> {
+        self.found
+    }
+
     /// The value, or nothing and one fault more.
     pub(super) fn take<T>(&mut self, field: &'static str, read: Result<T, Fault>) -> Option<T> {
         match read {
             Ok(value) => Some(value),
             Err((kind, msg)) => {
-                self.found.push(FieldError::body(field, kind, msg));
+                self.push(FieldError::body(field, kind, msg));
                 None
             }
         }

@@ -157,7 +157,7 @@ impl Members {
             unknown => {
                 scanner.skip()?;
                 let loc = ["body".into(), Place::from(unknown.to_owned())];
-                faults.found.push(FieldError::new(
+                faults.push(FieldError::new(
                     loc,
                     "extra_forbidden",
                     "is not a member of an event",
@@ -197,6 +197,14 @@ impl Members {
             let prefix = match &*key {
                 "user_id" => USER_PREFIX,
                 "correlation_id" => CORRELATION_PREFIX,
+                // What a tablet did, as `sync` notes it.
+                "crdt" => {
+                    let loc = ["body".into(), "metadata".into(), Place::from("crdt")];
+                    let msg = "is written by the server alone";
+                    let fault = FieldError::new(loc, "internal_member", msg);
+                    self.faults.push(fault);
+                    return scanner.skip();
+                }
                 _ => {
                     if text.len() > 1 {
                         text.push(b',');
@@ -215,7 +223,7 @@ impl Members {
                             "metadata".into(),
                             Place::from(key.into_owned()),
                         ];
-                        self.faults.found.push(FieldError::new(loc, kind, msg));
+                        self.faults.push(FieldError::new(loc, kind, msg));
                     }
                 }
             }
@@ -225,7 +233,6 @@ impl Members {
         if text.len() > METADATA_BYTES_MAX {
             let msg = format!("has {} bytes, {METADATA_BYTES_MAX} are allowed", text.len());
             self.faults
-                .found
                 .push(FieldError::body("metadata", "too_long", msg));
         } else if text.len() > 2 {
             self.metadata = text;
@@ -247,21 +254,21 @@ impl Members {
         let mut free = 0_usize;
         scanner.array(|scanner, index| {
             free += 1;
+            if free > TAGS_MAX - OWN_TAGS_MAX {
+                return scanner.skip();
+            }
             match fields::name(scanner, TAG_BYTES_MAX - FREE_PREFIX.len())? {
-                Ok(_) if free > TAGS_MAX - OWN_TAGS_MAX => {}
                 Ok(value) => self.tags.push(tag(FREE_PREFIX, &value)),
                 Err((kind, msg)) => {
                     let loc = ["body".into(), "tags".into(), Place::from(index)];
-                    self.faults.found.push(FieldError::new(loc, kind, msg));
+                    self.faults.push(FieldError::new(loc, kind, msg));
                 }
             }
             Ok::<_, JsonError>(())
         })?;
         if free > TAGS_MAX - OWN_TAGS_MAX {
             let msg = format!("has {free} tags, {} are allowed", TAGS_MAX - OWN_TAGS_MAX);
-            self.faults
-                .found
-                .push(FieldError::body("tags", "too_long", msg));
+            self.faults.push(FieldError::body("tags", "too_long", msg));
         }
         Ok(())
     }
@@ -274,7 +281,7 @@ impl Members {
         if let (Some(first), Some(second)) = (self.id, id)
             && first != second
         {
-            self.faults.found.push(FieldError::body(
+            self.faults.push(FieldError::body(
                 field,
                 "value_error",
                 "`id` and `event_id` differ",
@@ -296,7 +303,7 @@ impl Members {
         if let (Some(first), Some(second)) = (self.schema, schema)
             && first != second
         {
-            self.faults.found.push(FieldError::body(
+            self.faults.push(FieldError::body(
                 field,
                 "value_error",
                 "`schema` and `event_version` differ",
@@ -316,13 +323,12 @@ impl Members {
         ] {
             let refused = || {
                 self.faults
-                    .found
+                    .found()
                     .iter()
                     .any(|fault| fault.loc.get(1) == Some(&Place::from(field)))
             };
             if missing && !refused() {
                 self.faults
-                    .found
                     .push(FieldError::body(field, "missing", "is required"));
             }
         }
@@ -332,7 +338,7 @@ impl Members {
             self.event_type,
             self.data,
         ) else {
-            return Err(Refused(self.faults.found));
+            return Err(Refused(self.faults.into_found()));
         };
         let schema = self.schema.unwrap_or(fleet::Registry::SCHEMA_IF_ABSENT);
         let keys = check_payload(
@@ -340,11 +346,11 @@ impl Members {
             &event_type,
             schema,
             &data,
-            &mut self.faults.found,
+            &mut self.faults,
         );
         self.tags.extend(keys);
-        if !self.faults.found.is_empty() {
-            return Err(Refused(self.faults.found));
+        if !self.faults.found().is_empty() {
+            return Err(Refused(self.faults.into_found()));
         }
         Ok(Envelope {
             stream: StreamName {
@@ -372,7 +378,7 @@ fn check_payload(
     event_type: &str,
     schema: u16,
     data: &[u8],
-    found: &mut Vec<FieldError>,
+    found: &mut Faults,
 ) -> Vec<Box<str>> {
     let registry = fleet::registry();
     if registry.is_internal(aggregate_type) {

@@ -6,15 +6,17 @@ use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{Response, StatusCode, header};
 use fleet::command::Asked;
+use fleet::document::schema::SEARCH_ALL;
 use fleet::document::{self, DocumentCommand, STATUSES, TYPES, role_to_read};
 use fleet::policy::Role;
 use fleet::schema::body;
 use fleet::{Folded, calendar};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::auth::PeerAddress;
+use super::events::append::IDEMPOTENCY_KEY;
 use super::extract::{PathParts, ReadAt};
 use super::json_response;
 use super::listing::{List, no_content, written_with};
@@ -70,18 +72,21 @@ fn load(tx: &mut Decision<'_>, id: &str, role: Role) -> Result<Entry, Problem> {
     Ok(document)
 }
 
-/// Adds to a row what depends on the day.
-fn complete(state: &AppState) -> impl FnOnce(&mut Map<String, Value>, &Entry) {
-    let now = state.clock.now().micros();
-    move |row, entry| document::add_expiry(row, &entry.folded, now)
-}
-
+/// The document's row. A write that was done earlier is answered with the document as it is by now, which may be for fewer.
 fn answer<T>(
     state: &AppState,
+    role: Role,
     status: StatusCode,
     done: &Done<T>,
 ) -> Result<Response<Body>, Problem> {
-    written_with(status, done, complete(state))
+    let now = state.clock.now().micros();
+    let is_repeated = done.value.is_none();
+    written_with(status, done, |row, entry| {
+        document::add_expiry(row, &entry.folded, now);
+        if is_repeated && !role.reaches(role_to_read(&entry.folded)) {
+            document::conceal(row);
+        }
+    })
 }
 
 /// Create a document.
@@ -99,7 +104,7 @@ pub(crate) async fn create_document(
     caller: Caller,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
-    let by = caller.id_text().to_owned();
+    let (by, role) = (caller.id_text().to_owned(), caller.role());
     let (write, body) = Write::with_body(&state, caller, request).await?;
     let fields = body::parse(document::CREATE, &body)?;
     let done = write
@@ -114,7 +119,7 @@ pub(crate) async fn create_document(
             tx.append(DOCUMENT, &id, drafts)
         })
         .await?;
-    answer(&state, StatusCode::CREATED, &done)
+    answer(&state, role, StatusCode::CREATED, &done)
 }
 
 /// List documents, the newest first. Of those that the caller may not read only what they are is shown.
@@ -130,7 +135,7 @@ pub(crate) async fn create_document(
         ("staff_id" = Option<String>, Query, description = "Only of this person: UUID or staff_id"),
         ("workshop_id" = Option<String>, Query, description = "Only of this workshop: UUID or code"),
         ("work_order_id" = Option<String>, Query, description = "Only of this work order: UUID or number"),
-        ("search" = Option<String>, Query, description = "Only with this text in document_id, title or description"),
+        ("search" = Option<String>, Query, description = "Only with this text in document_id or title; for a FLEET_MANAGER, who may read them all, also in the description"),
         ("skip" = Option<u64>, Query, description = "How many to pass over"),
         ("limit" = Option<u64>, Query, description = "1 to 1,000, default 100"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
@@ -155,6 +160,9 @@ pub(crate) async fn list_documents(
     ]
     .map(|(filter, aggregate_type)| (filter, aggregate_type, query.text(filter)));
     let mut list = List::read(&mut query, &state, DOCUMENT, &["search"]);
+    if caller.role().reaches(Role::FleetManager) {
+        list.search_by("search", SEARCH_ALL);
+    }
     list.narrow("document_type", kind.map(|kind| TYPES[kind]));
     list.narrow("status", status.map(|status| STATUSES[status]));
     for (filter, aggregate_type, text) in about {
@@ -199,12 +207,14 @@ pub(crate) async fn get_document(
     caller: Caller,
     PathParts([id]): PathParts<1>,
     RawQuery(query): RawQuery,
-    request: Request,
+    mut request: Request,
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
     let at = ReadAt::read(&mut query, &state);
     query.finish()?;
     at.reach_projection(&state, CATALOG).await?;
+    // Each look is one, and is judged by itself.
+    request.headers_mut().remove(IDEMPOTENCY_KEY);
     let (by, role) = (caller.id_text().to_owned(), caller.role());
     let peer = request.extensions().get::<PeerAddress>();
     let ip_address = peer.map(|peer| peer.0.to_string());
@@ -226,7 +236,7 @@ pub(crate) async fn get_document(
             tx.append(DOCUMENT, &document.aggregate_id, drafts)
         })
         .await?;
-    answer(&state, StatusCode::OK, &done)
+    answer(&state, role, StatusCode::OK, &done)
 }
 
 /// Change a document: only the fields that are sent.
@@ -263,7 +273,7 @@ pub(crate) async fn update_document(
             tx.append(DOCUMENT, &document.aggregate_id, drafts)
         })
         .await?;
-    answer(&state, StatusCode::OK, &done)
+    answer(&state, role, StatusCode::OK, &done)
 }
 
 /// Delete the record of a document. Who looked at it stays in the log.

@@ -6,6 +6,7 @@ pub(crate) mod filter;
 mod history;
 pub(in crate::http) mod live;
 mod page;
+mod rank;
 mod replay;
 
 use utoipa_axum::router::OpenApiRouter;

@@ -55,6 +55,8 @@ pub(crate) struct FederationStatus {
     /// Why nothing is received at the moment.
     #[schema(required)]
     receive_error: Option<String>,
+    /// How often since this server started somebody said that another depot is there, and it was not signed by that depot.
+    presences_refused: u64,
     /// The others that it has heard of.
     depots: Vec<FederatedDepot>,
     /// How many vehicles more than one depot claims, or belonged to a depot that was said to be gone and is back.
@@ -76,7 +78,7 @@ pub(crate) struct FederatedDepot {
     log_id: uuid::Uuid,
     /// Its events up to this position, counted there, are here.
     received_position: u64,
-    /// All of them up to this position bore the signature of `public_key`; the same as `received_position`, as nothing else is taken.
+    /// All of them up to this position bore the signature of `public_key`; the same as `received_position`.
     verified_position: u64,
     /// The key by which they are verified, in hexadecimal: the first that was seen, unless an administrator said that there is another.
     #[schema(required)]
@@ -95,9 +97,23 @@ pub(crate) struct FederatedDepot {
     appended: u64,
     /// Its events that came again since.
     repeated: u64,
+    /// Its events that came since and are here, under the same ids, as another log's: each depot keeps its own.
+    #[schema(required)]
+    twice_recorded: Option<TwiceRecorded>,
     /// That an administrator here has said that it is gone for good.
     #[schema(required)]
     gone: Option<DepotGone>,
+}
+
+/// Events that two depots recorded first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TwiceRecorded {
+    /// How many came since this server started.
+    events: u64,
+    /// The place of the first of them in that depot's log.
+    position: u64,
+    /// Its id.
+    event_id: uuid::Uuid,
 }
 
 /// What was said of a depot that is gone.
@@ -152,6 +168,7 @@ pub(crate) async fn federation_status(
             published_position: 0,
             publish_error: None,
             receive_error: None,
+            presences_refused: 0,
             depots: Vec::new(),
             contested_total: 0,
             contested_vehicles: Vec::new(),
@@ -192,6 +209,11 @@ pub(crate) async fn federation_status(
         last_contact: depot.last_contact.map(rfc3339::to_string),
         appended: depot.appended,
         repeated: depot.repeated,
+        twice_recorded: depot.twice_recorded.map(|twice| TwiceRecorded {
+            events: twice.events,
+            position: twice.position,
+            event_id: twice.event_id,
+        }),
     });
     Ok(Json(FederationStatus {
         enabled: true,
@@ -203,6 +225,7 @@ pub(crate) async fn federation_status(
         published_position: standing.published.get(),
         publish_error: standing.publish_error,
         receive_error: standing.receive_error,
+        presences_refused: standing.presences_refused,
         depots: depots.collect(),
         contested_total: unsettled.contested.len(),
         contested_vehicles: first(unsettled.contested),

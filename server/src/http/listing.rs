@@ -69,6 +69,18 @@ impl List {
         }
     }
 
+    /// Has what was asked for under one search looked for by another of the listing's.
+    pub fn search_by(&mut self, asked: &str, search: &'static str) {
+        for (name, _) in self
+            .ask
+            .searches
+            .iter_mut()
+            .filter(|(name, _)| *name == asked)
+        {
+            *name = search;
+        }
+    }
+
     /// Narrows the list to rows with this value, if there is one.
     pub fn narrow(&mut self, filter: &'static str, value: Option<impl Into<String>>) {
         self.ask

@@ -30,7 +30,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewBackup {
-    /// What to call it: letters, digits, `-`, `_` and `.`, not beginning with a dot.
+    /// What to call it: letters, digits, `-`, `_` and `.`. It neither begins with a dot or with `auto-`, as the server's own
+    /// do, nor ends in `.partial`, as one that is being made.
     #[schema(example = "2026-10-31")]
     name: String,
 }
@@ -105,11 +106,13 @@ fn check_name(name: &str) -> Result<(), Problem> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let fit = (1..=NAME_BYTES_MAX).contains(&name.len())
         && name.bytes().all(plain)
-        && !name.starts_with('.');
+        && !name.starts_with('.')
+        && !name.starts_with("auto-")
+        && !name.ends_with(".partial");
     if fit {
         return Ok(());
     }
-    let msg = "must be 1 to 100 letters, digits, '-', '_' or '.', and not begin with a dot";
+    let msg = "must be 1 to 100 letters, digits, '-', '_' or '.', not begin with a dot or 'auto-', and not end in '.partial'";
     Err(Problem::invalid(vec![FieldError::body(
         "name",
         "string_pattern",

@@ -233,7 +233,9 @@ fn streams(state: &AppState, asked: &Asked, sight: Sight) -> Result<Value, Probl
                 "{aggregate_type} {aggregate_id} not found"
             )));
         };
-        return Ok(json!({ "position": answer.position.get(), "stream": stream_json(&stream) }));
+        return Ok(
+            json!({ "position": answer.position.get(), "stream": stream_json(sight, stream) }),
+        );
     }
     let filter = StateFilter {
         aggregate_type: asked.aggregate_type.clone(),
@@ -249,9 +251,9 @@ fn streams(state: &AppState, asked: &Asked, sight: Sight) -> Result<Value, Probl
     let streams: Vec<Value> = answer
         .value
         .streams
-        .iter()
-        .filter(|stream| shown(stream))
-        .map(stream_json)
+        .into_iter()
+        .filter(shown)
+        .map(|stream| stream_json(sight, stream))
         .collect();
     Ok(json!({
         "position": answer.position.get(),
@@ -260,7 +262,8 @@ fn streams(state: &AppState, asked: &Asked, sight: Sight) -> Result<Value, Probl
     }))
 }
 
-fn stream_json(stream: &StreamState) -> Value {
+fn stream_json(sight: Sight, stream: StreamState) -> Value {
+    let state = sight.state(&stream.aggregate_type, stream.state);
     json!({
         "aggregate_type": stream.aggregate_type,
         "aggregate_id": stream.aggregate_id,
@@ -269,7 +272,7 @@ fn stream_json(stream: &StreamState) -> Value {
         "occurred_at": rfc3339::to_string(stream.occurred_at),
         "recorded_at": rfc3339::to_string(stream.recorded_at),
         "deleted": stream.deleted,
-        "state": stream.state,
+        "state": state,
     })
 }
 

@@ -15,6 +15,9 @@ use super::problem::Problem;
 use crate::field_error::FieldError;
 use crate::rfc3339;
 
+/// Most faults that are told of one request: a client that sends thousands has made one mistake.
+const FAULTS_MAX: usize = 20;
+
 /// The names of the query parameters that an operation takes.
 pub fn described(operation: &Operation) -> Vec<String> {
     let parameters = operation.parameters.iter().flatten();
@@ -38,6 +41,9 @@ pub fn only(known: &[String], query: &str) -> Result<(), Problem> {
         let loc = ["query".into(), name.clone().into_owned().into()];
         if known.iter().any(|known| *known == name) || faults.iter().any(|fault| fault.loc == loc) {
             continue;
+        }
+        if faults.len() == FAULTS_MAX {
+            break;
         }
         let msg = if known.is_empty() {
             "is not known here: this path takes no parameters".to_owned()
@@ -69,7 +75,10 @@ impl<'a> Query<'a> {
         // The decoder replaces what is no UTF-8; a replacement that was not sent as such gives that away.
         let sent = query.contains('\u{fffd}') || query.to_ascii_uppercase().contains("%EF%BF%BD");
         for (name, value) in &pairs {
-            if !sent && (name.contains('\u{fffd}') || value.contains('\u{fffd}')) {
+            if faults.len() < FAULTS_MAX
+                && !sent
+                && (name.contains('\u{fffd}') || value.contains('\u{fffd}'))
+            {
                 let loc = ["query".into(), name.clone().into_owned().into()];
                 faults.push(FieldError::new(loc, "string_unicode", "is no valid UTF-8"));
             }

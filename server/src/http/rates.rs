@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -17,6 +17,7 @@ use storage::Timestamp;
 use uuid::Uuid;
 
 use super::problem::{Kind, Problem};
+use crate::auth::throttle::network;
 use crate::config::rates::{Class, Rate};
 
 #[cfg(test)]
@@ -129,14 +130,6 @@ impl Buckets {
         };
         let mut buckets = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         take(&mut buckets, (policy.class, known), policy, now)
-    }
-}
-
-/// Whoever has an IPv6 address has all of its network's, 2^64 of them.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

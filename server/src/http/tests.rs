@@ -13,6 +13,7 @@ mod documents;
 mod edge;
 mod federation;
 mod finance;
+mod guarded;
 pub(in crate::http) mod harness;
 mod hr;
 mod lanes;

@@ -15,7 +15,7 @@ use super::extract::PathParts;
 use super::json_response;
 use super::problem::Problem;
 use crate::app::AppState;
-use crate::auth::Caller;
+use crate::auth::{AccountChange, Caller};
 use crate::field_error::FieldError;
 
 /// The routes of accounts.
@@ -134,16 +134,12 @@ pub(crate) async fn update_user(
             "must change something",
         )]));
     }
-    if let Some(role) = role {
-        state.accounts.change_role(id, role, &caller).await?;
-    }
-    if let Some(password) = update.password {
-        state.accounts.set_password(id, password, &caller).await?;
-    }
-    if let Some(active) = update.is_active {
-        state.accounts.set_active(id, active, &caller).await?;
-    }
-    let account = state.accounts.account(id)?;
+    let change = AccountChange {
+        role,
+        password: update.password,
+        active: update.is_active,
+    };
+    let account = state.accounts.change(id, change, &caller).await?;
     user_response(StatusCode::OK, &account)
 }
 

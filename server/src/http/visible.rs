@@ -1,12 +1,13 @@
 //! Which events a caller may see, and how much of them.
 //!
 //! Streams that the server keeps for itself (accounts, devices) are for a SUPER_ADMIN, and even there secrets are left
-//! out: what was once stored as a secret is shown to nobody.
+//! out: what was once stored as a secret is shown to nobody. What an aggregate's own routes show by row (a document's
+//! content) is in its events and states for a FLEET_MANAGER, who may read every row, and for nobody else.
 
 use std::borrow::Cow;
 
 use fleet::policy::Role;
-use fleet::schema::{Sensitivity, Sets};
+use fleet::schema::{AggregateSchema, Sensitivity, Sets};
 use serde_json::{Map, Value};
 use storage::EventRef;
 
@@ -16,58 +17,76 @@ use crate::envelope::{EventHead, KeptNames, write_head, write_tail};
 /// What a caller may see.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Sight {
-    internal: bool,
+    role: Role,
 }
 
 impl Sight {
     /// What this caller may see.
     pub fn of(caller: &Caller) -> Self {
         Sight {
-            internal: caller.role() == Role::SuperAdmin,
+            role: caller.role(),
         }
     }
 
     /// What a person may see of what is held on them: all of it, less secrets.
     pub fn everything() -> Self {
-        Sight { internal: true }
+        Sight {
+            role: Role::SuperAdmin,
+        }
     }
 
     /// Whether streams of this type are shown.
     pub fn covers(self, aggregate_type: &str) -> bool {
-        self.internal || !fleet::registry().is_internal(aggregate_type)
+        self.role.reaches(Role::SuperAdmin) || !fleet::registry().is_internal(aggregate_type)
     }
 
-    /// Whether some events are left out.
-    pub fn is_partial(self) -> bool {
-        !self.internal
+    /// Whether events of this type are shown with every byte that is stored, so that their records can be given away.
+    pub fn shows_whole(self, aggregate_type: &str) -> bool {
+        let table = fleet::registry().aggregate(aggregate_type);
+        table.is_none_or(|table| !table.internal && self.guarded_by(table).is_empty())
+    }
+
+    /// The names of what is kept from this caller in such events and states.
+    fn guarded_by(self, table: &AggregateSchema) -> &'static [&'static str] {
+        match self.role.reaches(Role::FleetManager) {
+            true => &[],
+            false => table.guarded,
+        }
     }
 
     /// Appends the event as JSON, without secrets. Only for events that are covered.
     pub fn write(self, event: &EventRef<'_>, out: &mut Vec<u8>) {
         write_head(&EventHead::of(event), out);
-        write_rest(event, out);
+        self.write_rest(event, out);
     }
 
     /// The same, for one event of many.
     pub fn write_next(self, names: &mut KeptNames, event: &EventRef<'_>, out: &mut Vec<u8>) {
         names.write_head(&EventHead::of(event), out);
-        write_rest(event, out);
+        self.write_rest(event, out);
     }
-}
 
-/// What follows the head.
-fn write_rest(event: &EventRef<'_>, out: &mut Vec<u8>) {
-    let is_internal = fleet::registry().is_internal(event.stream().aggregate_type);
-    let data: Cow<'_, [u8]> = if is_internal {
-        without_secrets(event).into()
-    } else {
-        event.data().into()
-    };
-    out.push(b',');
-    write_tail(&data, event.metadata(), || event.tags(), out);
-}
+    /// What follows the head.
+    fn write_rest(self, event: &EventRef<'_>, out: &mut Vec<u8>) {
+        out.push(b',');
+        let data = self.payload(event);
+        write_tail(&data, event.metadata(), || event.tags(), out);
+    }
 
-impl Sight {
+    /// The payload as it may be shown.
+    fn payload<'a>(self, event: &EventRef<'a>) -> Cow<'a, [u8]> {
+        let Some(table) = fleet::registry().aggregate(event.stream().aggregate_type) else {
+            return event.data().into();
+        };
+        if table.internal {
+            return without_secrets(event).into();
+        }
+        match self.guarded_by(table) {
+            [] => event.data().into(),
+            guarded => without(event, table, guarded).into(),
+        }
+    }
+
     /// The event as JSON, as it may be shown. Only for events that are covered.
     pub fn event(self, event: &EventRef<'_>) -> Value {
         let mut text = Vec::with_capacity(512 + event.data().len() + event.metadata().len());
@@ -79,12 +98,9 @@ impl Sight {
     /// events that are covered.
     pub fn texts<'a>(self, event: &EventRef<'a>) -> (Cow<'a, [u8]>, Cow<'a, [u8]>) {
         let is_object = |text: &[u8]| text.first() == Some(&b'{') && text.last() == Some(&b'}');
-        let data: Cow<'a, [u8]> = if fleet::registry().is_internal(event.stream().aggregate_type) {
-            without_secrets(event).into()
-        } else if is_object(event.data()) {
-            event.data().into()
-        } else {
-            b"null"[..].into()
+        let data = match self.payload(event) {
+            data if is_object(&data) => data,
+            _ => b"null"[..].into(),
         };
         let metadata = if is_object(event.metadata()) {
             event.metadata()
@@ -96,13 +112,10 @@ impl Sight {
 
     /// An event's payload as it may be shown; null where it is no JSON object. Only for events that are covered.
     pub fn data(self, event: &EventRef<'_>) -> Value {
-        if fleet::registry().is_internal(event.stream().aggregate_type) {
-            return serde_json::from_slice(&without_secrets(event)).unwrap_or_default();
-        }
-        serde_json::from_slice(event.data()).unwrap_or_default()
+        serde_json::from_slice(&self.payload(event)).unwrap_or_default()
     }
 
-    /// A folded state without the keys that secrets set.
+    /// A folded state without the keys that secrets set, and those that are kept from this caller.
     pub fn state(self, aggregate_type: &str, mut state: Map<String, Value>) -> Map<String, Value> {
         let Some(table) = fleet::registry().aggregate(aggregate_type) else {
             return state;
@@ -113,6 +126,9 @@ impl Sight {
             if let Sets::Key(key) = field.sets {
                 state.remove(key);
             }
+        }
+        for name in self.guarded_by(table) {
+            state.remove(*name);
         }
         state
     }
@@ -132,6 +148,23 @@ fn without_secrets(event: &EventRef<'_>) -> Vec<u8> {
         .filter(|field| field.sensitivity == Sensitivity::Secret)
     {
         data.remove(field.name);
+    }
+    Value::Object(data).to_string().into_bytes()
+}
+
+/// The payload less these fields, by whichever of their names it has them.
+fn without(event: &EventRef<'_>, table: &AggregateSchema, names: &[&str]) -> Vec<u8> {
+    let data = serde_json::from_slice::<Map<String, Value>>(event.data());
+    let mut data = data.unwrap_or_default();
+    let events = table.events.iter();
+    let spellings = events
+        .flat_map(|event| event.spellings)
+        .chain(table.spellings);
+    for spelling in spellings.filter(|spelling| names.contains(&spelling.meant)) {
+        data.remove(spelling.given);
+    }
+    for name in names {
+        data.remove(*name);
     }
     Value::Object(data).to_string().into_bytes()
 }

@@ -39,7 +39,8 @@ pub(super) enum Halt {
     Refused,
 }
 
-/// Appends `events` in order. A transaction that is refused is cut in halves until the events at fault stand alone.
+/// Appends `events` in order. A transaction that is refused is cut in halves, between two lines, until the lines at fault
+/// stand alone: what a line becomes goes in whole or not at all.
 pub(super) fn append_in_order(
     log: &Log,
     events: &[Lined],
@@ -49,7 +50,7 @@ pub(super) fn append_in_order(
     let Some((line, _)) = events.first() else {
         return Ok(());
     };
-    match append(log, events) {
+    let error = match append(log, events) {
         Ok(receipt) => {
             let count = receipt.events.len() as u64;
             if receipt.duplicate {
@@ -60,26 +61,55 @@ pub(super) fn append_in_order(
             if let Some(last) = receipt.events.last() {
                 appended.last = Some((last.id, last.position));
             }
-            Ok(())
+            return Ok(());
         }
-        Err(error) if !is_at_fault(&error) => Err(Halt::Unavailable(error)),
-        Err(_) if events.len() > 1 => {
-            let (first, second) = events.split_at(events.len() / 2);
-            append_in_order(log, first, policy, appended)?;
-            append_in_order(log, second, policy, appended)
-        }
-        Err(error) => {
-            appended.refused.push(BadLine {
-                line: *line,
-                reason: error.to_string(),
-            });
-            if policy == BadLines::Stop {
-                Err(Halt::Refused)
-            } else {
-                Ok(())
-            }
-        }
+        Err(error) if !is_at_fault(&error) => return Err(Halt::Unavailable(error)),
+        Err(error) => error,
+    };
+    if let Some(at) = between_lines(events) {
+        let (first, second) = events.split_at(at);
+        append_in_order(log, first, policy, appended)?;
+        return append_in_order(log, second, policy, appended);
     }
+    if let Some((there, missing)) = partly_there(log, events) {
+        let refused = appended.refused.len();
+        append_in_order(log, &there, policy, appended)?;
+        if appended.refused.len() == refused {
+            append_in_order(log, &missing, policy, appended)?;
+        }
+        return Ok(());
+    }
+    appended.refused.push(BadLine {
+        line: *line,
+        reason: error.to_string(),
+    });
+    if policy == BadLines::Stop {
+        Err(Halt::Refused)
+    } else {
+        Ok(())
+    }
+}
+
+/// Where to cut: where a line ends, as near the middle as can be. Nowhere if all events are of one line.
+fn between_lines(events: &[Lined]) -> Option<usize> {
+    let pairs = events.iter().zip(events.iter().skip(1));
+    let ends = (1..).zip(pairs).filter(|(_, (one, next))| one.0 != next.0);
+    ends.map(|(at, _)| at)
+        .min_by_key(|at| events.len().abs_diff(2 * at))
+}
+
+/// What the log has of a line's events, and what it lacks, where both is the case: an earlier run made less of the line, by
+/// another mapping, or an earlier version took a part of it.
+fn partly_there(log: &Log, events: &[Lined]) -> Option<(Vec<Lined>, Vec<Lined>)> {
+    if events.len() < 2 {
+        return None;
+    }
+    let is_there = |(_, envelope): &Lined| {
+        let found = envelope.event.id.map(|id| log.position_of(id));
+        matches!(found, Some(Ok(Some(_))))
+    };
+    let (there, missing): (Vec<Lined>, Vec<Lined>) = events.iter().cloned().partition(is_there);
+    (!there.is_empty() && !missing.is_empty()).then_some((there, missing))
 }
 
 /// Whether the transaction itself is at fault, so that a part of it may be accepted.

@@ -24,13 +24,13 @@ pub(super) struct Checkpoint {
     pub(super) input: String,
     /// The log that took the events.
     pub(super) log_id: Uuid,
-    /// Lines that were taken, header included.
+    /// Whole lines that were taken, header included.
     pub(super) line: u64,
     /// Decompressed bytes that they have.
     pub(super) offset: u64,
     /// The CRC32 of these bytes.
     pub(super) checksum: u32,
-    /// The last event that was taken from them, and where it is.
+    /// The last event that was taken with them, and where it is.
     pub(super) event_id: Uuid,
     pub(super) event_position: u64,
 }

@@ -1,14 +1,23 @@
 //! JSON Lines: each line an event, as `POST /events` takes it or as a CloudEvent.
+//!
+//! A last line without its end is taken like any other, but may still be growing, and so may the file: no later run begins
+//! behind it. Begun there, the end that the line gets later would be an empty line of its own, and what follows would get
+//! other numbers, so other ids, than in a run from the beginning.
 
 use std::io::{self, BufRead, BufReader};
 
-use crate::envelope::{Envelope, parse_event};
+use storage::TAGS_MAX;
+
+use crate::envelope::{Envelope, parse_event, user_id};
 use crate::json::Scanner;
 
 use super::run::{Record, RecordSource};
 use super::source::Source;
 use super::{cloud_event, identity};
 
+/// Marks an event of a file that names who caused it, as all do that come over HTTP. No client can send it: free tags carry
+/// a prefix.
+pub(crate) const FROM_FILE_TAG: &str = "from:file";
 /// Bytes that a line may have: what the body of `POST /events` may.
 pub(super) const LINE_BYTES_MAX: usize = 2 << 20;
 
@@ -23,6 +32,8 @@ pub(super) struct LineReader {
     /// Behind the last line that was read.
     offset: u64,
     line: Vec<u8>,
+    /// Whether the line has its end.
+    is_whole: bool,
 }
 
 /// What was found in the place of a line.
@@ -42,6 +53,7 @@ impl LineReader {
             number,
             offset,
             line: Vec::new(),
+            is_whole: true,
         }
     }
 
@@ -64,6 +76,7 @@ impl LineReader {
             self.reader.consume(taken);
             length += taken as u64;
             if end.is_some() || at_end {
+                self.is_whole = end.is_some();
                 break;
             }
         }
@@ -100,6 +113,7 @@ impl RecordSource for LineReader {
             return Ok(Some(Record {
                 line: self.number,
                 end: self.offset,
+                is_whole: self.is_whole,
                 events,
             }));
         }
@@ -119,6 +133,10 @@ fn event_of(line: &[u8], source_name: &str, number: u64) -> Result<Envelope, Str
     };
     if envelope.event.id.is_none() {
         envelope.event.id = Some(identity::of_record(source_name, number, 0, line));
+    }
+    let tags = &mut envelope.event.tags;
+    if user_id(tags.iter().map(|tag| &**tag)).is_some() && tags.len() < TAGS_MAX {
+        tags.push(FROM_FILE_TAG.into());
     }
     Ok(envelope)
 }

@@ -24,6 +24,7 @@ mod tests;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use fuzzed::fuzz;
+pub(crate) use lines::FROM_FILE_TAG;
 pub use mapping::{Mapping, MappingError};
 pub use run::{BadLine, BadLines, IngestError, IngestOptions, Progress, Stopped, Summary, ingest};
 pub use source::Input;

@@ -1,7 +1,7 @@
 //! CSV: a header, and rows that a [`mapping`](super::mapping) turns into events.
 //!
 //! Rows are numbered, not lines: a quoted field may hold line ends. Without such fields and without empty lines the number
-//! is the line's.
+//! is the line's. No later run begins behind a last row that has no line end: it may be half of one.
 
 use std::collections::HashSet;
 use std::io;
@@ -118,6 +118,7 @@ impl RecordSource for RowReader<'_> {
         Ok(Some(Record {
             line: self.number,
             end,
+            is_whole: !self.reader.get_ref().is_at_end,
             events: self.events_of(row),
         }))
     }
@@ -146,6 +147,7 @@ pub(super) fn csv_reader(source: Source, mapping: &Mapping) -> csv::Reader<RowGu
         source,
         read: 0,
         allowed: ROW_BYTES_MAX,
+        is_at_end: false,
     };
     // Rows of another width are read, so that they can be reported with their line.
     ReaderBuilder::new()
@@ -160,6 +162,8 @@ pub(super) struct RowGuard {
     source: Source,
     read: u64,
     allowed: u64,
+    /// Whether the end of the input was met, which is so while a row is read only where no line end ends it.
+    is_at_end: bool,
 }
 
 impl io::Read for RowGuard {
@@ -170,6 +174,7 @@ impl io::Read for RowGuard {
         }
         let read = self.source.read(buffer)?;
         self.read += read as u64;
+        self.is_at_end = read == 0;
         Ok(read)
     }
 }

@@ -148,6 +148,8 @@ pub(super) struct Record {
     pub(super) line: u64,
     /// How many decompressed bytes lie up to its end.
     pub(super) end: u64,
+    /// Whether a line end ends it. Only the input's last may lack one: then it may still be growing.
+    pub(super) is_whole: bool,
     /// Its events, or what is wrong with it.
     pub(super) events: Result<Vec<Envelope>, String>,
 }
@@ -165,7 +167,12 @@ pub(super) trait RecordSource {
 struct Batch {
     events: Vec<Lined>,
     bad: Vec<BadLine>,
-    /// Of its last record, and up to its end.
+    /// Behind its last whole record: where a later run may begin.
+    end: Option<BatchEnd>,
+}
+
+/// A line, and how many bytes lie up to its end, with their CRC32.
+struct BatchEnd {
     line: u64,
     offset: u64,
     checksum: u32,
@@ -312,10 +319,9 @@ fn read_batch(records: &mut dyn RecordSource, options: &IngestOptions) -> (Batch
     let mut batch = Batch {
         events: Vec::new(),
         bad: Vec::new(),
-        line: 0,
-        offset: 0,
-        checksum: 0,
+        end: None,
     };
+    let mut whole = None;
     let mut behind = Behind::More;
     let mut bytes = 0;
     while matches!(behind, Behind::More)
@@ -325,8 +331,15 @@ fn read_batch(records: &mut dyn RecordSource, options: &IngestOptions) -> (Batch
         match records.next() {
             Err(error) => behind = Behind::Failure(error),
             Ok(None) => behind = Behind::Nothing,
-            Ok(Some(Record { line, end, events })) => {
-                (batch.line, batch.offset) = (line, end);
+            Ok(Some(Record {
+                line,
+                end,
+                is_whole,
+                events,
+            })) => {
+                if is_whole {
+                    whole = Some((line, end));
+                }
                 match events {
                     Ok(events) => {
                         bytes += events
@@ -347,7 +360,11 @@ fn read_batch(records: &mut dyn RecordSource, options: &IngestOptions) -> (Batch
             }
         }
     }
-    batch.checksum = records.checksum_at(batch.offset);
+    batch.end = whole.map(|(line, offset)| BatchEnd {
+        line,
+        offset,
+        checksum: records.checksum_at(offset),
+    });
     (batch, behind)
 }
 
@@ -403,17 +420,11 @@ impl Taker<'_> {
             // The line is not behind us: the next run, with the line mended, begins before it.
             return Err(IngestError::BadLine(first_bad));
         }
-        if let Some((event_id, event_position)) = appended.last {
-            let Batch {
-                line,
-                offset,
-                checksum,
-                ..
-            } = batch;
+        if let (Some((event_id, event_position)), Some(end)) = (appended.last, batch.end) {
             self.last = Some(Reached {
-                line,
-                offset,
-                checksum,
+                line: end.line,
+                offset: end.offset,
+                checksum: end.checksum,
                 event_id,
                 event_position,
             });

@@ -35,9 +35,8 @@ const MONTH_DAYS: f64 = 30.436_875;
 /// The features of a part as of a time, by the old system's rules.
 pub(crate) fn row(past: &PartPast, time: i64) -> Vec<f32> {
     let recent: Vec<f64> = past
-        .usage
-        .iter()
-        .filter(|one| one.when.visible(time) && time - one.when.happened <= 30 * DAY)
+        .usage(time)
+        .filter(|one| time - one.when.happened <= 30 * DAY)
         .map(|one| one.value)
         .collect();
     let count = recent.len().max(1) as f64;
@@ -50,9 +49,9 @@ pub(crate) fn row(past: &PartPast, time: i64) -> Vec<f32> {
     let moves = past
         .moves
         .iter()
-        .filter(|mark| mark.visible(time) && time - mark.happened <= 90 * DAY)
+        .filter(|one| one.when.visible(time) && time - one.when.happened <= 90 * DAY)
         .count();
-    let last = past.usage.iter().rev().find(|one| one.when.visible(time));
+    let last = past.usage(time).next_back();
     let day = date_of(time);
     vec![
         super::history::narrow(mean),
@@ -84,33 +83,29 @@ fn month_name(month: i64) -> String {
     )
 }
 
-/// Usage of every part by whole month, all series alike long, up to the month before that of `time`.
+/// Usage of every part that had been used, by whole month, all series alike long, up to the month before that of `time`.
 fn series(history: &History, time: i64) -> (Vec<&str>, Vec<Vec<f64>>, i64) {
     let end = month_of(time);
-    let first = history
-        .parts
-        .values()
-        .filter_map(|past| past.usage.first())
-        .map(|one| month_of(one.when.happened))
-        .min();
+    let used = history.parts.iter().filter_map(|(name, past)| {
+        let first = past.usage(time).next()?;
+        Some((&**name, past, month_of(first.when.happened)))
+    });
+    let used: Vec<(&str, &PartPast, i64)> = used.collect();
+    let first = used.iter().map(|&(_, _, first)| first).min();
     let months = usize::try_from(end - first.unwrap_or(end))
         .unwrap_or(0)
         .min(MONTHS_MAX);
     let begin = end - i64::try_from(months).unwrap_or(0);
     let (mut names, mut all) = (Vec::new(), Vec::new());
-    for (name, past) in history
-        .parts
-        .iter()
-        .filter(|(_, past)| !past.usage.is_empty())
-    {
+    for (name, past, _) in used {
         let mut demand = vec![0.0; months];
-        for one in past.usage.iter().filter(|one| one.when.visible(time)) {
+        for one in past.usage(time) {
             let month = usize::try_from(month_of(one.when.happened) - begin).ok();
             if let Some(place) = month.and_then(|month| demand.get_mut(month)) {
                 *place += one.value;
             }
         }
-        names.push(&**name);
+        names.push(name);
         all.push(demand);
     }
     (names, all, end)
@@ -195,7 +190,7 @@ impl Learning {
         };
         let order = learned
             .as_ref()
-            .map(|(made, at)| reorder(&made.forecast, *at, past, service_level));
+            .map(|(made, at)| reorder(&made.forecast, *at, (past, as_of), service_level));
         let urgency = match demand {
             demand if demand > 50.0 => "critical",
             demand if demand > 20.0 => "high",
@@ -265,7 +260,7 @@ impl Learning {
                 "part_no": name,
                 "demand_class": format!("{:?}", made.forecast.series[at].class),
                 "months": each,
-                "order": reorder(&made.forecast, at, &history.parts[*name], service_level),
+                "order": reorder(&made.forecast, at, (&history.parts[*name], as_of), service_level),
             }));
         }
         let more = parts.len() > limit;
@@ -302,23 +297,29 @@ fn quantile_over(forecast: &DemandForecast, at: usize, months: f64, level: f64) 
     forecast.quantile(at, whole, level).unwrap_or(0.0)
 }
 
-/// Order-up-to level for the lead time and a month of review, at a service level.
-fn reorder(forecast: &DemandForecast, at: usize, past: &PartPast, service_level: f64) -> Value {
+/// Order-up-to level for the lead time and a month of review, at a service level, by what was known of the part at a time.
+fn reorder(
+    forecast: &DemandForecast,
+    at: usize,
+    (past, time): (&PartPast, i64),
+    service_level: f64,
+) -> Value {
+    let stock = past.stock(time);
     let lead = past
-        .lead_time_days
+        .lead_time_days(time)
         .filter(|days| *days > 0.0)
         .unwrap_or(LEAD_TIME_DAYS);
     let (during, covered) = (lead / MONTH_DAYS, lead / MONTH_DAYS + 1.0);
     let point = quantile_over(forecast, at, during, service_level);
     let up_to = quantile_over(forecast, at, covered, service_level);
     let mean = forecast.series[at].mean * during;
-    let quantity = if past.stock <= point {
-        (up_to - past.stock).max(0.0).ceil()
+    let quantity = if stock <= point {
+        (up_to - stock).max(0.0).ceil()
     } else {
         0.0
     };
     json!({
-        "stock_by_moves": past.stock,
+        "stock_by_moves": stock,
         "lead_time_days": lead,
         "service_level": service_level,
         "reorder_point": point,

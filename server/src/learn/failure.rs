@@ -64,23 +64,21 @@ impl Times {
         snapshots_max: SNAPSHOTS_MAX,
     };
 
-    /// From the last day whose window has passed back to the first event, the last first.
+    /// From the last day whose window has passed back to when the fleet began, the last first.
     pub(crate) fn of(self, history: &History, end: i64) -> Vec<i64> {
-        let Some(&first) = history.first_seen.first() else {
+        let Some(begin) = history.fleet_begin(end) else {
             return Vec::new();
         };
         let last = end - WINDOW_DAYS * DAY;
-        let per_time = history.vehicles.len().max(1);
-        let times = usize::try_from((last - first) / (self.step_days * DAY)).unwrap_or(0);
-        let stretch = (times * per_time).div_ceil(self.snapshots_max).max(1);
-        let step = self.step_days * i64::try_from(stretch).unwrap_or(1) * DAY;
-        let mut made = Vec::new();
-        let mut time = last;
-        while time > first {
-            made.push(time);
-            time -= step;
-        }
-        made
+        let step = self.step_days * DAY;
+        let each = || {
+            std::iter::successors(Some(last), move |&time| Some(time - step))
+                .take_while(move |&time| time > begin)
+        };
+        // Vehicles that had not come yet have no snapshot.
+        let snapshots: usize = each().map(|time| history.fleet_size(time)).sum();
+        let stretch = snapshots.div_ceil(self.snapshots_max).max(1);
+        each().step_by(stretch).collect()
     }
 }
 
@@ -110,7 +108,7 @@ pub(crate) struct Snapshots {
 }
 
 impl Snapshots {
-    /// Every `step_days` from the first event to the last day whose window has passed.
+    /// Every `step_days` from when the fleet began to the last day whose window has passed.
     pub(crate) fn take(history: &History, words: &Dictionary, end: i64, step_days: i64) -> Self {
         let mut made = Self::default();
         let times = Times {

@@ -7,13 +7,17 @@
 //!
 //! A mark remembers when something happened and from when on it was known. Features as of a time see only what had both
 //! happened and become known before it, so that what is appended later changes nothing. A live event is known from the
-//! moment the log took it. History that was brought in (its metadata names a source, and it is recorded more than a day
-//! after it happened) is taken to have been known in its own time.
+//! moment the log that had it first took it: for another depot's event that is its own depot's log. History that was
+//! brought in (`railfleet ingest` or the importer wrote it, more than a day after it happened) is taken to have been known
+//! in its own time. What a tablet reports is live however late it comes, and so is what a client says has a source.
 
 use std::collections::BTreeMap;
 
+use fleet::Origin;
 use serde_json::{Map, Value};
 use storage::{EventRef, Log, Position, Query, ReadError, ReadRequest};
+
+use crate::envelope::is_brought_in;
 
 /// Aggregate types that learning reads.
 const AGGREGATE_TYPES: [&str; 4] = ["Vehicle", "WorkOrder", "StockMove", "Part"];
@@ -26,7 +30,7 @@ pub(crate) const DAY: i64 = 86_400_000_000;
 /// Brought-in history is recorded at least this long after it happened.
 const BROUGHT_IN_AFTER: i64 = DAY;
 
-/// When something happened and from when on it was known, in microseconds.
+/// When something happened and from when on it was known, which is never before, in microseconds.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct When {
     pub(crate) happened: i64,
@@ -35,11 +39,14 @@ pub(crate) struct When {
 
 impl When {
     fn of(event: &EventRef<'_>) -> Self {
-        let (happened, recorded) = (event.occurred_at().micros(), event.recorded_at().micros());
-        let brought_in = recorded - happened > BROUGHT_IN_AFTER && names_a_source(event.metadata());
+        let (happened, taken) = (event.occurred_at().micros(), event.recorded_at().micros());
+        // What this log has is known, even if the clock of the depot that had it first was ahead.
+        let recorded =
+            Origin::of(event.tags()).map_or(taken, |origin| origin.recorded_at.min(taken));
+        let is_late = recorded.saturating_sub(happened) > BROUGHT_IN_AFTER;
         Self {
             happened,
-            known: if brought_in {
+            known: if is_late && is_brought_in(event) {
                 happened
             } else {
                 recorded.max(happened)
@@ -51,13 +58,6 @@ impl When {
     pub(crate) fn visible(self, time: i64) -> bool {
         self.happened < time && self.known < time
     }
-}
-
-fn names_a_source(metadata: &[u8]) -> bool {
-    let needle = b"\"source\"";
-    metadata
-        .windows(needle.len())
-        .any(|window| window == needle)
 }
 
 /// The kind of a fault, by the part of the vehicle.
@@ -142,6 +142,52 @@ pub(crate) struct Reading {
     pub(crate) value: f64,
 }
 
+/// The last of these numbers, which are in order of happening, as far as was known at `time`.
+pub(crate) fn last_reading(list: &[Reading], time: i64) -> Option<f64> {
+    let mut newest = list.iter().rev();
+    let found = newest.find(|reading| reading.when.visible(time));
+    found.map(|reading| reading.value)
+}
+
+/// When something first happened. What is known of that may change: each mark happened before those behind it, and was known
+/// after them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Earliest(Vec<When>);
+
+impl Earliest {
+    /// Takes a mark in; one that changes no answer is not kept.
+    pub(crate) fn add(&mut self, when: When) {
+        let marks = &self.0;
+        let behind = marks.partition_point(|mark| mark.happened <= when.happened);
+        // The mark before it is the first known of those that happened no later.
+        let before = behind.checked_sub(1).and_then(|at| marks.get(at));
+        if before.is_some_and(|mark| mark.known <= when.known) {
+            return;
+        }
+        let from = marks.partition_point(|mark| mark.happened < when.happened);
+        let rest = marks.get(from..).unwrap_or_default();
+        let to = from + rest.partition_point(|mark| mark.known >= when.known);
+        self.0.drain(from..to);
+        self.0.insert(from, when);
+    }
+
+    /// The earliest that was known at `time`.
+    pub(crate) fn visible(&self, time: i64) -> Option<When> {
+        self.0.iter().find(|mark| mark.visible(time)).copied()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// When a vehicle was bought or built, as it was told.
+#[derive(Clone, Copy, Debug)]
+struct Began {
+    when: When,
+    at: i64,
+}
+
 /// One vehicle's past. Lists are in order of happening.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct VehiclePast {
@@ -153,17 +199,27 @@ pub(crate) struct VehiclePast {
     pub(crate) mileage: Vec<Reading>,
     pub(crate) events: Vec<When>,
     pub(crate) parts_used: Vec<When>,
-    /// Day it was bought or built, where that is told.
-    pub(crate) began: Option<i64>,
-    pub(crate) deleted: Option<When>,
+    began: Vec<Began>,
+    pub(crate) deleted: Earliest,
+    /// From when on anything was known of it.
+    seen: Option<i64>,
+}
+
+impl VehiclePast {
+    /// The day it was bought or built, as far as was known at `time`.
+    pub(crate) fn began(&self, time: i64) -> Option<i64> {
+        let mut newest = self.began.iter().rev();
+        let found = newest.find(|told| told.when.visible(time));
+        found.map(|told| told.at)
+    }
 }
 
 /// One work order's past.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OrderPast {
-    pub(crate) created: Option<When>,
-    pub(crate) started: Option<When>,
-    pub(crate) completed: Option<When>,
+    pub(crate) created: Earliest,
+    pub(crate) started: Earliest,
+    pub(crate) completed: Earliest,
     pub(crate) changes: Vec<When>,
     pub(crate) priority: Vec<Word>,
     pub(crate) tasks: Vec<Reading>,
@@ -173,15 +229,35 @@ pub(crate) struct OrderPast {
     pub(crate) vehicle: Option<Box<str>>,
 }
 
-/// One part's past: what went out of the store.
+/// One part's past: what came into the store and what went out. Lists are in order of happening.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PartPast {
-    pub(crate) usage: Vec<Reading>,
-    pub(crate) moves: Vec<When>,
-    /// Stock by moves: in minus out.
-    pub(crate) stock: f64,
-    pub(crate) lead_time_days: Option<f64>,
-    pub(crate) price: Option<f64>,
+    /// By how much each move changed the stock: what was used is below zero.
+    pub(crate) moves: Vec<Reading>,
+    lead_time_days: Vec<Reading>,
+}
+
+impl PartPast {
+    /// What had been used as far as was known at `time`, each a number above zero.
+    pub(crate) fn usage(&self, time: i64) -> impl DoubleEndedIterator<Item = Reading> {
+        let used = self.moves.iter().filter(|one| one.value < 0.0);
+        used.filter(move |one| one.when.visible(time))
+            .map(|one| Reading {
+                when: one.when,
+                value: -one.value,
+            })
+    }
+
+    /// Stock by moves, in minus out, as far as was known at `time`.
+    pub(crate) fn stock(&self, time: i64) -> f64 {
+        let known = self.moves.iter().filter(|one| one.when.visible(time));
+        known.fold(0.0, |stock, one| stock + one.value)
+    }
+
+    /// The last lead time that was told, as far as was known at `time`.
+    pub(crate) fn lead_time_days(&self, time: i64) -> Option<f64> {
+        last_reading(&self.lead_time_days, time)
+    }
 }
 
 /// Everything, up to a position.
@@ -197,8 +273,8 @@ pub(crate) struct History {
     pub(crate) fleet_failures: Vec<When>,
     /// The last thing that happened to any vehicle.
     pub(crate) last_vehicle_event: i64,
-    /// When each vehicle was first heard of, in order.
-    pub(crate) first_seen: Vec<i64>,
+    /// From when on anything was known of each vehicle, in order.
+    first_seen: Vec<i64>,
     skipped: u64,
 }
 
@@ -249,7 +325,7 @@ impl History {
             "Vehicle" => self.take_vehicle(id, event.event_type(), when, &data),
             "WorkOrder" => self.take_order(id, event.event_type(), when, &data),
             "StockMove" => self.take_move(when, &data),
-            "Part" => self.take_part(id, &data),
+            "Part" => self.take_part(id, when, &data),
             _ => {}
         }
     }
@@ -259,14 +335,15 @@ impl History {
             self.uuids.insert(uuid.into(), id.into());
         }
         self.last_vehicle_event = self.last_vehicle_event.max(when.happened);
-        let is_new = !self.vehicles.contains_key(id);
-        if is_new {
-            let at = self
-                .first_seen
-                .partition_point(|&seen| seen <= when.happened);
-            self.first_seen.insert(at, when.happened);
-        }
         let past = self.vehicles.entry(id.into()).or_default();
+        if past.seen.is_none_or(|seen| when.known < seen) {
+            if let Some(later) = past.seen.replace(when.known) {
+                let at = self.first_seen.partition_point(|&seen| seen < later);
+                self.first_seen.remove(at);
+            }
+            let at = self.first_seen.partition_point(|&seen| seen < when.known);
+            self.first_seen.insert(at, when.known);
+        }
         if past.events.len() >= MARKS_MAX {
             self.skipped += 1;
             return;
@@ -299,11 +376,11 @@ impl History {
                 reading.when
             });
         }
-        if past.began.is_none() {
-            past.began = began(data);
+        if let Some(at) = began(data) {
+            insert(&mut past.began, Began { when, at }, |told| told.when);
         }
         if event_type.contains("Deleted") {
-            past.deleted = Some(when);
+            past.deleted.add(when);
         }
         if is_maintenance_done(event_type) {
             insert(&mut past.maintenance, when, |mark| *mark);
@@ -338,7 +415,7 @@ impl History {
         });
         let past = self.orders.entry(id.into()).or_default();
         past.vehicle = vehicle.or_else(|| past.vehicle.take());
-        past.created.get_or_insert(when);
+        past.created.add(when);
         if let Some(text) = text(data, &["priority"]) {
             insert(
                 &mut past.priority,
@@ -367,12 +444,13 @@ impl History {
         }
         let status = text(data, &["new_status", "status"]);
         if event_type.contains("Started") || status == Some("in_progress") {
-            past.started.get_or_insert(when);
+            past.started.add(when);
         }
         let done = event_type.contains("Completed") || status == Some("completed");
-        let newly_done = done && past.completed.is_none();
-        if newly_done {
-            past.completed = Some(when);
+        // The vehicle keeps the completion that came first: moving it would change rows of the time between.
+        let newly_done = done && past.completed.is_empty();
+        if done {
+            past.completed.add(when);
         }
         let used = event_type == "WorkOrderPartUsed";
         let Some(vehicle) = past.vehicle.clone().filter(|_| newly_done || used) else {
@@ -396,34 +474,23 @@ impl History {
         let kind = text(data, &["move_type"])
             .unwrap_or_default()
             .to_ascii_uppercase();
+        let value = match kind.as_str() {
+            "USAGE" | "ISSUE" | "OUT" | "SCRAP" | "CONSUMPTION" => -quantity.abs(),
+            "RECEIPT" | "INCOMING" | "IN" | "RETURN" => quantity.abs(),
+            "TRANSFER" => 0.0,
+            _ => quantity,
+        };
         let past = self.parts.entry(part.into()).or_default();
-        insert(&mut past.moves, when, |mark| *mark);
-        match kind.as_str() {
-            "USAGE" | "ISSUE" | "OUT" | "SCRAP" | "CONSUMPTION" => {
-                past.stock -= quantity.abs();
-                let value = quantity.abs();
-                insert(&mut past.usage, Reading { when, value }, |reading| {
-                    reading.when
-                });
-            }
-            "RECEIPT" | "INCOMING" | "IN" | "RETURN" => past.stock += quantity.abs(),
-            "TRANSFER" => {}
-            _ => {
-                past.stock += quantity;
-                if quantity < 0.0 {
-                    let value = -quantity;
-                    insert(&mut past.usage, Reading { when, value }, |reading| {
-                        reading.when
-                    });
-                }
-            }
-        }
+        insert(&mut past.moves, Reading { when, value }, |one| one.when);
     }
 
-    fn take_part(&mut self, id: &str, data: &Map<String, Value>) {
+    fn take_part(&mut self, id: &str, when: When, data: &Map<String, Value>) {
         let past = self.parts.entry(id.into()).or_default();
-        past.lead_time_days = number(data, &["lead_time_days"]).or(past.lead_time_days);
-        past.price = number(data, &["unit_price", "price"]).or(past.price);
+        if let Some(value) = number(data, &["lead_time_days"]) {
+            insert(&mut past.lead_time_days, Reading { when, value }, |one| {
+                one.when
+            });
+        }
     }
 
     /// The asset id behind what a path names: an asset id, or a vehicle's UUID.
@@ -431,9 +498,17 @@ impl History {
         self.uuids.get(name).map_or(name, |asset| asset)
     }
 
-    /// How many vehicles had been heard of before `time`.
+    /// Of how many vehicles anything had been known before `time`.
     pub(crate) fn fleet_size(&self, time: i64) -> usize {
         self.first_seen.partition_point(|&seen| seen < time)
+    }
+
+    /// When the fleet of `end` began: when more than one in a hundred of its vehicles were known. From ten vehicles on a single
+    /// one does not begin it, lest one without a time, or of a mistyped year, puts centuries of nothing before the others.
+    pub(crate) fn fleet_begin(&self, end: i64) -> Option<i64> {
+        let size = self.fleet_size(end);
+        let strays = size.div_ceil(100).min(size / 10);
+        self.first_seen.get(strays).copied()
     }
 
     /// A time just behind the last thing that happened to a vehicle, but never later than `now`.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use storage::Timestamp;
 
-use super::history::{DAY, OrderPast, Reading};
+use super::history::{DAY, Earliest, OrderPast, Reading, last_reading, narrow};
 use super::predict::{number, rounded};
 use super::{Learning, PredictError};
 use crate::rfc3339;
@@ -26,15 +26,10 @@ const DELAYED_DAYS: f64 = 7.0;
 
 /// The features of an order as of a time, by the old system's rules; `medium` counts as what it means.
 pub(crate) fn row(past: &OrderPast, time: i64) -> Vec<f32> {
-    let last = |list: &[Reading]| {
-        list.iter()
-            .rev()
-            .find(|reading| reading.when.visible(time))
-            .map_or(0.0, |reading| super::history::narrow(reading.value))
-    };
-    let since = |mark: Option<super::history::When>| {
-        mark.filter(|mark| mark.visible(time))
-            .map_or(0.0, |mark| ((time - mark.happened) / DAY) as f32)
+    let last = |list: &[Reading]| last_reading(list, time).map_or(0.0, narrow);
+    let since = |first: &Earliest| {
+        let mark = first.visible(time);
+        mark.map_or(0.0, |mark| ((time - mark.happened) / DAY) as f32)
     };
     let priority = past
         .priority
@@ -52,8 +47,8 @@ pub(crate) fn row(past: &OrderPast, time: i64) -> Vec<f32> {
         priority,
         last(&past.tasks),
         last(&past.staff),
-        since(past.created),
-        since(past.started),
+        since(&past.created),
+        since(&past.started),
         last(&past.parts),
         last(&past.hours),
         past.changes
@@ -85,10 +80,8 @@ impl Learning {
             .iter()
             .filter(|(id, _)| &***id != order)
             .filter_map(|(_, other)| {
-                let (created, completed) = (
-                    other.created?,
-                    other.completed.filter(|mark| mark.visible(as_of))?,
-                );
+                let created = other.created.visible(as_of)?;
+                let completed = other.completed.visible(as_of)?;
                 let days = (completed.happened - created.happened) as f64 / DAY as f64;
                 (days >= 0.0 && self::row(other, completed.happened)[0] == row[0]).then_some(days)
             })

@@ -9,10 +9,11 @@ use storage::{
 };
 use tempfile::TempDir;
 
-use super::history::{DAY, History};
+use super::history::{DAY, Earliest, History, When};
 use super::training::DirectTraining;
 use super::vehicle::{self, Dictionary};
-use super::{FAILURE, Learning, Wanted, metrics};
+use super::{FAILURE, Learning, Times, Wanted, metrics};
+use crate::ingest::FROM_FILE_TAG;
 
 /// A clock that stands at the end of the story.
 #[derive(Debug)]
@@ -33,14 +34,43 @@ pub(super) struct Depot {
     pub(super) folder: TempDir,
 }
 
+/// What was brought in: it counts as known in its own time.
 fn event(event_type: &str, at: i64, data: &Value) -> NewEvent {
-    let mut made = NewEvent::new(event_type, data.to_string()).at(Timestamp::from_micros(at));
+    let mut made = live(event_type, at, data);
     made.metadata = br#"{"source":"test-history"}"#.to_vec();
     made
 }
 
+/// What is known from when the log takes it, which in these depots is after all that happens.
+fn live(event_type: &str, at: i64, data: &Value) -> NewEvent {
+    NewEvent::new(event_type, data.to_string()).at(Timestamp::from_micros(at))
+}
+
+/// The same event with this metadata and these tags.
+fn by(made: NewEvent, metadata: &Value, tags: &[&str]) -> NewEvent {
+    NewEvent {
+        metadata: metadata.to_string().into_bytes(),
+        tags: tags.iter().map(|&tag| tag.into()).collect(),
+        ..made
+    }
+}
+
+/// The tag of an event that another depot's log took first.
+fn origin(recorded_at: i64) -> Box<str> {
+    let origin = fleet::Origin {
+        log: 7,
+        position: 1,
+        recorded_at,
+    };
+    origin.tag()
+}
+
 fn append(log: &Log, vehicle: &str, events: Vec<NewEvent>) {
-    let stream = StreamName::new("Vehicle", vehicle);
+    append_to(log, "Vehicle", vehicle, events);
+}
+
+fn append_to(log: &Log, aggregate_type: &str, id: &str, events: Vec<NewEvent>) {
+    let stream = StreamName::new(aggregate_type, id);
     log.append(Transaction::stream(stream, ExpectedVersion::Any, events))
         .unwrap();
 }
@@ -141,9 +171,33 @@ fn features_as_of_a_time_do_not_change_when_later_events_come() {
             &json!({ "new_status": "in_maintenance" }),
         )],
     );
-    let late = NewEvent::new("VehicleIncidentReported", incident.to_string())
-        .at(Timestamp::from_micros(time - 5 * DAY));
-    append(&depot.log, "unit-3", vec![late]);
+    let incident_at = |at: i64| live("VehicleIncidentReported", at, &incident);
+    let late = incident_at(time - 5 * DAY);
+    append(&depot.log, "unit-3", vec![late.clone()]);
+    // A tablet that was offline, a client that names a source, and what another depot knew only later.
+    let tablet = json!({ "device_id": "tablet-1", "source": "sync" });
+    let tablet_tags = ["user:anna", "device:tablet-1"];
+    append(
+        &depot.log,
+        "unit-5",
+        vec![by(incident_at(time - 2 * DAY), &tablet, &tablet_tags)],
+    );
+    let said = by(late.clone(), &json!({ "source": "yard" }), &["user:anna"]);
+    append(&depot.log, "unit-6", vec![said]);
+    let elsewhere = by(late.clone(), &json!({}), &[&origin(time + DAY)]);
+    append(&depot.log, "unit-7", vec![elsewhere]);
+    // When it was bought, that it is gone, and that there is another, each told late.
+    let bought = json!({ "purchase_date": "2010-01-01T00:00:00Z" });
+    append(
+        &depot.log,
+        "unit-8",
+        vec![live("VehicleUpdated", time - DAY, &bought)],
+    );
+    append(
+        &depot.log,
+        "unit-12",
+        vec![live("VehicleDeleted", time - DAY, &json!({}))],
+    );
     append(
         &depot.log,
         "unit-4",
@@ -164,14 +218,223 @@ fn features_as_of_a_time_do_not_change_when_later_events_come() {
             &json!({ "asset_id": "unit-99", "model": "T1" }),
         )],
     );
-    assert_eq!(before, rows(&read(&depot.log))[..before.len()]);
-    // The other way round: what happened before does show.
+    let created = json!({ "asset_id": "unit-98", "model": "T1" });
     append(
         &depot.log,
-        "unit-1",
-        vec![event("VehicleIncidentReported", time - DAY, &incident)],
+        "unit-98",
+        vec![live("VehicleCreated", time - 100 * DAY, &created)],
     );
-    assert_ne!(before[..], rows(&read(&depot.log))[..before.len()]);
+    let history = read(&depot.log);
+    assert_eq!(before, rows(&history)[..before.len()]);
+    let deleted = &history.vehicles["unit-12"];
+    assert!(vehicle::in_service(deleted, time), "nobody knew of it yet");
+    let end = START + YEARS * 365 * DAY;
+    assert!(!vehicle::in_service(deleted, end + DAY));
+    // The other way round: what was known before does show.
+    let shows = |unit: &str, made: NewEvent| {
+        let before = rows(&read(&depot.log));
+        append(&depot.log, unit, vec![made]);
+        assert_ne!(before, rows(&read(&depot.log)), "{unit}");
+    };
+    shows(
+        "unit-1",
+        event("VehicleIncidentReported", time - DAY, &incident),
+    );
+    shows("unit-8", event("VehicleUpdated", time - DAY, &bought));
+    shows("unit-7", by(late, &json!({}), &[&origin(time - 4 * DAY)]));
+}
+
+/// When a log takes the events of [`known`].
+const NOW: i64 = START + 1_000 * DAY;
+
+/// Whether an event of a hundred days before counts as known in its own time.
+#[track_caller]
+fn check_brought_in(metadata: &Value, tags: &[&str], expected: bool) {
+    let happened = NOW - 100 * DAY;
+    let made = live("VehicleCreated", happened, &json!({}));
+    let known = known(by(made, metadata, tags));
+    assert_eq!(known == happened, expected, "{metadata} {tags:?}");
+    assert!(expected || known >= NOW);
+}
+
+/// From when on an event was known that a log takes at [`NOW`].
+fn known(made: NewEvent) -> i64 {
+    let folder = tempfile::tempdir().unwrap();
+    let options = LogOptions {
+        clock: Arc::new(Standing(NOW)),
+        ..LogOptions::default()
+    };
+    let log = Log::open(&folder.path().join("log"), options).unwrap();
+    append(&log, "unit-1", vec![made]);
+    read(&log).vehicles["unit-1"].events[0].known
+}
+
+/// Regression: whatever said `"source"` counted as history, what a tablet reports among it.
+#[test]
+fn only_what_a_file_or_the_importer_brought_in_was_known_in_its_own_time() {
+    let row = json!({ "source": { "system": "postgres", "table": "vehicles", "key": "1" } });
+    check_brought_in(&row, &["user:importer"], true);
+    check_brought_in(&json!({ "source": "doors" }), &[], true);
+    let cloud_event = json!({ "source": "/depot", "cloudevent": {} });
+    check_brought_in(&cloud_event, &["user:eva", FROM_FILE_TAG], true);
+
+    check_brought_in(&json!({}), &[], false);
+    check_brought_in(&json!({ "note": "\"source\"" }), &[], false);
+    let tablet = json!({ "device_id": "t1", "source": "sync", "crdt": {} });
+    check_brought_in(&tablet, &["user:eva", "device:t1"], false);
+    check_brought_in(&json!({ "source": "sync" }), &[], false);
+    check_brought_in(&json!({ "source": "doors" }), &["device:t1"], false);
+    let client = json!({ "source": "yard" });
+    check_brought_in(&client, &["user:eva"], false);
+    check_brought_in(&client, &["user:eva", "tag:from:file"], false);
+}
+
+#[test]
+fn what_is_brought_in_within_a_day_is_live_and_another_depot_knew_at_home() {
+    let at = |happened: i64| live("VehicleCreated", happened, &json!({}));
+    let source = json!({ "source": "doors" });
+    assert!(known(by(at(NOW - DAY / 2), &source, &[])) >= NOW);
+    let happened = NOW - 100 * DAY;
+    let federated = |metadata: &Value, recorded_at: i64| {
+        known(by(at(happened), metadata, &[&origin(recorded_at)]))
+    };
+    assert_eq!(
+        federated(&json!({}), happened + 3 * DAY),
+        happened + 3 * DAY
+    );
+    assert_eq!(federated(&source, happened + 3 * DAY), happened);
+    assert!(
+        federated(&json!({}), NOW + 9 * DAY) < NOW + DAY,
+        "a clock that is ahead keeps nothing back"
+    );
+}
+
+#[test]
+fn parts_and_orders_as_of_a_time_do_not_change_when_later_events_come() {
+    let depot = depot();
+    let time = START + 3 * 365 * DAY;
+    let usage = json!({ "part_no": "P-1", "move_type": "USAGE", "quantity": 3 });
+    let used = |month: i64| event("StockMoveCreated", START + (1 + 30 * month) * DAY, &usage);
+    append_to(&depot.log, "StockMove", "m-1", (0..36).map(used).collect());
+    append_to(
+        &depot.log,
+        "Part",
+        "P-1",
+        vec![event(
+            "PartCreated",
+            START,
+            &json!({ "lead_time_days": 14 }),
+        )],
+    );
+    let order = json!({ "priority": "high", "vehicle_id": "unit-1" });
+    let ordered = vec![event("WorkOrderCreated", time - 20 * DAY, &order)];
+    append_to(&depot.log, "WorkOrder", "W-1", ordered);
+    let answers = |time: i64| -> [Value; 3] {
+        let learning = &depot.learning;
+        let each = [
+            learning.predict_demand("P-1", 30, 0.95, Some(time)),
+            learning.forecast_parts(3, 10, None, 0.95, Some(time)),
+            learning.predict_completion("W-1", Some(time)),
+        ];
+        each.map(|answer| {
+            let mut answer = answer.unwrap();
+            answer["position"] = Value::Null;
+            answer
+        })
+    };
+    let before = answers(time);
+    assert_eq!(before[0]["order"]["lead_time_days"], 14.0);
+    assert_eq!(before[0]["order"]["stock_by_moves"], -108.0);
+    assert_eq!(before[2]["features"]["days_since_created"], 20.0);
+
+    let moved = |part: &str, kind: &str, quantity: i64| {
+        let data = json!({ "part_no": part, "move_type": kind, "quantity": quantity });
+        live("StockMoveCreated", time - 10 * DAY, &data)
+    };
+    let moves = vec![
+        moved("P-1", "RECEIPT", 500),
+        moved("P-1", "USAGE", 8),
+        moved("P-2", "USAGE", 1),
+    ];
+    append_to(&depot.log, "StockMove", "m-2", moves);
+    let slower = live(
+        "PartUpdated",
+        time - 10 * DAY,
+        &json!({ "lead_time_days": 200 }),
+    );
+    append_to(&depot.log, "Part", "P-1", vec![slower]);
+    let late = [
+        ("WorkOrderNoted", time - 25 * DAY),
+        ("WorkOrderStarted", time - 19 * DAY),
+        ("WorkOrderCompleted", time - 18 * DAY),
+    ];
+    let late = late.map(|(event_type, at)| live(event_type, at, &json!({})));
+    append_to(&depot.log, "WorkOrder", "W-1", late.to_vec());
+    assert_eq!(before, answers(time));
+
+    // Once they are known they count.
+    let end = START + (YEARS * 365 + 1) * DAY;
+    let [demand, list, order] = answers(end);
+    assert_eq!(demand["order"]["lead_time_days"], 200.0);
+    assert_eq!(demand["order"]["stock_by_moves"], 500.0 - 108.0 - 8.0);
+    assert_eq!(list["parts"].as_array().unwrap().len(), 2);
+    let days = (end - time) / DAY;
+    assert_eq!(
+        order["features"]["days_since_created"],
+        (25 + days) as f64,
+        "the earliest, and not the first to come"
+    );
+}
+
+#[test]
+fn the_earliest_is_of_those_that_were_known_by_then() {
+    let mut first = Earliest::default();
+    for (happened, known) in [(10, 10), (8, 20), (9, 15), (8, 30), (12, 12)] {
+        first.add(When { happened, known });
+    }
+    let seen = |time: i64| first.visible(time).map(|when| when.happened);
+    assert_eq!(
+        [10, 11, 15, 16, 20, 21].map(seen),
+        [None, Some(10), Some(10), Some(9), Some(9), Some(8)]
+    );
+    // One that happened first and was known first is all that is left.
+    first.add(When {
+        happened: 7,
+        known: 7,
+    });
+    let seen = |time: i64| first.visible(time).map(|when| when.happened);
+    assert_eq!([7, 8, 30].map(seen), [None, Some(7), Some(7)]);
+}
+
+/// Regression: one vehicle of the third century thinned the snapshots of all others.
+#[test]
+fn a_vehicle_of_another_century_does_not_thin_the_snapshots_of_the_fleet() {
+    let depot = depot();
+    let end = START + YEARS * 365 * DAY;
+    let times = Times {
+        step_days: 14,
+        snapshots_max: 6_000,
+    };
+    let before = times.of(&read(&depot.log), end);
+    assert_eq!(before.len(), 124, "none is left out");
+    let thinned = Times {
+        snapshots_max: 2_600,
+        ..times
+    };
+    assert_eq!(thinned.of(&read(&depot.log), end).len(), 62);
+    let long_ago = START - 1_750 * 365 * DAY;
+    append(
+        &depot.log,
+        "unit-40",
+        vec![event(
+            "VehicleCreated",
+            long_ago,
+            &json!({ "asset_id": "unit-40" }),
+        )],
+    );
+    let history = read(&depot.log);
+    assert_eq!(times.of(&history, end), before);
+    assert_eq!(history.fleet_size(START), 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use ml::Feature;
 use ml::dataset::Monotone;
 
-use super::history::{DAY, FaultGroup, History, Trouble, VehiclePast, When, narrow};
+use super::history::{DAY, FaultGroup, History, Trouble, VehiclePast, When, last_reading, narrow};
 
 /// Days that count as "never" for the old system.
 pub(crate) const NEVER_DAYS: f32 = 999.0;
@@ -114,7 +114,7 @@ pub(crate) fn in_service(past: &VehiclePast, time: i64) -> bool {
     };
     let last = past.events.iter().rev().find(|mark| mark.visible(time));
     let last = last.map_or(first.happened, |mark| mark.happened);
-    let gone = past.deleted.is_some_and(|mark| mark.visible(time));
+    let gone = past.deleted.visible(time).is_some();
     !gone && time - first.happened >= OBSERVED_DAYS_MIN * DAY && time - last <= SILENT_DAYS * DAY
 }
 
@@ -222,7 +222,7 @@ pub(crate) fn contract_row(past: &VehiclePast, time: i64) -> Vec<f32> {
         .filter(|mark| mark.visible(time))
         .collect();
     let began = past
-        .began
+        .began(time)
         .filter(|&began| began < time)
         .or_else(|| events.first().map(|mark| mark.happened));
     let maintenance: Vec<i64> = past
@@ -252,7 +252,7 @@ pub(crate) fn contract_row(past: &VehiclePast, time: i64) -> Vec<f32> {
         .take_while(|one| time - one.when.happened <= 30 * DAY);
     vec![
         began.map_or(0.0, whole_days),
-        mileage(past, time).map_or(0.0, narrow),
+        last_reading(&past.mileage, time).map_or(0.0, narrow),
         events.len() as f32,
         maintenance.len() as f32,
         window(&past.maintenance, time, 90),
@@ -280,15 +280,6 @@ fn visible_troubles(past: &VehiclePast, time: i64) -> Vec<&Trouble> {
 fn last_word(words: &[super::history::Word], time: i64) -> Option<&str> {
     let found = words.iter().rev().find(|word| word.when.visible(time));
     found.map(|word| &*word.text)
-}
-
-fn mileage(past: &VehiclePast, time: i64) -> Option<f64> {
-    let found = past
-        .mileage
-        .iter()
-        .rev()
-        .find(|reading| reading.when.visible(time));
-    found.map(|reading| reading.value)
 }
 
 /// Marks of the last `days` before `time`.

@@ -46,8 +46,12 @@ impl Collector for FederationCollector {
         };
         let lag =
             |depot: &DepotStanding| Some(depot.published.saturating_sub(depot.received) as f64);
+        let twice = |depot: &DepotStanding| {
+            let twice = depot.twice_recorded.map_or(0, |twice| twice.events);
+            Some(twice as f64)
+        };
         type Figure<'a> = (&'a str, &'a str, &'a dyn Fn(&DepotStanding) -> Option<f64>);
-        let figures: [Figure<'_>; 2] = [
+        let figures: [Figure<'_>; 3] = [
             (
                 "federation_lag_positions",
                 "How far what is here of another depot's log is behind what it published",
@@ -57,6 +61,11 @@ impl Collector for FederationCollector {
                 "federation_silent_seconds",
                 "Since when nothing was heard of another depot",
                 &silent,
+            ),
+            (
+                "federation_twice_recorded_events",
+                "Events of another depot that are here under the same ids as another log's, since the start",
+                &twice,
             ),
         ];
         // Where the log cannot be read all are shown: an alert too many names who is gone, one too few says nothing.

@@ -24,7 +24,7 @@ use crate::auth::keys::create_private_folder;
 
 const KIND: u16 = 0x5201;
 /// Raised when the same events are folded to another state than before.
-const FORMAT: u16 = 2;
+const FORMAT: u16 = 3;
 const FILE: &str = "state";
 
 /// Why a saved state is not gone on from.

@@ -16,17 +16,17 @@ use crdt::sync::{Depot, Record, RecordBody, Verdict};
 use crdt::wire::Writer;
 use crdt::{Change, DeviceId, EntityTable, LogPosition};
 use fleet::sync::tables::STAFF_ASSIGNMENT;
-use fleet::sync::{TABLES, stamp_of, table_of, told};
+use fleet::sync::{TABLES, needs_fold, stamp_of, table_of, told};
 use fleet::{device, sync_session};
 use serde_json::{Map, Value};
 use storage::{EventRef, Log, Position, Query, ReadError, ReadRequest, Timestamp};
-use uuid::Uuid;
 
+use super::carrier::{self, CarrierId};
 use super::checkpoint::{self, Checkpoint};
 use super::contact::Contacts;
+use super::corrected::Corrected;
 use super::devices::begins_store;
 use super::heard::{self, Heard};
-use super::note;
 use super::planned::Plans;
 use crate::http::problem::{Kind, Problem};
 
@@ -49,8 +49,6 @@ const SAVED_EVENTS_MAX: u64 = 1_000_000;
 const ID_BYTES_MAX: usize = crdt::collapsed::ENTITY_ID_BYTES_MAX;
 /// Before the name of an operation that was read out of a counter's state.
 const SUM_PREFIX: &str = "sum:";
-/// What the ids of carrying events are made from.
-const OPERATIONS: Uuid = Uuid::from_u128(0x5d2a_7c1e_90b4_4f6b_8e13_c4f0_2b6d_7a91);
 
 /// See the module.
 #[derive(Debug)]
@@ -106,32 +104,28 @@ pub struct Fold {
     pub(super) plans: Plans,
     /// Where devices had asked from before the server began, by their numbers.
     asked: BTreeMap<u32, LogPosition>,
+    /// What the events of entities fold to of which a reading was corrected.
+    corrected: Corrected,
 }
 
-/// The id of the event that carries an operation of a device's own count.
-pub fn event_id(device: DeviceId, seq: u64) -> Uuid {
-    Uuid::new_v5(&OPERATIONS, format!("{device}/{seq}").as_bytes())
+/// Why an event is not folded.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FoldError {
+    /// The log does not hold what this service wrote.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is before it in its stream cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }
 
-/// The id of the event that carries an operation that a client named.
-pub fn named_event_id(device_id: &str, operation_id: &str) -> Uuid {
-    Uuid::new_v5(
-        &OPERATIONS,
-        format!("{device_id}\0{operation_id}").as_bytes(),
-    )
-}
-
-/// The id of the event that carries a tagged part of a whole state, whichever device brings it: an addition (`+`) or a
-/// tombstone (`-`).
-pub(super) fn part_event_id(
-    aggregate_type: &str,
-    id: &str,
-    field: u16,
-    sign: char,
-    tag: &str,
-) -> Uuid {
-    let name = format!("state\0{aggregate_type}\0{id}\0{field}\0{sign}{tag}");
-    Uuid::new_v5(&OPERATIONS, name.as_bytes())
+impl From<FoldError> for Problem {
+    fn from(error: FoldError) -> Self {
+        match error {
+            FoldError::Store(error) => Problem::internal(&error),
+            FoldError::Read(error) => error.into(),
+        }
+    }
 }
 
 impl Engine {
@@ -291,10 +285,23 @@ impl Engine {
         .unwrap_or(0)
     }
 
-    /// The event of this id, if the log has it.
-    pub fn event_of<T>(&self, id: Uuid, read: impl FnOnce(&EventRef<'_>) -> T) -> Option<T> {
-        let position = self.log.position_of(id).ok()??;
-        self.event_at(position, read)
+    /// Where the log has the event that carries this operation of a device of this log, if it has.
+    pub(super) fn place_of(&self, carrier: CarrierId) -> Option<Position> {
+        carrier::place_of(&self.log, carrier)
+    }
+
+    /// Whether the log has it.
+    pub(super) fn has(&self, carrier: CarrierId) -> bool {
+        self.place_of(carrier).is_some()
+    }
+
+    /// The event that carries this operation of a device of this log, if the log has it.
+    pub(super) fn event_of<T>(
+        &self,
+        carrier: CarrierId,
+        read: impl FnOnce(&EventRef<'_>) -> T,
+    ) -> Option<T> {
+        self.event_at(self.place_of(carrier)?, read)
     }
 
     /// The event at a position.
@@ -323,10 +330,6 @@ fn millis(time: Timestamp) -> u64 {
     u64::try_from(time.micros() / 1_000).unwrap_or(0)
 }
 
-fn damaged(error: &StoreError) -> Problem {
-    Problem::internal(error)
-}
-
 impl Fold {
     pub(super) fn new() -> Self {
         Fold {
@@ -336,6 +339,7 @@ impl Fold {
             sums: HashMap::new(),
             plans: Plans::default(),
             asked: BTreeMap::new(),
+            corrected: Corrected::default(),
         }
     }
 
@@ -362,7 +366,7 @@ impl Fold {
         })?;
         while let Some(event) = reader.next() {
             match event {
-                Ok(event) => self.fold(&event).map_err(|error| damaged(&error))?,
+                Ok(event) => self.fold(log, &event)?,
                 Err(ReadError::Damaged { .. }) => {
                     tracing::error!("an event that tablets should have cannot be read");
                 }
@@ -374,10 +378,11 @@ impl Fold {
         Ok(())
     }
 
-    fn fold(&mut self, event: &EventRef<'_>) -> Result<(), StoreError> {
+    fn fold(&mut self, log: &Log, event: &EventRef<'_>) -> Result<(), FoldError> {
         let aggregate_type = event.stream().aggregate_type;
         if aggregate_type == device::AGGREGATE_TYPE {
-            return self.fold_device(event);
+            self.fold_device(event)?;
+            return Ok(());
         }
         let position = LogPosition::new(event.position().get());
         let time_ms = millis(event.recorded_at());
@@ -385,7 +390,7 @@ impl Fold {
             self.fold_session(event)?;
         }
         let mut carried = None;
-        if let Some(note) = note::read(event.metadata()) {
+        if let Some(note) = carrier::note_of(log.log_id(), event) {
             match note.record(&self.depot, position, time_ms) {
                 Some(record) => {
                     let verdict = self.depot.replay_at(position, &record)?;
@@ -405,9 +410,9 @@ impl Fold {
         }
         match table_of_exactly(aggregate_type) {
             Some(table) if table.number == STAFF_ASSIGNMENT.number => {
-                self.fold_assignment(event, carried.as_ref())
+                self.fold_assignment(log, event, carried.as_ref())
             }
-            Some(table) => self.fold_written(table, event, carried.as_ref()),
+            Some(table) => self.fold_written(log, table, event, carried.as_ref()),
             None => Ok(()),
         }
     }
@@ -478,10 +483,11 @@ impl Fold {
     /// What the event says beside the operation that it carries, if it carries one.
     pub(super) fn fold_written(
         &mut self,
+        log: &Log,
         table: &'static EntityTable,
         event: &EventRef<'_>,
         carried: Option<&(RecordBody, Verdict)>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), FoldError> {
         let id = event.stream().aggregate_id.as_bytes();
         if id.len() > ID_BYTES_MAX {
             return Ok(());
@@ -505,13 +511,20 @@ impl Fold {
             }
         };
         let view = crate::projection::view(event, &data);
-        let changes = {
+        let (changes, is_folded) = {
             let entity = self.depot.store().get(handle)?;
-            told(table, &entity, &view)
+            let folded = if needs_fold(table, &entity, &view) {
+                Some(self.corrected.with(log, handle, event, &view)?)
+            } else {
+                None
+            };
+            (told(table, &entity, &view, folded), folded.is_some())
         };
         let base = LogPosition::new(event.position().previous().get());
         for (field, change) in changes {
-            if carried.is_some_and(|(body, _)| says(body, field, &change)) {
+            // What a reading folds to is told of the entity with the operation in it, and says more than that.
+            let is_more = is_folded && matches!(change, Change::Raise { .. });
+            if !is_more && carried.is_some_and(|(body, _)| says(body, field, &change)) {
                 continue;
             }
             let body = RecordBody::Written {

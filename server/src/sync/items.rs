@@ -11,9 +11,9 @@ use crdt::sync::{Basis, Chain, EntityRef, Frame, Operation, OperationBody};
 use crdt::{Change, DeviceId, EntityTable, FieldRow, Kind, LogPosition, Stamp, Value};
 use fleet::sync::table_of;
 use serde_json::Value as Json;
-use uuid::Uuid;
 
-use super::engine::{Engine, Fold, named_event_id};
+use super::carrier::CarrierId;
+use super::engine::{Engine, Fold};
 use super::parts::{Lookup, Part, PartKind, Resolved};
 use crate::app::AppState;
 
@@ -82,16 +82,19 @@ pub(super) struct Named {
     /// The client's name for it.
     pub(super) name: String,
     /// The event that carries it.
-    pub(super) event: Uuid,
+    pub(super) event: CarrierId,
     /// The same once it is taken in, where it is one whichever device brings it.
-    pub(super) shared: Option<Uuid>,
+    pub(super) shared: Option<CarrierId>,
 }
 
 /// What an item became.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Fate {
     /// These operations of the frame, by their numbers; and those that the log had already.
-    Operations { new: Vec<u64>, known: Vec<Uuid> },
+    Operations {
+        new: Vec<u64>,
+        known: Vec<CarrierId>,
+    },
     /// Nothing: it makes no sense.
     Unusable(Unusable),
 }
@@ -190,9 +193,9 @@ impl Builder<'_> {
         }
     }
 
-    fn is_in_log(&self, event: Uuid) -> bool {
-        let position = self.engine.log().position_of(event);
-        position.ok().flatten().is_some()
+    /// The event that carries the device's operation of this name.
+    fn carrier_of(&self, name: &str) -> CarrierId {
+        CarrierId::named(self.engine.log().log_id(), self.device_id, name)
     }
 
     /// When an item's operation is said to be.
@@ -208,18 +211,19 @@ impl Builder<'_> {
     }
 
     /// The operation that a repeated item became, where that cannot be told from what it would become now.
-    fn known_whole(&self, table: &'static EntityTable, item: &Item) -> Option<Uuid> {
+    fn known_whole(&self, table: &'static EntityTable, item: &Item) -> Option<CarrierId> {
         let Act::Change { field, verb, .. } = &item.act else {
             return None;
         };
         let is_whole_set = matches!(verb.as_str(), "" | "set")
             && row_of(table, field).is_some_and(|row| matches!(row.kind, Kind::Set(_)));
+        if !is_whole_set {
+            return None;
+        }
         let first = format!("{}/0", item.id);
-        let names = [item.id.as_str(), first.as_str()];
-        let mut events = names
-            .map(|name| named_event_id(self.device_id, name))
-            .into_iter();
-        events.find(|event| is_whole_set && self.is_in_log(*event))
+        let names = [item.id.as_str(), first.as_str()].into_iter();
+        let mut events = names.map(|name| self.carrier_of(name));
+        events.find(|event| self.engine.has(*event))
     }
 
     fn add(&mut self, item: &Item, stamp: Stamp) -> Result<Fate, Unusable> {
@@ -268,12 +272,12 @@ impl Builder<'_> {
         }
         let (mut new, mut known) = (Vec::new(), Vec::new());
         let mut place = |builder: &mut Self, name: String, body: OperationBody| {
-            let event = named_event_id(builder.device_id, &name);
+            let event = builder.carrier_of(&name);
             let shared = shared.filter(|_| !matches!(body, OperationBody::Create { .. }));
             let twice = |named: &Named| {
                 named.event == event || (shared.is_some() && named.shared == shared)
             };
-            if builder.named.iter().any(twice) || builder.is_in_log(event) {
+            if builder.named.iter().any(twice) || builder.engine.has(event) {
                 known.push(event);
                 return;
             }
@@ -349,7 +353,7 @@ impl Builder<'_> {
 }
 
 /// The fate of an item that changes nothing any more.
-fn already(known: Option<Uuid>) -> Fate {
+fn already(known: Option<CarrierId>) -> Fate {
     Fate::Operations {
         new: Vec::new(),
         known: known.into_iter().collect(),

@@ -24,8 +24,9 @@ use serde_json::{Map, Value as Json, json};
 use storage::Timestamp;
 use uuid::Uuid;
 
+use super::carrier::{CarrierId, DEVICE_PREFIX, counted_name, note_of};
 use super::devices::DeviceCaller;
-use super::engine::{Engine, Fold, event_id};
+use super::engine::{Engine, Fold};
 use super::items::Named;
 use super::note::Note;
 use super::policy::Policy;
@@ -188,7 +189,7 @@ impl<'a> Judging<'a> {
         self.stage_session(&mut tx, &staging.outcomes, staging.conflicts)?;
         tx.sign_all(|event| {
             event.tags.push(tag(USER_PREFIX, user));
-            event.tags.push(tag("device:", device));
+            event.tags.push(tag(DEVICE_PREFIX, device));
             if !self.correlation.is_empty() {
                 event.tags.push(tag(CORRELATION_PREFIX, self.correlation));
             }
@@ -279,9 +280,12 @@ impl<'a> Judging<'a> {
             Some(named) => {
                 // What one device was refused, another may still bring.
                 let shared = named.shared.filter(|_| verdict.is_folded());
-                (named.name.clone(), shared.unwrap_or(named.event))
+                (named.name.clone(), shared.unwrap_or(named.event).id)
             }
-            None => (format!("{device}/{seq}"), event_id(device, seq)),
+            None => {
+                let carrier = CarrierId::counted(self.engine.log().log_id(), device, seq);
+                (counted_name(device, seq), carrier.id)
+            }
         }
     }
 
@@ -499,8 +503,10 @@ impl Host for Judging<'_> {
     }
 
     fn chain_at(&self, device: DeviceId, seq: u64) -> Option<Chain> {
-        let read = |event: &storage::EventRef<'_>| super::note::read(event.metadata());
-        self.engine.event_of(event_id(device, seq), read)??.chain()
+        let log = self.engine.log().log_id();
+        let read = |event: &storage::EventRef<'_>| note_of(log, event);
+        let carrier = CarrierId::counted(log, device, seq);
+        self.engine.event_of(carrier, read)??.chain()
     }
 
     fn admitted(&self, record: &RecordBody, after: Option<&After<'_>>) {

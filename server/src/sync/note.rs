@@ -41,16 +41,11 @@ struct Noted {
     crdt: Option<Note>,
 }
 
-/// The note in an event's metadata, if there is one.
+/// The note in an event's metadata, if there is one. Whether it is to be believed says [`super::carrier::note_of`].
 pub(super) fn read(metadata: &[u8]) -> Option<Note> {
     // Most events have none, and need not be parsed to see it.
     memchr::memmem::find(metadata, b"\"crdt\"")?;
     serde_json::from_slice::<Noted>(metadata).ok()?.crdt
-}
-
-/// The verdict that an event's metadata tells.
-pub(super) fn verdict_in(metadata: &[u8]) -> Option<String> {
-    read(metadata).map(|note| note.verdict)
 }
 
 impl Note {
@@ -124,6 +119,11 @@ impl Note {
                 verdict: verdict_of(&self.verdict, position)?,
             },
         })
+    }
+
+    /// The verdict, as [`verdict_text`] has it.
+    pub(super) fn verdict(&self) -> &str {
+        &self.verdict
     }
 
     /// The chain after the operation.

@@ -9,12 +9,13 @@
 
 use crdt::collapsed::{CollapsedEntity, CollapsedField, Write};
 use crdt::{Change, EntityTable, LogPosition, Stamp, Value};
-use storage::EventRef;
-use uuid::Uuid;
 
+use super::carrier::CarrierId;
 use super::devices::Devices;
-use super::engine::{Engine, Fold, part_event_id};
+use super::engine::{Engine, Fold};
 
+/// Before the name of an operation that is a part of a whole state.
+pub const STATE_PREFIX: &str = "state:";
 /// How the server is called where a state names who wrote.
 const SERVER_NAME: &str = "server";
 
@@ -68,9 +69,9 @@ pub enum PartKind {
 /// What a part comes to.
 pub(super) enum Resolved {
     /// Nothing: it is known already, by this event where one carries it.
-    Known(Option<Uuid>),
+    Known(Option<CarrierId>),
     /// This change; once it is taken in, its event has this id, whichever device brings it.
-    New(Change, Option<Uuid>),
+    New(Change, Option<CarrierId>),
 }
 
 /// Where parts are looked up.
@@ -95,7 +96,9 @@ impl Lookup<'_> {
         stamp: Option<Stamp>,
         counted: impl FnOnce(&str) -> i64,
     ) -> Resolved {
-        let place = |sign: char, tag: &str| part_event_id(table.name, id, part.field, sign, tag);
+        let log = self.engine.log().log_id();
+        let place =
+            |sign: char, tag: &str| CarrierId::part(log, table.name, id, part.field, sign, tag);
         match &part.what {
             PartKind::Written(change) => {
                 let held = entity.and_then(|entity| entity.register(part.field, change));
@@ -124,7 +127,8 @@ impl Lookup<'_> {
             }
             PartKind::Added { member, tag } => {
                 let (added, removed) = (place('+', tag), place('-', tag));
-                match [added, removed].into_iter().find(|id| self.is_in_log(*id)) {
+                let mut carriers = [added, removed].into_iter();
+                match carriers.find(|carrier| self.engine.has(*carrier)) {
                     Some(known) => Resolved::Known(Some(known)),
                     None => Resolved::New(Change::Insert(member.clone()), Some(added)),
                 }
@@ -135,11 +139,10 @@ impl Lookup<'_> {
                 is_live,
             } => {
                 let removed = place('-', tag);
-                if self.is_in_log(removed) {
+                if self.engine.has(removed) {
                     return Resolved::Known(Some(removed));
                 }
-                let position = |event: &EventRef<'_>| LogPosition::new(event.position().get());
-                let at = self.engine.event_of(place('+', tag), position);
+                let at = self.engine.place_of(place('+', tag));
                 let change = Change::RemoveSeen {
                     member: member.clone(),
                     upto: if *is_live {
@@ -147,7 +150,7 @@ impl Lookup<'_> {
                     } else {
                         self.base
                     },
-                    at: at.unwrap_or(LogPosition::START),
+                    at: at.map_or(LogPosition::START, |at| LogPosition::new(at.get())),
                 };
                 Resolved::New(change, Some(removed))
             }
@@ -190,11 +193,6 @@ impl Lookup<'_> {
             std::cmp::Ordering::Equal => stamp,
             std::cmp::Ordering::Less => stamp.previous(),
         }
-    }
-
-    fn is_in_log(&self, event: Uuid) -> bool {
-        let position = self.engine.log().position_of(event);
-        position.ok().flatten().is_some()
     }
 
     /// Whether the entity shows this very write, so that the state only says what its device was given.

@@ -13,8 +13,8 @@ use crdt::{DeviceId, LogPosition};
 use fleet::sync_session;
 use serde_json::{Value as Json, json};
 use storage::{AppendError, ExpectedVersion, NewEvent, StreamName, StreamWrite, Transaction};
-use uuid::Uuid;
 
+use super::carrier::{CarrierId, note_of};
 use super::contact::refused;
 use super::devices::DeviceCaller;
 use super::engine::{Engine, Fold};
@@ -274,7 +274,13 @@ pub async fn keep_unjudged(
 ) -> Result<(), Problem> {
     let id = &*device.device.id;
     let (reason, claim) = why;
+    let engine = &state.sync.engine;
     let event_of = |item: &Item| {
+        let name = format!("{reason}\0{claim}\0{}", item.id);
+        let carrier = CarrierId::named(engine.log().log_id(), id, &name);
+        if engine.has(carrier) {
+            return None;
+        }
         let shortened = |text: &str| text.chars().take(200).collect::<String>();
         let (field, value) = match &item.act {
             items::Act::Change { field, value, .. } => (Some(shortened(field)), value.clone()),
@@ -291,16 +297,11 @@ pub async fn keep_unjudged(
             "user_id": device.caller.id_text(),
         });
         let mut event = NewEvent::new(sync_session::SYNC_OPERATION_REFUSED, data.to_string());
-        let name = format!("{reason}\0{claim}\0{}", item.id);
-        event.id = Some(super::engine::named_event_id(id, &name));
+        event.id = Some(carrier.id);
         event.tags.push(tag(USER_PREFIX, device.caller.id_text()));
-        event
+        Some(event)
     };
-    let is_new = |event: &NewEvent| {
-        let known = event.id.map(|id| state.log.position_of(id));
-        !matches!(known, Some(Ok(Some(_))))
-    };
-    let mut events: Vec<NewEvent> = items.iter().map(event_of).filter(is_new).collect();
+    let mut events: Vec<NewEvent> = items.iter().filter_map(event_of).collect();
     events.sort_by_key(|event| event.id);
     events.dedup_by_key(|event| event.id);
     if events.is_empty() {
@@ -496,16 +497,18 @@ fn of_operations(
     item: &Item,
     told: &[&Outcome],
     verdicts: Vec<Verdict>,
-    known: &[Uuid],
+    known: &[CarrierId],
 ) -> ItemResult {
+    let engine = &state.sync.engine;
+    let log = engine.log().log_id();
     let earlier: Vec<(String, u64)> = known
         .iter()
-        .filter_map(|id| {
+        .filter_map(|carrier| {
             let read = |event: &storage::EventRef<'_>| {
-                let verdict = note::verdict_in(event.metadata()).unwrap_or_default();
-                (verdict, event.position().get())
+                let verdict = note_of(log, event).map(|note| note.verdict().to_owned());
+                (verdict.unwrap_or_default(), event.position().get())
             };
-            state.sync.engine.event_of(*id, read)
+            engine.event_of(*carrier, read)
         })
         .collect();
     let badness = |verdict: &Verdict| match verdict {

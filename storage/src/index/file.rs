@@ -255,6 +255,11 @@ impl IndexFile {
         ))
     }
 
+    /// Whether every section is what was written.
+    pub(crate) fn is_whole(&self) -> bool {
+        (0..SECTIONS).all(|which| self.section(which).is_ok())
+    }
+
     pub(crate) fn count(&self) -> u32 {
         self.count
     }

@@ -84,6 +84,24 @@ fn a_log_without_its_archive_says_what_is_gone() {
     log.close();
     let away = elsewhere.path().join("away");
     fs::rename(&archive, &away).unwrap();
+    // A disk that was not mounted leaves an empty folder, or none.
+    for is_empty in [false, true] {
+        if is_empty {
+            fs::create_dir(&archive).unwrap();
+        }
+        let options = LogOptions {
+            archive: Some(archive.clone()),
+            ..small()
+        };
+        let error = Log::open(folder.path(), options).unwrap_err();
+        assert!(
+            matches!(&error, OpenError::ArchiveMissing { folder } if *folder == archive),
+            "{error}"
+        );
+    }
+    fs::remove_dir(&archive).unwrap();
+    let used = folder.path().join("archive-is-used");
+    fs::remove_file(&used).unwrap();
 
     let log = in_folder(folder.path(), Some(&archive));
     assert_eq!(log.opened().damage.len() as u64, moved.segments);

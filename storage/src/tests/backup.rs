@@ -171,6 +171,14 @@ fn targets_in_use_are_refused_and_left_alone() {
     fs::create_dir(&backup).unwrap();
     log.backup(&backup).unwrap();
     assert!(!backup.join("half").exists());
+    // One that somebody called so is not half made.
+    let named = folder.path().join("named.partial");
+    log.backup(&named).unwrap();
+    let error = log.backup(&folder.path().join("named")).unwrap_err();
+    assert!(
+        matches!(&error, BackupError::NotEmpty { path } if *path == named),
+        "{error}"
+    );
     for target in [&full, &file] {
         let error = restore(&backup, target, None).unwrap_err();
         assert!(
@@ -182,6 +190,38 @@ fn targets_in_use_are_refused_and_left_alone() {
     fs::create_dir(&empty).unwrap();
     restore(&backup, &empty, None).unwrap();
     assert_eq!(content_of(&empty), all(&log));
+}
+
+#[test]
+fn a_backup_does_not_wait_until_writers_pause() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = in_folder(&folder.path().join("log"));
+    let done = AtomicBool::new(false);
+    let (backup, late) = (folder.path().join("backup"), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for writer in 0..16_u32 {
+            let (log, done) = (&log, &done);
+            scope.spawn(move || {
+                for number in 0.. {
+                    if done.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    log.append(transaction(writer * 1_000 + number, 1)).unwrap();
+                }
+            });
+        }
+        let (sender, taken) = mpsc::channel();
+        let (log, backup) = (&log, &backup);
+        scope.spawn(move || sender.send(log.backup(backup)));
+        let taken = taken.recv_timeout(std::time::Duration::from_secs(30));
+        done.store(true, Ordering::Relaxed);
+        late.store(taken.is_err(), Ordering::Relaxed);
+    });
+    assert!(!late.into_inner(), "writers kept it waiting");
+    let restored = folder.path().join("restored");
+    restore(&backup, &restored, None).unwrap();
+    let read = content_of(&restored);
+    assert_eq!(read, all(&log)[..read.len()]);
 }
 
 #[test]

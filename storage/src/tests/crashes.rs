@@ -177,6 +177,45 @@ fn any_operation_may_fail_once() {
     }
 }
 
+/// A process that ends takes nothing out of the page cache: what it wrote and never synced, or tried to and failed, is read by
+/// the next one as if it were on the disk.
+#[test]
+fn what_an_opened_log_serves_survives_a_power_cut() {
+    let options = LogOptions {
+        segment_bytes_min: 900,
+        segment_bytes_max: 900,
+        ..small()
+    };
+    let mut unsynced = 0;
+    for at in 1..=operations() {
+        for kind in [FaultKind::Io, FaultKind::Short, FaultKind::SyncLies] {
+            let faulty = FaultyRepo::new();
+            faulty.inject(Fault {
+                at,
+                only: None,
+                kind,
+            });
+            let repo: Arc<dyn Repo> = Arc::new(faulty.clone());
+            let (acknowledged, _) = workload(&repo);
+            faulty.clear_faults();
+            let what = format!("operation {at}, {kind:?}");
+            let log = open(&repo, &options);
+            let mut served: Vec<Vec<u8>> = all(&log).into_iter().map(|event| event.data).collect();
+            unsynced += usize::from(served.len() > acknowledged.len());
+            check(faulty.crash(Crash::DropUnsynced), &served, &[], &what);
+            log.append(one("a", "T", "later")).unwrap();
+            served.push(b"later".to_vec());
+            log.close();
+            let what = format!("{what}, and an append");
+            check(faulty.crash(Crash::DropUnsynced), &served, &[], &what);
+        }
+    }
+    assert!(
+        unsynced > 10,
+        "{unsynced} times only was there something to lose"
+    );
+}
+
 #[test]
 fn after_a_failed_sync_nothing_more_is_acknowledged() {
     let faulty = FaultyRepo::new();

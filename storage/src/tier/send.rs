@@ -142,7 +142,8 @@ impl Log {
     }
 }
 
-/// Puts the segment there and reads it back, unless what lies there is it already.
+/// Puts the segment there and reads it back. Also where it can be read there already: a put that failed or was cut off may
+/// have left it in the memory of the machine that answers.
 fn put_and_read_back(
     cache: &Cache,
     stub: &Stub,
@@ -151,10 +152,6 @@ fn put_and_read_back(
     let object = stub.object();
     let tier = &cache.options.tier;
     let unreachable = |error| cache.unreachable(stub, error);
-    let is_there = tier.length(&object).map_err(unreachable)? == Some(stub.bytes);
-    if is_there && cache.read_object(stub, &mut |_| Ok(()))?.is_none() {
-        return Ok(());
-    }
     let mut what = String::new();
     for _ in 0..ATTEMPTS {
         tier.put(&object, view.clone()).map_err(unreachable)?;

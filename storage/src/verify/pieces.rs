@@ -15,11 +15,12 @@ use super::Problem;
 use super::tree::{Leaves, Tile};
 use crate::chain;
 use crate::index::{self, IndexIdentity, MemoryIndex};
+use crate::open::Listing;
 use crate::position::{Position, SegmentId};
 use crate::record::{Chain, Commit};
 use crate::repo::View;
 use crate::segment::{index_file, segment_file};
-use crate::state::Tables;
+use crate::state::{self, StateIdentity, Tables, state_file};
 
 /// Bytes and groups of a piece of the chain at most, but for its last group.
 const LINK_BYTES: usize = 1 << 20;
@@ -281,4 +282,36 @@ impl Index {
             },
         ));
     }
+}
+
+/// Reads the saved tables first, so that each event can be looked up in them as it comes by; says which are no such thing.
+pub(super) fn saved_tables(listing: &Listing) -> (Vec<Saved>, Vec<(Where, Problem)>) {
+    let (mut saved, mut problems) = (Vec::new(), Vec::new());
+    for pair in listing.segments.windows(2) {
+        let (covered, next) = (&pair[0].header, &pair[1].header);
+        let file = state_file(covered.segment);
+        let opened = pair[1].repo.open(&file);
+        let Ok(view) = opened.and_then(|file| file.view(file.len()?, 0)) else {
+            continue;
+        };
+        let identity = StateIdentity {
+            log_id: listing.log_id,
+            segment: covered.segment,
+            next: next.first_position,
+            chain: next.chain,
+        };
+        match state::matches(view.bytes(), &identity) {
+            Some(tables) => saved.push(Saved {
+                file,
+                tables,
+                next: next.first_position,
+            }),
+            None => {
+                let what = "the saved tables are damaged or not of this log".to_owned();
+                let at = (covered.segment, Position::MAX);
+                problems.push((at, Problem { file, what }));
+            }
+        }
+    }
+    (saved, problems)
 }

@@ -1,8 +1,8 @@
 // What happens now: the log's events as they are appended. `EventSource` cannot carry a token, so the stream is read by
 // hand; after a break it goes on behind the last event that was seen.
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { call, oldestSeen } from "./api";
-import { accessToken } from "./session";
+import { accessToken, user } from "./session";
 
 export interface LogEvent {
   id: string;
@@ -31,6 +31,17 @@ const PULSE_MS = 1_500;
 
 let last: string | null = null;
 let pulsing = 0;
+let following: AbortController | null = null;
+let followedBy = user.value?.id;
+
+// What one person saw goes when they do: the next one in this tab follows anew.
+effect(() => {
+  if (user.value?.id === followedBy) return;
+  followedBy = user.value?.id;
+  following?.abort();
+  last = null;
+  recent.value = [];
+});
 
 function take(event: LogEvent): void {
   recent.value = [event, ...recent.value].slice(0, RECENT_MAX);
@@ -63,7 +74,8 @@ async function follow(): Promise<void> {
   // The first time the stream begins where the page's own answers stood, so that nothing falls between them.
   const from = last ?? oldestSeen();
   if (from !== null) headers["Last-Event-ID"] = String(from);
-  const answer = await call("/api/v1/events/stream", { headers });
+  following = new AbortController();
+  const answer = await call("/api/v1/events/stream", { headers, signal: following.signal });
   const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
   if (!reader) return;
   connected.value = true;

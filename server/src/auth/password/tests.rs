@@ -58,11 +58,11 @@ fn a_hash_knows_its_password_and_no_other() {
         hasher.hash("Depot-77x").unwrap(),
         "the salt is random"
     );
-    assert_eq!(hasher.check("Depot-77x", Some(&hash)), Verdict::Right);
-    assert_eq!(hasher.check("Depot-77y", Some(&hash)), Verdict::Wrong);
-    assert_eq!(hasher.check("Depot-77x", None), Verdict::Wrong);
+    assert_eq!(hasher.check("Depot-77x", Some(&hash), None), Verdict::Right);
+    assert_eq!(hasher.check("Depot-77y", Some(&hash), None), Verdict::Wrong);
+    assert_eq!(hasher.check("Depot-77x", None, None), Verdict::Wrong);
     assert_eq!(
-        hasher.check("no account has this password", None),
+        hasher.check("no account has this password", None, None),
         Verdict::Wrong
     );
 }
@@ -75,7 +75,10 @@ fn a_hash_of_other_settings_is_good_and_old() {
         ..cheap()
     })
     .unwrap();
-    assert_eq!(other.check("Depot-77x", Some(&hash)), Verdict::RightButOld);
+    assert_eq!(
+        other.check("Depot-77x", Some(&hash), None),
+        Verdict::RightButOld
+    );
 }
 
 #[test]
@@ -83,8 +86,11 @@ fn hashes_of_the_old_system_are_good_and_old() {
     let hasher = Hasher::new(&cheap()).unwrap();
     let hash = bcrypt::hash("Depot-77x", 4).unwrap();
     assert!(hash.starts_with("$2b$"));
-    assert_eq!(hasher.check("Depot-77x", Some(&hash)), Verdict::RightButOld);
-    assert_eq!(hasher.check("Depot-77y", Some(&hash)), Verdict::Wrong);
+    assert_eq!(
+        hasher.check("Depot-77x", Some(&hash), None),
+        Verdict::RightButOld
+    );
+    assert_eq!(hasher.check("Depot-77y", Some(&hash), None), Verdict::Wrong);
 }
 
 /// Made by the C library's crypt(3), not by one of our dependencies.
@@ -92,7 +98,10 @@ fn hashes_of_the_old_system_are_good_and_old() {
 fn a_foreign_bcrypt_hash_is_understood() {
     let hasher = Hasher::new(&cheap()).unwrap();
     let hash = "$2b$05$abcdefghijklmnopqrstuujk.XlzvNgv3vw0f/kLoy8pIoGGAhBAm";
-    assert_eq!(hasher.check("Depot-77x", Some(hash)), Verdict::RightButOld);
+    assert_eq!(
+        hasher.check("Depot-77x", Some(hash), None),
+        Verdict::RightButOld
+    );
 }
 
 #[test]
@@ -107,6 +116,10 @@ fn hostile_hashes_are_wrong_at_once() {
         "$argon2id$v=19$",
         "plain",
     ] {
-        assert_eq!(hasher.check("x", Some(hash)), Verdict::Wrong, "{hash}");
+        assert_eq!(
+            hasher.check("x", Some(hash), None),
+            Verdict::Wrong,
+            "{hash}"
+        );
     }
 }

@@ -1,17 +1,22 @@
-//! A running server, asked by a command on its own machine.
+//! A running server, asked by a command on its own machine: by TLS where the settings say that it speaks that.
+
+mod pinned;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use super::super::user::read_password;
 use super::{AskArgs, CliError, small_runtime};
@@ -25,6 +30,8 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 pub(super) struct Asking {
     runtime: Runtime,
     address: String,
+    /// `None`: plain HTTP.
+    tls: Option<TlsConnector>,
     token: String,
 }
 
@@ -32,11 +39,17 @@ impl Asking {
     /// Logs in where no token is given.
     ///
     /// # Errors
-    /// When there is no server, or it lets nobody in.
+    /// When there is no server, or it lets nobody in; when it speaks TLS and its certificate cannot be read here.
     pub(super) fn begin(args: &AskArgs) -> Result<Self, CliError> {
+        let config = args.data.load()?;
+        let tls = match config.tls.enabled {
+            true => Some(pinned::connector(&config)?),
+            false => None,
+        };
         let mut asking = Asking {
             runtime: small_runtime()?,
-            address: reachable(&args.data.load()?.listen),
+            address: reachable(&config.listen),
+            tls,
             token: args.token.clone().unwrap_or_default(),
         };
         if let Some(user) = &args.user {
@@ -89,9 +102,14 @@ impl Asking {
         body: &Value,
     ) -> Result<(u16, Value), Box<dyn std::error::Error + Send + Sync>> {
         let stream = TcpStream::connect(&self.address).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Its end is told to whoever waits for the answer.
-        tokio::spawn(async move { drop(connection.await) });
+        let mut sender = match &self.tls {
+            None => begin_http(stream).await?,
+            Some(tls) => {
+                // Nobody looks at the name: the certificate is known.
+                let name = ServerName::from(stream.peer_addr()?.ip());
+                begin_http(tls.connect(name, stream).await?).await?
+            }
+        };
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -116,6 +134,17 @@ impl Asking {
             serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         ))
     }
+}
+
+/// Speaks HTTP on a connection.
+async fn begin_http<S>(stream: S) -> hyper::Result<SendRequest<Full<Bytes>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // Its end is told to whoever waits for the answer.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
 }
 
 /// Where a server that listens here is reached from its own machine.

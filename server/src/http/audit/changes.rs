@@ -21,6 +21,7 @@ use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::time_travel::{Target, read_span};
 use crate::http::visible::Sight;
+use crate::http::weight::Weight;
 use crate::past::{Cause, Folded, Moment, Steps, diff, stream_request};
 use crate::{reads, rfc3339};
 
@@ -111,7 +112,7 @@ fn changesets(
     };
     let aggregate_type = &target.name.aggregate_type;
     let mut steps = Steps::new(&state.past);
-    let mut sets = Vec::new();
+    let (mut sets, mut weight) = (Vec::new(), Weight::default());
     let mut reader = state.log.read(&request)?;
     while let Some(event) = reader.next() {
         let event = match event {
@@ -119,14 +120,17 @@ fn changesets(
             Err(ReadError::Damaged { .. }) => continue,
             Err(error) => return Err(error.into()),
         };
-        if sets.len() == CHANGESETS_MAX {
+        if sets.len() == CHANGESETS_MAX || weight.is_full() {
             return Ok((sets, true));
         }
         let (before, after) = steps.around(&event)?;
         let seen = |folded: &Folded| sight.state(aggregate_type, folded.to_object());
+        let changes = changed_fields(&seen(&before), &seen(&after));
+        let values = changes.iter().flat_map(|change| [&change.old, &change.new]);
+        values.flatten().for_each(|value| weight.add(value));
         sets.push(Changeset {
             cause: Cause::of(&event),
-            changes: changed_fields(&seen(&before), &seen(&after)),
+            changes,
         });
     }
     Ok((sets, false))

@@ -176,8 +176,8 @@ pub(crate) async fn checkpoints(
 
 /// Proof that an event is in the log.
 ///
-/// Holds all that a check needs. Of events that only the server itself writes (accounts), the record is left out and only its
-/// hash is given.
+/// Holds all that a check needs. Of events that are not shown whole (accounts; documents, below a FLEET_MANAGER) the record is left
+/// out and only its hash is given.
 #[utoipa::path(
     get,
     path = "/api/v1/audit/proof/{position}",
@@ -234,13 +234,13 @@ fn prove(
             "there is no event at position {position}"
         )));
     }
-    let is_internal = fleet::registry().is_internal(&stream.aggregate_type);
-    let names = match is_internal {
-        true => Vec::new(),
-        false => naming_leaves(log, stream, event_type, (position, size))?,
+    let is_whole = sight.shows_whole(&stream.aggregate_type);
+    let names = match is_whole {
+        true => naming_leaves(log, sight, stream, event_type, (position, size))?,
+        false => Vec::new(),
     };
     let signed = state.checkpoints.sign(log, size)?;
-    let mut body = proof_json(&proof, !is_internal);
+    let mut body = proof_json(&proof, is_whole);
     body["tree_size"] = json!(size.get());
     body["root_hash"] = json!(BASE64.encode(signed.checkpoint.root.0));
     body["names"] = json!(names);
@@ -254,21 +254,27 @@ fn prove(
 /// and its note are the caller's to add.
 pub(in crate::http) fn bare_proof(
     log: &Log,
+    sight: Sight,
     event: &EventRef<'_>,
     size: Position,
 ) -> Result<Value, Problem> {
-    let position = event.position();
-    let mut body = proof_json(&log.inclusion_proof(position, size)?, true);
+    let (position, stream) = (event.position(), event.stream().to_name());
+    let is_whole = sight.shows_whole(&stream.aggregate_type);
+    let mut body = proof_json(&log.inclusion_proof(position, size)?, is_whole);
     let event_type = event.event_type().to_owned();
-    let names = naming_leaves(log, event.stream().to_name(), event_type, (position, size))?;
+    let names = match is_whole {
+        true => naming_leaves(log, sight, stream, event_type, (position, size))?,
+        false => Vec::new(),
+    };
     body["names"] = json!(names);
     Ok(body)
 }
 
 /// The leaves that brought the names of an event's stream and types, proved in the tree of `size` events. The event's own leaf is
-/// not among them.
+/// not among them. One that the caller may not see (an event type's name may have come with an account) is given as its hash.
 fn naming_leaves(
     log: &Log,
+    sight: Sight,
     stream: StreamName,
     event_type: String,
     (position, size): (Position, Position),
@@ -286,8 +292,14 @@ fn naming_leaves(
     names.retain(|naming| *naming != position && *naming <= size);
     let proved = names
         .into_iter()
-        .map(|naming| Ok(proof_json(&log.inclusion_proof(naming, size)?, true)))
-        .collect::<Result<_, TreeError>>()?;
+        .map(|naming| {
+            let is_whole = with_event(log, naming, |event| {
+                sight.shows_whole(event.stream().aggregate_type)
+            })?;
+            let proof = log.inclusion_proof(naming, size)?;
+            Ok(proof_json(&proof, is_whole == Some(true)))
+        })
+        .collect::<Result<_, Problem>>()?;
     Ok(proved)
 }
 

@@ -24,6 +24,7 @@ use crate::http::json_response;
 use crate::http::problem::Problem;
 use crate::http::time_travel::Target;
 use crate::http::visible::Sight;
+use crate::http::weight::Weight;
 use crate::{reads, rfc3339};
 
 /// Entries of one report; beyond, it says that it is not whole.
@@ -154,7 +155,7 @@ fn entries(
     request: &ReadRequest,
 ) -> Result<(Vec<Value>, Counted, bool), Problem> {
     let (mut entries, mut counted) = (Vec::new(), Counted::default());
-    let mut text = Vec::new();
+    let (mut text, mut weight) = (Vec::new(), Weight::default());
     let mut reader = state.log.read(request)?;
     while let Some(event) = reader.next() {
         let event = match event {
@@ -169,7 +170,7 @@ fn entries(
         if !sight.covers(stream.aggregate_type) {
             continue;
         }
-        if counted.total == ENTRIES_MAX {
+        if counted.total == ENTRIES_MAX || weight.is_full() {
             return Ok((entries, counted, true));
         }
         counted.total += 1;
@@ -193,7 +194,9 @@ fn entries(
         text.clear();
         write_entry(sight, &event, &mut text);
         text.push(b'}');
-        entries.push(serde_json::from_slice(&text).unwrap_or_default());
+        let entry = serde_json::from_slice(&text).unwrap_or_default();
+        weight.add(&entry);
+        entries.push(entry);
     }
     Ok((entries, counted, false))
 }

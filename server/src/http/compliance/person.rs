@@ -19,6 +19,7 @@ use crate::http::json_response;
 use crate::http::problem::{Kind, Problem};
 use crate::http::query::Query;
 use crate::http::visible::Sight;
+use crate::http::weight::Weight;
 use crate::past::Moment;
 use crate::privacy::Subject;
 use crate::{reads, rfc3339};
@@ -99,7 +100,7 @@ fn gather(state: &AppState, subject: &Subject) -> Result<Value, Problem> {
         ..ReadRequest::default()
     };
     let mut categories: BTreeMap<String, u64> = BTreeMap::new();
-    let (mut events, mut total) = (Vec::new(), 0_u64);
+    let (mut events, mut weight, mut total) = (Vec::new(), Weight::default(), 0_u64);
     let mut reader = state.log.read(&request)?;
     while let Some(event) = reader.next() {
         match event {
@@ -109,8 +110,10 @@ fn gather(state: &AppState, subject: &Subject) -> Result<Value, Problem> {
                 *categories
                     .entry(format!("{why}: {}", event.event_type()))
                     .or_default() += 1;
-                if events.len() < EVENTS_MAX {
-                    events.push(line(sight, &event, why));
+                if events.len() < EVENTS_MAX && !weight.is_full() {
+                    let line = line(sight, &event, why);
+                    weight.add(&line);
+                    events.push(line);
                 }
             }
             Err(ReadError::Damaged { .. }) => {}

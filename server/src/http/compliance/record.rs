@@ -25,6 +25,7 @@ use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::time_travel::{Target, read_span};
 use crate::http::visible::Sight;
+use crate::http::weight::Weight;
 use crate::past::Moment;
 use crate::{reads, rfc3339};
 
@@ -90,6 +91,7 @@ pub(crate) async fn maintenance_record(
             .checkpoints
             .sign(&state.log, state.log.durable_position())?;
         let (mut entries, mut truncated) = (Vec::new(), belonging.truncated);
+        let mut weight = Weight::default();
         let mut reader = state.log.read(&request)?;
         while let Some(event) = reader.next() {
             let event = match event {
@@ -103,13 +105,15 @@ pub(crate) async fn maintenance_record(
             let Some(function) = function_of(&event) else {
                 continue;
             };
-            if entries.len() == ENTRIES_MAX {
+            if entries.len() == ENTRIES_MAX || weight.is_full() {
                 truncated = true;
                 break;
             }
             let size = storage::Position::new(signed.checkpoint.size);
-            let proof = bare_proof(&state.log, &event, size)?;
-            entries.push(entry(sight, &event, function, proof));
+            let proof = bare_proof(&state.log, sight, &event, size)?;
+            let entry = entry(sight, &event, function, proof);
+            weight.add(&entry);
+            entries.push(entry);
         }
         let (folded, _) = state.past.state(&target.name, Moment::default())?;
         Ok(json!({

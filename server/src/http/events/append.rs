@@ -13,7 +13,7 @@ use storage::{
 };
 use uuid::Uuid;
 
-use super::docs;
+use super::{docs, rank};
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::command::append_minding_stock;
@@ -120,6 +120,7 @@ pub(crate) fn read_write(
 ) -> Result<(Transaction, Asked), Problem> {
     let mut envelope = parse_event(body)?;
     attribute_to(caller, &mut envelope.event)?;
+    rank::check(caller, &envelope.stream.aggregate_type, &envelope.event)?;
     if let Some(key) = idempotency_key(wishes)? {
         derive_id(caller, key, 0, &mut envelope.event);
     }
@@ -211,13 +212,17 @@ pub(crate) async fn append_batch(
     let mut batch = read_batch(bytes, events_max).await?;
     let wishes = Wishes::of(&parts.headers);
     let key = idempotency_key(wishes)?;
-    let events = batch
-        .transaction
-        .writes
-        .iter_mut()
-        .flat_map(|write| &mut write.events);
-    for (index, event) in events.enumerate() {
+    let writes = batch.transaction.writes.iter_mut();
+    let events = writes.flat_map(|write| {
+        let aggregate_type = &*write.stream.aggregate_type;
+        write
+            .events
+            .iter_mut()
+            .map(move |event| (aggregate_type, event))
+    });
+    for (index, (aggregate_type, event)) in events.enumerate() {
         attribute_to(&caller, event)?;
+        rank::check(&caller, aggregate_type, event)?;
         if let Some(key) = key {
             derive_id(&caller, key, index, event);
         }

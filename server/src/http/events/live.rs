@@ -41,7 +41,8 @@ const GREETING: &[u8] = b": connected\nretry: 2000\n\n";
 /// Follow events as they are appended.
 ///
 /// Server-sent events: each has the event's JSON as `data` and its position as `id`. Without a place to begin, only new
-/// events come. A client that reconnects with `Last-Event-ID` misses nothing. Comments keep a quiet stream open. Where
+/// events come. A client that reconnects with `Last-Event-ID` misses nothing. Comments keep a quiet stream open. It ends
+/// with the token that opened it, and with its session. Where
 /// events cannot be read that may belong to the stream, a message `damaged` says their first and last position.
 ///
 /// With `wait`, `limit` or `Accept: application/json` it is a long poll instead: the answer is a page of events, or an
@@ -80,6 +81,7 @@ pub(crate) async fn follow_events(
     let follow = Follow {
         filter: Filter::of_kind(&mut query),
         sight: Sight::of(&caller),
+        caller,
         start: Start::read(&mut query, &headers),
     };
     let wait = query
@@ -106,6 +108,7 @@ pub(crate) async fn follow_events(
 #[derive(Clone, Debug)]
 struct Follow {
     filter: Filter,
+    caller: Caller,
     sight: Sight,
     start: Start,
 }
@@ -175,7 +178,7 @@ fn subscribe(state: AppState, mut follow: Follow) -> Result<Response<Body>, Prob
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
         let _subscriber = subscriber;
-        if let Err(problem) = pump(&state, &follow, &sender).await {
+        if let Err(problem) = pump(&state, follow, &sender).await {
             tracing::error!(detail = problem.detail(), "an event stream ended");
         }
     });
@@ -194,10 +197,10 @@ fn subscribe(state: AppState, mut follow: Follow) -> Result<Response<Body>, Prob
     Ok(response)
 }
 
-/// Sends what is there, then waits for more, until the client goes or the server stops.
+/// Sends what is there, then waits for more, until the client goes, may not follow any longer, or the server stops.
 async fn pump(
     state: &AppState,
-    follow: &Follow,
+    mut follow: Follow,
     sender: &mpsc::Sender<Bytes>,
 ) -> Result<(), Problem> {
     let mut durable = state.durable.clone();
@@ -208,9 +211,14 @@ async fn pump(
         return Ok(());
     }
     while !*stopping.borrow() {
+        // Its session may have ended since, and its role may be another.
+        let Ok(caller) = state.accounts.still(&follow.caller) else {
+            return Ok(());
+        };
+        follow.sight = Sight::of(&caller);
         let to = *durable.borrow_and_update();
         if from <= to {
-            let (text, next) = chunk(state, follow, from, to).await?;
+            let (text, next) = chunk(state, &follow, from, to).await?;
             from = next;
             if !text.is_empty() && sender.send(text.into()).await.is_err() {
                 return Ok(());

@@ -10,6 +10,8 @@ use crate::field_error::{FieldError, Place};
 use crate::http::problem::Problem;
 use crate::sync::items::{Act, ITEMS_MAX, Item};
 
+/// Most faults that are told of one body.
+const FAULTS_MAX: usize = 100;
 /// Characters of an operation's id.
 const ID_CHARS_MAX: usize = 200;
 
@@ -104,6 +106,9 @@ pub(super) fn read(body: &Map<String, Value>) -> Result<Body, Problem> {
 
 impl Reader {
     fn fault(&mut self, list: &str, index: usize, field: Option<&str>, msg: impl Into<String>) {
+        if self.faults.len() == FAULTS_MAX {
+            return;
+        }
         let path = [
             Some(Place::from("body")),
             Some(Place::from(list.to_owned())),

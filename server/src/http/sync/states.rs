@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 use super::bodies::shortened;
 use crate::sync::engine::sum_name;
 use crate::sync::items::{Act, Item};
-use crate::sync::parts::{Part, PartKind};
+use crate::sync::parts::{Part, PartKind, STATE_PREFIX};
 
 /// The parts of a state of `entity_id`, ready to be pushed.
 ///
@@ -80,7 +80,7 @@ impl Parts<'_> {
         // The name of a count carries its total, which has to stay legible.
         let id = match &what {
             PartKind::Counted { name, total, .. } => sum_name(name, *total),
-            _ => shortened(format!("state:{}:{field}:{id}", self.about)),
+            _ => shortened(format!("{STATE_PREFIX}{}:{field}:{id}", self.about)),
         };
         let part = Part { field, by, what };
         self.found.push(Found { id, part, stamp });

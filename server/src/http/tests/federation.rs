@@ -80,6 +80,20 @@ async fn stock_of_another_depot_is_read_here_and_decided_there() {
     let refused = server.post("/api/v1/events", &token, raw).await;
     refused.expect_problem(409, "decided-elsewhere");
     assert_eq!(server.stock(&token).await, 5);
+    // Nor is it set back here.
+    hear(
+        &server,
+        ("Part", "BRK/1"),
+        "PartUpdated",
+        &json!({ "name": "Pad" }),
+    )
+    .await;
+    let manager = server.token(Role::FleetManager).await;
+    let restore = json!({ "aggregate_type": "Part", "aggregate_id": "BRK/1", "version": 1, "fields": ["name"], "apply": true, "expected_version": 2 });
+    server
+        .post("/api/v1/time-travel/restore", &manager, restore)
+        .await
+        .expect_problem(409, "decided-elsewhere");
 
     let own =
         json!({ "part_no": "BRK/2", "name": "Brake disc", "min_stock": 2, "unit_price": "12.50" });

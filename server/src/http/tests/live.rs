@@ -8,7 +8,7 @@ use fleet::policy::Role;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
-use super::harness::{TestServer, request};
+use super::harness::{PASSWORD, TestServer, request};
 
 /// An open event stream.
 struct Stream {
@@ -278,4 +278,36 @@ async fn a_long_poll_gives_what_is_there_or_waits_for_it() {
         .await
         .expect(200);
     assert_eq!(numbers(&since), [0]);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_session_and_shows_what_its_role_shows() {
+    let server = TestServer::start();
+    server.token(Role::SuperAdmin).await;
+    let admin = server.token(Role::SuperAdmin).await;
+    let login = server.login("super_admin", PASSWORD).await.expect(200);
+    let token = login["access_token"].as_str().unwrap();
+    let mut stream = Stream::open(&server, token, "?aggregate_type=Crane", &[]).await;
+    server
+        .append(&admin, "1", "CraneLifted", json!({"n": 0}))
+        .await;
+    assert_eq!(stream.next().await.unwrap().1["data"]["n"], 0);
+    server
+        .post("/api/v1/auth/logout", token, json!({}))
+        .await
+        .expect(204);
+    server
+        .append(&admin, "1", "CraneLifted", json!({"n": 1}))
+        .await;
+    assert_eq!(stream.next().await, None, "it ended, and told nothing more");
+
+    // A token without a session ends by its time.
+    let mut stream = Stream::open(&server, &admin, "?aggregate_type=Crane", &[]).await;
+    assert!(stream.frame().await.unwrap().starts_with(b": connected"));
+    server.clock.advance_seconds(3_600);
+    let admin = server.token(Role::SuperAdmin).await;
+    server
+        .append(&admin, "1", "CraneLifted", json!({"n": 2}))
+        .await;
+    assert_eq!(stream.next().await, None);
 }

@@ -95,6 +95,8 @@ async fn a_backup_is_taken_while_the_server_runs() {
         ".hidden",
         "ä",
         "a b",
+        "auto-before-the-upgrade",
+        "monday.partial",
         &"x".repeat(101),
     ] {
         server

@@ -2,8 +2,11 @@
 //! is what the read models show.
 
 use serde_json::{Value, json};
+use storage::{ExpectedVersion, NewEvent, Position, StreamName, Timestamp, Transaction};
 
 use super::sync_depot::{Depot, PUSH, at, set, state, statuses};
+use crate::projection::CATALOG;
+use crate::sync::engine::Engine;
 
 #[tokio::test]
 async fn an_operation_counts_once_however_often_it_comes() {
@@ -324,6 +327,87 @@ async fn late_and_wrong_clocks_do_not_part_tablets_from_read_models() {
             &fields["current_location"]["value"]
         ),
         (&json!("by HTTP"), &json!("Pit"))
+    );
+}
+
+/// What tablets and the read models show of these vehicles' mileages, which is the same, in order.
+async fn mileages(depot: &Depot, token: &str, vehicles: &[String]) -> Vec<i64> {
+    let page = depot.pull(token, "").await;
+    let states = page["states"].as_array().unwrap();
+    let mut shown = Vec::new();
+    for vehicle in vehicles {
+        let state = states.iter().find(|state| state["entity_id"] == **vehicle);
+        let mileage = &state.unwrap()["fields"]["current_mileage_km"]["value"];
+        let path = format!("/api/v1/vehicles/{vehicle}");
+        let row = depot.server.get(&path, &depot.technician).await.expect(200);
+        assert_eq!(&row["current_mileage_km"], mileage, "{vehicle}");
+        shown.push(mileage.as_i64().unwrap());
+    }
+    shown
+}
+
+#[tokio::test]
+async fn a_mileage_that_was_corrected_is_the_same_on_tablets_in_whatever_order_it_is_told() {
+    let depot = Depot::start().await;
+    let token = depot.device("t1").await;
+    // A typo, the correction of it, and what was read after that.
+    let told = [
+        ("VehicleMileageUpdated", 1, 9_999),
+        ("VehicleMileageCorrected", 5, 1_000),
+        ("VehicleMileageUpdated", 10, 1_200),
+    ];
+    let orders = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ];
+    let vehicles: Vec<String> = (1..=orders.len())
+        .map(|number| format!("V{number}"))
+        .collect();
+    let log = &depot.server.state.log;
+    let mut last = Position::START;
+    for (vehicle, order) in vehicles.iter().zip(orders) {
+        let created = json!({"asset_id": vehicle, "model": "V180", "type": "diesel"});
+        let path = "/api/v1/vehicles";
+        let created = depot.server.post(path, &depot.dispatcher, created).await;
+        created.expect(201);
+        for (event_type, second, mileage) in order.map(|place| told[place]) {
+            let data = json!({"new_mileage": mileage, "reason": "typo"});
+            let occurred_at = Timestamp::from_micros(1_690_000_000_000_000 + second * 1_000_000);
+            let event = NewEvent::new(event_type, data.to_string()).at(occurred_at);
+            let stream = StreamName::new("Vehicle", vehicle.as_str());
+            let transaction = Transaction::single(stream, ExpectedVersion::Any, event);
+            last = log.append(transaction).unwrap().last_position();
+        }
+    }
+    let patience = std::time::Duration::from_secs(60);
+    let projections = &depot.server.state.projections;
+    assert!(projections.reach(CATALOG, last, patience).await);
+    assert_eq!(mileages(&depot, &token, &vehicles).await, [1_200; 6]);
+
+    // A tablet reads it, another corrects it once more.
+    depot.server.clock.advance_seconds(60);
+    let second = depot.device("t2").await;
+    let of_first = |id: &str, op: &str, mileage: i64| json!([{"id": id, "entity_type": "Vehicle", "entity_id": vehicles[0], "field": "current_mileage_km", "op": op, "value": mileage}]);
+    for (token, operation, expected) in [
+        (&token, of_first("a", "raise", 1_500), 1_500),
+        (&second, of_first("b", "correct", 1_100), 1_100),
+        (&token, of_first("c", "raise", 1_150), 1_150),
+    ] {
+        depot.server.clock.advance_seconds(60);
+        let answer = depot.push(token, operation).await;
+        assert_eq!(statuses(&answer), ["applied"], "{answer}");
+        let shown = mileages(&depot, token, &vehicles[..1]).await;
+        assert_eq!(shown, [expected]);
+    }
+    let nowhere = tempfile::tempdir().unwrap();
+    let anew = Engine::open(log.clone(), nowhere.path());
+    assert_eq!(
+        anew.state_bytes(),
+        depot.server.state.sync.engine.state_bytes()
     );
 }
 

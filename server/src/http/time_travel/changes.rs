@@ -17,6 +17,7 @@ use crate::http::json_response;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::visible::Sight;
+use crate::http::weight::Weight;
 use crate::past::{Cause, Folded, Steps, diff, stream_request};
 use crate::{reads, rfc3339};
 
@@ -197,7 +198,7 @@ pub(super) fn events_between(
     let request = between.request(state, sight)?;
     let mut steps = Steps::new(&state.past);
     let mut events: Vec<Value> = Vec::new();
-    let mut last = None;
+    let (mut last, mut weight) = (None, Weight::default());
     let mut reader = state.log.read(&request)?;
     while let Some(event) = reader.next() {
         let event = match event {
@@ -213,7 +214,7 @@ pub(super) fn events_between(
         if !sight.covers(stream.aggregate_type) || !between.is_behind(here) {
             continue;
         }
-        if events.len() as u64 == between.limit {
+        if events.len() as u64 == between.limit || weight.is_full() {
             return Ok((events, last.map(cursor_of)));
         }
         let (before, after) = steps.around(&event)?;
@@ -233,6 +234,7 @@ pub(super) fn events_between(
             .iter()
             .map(|difference| difference_json(difference, None));
         item["changes"] = fields.collect();
+        weight.add(&item);
         events.push(item);
     }
     Ok((events, None))
@@ -257,18 +259,24 @@ pub(in crate::http) fn events_in_span(
         }),
         ..stream_request(&target.name)
     };
-    let mut events = Vec::new();
+    let (mut events, mut weight) = (Vec::new(), Weight::default());
     let mut reader = state.log.read(&request)?;
     while let Some(event) = reader.next() {
         match event {
-            Ok(_) if events.len() == SPAN_EVENTS_MAX => return Ok((events, true)),
-            Ok(event) => events.push(json!({
-                "event_id": event.id().to_string(),
-                "event_type": event.event_type(),
-                "version": event.version().get(),
-                "occurred_at": rfc3339::to_string(event.occurred_at()),
-                "data": sight.data(&event),
-            })),
+            Ok(_) if events.len() == SPAN_EVENTS_MAX || weight.is_full() => {
+                return Ok((events, true));
+            }
+            Ok(event) => {
+                let item = json!({
+                    "event_id": event.id().to_string(),
+                    "event_type": event.event_type(),
+                    "version": event.version().get(),
+                    "occurred_at": rfc3339::to_string(event.occurred_at()),
+                    "data": sight.data(&event),
+                });
+                weight.add(&item);
+                events.push(item);
+            }
             Err(ReadError::Damaged { first, last, .. }) => damaged.push((first, last)),
             Err(error) => return Err(error.into()),
         }

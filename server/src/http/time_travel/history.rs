@@ -16,6 +16,7 @@ use crate::http::json_response;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::visible::Sight;
+use crate::http::weight::Weight;
 use crate::past::{Cause, Steps, diff, stream_request};
 use crate::reads;
 
@@ -41,7 +42,7 @@ const REPLAY_STATES_MAX: usize = 1_000;
         ("end_time" = Option<String>, Query, description = "Only events that happened at or before this time"),
         ("from_version" = Option<u32>, Query, description = "Only from this version on; where a page left off: its `next_version`"),
         ("to_version" = Option<u32>, Query, description = "Only up to this version"),
-        ("limit" = Option<u64>, Query, description = "At most this many, default 100"),
+        ("limit" = Option<u64>, Query, description = "At most this many, default 100; fewer where they are large"),
         ("min_position" = Option<u64>, Query, description = "Wait until the log has this position"),
     ),
     responses((status = 200, description = "The states", body = docs::History)),
@@ -134,7 +135,7 @@ pub(in crate::http) fn walk(
     let mut request = walk.request(&target.name);
     request.from = position_of_version(state, &target.name, walk.from_version)?;
     let mut steps = Steps::new(&state.past);
-    let mut states = Vec::new();
+    let (mut states, mut weight) = (Vec::new(), Weight::default());
     let mut reader = state.log.read(&request)?;
     while let Some(event) = reader.next() {
         let event = match event {
@@ -152,7 +153,7 @@ pub(in crate::http) fn walk(
         if version > walk.to_version {
             break;
         }
-        if states.len() as u64 == walk.limit {
+        if states.len() as u64 == walk.limit || weight.is_full() {
             return Ok((states, Some(version)));
         }
         let (before, after) = steps.around(&event)?;
@@ -168,6 +169,7 @@ pub(in crate::http) fn walk(
         item["changes"] = json!(changes);
         item["version"] = json!(version);
         item["timestamp"] = item["event"]["occurred_at"].clone();
+        weight.add(&item);
         states.push(item);
     }
     Ok((states, None))
@@ -210,7 +212,7 @@ fn position_of_version(
         ("aggregate_type" = String, Query, description = "The aggregate's type"),
         ("aggregate_id" = String, Query, description = "The aggregate's id"),
         ("to_version" = Option<u32>, Query, description = "Up to this version"),
-        ("capture_intermediate" = Option<bool>, Query, description = "Also the state after each event, for the last 1,000 of them"),
+        ("capture_intermediate" = Option<bool>, Query, description = "Also the state after each event, for the last 1,000 of them, or fewer where they are large"),
     ),
     responses((status = 200, description = "What came out", body = docs::Replayed)),
 )]
@@ -270,6 +272,7 @@ pub(in crate::http) fn replay(
     let mut folded = crate::past::Folded::default();
     let (mut errors, mut count) = (Vec::new(), 0_u64);
     let mut intermediate = std::collections::VecDeque::new();
+    let mut weight = Weight::default();
     let range = storage::StreamRange {
         to: Version::new(to_version),
         ..storage::StreamRange::default()
@@ -287,15 +290,19 @@ pub(in crate::http) fn replay(
                 }
                 if capture {
                     count += 1;
-                    if intermediate.len() == REPLAY_STATES_MAX {
-                        intermediate.pop_front();
-                    }
-                    intermediate.push_back(json!({
+                    let item = json!({
                         "version": event.version().get(),
                         "event_type": event.event_type(),
                         "timestamp": crate::rfc3339::to_string(event.occurred_at()),
                         "state": sight.state(aggregate_type, folded.to_object()),
-                    }));
+                    });
+                    weight.add(&item);
+                    intermediate.push_back(item);
+                    while (intermediate.len() > REPLAY_STATES_MAX || weight.is_full())
+                        && let Some(oldest) = intermediate.pop_front()
+                    {
+                        weight.remove(&oldest);
+                    }
                 }
             }
             Err(ReadError::Damaged { first, last, .. }) => {

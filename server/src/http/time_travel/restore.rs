@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use super::docs;
 use super::{Target, difference_json, state_at};
 use crate::app::AppState;
-use crate::append::append;
 use crate::auth::Caller;
+use crate::command::append_minding_stock;
 use crate::envelope::attribute;
 use crate::field_error::FieldError;
 use crate::http::auth::small_json;
@@ -204,6 +204,6 @@ async fn apply(
     });
     let expected = ExpectedVersion::Exact(Version::new(expected));
     let transaction = Transaction::stream(target.name.clone(), expected, events.collect());
-    let receipt = append(&state.log, transaction).await?;
-    Ok(receipt.last_position().get())
+    let (_, result) = append_minding_stock(state, transaction).await?;
+    Ok(result?.last_position().get())
 }

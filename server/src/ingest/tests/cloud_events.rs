@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use storage::Event;
 
 use super::harness::{Site, data, lines};
-use crate::ingest::cloud_event;
+use crate::ingest::{FROM_FILE_TAG, cloud_event};
 
 fn cloud_event() -> Value {
     json!({
@@ -114,7 +114,7 @@ fn extensions_are_kept() {
         json!({"correlationid": "c-7", "userid": "eva", "sequence": 5, "urgent": true}),
     ));
     let tags: Vec<&str> = event.tags.iter().map(|tag| &**tag).collect();
-    assert_eq!(tags, ["correlation:c-7", "user:eva"]);
+    assert_eq!(tags, ["correlation:c-7", "user:eva", FROM_FILE_TAG]);
     let metadata: Value = serde_json::from_slice(&event.metadata).unwrap();
     assert_eq!(
         (

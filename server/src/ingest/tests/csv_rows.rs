@@ -132,6 +132,65 @@ fn runs_that_go_on_end_with_the_same_log() {
 }
 
 #[test]
+fn a_last_row_without_its_end_is_read_again_when_the_file_grows() {
+    let site = Site::new();
+    let skipping = |text: &str| IngestOptions {
+        bad_lines: BadLines::Skip,
+        ..options(&site, text)
+    };
+    let begin = "day;clock;unit;door;side;note\n01.07.2026;12:00;1;1;L;\n".to_owned();
+    let first = site.take(&skipping(&(begin.clone() + "01.07.2026;12:01;1;2")));
+    assert_eq!((first.appended, first.bad), (2, 1), "half of a row");
+    let two_more = begin + "01.07.2026;12:01;1;2;R;\n01.07.2026;12:02;1;3;L;";
+    let more = site.take(&skipping(&two_more));
+    assert_eq!(
+        (more.resumed_behind_line, more.appended, more.bad),
+        (2, 2, 0)
+    );
+    let last = site.take(&skipping(&(two_more + "\n01.07.2026;12:03;1;4;L;\n")));
+    assert_eq!(
+        (last.resumed_behind_line, last.appended, last.duplicates),
+        (3, 1, 1)
+    );
+    assert_eq!(site.events().len(), 5);
+}
+
+/// Regression: a transaction that was refused was cut between any two events, so that half of a row could be taken.
+#[test]
+fn a_row_is_taken_whole_or_not_at_all() {
+    let site = Site::new();
+    let take = |rows: &str, event_types: &[&str]| {
+        let mut mapping = "name = \"m\"\n[time]\ntext = \"{at}\"\n".to_owned();
+        for event_type in event_types {
+            mapping += &format!(
+                "[[events]]\naggregate_type = \"A\"\naggregate_id = \"{{unit}}\"\nevent_type = \"{event_type}\"\n"
+            );
+        }
+        let path = site.file("rows.csv", format!("at,unit\n{rows}").as_bytes());
+        let summary = site.take(&IngestOptions {
+            mapping: Some(Mapping::parse(&mapping).unwrap()),
+            bad_lines: BadLines::Skip,
+            ..site.options(&path)
+        });
+        (summary.appended, summary.duplicates, summary.bad)
+    };
+    let [one, two, three] = ["1", "2", "3"].map(|unit| format!("2026-03-01T00:00:00Z,{unit}\n"));
+    // The second row's first event is in the log. By the second mapping it says something else.
+    assert_eq!(take(&format!("{three}{two}"), &["Seen"]), (2, 0, 0));
+    let rows = one + &two + &three;
+    assert_eq!(take(&rows, &["Painted", "Washed"]), (4, 0, 1));
+    let of_two = |site: &Site| -> Vec<String> {
+        let events = site.events().into_iter();
+        let own = events.filter(|event| &*event.stream.aggregate_id == "2");
+        own.map(|event| event.event_type.to_string()).collect()
+    };
+    assert_eq!(of_two(&site), ["Seen"]);
+    // By a mapping that only makes more of the row, what is missing is added.
+    assert_eq!(take(&rows, &["Seen", "Washed"]), (1, 1, 2));
+    assert_eq!(of_two(&site), ["Seen", "Washed"]);
+}
+
+#[test]
 fn bad_rows_are_reported_with_their_number() {
     let site = Site::new();
     let text = "day;clock;unit;door;side;note\n\

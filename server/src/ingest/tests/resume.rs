@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::harness::{Site, gzip, line, lines};
-use crate::ingest::{IngestError, IngestOptions, Mapping};
+use crate::ingest::{BadLines, IngestError, IngestOptions, Mapping};
 
 /// Interrupted after each number of batches, with and without its checkpoint, a run that goes on ends with the same log.
 #[test]
@@ -73,6 +73,57 @@ fn a_finished_input_is_read_on_when_it_grows() {
         (from_the_beginning.appended, from_the_beginning.duplicates),
         (0, 150)
     );
+}
+
+/// Regression: the end that a last line got later was read as an empty line, so that all behind it had other numbers than in
+/// a run from the beginning, which took it a second time.
+#[test]
+fn a_last_line_without_its_end_is_read_again_when_the_file_grows() {
+    for batch_events in [1, 2, 100] {
+        let site = Site::new();
+        let text = lines(0..3);
+        let path = site.file("events.jsonl", text.trim_end().as_bytes());
+        let options = IngestOptions {
+            batch_events,
+            ..site.resumable(&path)
+        };
+        assert_eq!(site.take(&options).appended, 3);
+        let again = site.take(&options);
+        assert_eq!((again.resumed_behind_line, again.duplicates), (2, 1));
+        site.file("events.jsonl", lines(0..5).as_bytes());
+        let more = site.take(&options);
+        assert_eq!(
+            (more.resumed_behind_line, more.appended, more.duplicates),
+            (2, 2, 1)
+        );
+        let from_the_beginning = site.take(&site.options(&path));
+        assert_eq!(
+            (from_the_beginning.appended, from_the_beginning.duplicates),
+            (0, 5)
+        );
+        assert_eq!(site.events().len(), 5);
+    }
+}
+
+/// Regression: with bad lines skipped, a line that was half written when it was read was passed for ever.
+#[test]
+fn a_last_line_that_is_half_written_is_taken_once_it_is_whole() {
+    let site = Site::new();
+    let text = lines(0..3);
+    let path = site.file("events.jsonl", &text.as_bytes()[..text.len() - 10]);
+    let skipping = IngestOptions {
+        bad_lines: BadLines::Skip,
+        ..site.resumable(&path)
+    };
+    let first = site.take(&skipping);
+    assert_eq!((first.appended, first.bad), (2, 1));
+    site.file("events.jsonl", lines(0..4).as_bytes());
+    let more = site.take(&skipping);
+    assert_eq!(
+        (more.resumed_behind_line, more.appended, more.bad),
+        (2, 2, 0)
+    );
+    assert_eq!(site.take(&site.options(&path)).duplicates, 4);
 }
 
 #[test]

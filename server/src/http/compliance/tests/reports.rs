@@ -31,9 +31,9 @@ const OTHER: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 #[tokio::test]
 async fn who_creates_may_not_approve() {
     let server = TestServer::start();
-    let one = server.token(Role::Dispatcher).await;
-    let two = server.token(Role::WorkshopManager).await;
-    let admin = server.token(Role::FleetManager).await;
+    let one = server.token(Role::WorkshopManager).await;
+    let two = server.token(Role::FleetManager).await;
+    let admin = server.token(Role::SuperAdmin).await;
     for (id, approver) in [(ORDER, &one), (OTHER, &two)] {
         let created = event(
             "PurchaseOrder",
