@@ -12,6 +12,8 @@ use crate::sheet::PublicKey;
 
 /// Logs that are known while no message that they signed is: whoever the broker lets in can name as many as he likes.
 pub(crate) const DEPOTS_MAX: usize = 1_000;
+/// How far apart the times between two presences may be, there and here: less than the time between two.
+const PRESENCE_JITTER_MICROS: u64 = 3_000_000;
 /// What is kept of what people call a depot. Settings hold less.
 const NAME_BYTES_MAX: usize = 200;
 
@@ -53,8 +55,8 @@ pub struct DepotStanding {
     pub published: u64,
     /// When it last was heard of, by the clock here.
     pub last_contact: Option<Timestamp>,
-    /// When it last said itself that it is there, by its own clock where that is behind the one here: what the stream keeps of
-    /// it, and what somebody repeats, comes from whoever is gone, too.
+    /// When it last said itself that it is there, by the clock here, and as long after the time before as it says: what the
+    /// stream keeps of it, and what somebody repeats, comes from whoever is gone, too.
     pub last_presence: Option<Timestamp>,
     /// Events appended since this server started.
     pub appended: u64,
@@ -108,6 +110,8 @@ pub(crate) struct Depot {
     pub(crate) published: u64,
     pub(crate) last_contact: Option<Timestamp>,
     pub(crate) last_presence: Option<Timestamp>,
+    /// Of the newest of its presences that was heard: when it was sent, by the clock there, and when it came.
+    pub(crate) presence_heard: Option<(Timestamp, Timestamp)>,
     pub(crate) appended: u64,
     pub(crate) repeated: u64,
     pub(crate) twice_recorded: Option<TwiceRecorded>,
@@ -125,6 +129,24 @@ impl Inner {
 }
 
 impl Depot {
+    /// Takes in a presence that was sent at `sent`, by the clock there, and came now. Whose clock is wrong is there all the
+    /// same, so it is not its time that counts but that the times go on together.
+    pub(crate) fn hear_presence(&mut self, sent: Timestamp, now: Timestamp) {
+        let Some((sent_before, came_before)) = self.presence_heard else {
+            self.presence_heard = Some((sent, now));
+            return;
+        };
+        if sent <= sent_before {
+            return;
+        }
+        self.presence_heard = Some((sent, now));
+        let there = sent.micros() - sent_before.micros();
+        let here = now.micros() - came_before.micros();
+        if there.abs_diff(here) <= PRESENCE_JITTER_MICROS {
+            self.last_presence = Some(now);
+        }
+    }
+
     /// Takes in what people call it.
     pub(crate) fn call(&mut self, name: &str) {
         let name = &name[..name.floor_char_boundary(NAME_BYTES_MAX)];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fleet::event::EventView;
 use fleet::{Folded, registry};
 use serde_json::{Map, Value};
-use storage::{Log, Position, ReadError, StreamName, StreamRange};
+use storage::{Log, Position, ReadError, ReadRequest, StreamName, StreamRange, Version};
 
 use crate::column::{ColumnKind, Columns};
 use crate::error::LakeError;
@@ -120,7 +120,11 @@ fn take_into(
     position: Position,
 ) -> Result<(), LakeError> {
     let mut folded = Folded::default();
-    let mut reader = log.read_stream(stream, &StreamRange::default());
+    // An aggregate of one event, as most moves of stock and many orders are, is where its tip says: no index is asked.
+    let mut reader = match log.stream(stream) {
+        Some(tip) if tip.version == Version::FIRST => log.read(&ReadRequest::at(tip.position))?,
+        _ => log.read_stream(stream, &StreamRange::default()),
+    };
     while let Some(event) = reader.next() {
         let event = match event {
             Ok(event) => event,

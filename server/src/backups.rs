@@ -106,13 +106,19 @@ pub fn take_due(state: &AppState, now: Timestamp) -> Result<Option<String>, Sche
     let name = name_at(now);
     let draft_name = format!("{name}{UNVERIFIED}");
     let draft = folder.join(&draft_name);
-    // Of a try within the same second.
-    if draft.exists() {
-        fs::remove_dir_all(&draft)?;
+    remove_drafts(&folder, |name| {
+        // Half made, or of a try within the same second.
+        name.ends_with(HALF_MADE) || name == draft_name
+    });
+    match state.log.backup(&draft) {
+        Err(BackupError::Io(error)) if error.kind() == io::ErrorKind::StorageFull => {
+            remove_drafts(&folder, |_| true);
+            state.log.backup(&draft)?;
+        }
+        taken => drop(taken?),
     }
-    state.log.backup(&draft)?;
     // Only now: an earlier draft is better than none.
-    remove_drafts(&folder, &draft_name)?;
+    remove_drafts(&folder, |name| name != draft_name);
     let scratch = Scratch::new(state.config.fetched_folder().join(FETCHED));
     let tier = archive::options_in(&state.config, scratch.path())?;
     let problems = storage::verify_here(&draft, tier.as_ref())?;
@@ -152,19 +158,21 @@ fn list(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// What earlier backups left that could not be finished, or were found damaged and have been told of. What somebody else put
-/// there is not touched, whatever it is called.
-fn remove_drafts(folder: &Path, keep: &str) -> io::Result<()> {
-    for name in names_in(folder)? {
+/// Removes of what earlier tries left (not finished, or found damaged and told of) what is `unwanted`. What somebody else put
+/// there is not touched, whatever it is called. What cannot be removed is no reason not to take the next.
+fn remove_drafts(folder: &Path, unwanted: impl Fn(&str) -> bool) {
+    for name in names_in(folder).unwrap_or_default() {
         let whole = name.strip_suffix(HALF_MADE).unwrap_or(&name);
         let is_draft = whole
             .strip_suffix(UNVERIFIED)
             .is_some_and(|taken| taken_at(taken).is_some());
-        if is_draft && name != keep {
-            fs::remove_dir_all(folder.join(name))?;
+        if is_draft
+            && unwanted(&name)
+            && let Err(error) = fs::remove_dir_all(folder.join(&name))
+        {
+            tracing::warn!(%error, name, "what a backup left cannot be removed");
         }
     }
-    Ok(())
 }
 
 fn names_in(folder: &Path) -> io::Result<Vec<String>> {

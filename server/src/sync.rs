@@ -9,7 +9,6 @@ mod carrier;
 pub(crate) mod checkpoint;
 mod conflict;
 pub mod contact;
-mod corrected;
 pub mod cursor;
 pub mod devices;
 pub mod engine;
@@ -29,6 +28,8 @@ pub mod token;
 pub mod upkeep;
 mod visible;
 mod wire;
+
+pub(crate) use carrier::is_of_log;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,10 @@
 //! Old sealed segments on another disk: moved, still read, still part of the chain.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
+
+use uuid::Uuid;
 
 use crate::log::Log;
 use crate::position::{Position, SegmentId};
@@ -42,6 +45,12 @@ pub enum ArchiveError {
     /// The archive does not take it, or does not give it back as it was.
     #[error("a segment cannot be sent to the archive")]
     Tier(#[from] ArchivedError),
+    /// Segments were moved to a folder that is not there any more.
+    #[error("segments were moved to {}, and that is not in its place: mount its disk", folder.display())]
+    Missing {
+        /// Where they were moved to.
+        folder: PathBuf,
+    },
     /// The file system refuses.
     #[error("segments cannot be archived")]
     Io(#[from] io::Error),
@@ -55,10 +64,13 @@ impl Log {
     /// Those of the file system.
     pub fn archive(&self, before: Timestamp) -> Result<ArchiveReport, ArchiveError> {
         let _one_at_a_time = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
-        let target: Arc<dyn Repo> = Arc::new(FsRepo::open(&self.archive_folder)?);
-        for (repo, mark) in [(&target, HERE_MARK), (&self.shared.repo, USED_MARK)] {
-            put_mark(&**repo, mark)?;
+        let log = &*self.shared.repo;
+        if is_missing(log, existing(&self.archive_folder)?.as_ref())? {
+            return Err(ArchiveError::Missing {
+                folder: self.archive_folder.clone(),
+            });
         }
+        let target: Arc<dyn Repo> = Arc::new(FsRepo::open(&self.archive_folder)?);
         let unreadable = |error: SegmentUnreadable| error.source;
         let last = position_at(&self.shared, before.plus_micros(-1)).map_err(unreadable)?;
         self.settle();
@@ -74,6 +86,9 @@ impl Log {
                 continue;
             }
             let _place = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+            // Where this segment is not to be had, it may lie in an archive that is not in its place: no mark is put then.
+            segment.repo().open(&segment_file(segment.id))?;
+            put_marks(log, &*target, self.shared.log_id)?;
             report.bytes += move_segment(segment, &target)?;
             report.segments += 1;
             report.last_position = segment_last;
@@ -82,24 +97,47 @@ impl Log {
     }
 }
 
-/// Whether the log moved segments to a folder that is not in its place: a disk that was not mounted leaves an empty one.
-/// Opened so, their events would count as lost, and their ids as free.
-pub(crate) fn is_missing(log: &dyn Repo, archive: Option<&Arc<dyn Repo>>) -> io::Result<bool> {
-    let is_there = |repo: &dyn Repo, mark: &str| match repo.open(mark) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    };
-    Ok(is_there(log, USED_MARK)?
-        && !archive.map_or(Ok(false), |archive| is_there(&**archive, HERE_MARK))?)
+/// The archive folder, where there is one.
+pub(crate) fn existing(folder: &Path) -> io::Result<Option<Arc<dyn Repo>>> {
+    match folder.is_dir() {
+        true => Ok(Some(Arc::new(FsRepo::open(folder)?))),
+        false => Ok(None),
+    }
 }
 
-fn put_mark(repo: &dyn Repo, mark: &str) -> io::Result<()> {
-    if repo.open(mark).is_err() {
-        repo.create(mark)?.sync_data()?;
-        repo.sync_folder()?;
+/// Whether the log moved segments to a folder that is not in its place: a disk that was not mounted leaves an empty one, or
+/// another log's disk is there. Opened so, their events would count as lost, and their ids as free.
+pub(crate) fn is_missing(log: &dyn Repo, archive: Option<&Arc<dyn Repo>>) -> io::Result<bool> {
+    let Some(used) = mark(log, USED_MARK)? else {
+        return Ok(false);
+    };
+    let here = archive.map_or(Ok(None), |archive| mark(&**archive, HERE_MARK))?;
+    Ok(here != Some(used))
+}
+
+/// Puts the marks: that segments lie in this folder, and that it is this log's. Where an earlier program moved some, there are
+/// none yet.
+pub(crate) fn put_marks(log: &dyn Repo, archive: &dyn Repo, id: Uuid) -> io::Result<()> {
+    for (repo, name) in [(archive, HERE_MARK), (log, USED_MARK)] {
+        if mark(repo, name)?.is_none() {
+            let file = repo.create(name)?;
+            file.write_at(format!("{id}\n").as_bytes(), 0)?;
+            file.sync_data()?;
+            repo.sync_folder()?;
+        }
     }
     Ok(())
+}
+
+/// What a mark says: whose it is.
+fn mark(repo: &dyn Repo, name: &str) -> io::Result<Option<Vec<u8>>> {
+    let file = match repo.open(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut text = vec![0; usize::try_from(file.len()?).unwrap_or(usize::MAX)];
+    file.read_at(&mut text, 0)?;
+    Ok(Some(text))
 }
 
 /// Whether the segment's file is in the folder already, by whatever path: moving it would remove it.

@@ -103,7 +103,7 @@ impl Log {
     /// Copies the log, as it is durable now, into the folder `to`, which must not exist or be empty. Appends go on.
     ///
     /// # Errors
-    /// Nothing is left under `to` then; a folder `to` with `.partial` behind its name may be.
+    /// Nothing is left under `to` then; where the process ends meanwhile, a folder `to` with `.partial` behind its name is.
     pub fn backup(&self, to: &Path) -> Result<BackupReport, BackupError> {
         if !is_free(to)? {
             return Err(BackupError::NotEmpty {
@@ -113,14 +113,19 @@ impl Log {
         // Segments stay where they are meanwhile.
         let _places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let partial = partial_of(to);
-        if is_whole(&partial) {
+        if is_whole(&partial)? {
             return Err(BackupError::NotEmpty { path: partial });
         }
         remove_folder(&partial)?;
-        let target: Arc<dyn Repo> = Arc::new(FsRepo::open(&partial)?);
-        let report = self.copy_into(&*target, &partial)?;
-        publish_folder(&partial, to)?;
-        Ok(report)
+        let made = FsRepo::open(&partial)
+            .map_err(BackupError::from)
+            .and_then(|target| self.copy_into(&target, &partial))
+            .and_then(|report| Ok(publish_folder(&partial, to).map(|()| report)?));
+        if made.is_err() {
+            // What is half made takes room that the next one needs.
+            let _ = remove_folder(&partial);
+        }
+        made
     }
 
     fn copy_into(&self, target: &dyn Repo, folder: &Path) -> Result<BackupReport, BackupError> {
@@ -228,7 +233,7 @@ pub fn restore_tiered(
         });
     }
     let partial = partial_of(to);
-    if is_whole(&partial) {
+    if is_whole(&partial)? {
         return Err(RestoreError::NotEmpty { path: partial });
     }
     remove_folder(&partial)?;
@@ -425,8 +430,15 @@ fn partial_of(path: &Path) -> PathBuf {
 
 /// Whether it holds all of a log: what is half made has no watermark yet, and may be made anew. Somebody may have called a
 /// backup so.
-fn is_whole(partial: &Path) -> bool {
-    partial.join(watermark::WATERMARK_FILE).exists()
+fn is_whole(partial: &Path) -> io::Result<bool> {
+    if !partial.is_dir() {
+        return Ok(false);
+    }
+    let found = watermark::read(&FsRepo::open(partial)?)?;
+    Ok(!matches!(
+        found,
+        watermark::Found::Absent | watermark::Found::Damaged
+    ))
 }
 
 fn remove_folder(path: &Path) -> io::Result<()> {

@@ -150,13 +150,8 @@ impl Log {
             .archive
             .clone()
             .unwrap_or_else(|| folder.join(ARCHIVE_FOLDER));
-        let archive: Option<Arc<dyn Repo>> = if archive_folder.is_dir() {
-            Some(Arc::new(
-                FsRepo::open(&archive_folder).map_err(open::doing("opening the archive"))?,
-            ))
-        } else {
-            None
-        };
+        let archive =
+            archive::existing(&archive_folder).map_err(open::doing("opening the archive"))?;
         if archive::is_missing(&*repo, archive.as_ref())
             .map_err(open::doing("looking for the archive"))?
         {

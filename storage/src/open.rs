@@ -10,6 +10,7 @@ mod listing;
 use std::io;
 use std::sync::Arc;
 
+use crate::archive;
 use crate::chain;
 use crate::commit::{Writer, is_full};
 use crate::header::{SEGMENT_HEADER_BYTES, SegmentHeader};
@@ -134,6 +135,11 @@ pub(crate) fn open(
         .map_err(doing("making the folder's names durable"))?;
     remove_leftovers(&*repo)?;
     let mut listing = Listing::read(&repo, archive.as_ref(), cache.as_ref(), &found)?;
+    if let Some(archive) = archive.filter(|archive| listing.has_segments_in(archive)) {
+        // An earlier program moved them, and put none.
+        archive::put_marks(&*repo, &*archive, listing.log_id)
+            .map_err(doing("marking the archive"))?;
+    }
     if listing.segments.is_empty() {
         begin_log(&repo, &mut listing, &options)?;
     }
@@ -469,8 +475,13 @@ fn recover_active(
     if let Some(group) = &unproven {
         let start = group.start as u64;
         let again = bytes[group.clone()].to_vec();
-        file.write_at(&again, start)
-            .map_err(doing("writing the last group again"))?;
+        match file.write_at(&again, start) {
+            // Where a full disk has no room to write what is there already, the sync has to do.
+            Err(error) if !is_full(&error) => {
+                return Err(doing("writing the last group again")(error));
+            }
+            _ => {}
+        }
     }
     if torn || unproven.is_some() {
         file.sync_data()

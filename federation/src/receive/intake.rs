@@ -263,7 +263,7 @@ fn note_presence(member: &Member, there: &async_nats::Message) -> Option<(u128, 
     let depot = standing.depot(log, false)?;
     depot.call(presence.depot);
     depot.last_contact = Some(now);
-    depot.last_presence = depot.last_presence.max(Some(presence.at));
+    depot.hear_presence(presence.at, now);
     depot.published = depot.published.max(presence.published);
     if depot.published <= depot.taken.position {
         depot.progressed = None;

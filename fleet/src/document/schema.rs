@@ -31,7 +31,8 @@ pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
     .guarding(GUARDED)
     .listed(LISTING);
 
-/// What a document says, and who looked at it from where: for those whose role reaches its access level.
+/// What a document says, and from where and with what somebody looked at it: for those whose role reaches its access level. Who
+/// looked is told as who did anything is.
 const GUARDED: &[&str] = &[
     "description",
     "file_url",
@@ -41,10 +42,9 @@ const GUARDED: &[&str] = &[
     VERSIONS,
     "version_label",
     "change_description",
-    "accessed_by",
-    "last_accessed_by",
     "ip_address",
     "user_agent",
+    "extra",
 ];
 
 /// The name of the search that looks into what a document says, too; the other is for those who may not read all of them.

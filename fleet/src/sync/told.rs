@@ -3,9 +3,8 @@
 //! The same event always tells the same against the same state, so a replay of the log makes the same entities. An event
 //! that is late (it happened before the write that stands) changes nothing, as in the fold of the read models.
 //!
-//! A field that only rises takes the highest reading, whenever it was read, until one is corrected: then those of before
-//! the correction are void and those of after it are not, and the entity does not know when its reading was read. So from
-//! the first correction on, which is told as an epoch, such a field is what the stream folds to ([`needs_fold`]).
+//! A field that only rises is what its readings come to, which are kept beside the entity ([`Readings`]). Where that falls,
+//! because a reading was corrected or the entity lives anew, an epoch is told of.
 
 use std::collections::BTreeSet;
 
@@ -14,9 +13,10 @@ use crdt::json::value_from_json;
 use crdt::{Change, EntityTable, FieldRow, Kind, Stamp, Value};
 use serde_json::Value as Json;
 
+use super::readings::{Readings, only_rises};
 use super::tables::IS_DELETED;
 use crate::event::EventView;
-use crate::fold::{Effect, State, effects};
+use crate::fold::{Effect, effects};
 use crate::registry::{KnownEvent, registry};
 use crate::schema::check::integer;
 use crate::schema::{Sets, canonical_data};
@@ -33,33 +33,20 @@ pub fn stamp_of(micros: i64) -> Stamp {
     Stamp::new(millis, u16::try_from(micros % 1_000).unwrap_or(0))
 }
 
-/// Whether [`told`] has to be given what the entity's stream folds to: a reading was corrected, or is by this event.
-pub fn needs_fold(
-    table: &'static EntityTable,
-    entity: &CollapsedEntity,
-    event: &EventView<'_>,
-) -> bool {
-    let known = || registry().event(event.aggregate_type, event.event_type);
-    let mut rows = table.fields.iter();
-    rows.any(|row| matches!(row.kind, Kind::Max) && is_corrected(entity, row, known()))
-}
-
 /// What `event` tells of the entity, as it is now. Keys that the table lacks and values that do not fit tell nothing.
 ///
-/// `folded` is what the entity's stream folds to, this event included. Without it, where [`needs_fold`] asks for it,
-/// corrections tell nothing, and readings count whenever they were read.
+/// `readings` are the entity's, this event included; of a table that has none any will do.
 pub fn told(
     table: &'static EntityTable,
     entity: &CollapsedEntity,
     event: &EventView<'_>,
-    folded: Option<&State>,
+    readings: &Readings,
 ) -> Told {
     let known = registry().event(event.aggregate_type, event.event_type);
     let mut teller = Teller {
         table,
         entity,
         known,
-        folded,
         stamp: stamp_of(event.occurred_at),
         told: Vec::new(),
     };
@@ -76,17 +63,23 @@ pub fn told(
             teller.tell_life(event, false);
         }
     }
-    teller.tell_corrected();
+    teller.tell_readings(readings);
     teller.told
 }
 
-/// Whether this field's reading was corrected, or is by this event.
-fn is_corrected(entity: &CollapsedEntity, row: &FieldRow, known: Option<KnownEvent>) -> bool {
-    let corrects = |known: KnownEvent| {
-        let mut fields = known.event.fields.iter();
-        fields.any(|field| matches!(field.sets, Sets::Corrects(key) if key == row.name))
-    };
-    reading(entity, row).0 > 0 || known.is_some_and(corrects)
+/// Whether the aggregate's life ends with the event, or begins; `None` where it does neither.
+pub(super) fn ends_life(event: &EventView<'_>, begins: bool) -> Option<bool> {
+    match event.canonical_type().strip_prefix(event.aggregate_type) {
+        Some("Created") => Some(false),
+        Some("Deleted") => Some(true),
+        _ => begins.then_some(false),
+    }
+}
+
+/// Whether events of this type correct the field.
+fn corrects(known: KnownEvent, row: &FieldRow) -> bool {
+    let mut fields = known.event.fields.iter();
+    fields.any(|field| matches!(field.sets, Sets::Corrects(key) if key == row.name))
 }
 
 /// The correction epoch and the reading of a field that only rises.
@@ -101,16 +94,15 @@ struct Teller<'a> {
     table: &'static EntityTable,
     entity: &'a CollapsedEntity,
     known: Option<KnownEvent>,
-    folded: Option<&'a State>,
     stamp: Stamp,
     told: Told,
 }
 
-impl<'a> Teller<'a> {
+impl Teller<'_> {
     fn tell(&mut self, effect: &Effect<'_>) {
         match effect {
             Effect::Set(key, value) => self.set(key, value),
-            // What it comes to is told by the fold: see `tell_corrected`.
+            // See `tell_readings`.
             Effect::Correct(..) => {}
             Effect::Add { total, delta, .. } => {
                 let row = self.table.field_named(total.key);
@@ -144,14 +136,8 @@ impl<'a> Teller<'a> {
                     self.push(row, Change::Set(value));
                 }
             }
-            // See `tell_corrected`.
-            Kind::Max if self.corrected(row).is_some() => {}
-            Kind::Max => {
-                let (epoch, _) = reading(self.entity, row);
-                if let Some(value) = integer(json) {
-                    self.push(row, Change::Raise { epoch, value });
-                }
-            }
+            // See `tell_readings`.
+            Kind::Max => {}
             Kind::Counter | Kind::GrowCounter => {
                 let held = match self.entity.field(row.number) {
                     Some(CollapsedField::Counter(sum, _)) => *sum,
@@ -226,38 +212,28 @@ impl<'a> Teller<'a> {
             .register(row)
             .and_then(CollapsedRegister::winner)
             .is_some_and(|write| write.value == Value::Bool(true));
-        let ends = match event.canonical_type().strip_prefix(event.aggregate_type) {
-            Some("Created") => false,
-            Some("Deleted") => true,
-            _ if begins => false,
-            _ => return,
+        let Some(ends) = ends_life(event, begins) else {
+            return;
         };
         if ends != is_deleted && !self.is_late(self.register(row)) {
             self.push(row, Change::Set(Value::Bool(ends)));
         }
     }
 
-    /// What the stream folds to, where it has to say what this field is.
-    fn corrected(&self, row: &FieldRow) -> Option<&'a State> {
-        let is_corrected =
-            matches!(row.kind, Kind::Max) && is_corrected(self.entity, row, self.known);
-        self.folded.filter(|_| is_corrected)
-    }
-
-    /// Readings that were corrected. A late one, or a late correction, tells nothing unless it counts; a correction with later
-    /// readings behind it tells the highest of those.
-    fn tell_corrected(&mut self) {
-        for row in self.table.fields {
-            let folded = self
-                .corrected(row)
-                .and_then(|folded| folded.integer(row.name));
-            let Some(value) = folded else { continue };
+    /// What readings come to. One that does not count, because it is late or others are higher, tells nothing.
+    fn tell_readings(&mut self, readings: &Readings) {
+        for row in self.table.fields.iter().filter(|row| only_rises(row)) {
+            let Some(value) = readings.value(row) else {
+                continue;
+            };
             let (epoch, held) = reading(self.entity, row);
+            let is_first_correction =
+                epoch == 0 && self.known.is_some_and(|known| corrects(known, row));
             let epoch = match held {
-                // That one was corrected is known from now on, also where the reading stays as it is.
-                _ if epoch == 0 => 1,
-                Some(held) if held == value => continue,
                 Some(held) if held > value => epoch.saturating_add(1),
+                // Also where the reading stays as it is.
+                _ if is_first_correction => 1,
+                Some(held) if held == value => continue,
                 _ => epoch,
             };
             self.push(row, Change::Raise { epoch, value });

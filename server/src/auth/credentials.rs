@@ -10,7 +10,7 @@ use super::accounts::{AccountError, Accounts};
 use super::breached;
 use super::directory::Account;
 use super::password::{PasswordRefusal, Verdict, check_strength};
-use super::sessions::Caller;
+use super::sessions::{CHECKS_MAX, Caller};
 use super::throttle::network;
 
 /// A try at a password, counted as failed until it has succeeded.
@@ -45,20 +45,30 @@ impl Accounts {
         old: String,
         new: String,
     ) -> Result<Arc<Account>, AccountError> {
-        let account = by.account();
-        let checked = &account.state.password_hash;
-        let attempt = self.begin_attempt(account.id_text.to_string(), None)?;
-        if self.check(old, Some(checked.clone())).await? == Verdict::Wrong {
-            return Err(AccountError::WrongPassword);
+        let id = by.account().id;
+        let attempt = self.begin_attempt(by.id_text().to_owned(), None)?;
+        for _ in 0..CHECKS_MAX {
+            let account = self.account(id)?;
+            let checked = &account.state.password_hash;
+            if self.check(old.clone(), Some(checked.clone())).await? == Verdict::Wrong {
+                return Err(AccountError::WrongPassword);
+            }
+            // Another hash may have been stored since: then the old password is checked again.
+            let still_so = |state: &UserState| match state.password_hash == *checked {
+                true => Ok(()),
+                false => Err(AccountError::WrongPassword),
+            };
+            let replaced =
+                self.replace_password(&account, new.clone(), Some(by.id_text()), still_so);
+            match replaced.await {
+                Err(AccountError::WrongPassword) => {}
+                done => {
+                    self.end_attempt(&attempt);
+                    return done;
+                }
+            }
         }
-        self.end_attempt(&attempt);
-        // Somebody else may have set another since: then the old one opens nothing any more.
-        let still_so = |state: &UserState| match state.password_hash == *checked {
-            true => Ok(()),
-            false => Err(AccountError::WrongPassword),
-        };
-        self.replace_password(account, new, Some(by.id_text()), still_so)
-            .await
+        Err(AccountError::WrongPassword)
     }
 
     async fn replace_password(

@@ -21,8 +21,8 @@ use super::token::{ACCESS, Claims, REFRESH};
 /// Tokens that are remembered as good at a time.
 const VERIFIED_MAX: usize = 4_096;
 const MICROS_PER_SECOND: i64 = 1_000_000;
-/// How often a password is checked at one login: again where another one was stored meanwhile.
-const CHECKS_MAX: usize = 3;
+/// How often a password is checked in one request: again where another one was stored meanwhile.
+pub(super) const CHECKS_MAX: usize = 3;
 
 /// Tokens that were found good, and what they said.
 pub(super) type Verified = HashMap<Box<str>, Known>;

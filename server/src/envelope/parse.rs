@@ -197,14 +197,6 @@ impl Members {
             let prefix = match &*key {
                 "user_id" => USER_PREFIX,
                 "correlation_id" => CORRELATION_PREFIX,
-                // What a tablet did, as `sync` notes it.
-                "crdt" => {
-                    let loc = ["body".into(), "metadata".into(), Place::from("crdt")];
-                    let msg = "is written by the server alone";
-                    let fault = FieldError::new(loc, "internal_member", msg);
-                    self.faults.push(fault);
-                    return scanner.skip();
-                }
                 _ => {
                     if text.len() > 1 {
                         text.push(b',');

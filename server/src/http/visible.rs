@@ -163,8 +163,10 @@ fn without(event: &EventRef<'_>, table: &AggregateSchema, names: &[&str]) -> Vec
     for spelling in spellings.filter(|spelling| names.contains(&spelling.meant)) {
         data.remove(spelling.given);
     }
-    for name in names {
-        data.remove(*name);
-    }
+    // An event that no table knows says `new_description` of `description`.
+    data.retain(|given, _| {
+        let name = given.strip_prefix("new_").or(given.strip_prefix("old_"));
+        !names.contains(&name.unwrap_or(given))
+    });
     Value::Object(data).to_string().into_bytes()
 }

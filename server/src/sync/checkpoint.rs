@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crdt::collapsed::Handle;
 use crdt::sync::Depot;
 use crdt::wire::{DecodeError, Reader, TEXT_BYTES_MAX, Writer};
 use fleet::sync::TABLES;
@@ -160,6 +161,12 @@ impl Fold {
             writer.signed(*total);
         }
         self.plans.save(writer);
+        writer.count(self.readings.len());
+        for (handle, readings) in &self.readings {
+            writer.varint(handle.0.into());
+            let bytes = rmp_serde::to_vec(readings).expect("what is in memory always encodes");
+            writer.bytes(&bytes);
+        }
         writer.raw(&self.depot.save());
     }
 
@@ -184,6 +191,14 @@ impl Fold {
             fold.sums.insert(name.into(), total);
         }
         fold.plans = Plans::restore(reader)?;
+        for _ in 0..reader.count(2)? {
+            let handle = Handle(reader.varint_u32("handle")?);
+            let bytes = reader.bytes("readings", TEXT_BYTES_MAX)?;
+            let what = "readings";
+            let readings = rmp_serde::from_slice(bytes);
+            let readings = readings.map_err(|_| DecodeError::NotCanonical { what })?;
+            fold.readings.insert(handle, readings);
+        }
         fold.depot = Depot::restore(&TABLES, DECODED_MAX, reader.rest())?;
         Ok(fold)
     }

@@ -16,15 +16,15 @@ use crdt::sync::{Depot, Record, RecordBody, Verdict};
 use crdt::wire::Writer;
 use crdt::{Change, DeviceId, EntityTable, LogPosition};
 use fleet::sync::tables::STAFF_ASSIGNMENT;
-use fleet::sync::{TABLES, needs_fold, stamp_of, table_of, told};
+use fleet::sync::{Readings, TABLES, has_readings, stamp_of, table_of, told};
 use fleet::{device, sync_session};
 use serde_json::{Map, Value};
 use storage::{EventRef, Log, Position, Query, ReadError, ReadRequest, Timestamp};
+use uuid::Uuid;
 
 use super::carrier::{self, CarrierId};
 use super::checkpoint::{self, Checkpoint};
 use super::contact::Contacts;
-use super::corrected::Corrected;
 use super::devices::begins_store;
 use super::heard::{self, Heard};
 use super::planned::Plans;
@@ -45,6 +45,8 @@ const SAVED_EVERY: Duration = Duration::from_secs(60);
 const SAVED_EVENTS_MIN: u64 = 10_000;
 /// Events after which it is saved while the log is still being folded.
 const SAVED_EVENTS_MAX: u64 = 1_000_000;
+/// After how long the log is tried again at the latest that could not be folded.
+const RETRIED_EVERY_MAX: Duration = Duration::from_secs(600);
 /// Longest aggregate id that tablets can name, in bytes.
 const ID_BYTES_MAX: usize = crdt::collapsed::ENTITY_ID_BYTES_MAX;
 /// Before the name of an operation that was read out of a counter's state.
@@ -104,17 +106,17 @@ pub struct Fold {
     pub(super) plans: Plans,
     /// Where devices had asked from before the server began, by their numbers.
     asked: BTreeMap<u32, LogPosition>,
-    /// What the events of entities fold to of which a reading was corrected.
-    corrected: Corrected,
+    /// What was read of entities that have fields which only rise: about as much as the entity itself.
+    pub(super) readings: BTreeMap<Handle, Readings>,
 }
 
-/// Why an event is not folded.
+/// Why the log is not folded.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FoldError {
-    /// The log does not hold what this service wrote.
+enum FoldError {
+    /// The log does not hold what this service wrote. The state is none any more.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What is before it in its stream cannot be read.
+    /// The log cannot be read, or not now. The state is good as far as it is.
     #[error(transparent)]
     Read(#[from] ReadError),
 }
@@ -168,12 +170,7 @@ impl Engine {
         loop {
             let mut fold = self.fold.lock().unwrap_or_else(PoisonError::into_inner);
             let durable = self.log.durable_position();
-            let to = durable.min(fold.position.advanced_by(HELD_EVENTS_MAX));
-            if let Err(error) = fold.catch_up(&self.log, to) {
-                // Half a fold is none: begin again with the next question.
-                *fold = Fold::new();
-                return Err(error);
-            }
+            self.go_on(&mut fold, durable)?;
             if fold.position >= durable {
                 return Ok(fold);
             }
@@ -191,6 +188,7 @@ impl Engine {
     pub fn keep_up(engine: &Arc<Self>) {
         let (engine, ends) = (Arc::downgrade(engine), engine.ends.clone());
         let run = move || {
+            let mut pause = SAVED_EVERY;
             while let Some(engine) = engine.upgrade() {
                 let folded = engine.advance();
                 let least = match &folded {
@@ -202,13 +200,17 @@ impl Engine {
                 drop(engine);
                 match folded {
                     Ok(true) if ends.within(SAVED_EVERY) => return,
-                    Ok(_) => {}
+                    Ok(_) => pause = SAVED_EVERY,
                     Err(problem) => {
                         tracing::error!(
                             detail = problem.detail(),
-                            "the log could not be folded for tablets"
+                            retry_after_seconds = pause.as_secs(),
+                            "the log could not be folded for tablets, and is tried again"
                         );
-                        return;
+                        if ends.within(pause) {
+                            return;
+                        }
+                        pause = (pause * 2).min(RETRIED_EVERY_MAX);
                     }
                 }
             }
@@ -253,12 +255,20 @@ impl Engine {
     fn advance(&self) -> Result<bool, Problem> {
         let mut fold = self.fold.lock().unwrap_or_else(PoisonError::into_inner);
         let durable = self.log.durable_position();
-        let to = durable.min(fold.position.advanced_by(HELD_EVENTS_MAX));
-        if let Err(error) = fold.catch_up(&self.log, to) {
-            *fold = Fold::new();
-            return Err(error);
-        }
+        self.go_on(&mut fold, durable)?;
         Ok(fold.position >= durable)
+    }
+
+    /// Folds on towards `durable`, as far as the state may be held for.
+    fn go_on(&self, fold: &mut Fold, durable: Position) -> Result<(), Problem> {
+        let to = durable.min(fold.position.advanced_by(HELD_EVENTS_MAX));
+        fold.catch_up(&self.log, to).map_err(|error| {
+            // Half an event is none: begin again with the next question. What could not be read changed nothing.
+            if matches!(error, FoldError::Store(_)) {
+                *fold = Fold::new();
+            }
+            error.into()
+        })
     }
 
     /// The state as it is saved.
@@ -339,7 +349,7 @@ impl Fold {
             sums: HashMap::new(),
             plans: Plans::default(),
             asked: BTreeMap::new(),
-            corrected: Corrected::default(),
+            readings: BTreeMap::new(),
         }
     }
 
@@ -352,10 +362,20 @@ impl Fold {
         }
     }
 
-    fn catch_up(&mut self, log: &Log, to: Position) -> Result<(), Problem> {
+    /// Folds what the log has up to `to`. Where that cannot be read, the state is as of the last event that could.
+    fn catch_up(&mut self, log: &Log, to: Position) -> Result<(), FoldError> {
         if to <= self.position {
             return Ok(());
         }
+        let folded = self.fold_up_to(log, to);
+        if folded.is_ok() {
+            self.position = to;
+        }
+        self.depot.advance_to(LogPosition::new(self.position.get()));
+        folded
+    }
+
+    fn fold_up_to(&mut self, log: &Log, to: Position) -> Result<(), FoldError> {
         let mut types: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
         types.extend([device::AGGREGATE_TYPE, sync_session::AGGREGATE_TYPE]);
         let mut reader = log.read(&ReadRequest {
@@ -366,23 +386,24 @@ impl Fold {
         })?;
         while let Some(event) = reader.next() {
             match event {
-                Ok(event) => self.fold(log, &event)?,
+                Ok(event) => {
+                    self.fold(log.log_id(), &event)?;
+                    self.position = event.position();
+                }
                 Err(ReadError::Damaged { .. }) => {
                     tracing::error!("an event that tablets should have cannot be read");
                 }
                 Err(error) => return Err(error.into()),
             }
         }
-        self.position = to;
-        self.depot.advance_to(LogPosition::new(to.get()));
         Ok(())
     }
 
-    fn fold(&mut self, log: &Log, event: &EventRef<'_>) -> Result<(), FoldError> {
+    /// Folds an event of the log with this id. Nothing else is read for it.
+    fn fold(&mut self, log: Uuid, event: &EventRef<'_>) -> Result<(), StoreError> {
         let aggregate_type = event.stream().aggregate_type;
         if aggregate_type == device::AGGREGATE_TYPE {
-            self.fold_device(event)?;
-            return Ok(());
+            return self.fold_device(event);
         }
         let position = LogPosition::new(event.position().get());
         let time_ms = millis(event.recorded_at());
@@ -390,7 +411,7 @@ impl Fold {
             self.fold_session(event)?;
         }
         let mut carried = None;
-        if let Some(note) = carrier::note_of(log.log_id(), event) {
+        if let Some(note) = carrier::note_of(log, event) {
             match note.record(&self.depot, position, time_ms) {
                 Some(record) => {
                     let verdict = self.depot.replay_at(position, &record)?;
@@ -410,9 +431,9 @@ impl Fold {
         }
         match table_of_exactly(aggregate_type) {
             Some(table) if table.number == STAFF_ASSIGNMENT.number => {
-                self.fold_assignment(log, event, carried.as_ref())
+                self.fold_assignment(event, carried.as_ref())
             }
-            Some(table) => self.fold_written(log, table, event, carried.as_ref()),
+            Some(table) => self.fold_written(table, event, carried.as_ref()),
             None => Ok(()),
         }
     }
@@ -483,11 +504,10 @@ impl Fold {
     /// What the event says beside the operation that it carries, if it carries one.
     pub(super) fn fold_written(
         &mut self,
-        log: &Log,
         table: &'static EntityTable,
         event: &EventRef<'_>,
         carried: Option<&(RecordBody, Verdict)>,
-    ) -> Result<(), FoldError> {
+    ) -> Result<(), StoreError> {
         let id = event.stream().aggregate_id.as_bytes();
         if id.len() > ID_BYTES_MAX {
             return Ok(());
@@ -511,19 +531,22 @@ impl Fold {
             }
         };
         let view = crate::projection::view(event, &data);
-        let (changes, is_folded) = {
+        let none = Readings::default();
+        let readings = if has_readings(table) {
+            let readings = self.readings.entry(handle).or_default();
+            readings.take(table, &view);
+            &*readings
+        } else {
+            &none
+        };
+        let changes = {
             let entity = self.depot.store().get(handle)?;
-            let folded = if needs_fold(table, &entity, &view) {
-                Some(self.corrected.with(log, handle, event, &view)?)
-            } else {
-                None
-            };
-            (told(table, &entity, &view, folded), folded.is_some())
+            told(table, &entity, &view, readings)
         };
         let base = LogPosition::new(event.position().previous().get());
         for (field, change) in changes {
-            // What a reading folds to is told of the entity with the operation in it, and says more than that.
-            let is_more = is_folded && matches!(change, Change::Raise { .. });
+            // What readings come to is told where the entity with the operation in it has something else.
+            let is_more = matches!(change, Change::Raise { .. });
             if !is_more && carried.is_some_and(|(body, _)| says(body, field, &change)) {
                 continue;
             }
@@ -606,3 +629,6 @@ fn says(body: &RecordBody, field: u16, change: &Change) -> bool {
         _ => *of == field,
     }
 }
+
+#[cfg(test)]
+mod tests;

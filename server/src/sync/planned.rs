@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crdt::LogPosition;
-use crdt::collapsed::CollapsedEntity;
+use crdt::collapsed::{CollapsedEntity, StoreError};
 use crdt::sync::{RecordBody, Verdict};
 use crdt::wire::{DecodeError, Reader, TEXT_BYTES_MAX, Writer};
 use fleet::sync::tables::STAFF_ASSIGNMENT;
-use storage::{EventRef, Log};
+use storage::EventRef;
 
-use super::engine::{Fold, FoldError};
+use super::engine::Fold;
 use super::visible::{is_deleted, text};
 
 /// Somebody's plan for one order.
@@ -131,12 +131,11 @@ impl Fold {
     /// Folds an assignment's event: the assignment, and what it says of its order.
     pub(super) fn fold_assignment(
         &mut self,
-        log: &Log,
         event: &EventRef<'_>,
         carried: Option<&(RecordBody, Verdict)>,
-    ) -> Result<(), FoldError> {
+    ) -> Result<(), StoreError> {
         let before = self.plan(event);
-        self.fold_written(log, &STAFF_ASSIGNMENT, event, carried)?;
+        self.fold_written(&STAFF_ASSIGNMENT, event, carried)?;
         let after = self.plan(event);
         let position = LogPosition::new(event.position().get());
         self.plans.tell(before, after, position);

@@ -418,6 +418,8 @@ async fn finish(
     let (state, device) = (state.clone(), device.clone());
     let finished = tokio::task::spawn_blocking(move || {
         let engine = &state.sync.engine;
+        // Before the state is held: what came long ago may lie in an archive.
+        let earlier: Vec<_> = fates.iter().map(|fate| earlier(engine, fate)).collect();
         let fold = engine.current()?;
         let number = DeviceId::new(device.device.number);
         let mut answer = answer;
@@ -439,7 +441,10 @@ async fn finish(
         answer.created.sort_unstable_by_key(|(seq, _)| *seq);
         let results = match &source {
             Source::Frame(_) => Vec::new(),
-            Source::Items(items) => results(&state, &fold, number, items, &fates, &outcomes),
+            Source::Items(items) => {
+                let fates = fates.iter().zip(&earlier);
+                results(&state, &fold, number, items, fates, &outcomes)
+            }
         };
         Ok(Pushed {
             answer,
@@ -451,19 +456,37 @@ async fn finish(
     finished.await.map_err(|error| Problem::internal(&error))?
 }
 
-fn results(
+/// What operations came to that the log had already, and where it has them.
+type Earlier = Vec<(String, u64)>;
+
+fn earlier(engine: &Engine, fate: &Fate) -> Earlier {
+    let Fate::Operations { known, .. } = fate else {
+        return Vec::new();
+    };
+    let log = engine.log().log_id();
+    let read = |event: &storage::EventRef<'_>| {
+        let verdict = note_of(log, event).map(|note| note.verdict().to_owned());
+        (verdict.unwrap_or_default(), event.position().get())
+    };
+    let known = known.iter();
+    known
+        .filter_map(|carrier| engine.event_of(*carrier, read))
+        .collect()
+}
+
+fn results<'a>(
     state: &AppState,
     fold: &Fold,
     device: DeviceId,
     items: &[Item],
-    fates: &[Fate],
+    fates: impl Iterator<Item = (&'a Fate, &'a Earlier)>,
     outcomes: &[Outcome],
 ) -> Vec<ItemResult> {
     let by_seq: HashMap<u64, &Outcome> = outcomes
         .iter()
         .map(|outcome| (outcome.seq, outcome))
         .collect();
-    let result = |(item, fate): (&Item, &Fate)| match fate {
+    let result = |(item, (fate, earlier)): (&Item, (&Fate, &Earlier))| match fate {
         Fate::Unusable(unusable) => ItemResult {
             id: item.id.clone(),
             status: "rejected",
@@ -472,7 +495,7 @@ fn results(
             position: None,
             state: Json::Null,
         },
-        Fate::Operations { new, known } => {
+        Fate::Operations { new, .. } => {
             let told: Vec<&Outcome> = new
                 .iter()
                 .filter_map(|seq| by_seq.get(seq).copied())
@@ -484,7 +507,7 @@ fn results(
                     (verdict, _) => verdict,
                 }
             });
-            of_operations(state, fold, item, &told, verdicts.collect(), known)
+            of_operations(state, fold, item, &told, verdicts.collect(), earlier)
         }
     };
     items.iter().zip(fates).map(result).collect()
@@ -497,20 +520,8 @@ fn of_operations(
     item: &Item,
     told: &[&Outcome],
     verdicts: Vec<Verdict>,
-    known: &[CarrierId],
+    earlier: &[(String, u64)],
 ) -> ItemResult {
-    let engine = &state.sync.engine;
-    let log = engine.log().log_id();
-    let earlier: Vec<(String, u64)> = known
-        .iter()
-        .filter_map(|carrier| {
-            let read = |event: &storage::EventRef<'_>| {
-                let verdict = note_of(log, event).map(|note| note.verdict().to_owned());
-                (verdict.unwrap_or_default(), event.position().get())
-            };
-            engine.event_of(*carrier, read)
-        })
-        .collect();
     let badness = |verdict: &Verdict| match verdict {
         Verdict::Rejected(..) => 2,
         verdict if is_applied(verdict) => 0,

@@ -124,6 +124,12 @@ impl Listing {
         Ok(listing)
     }
 
+    /// Whether the file of a segment lies in this folder.
+    pub(super) fn has_segments_in(&self, folder: &Arc<dyn Repo>) -> bool {
+        let mut segments = self.segments.iter();
+        segments.any(|listed| Arc::ptr_eq(&listed.repo, folder))
+    }
+
     /// Says where every segment up to `last` begins.
     fn place_all(
         &mut self,

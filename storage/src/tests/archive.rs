@@ -81,13 +81,17 @@ fn a_log_without_its_archive_says_what_is_gone() {
     let log = in_folder(folder.path(), Some(&archive));
     let events = hundred(&log);
     let moved = log.archive(events[50].recorded_at).unwrap();
-    log.close();
     let away = elsewhere.path().join("away");
     fs::rename(&archive, &away).unwrap();
-    // A disk that was not mounted leaves an empty folder, or none.
-    for is_empty in [false, true] {
-        if is_empty {
-            fs::create_dir(&archive).unwrap();
+    let error = log.archive(Timestamp::MAX).unwrap_err();
+    assert!(matches!(error, ArchiveError::Missing { .. }), "{error}");
+    log.close();
+    // A disk that was not mounted leaves an empty folder, or none; and another log's disk may be there.
+    for leaves in ["nothing", "an empty folder", "another log's"] {
+        match leaves {
+            "nothing" => {}
+            "an empty folder" => fs::create_dir(&archive).unwrap(),
+            _ => fs::write(archive.join("archive-is-here"), "another").unwrap(),
         }
         let options = LogOptions {
             archive: Some(archive.clone()),
@@ -99,7 +103,7 @@ fn a_log_without_its_archive_says_what_is_gone() {
             "{error}"
         );
     }
-    fs::remove_dir(&archive).unwrap();
+    fs::remove_dir_all(&archive).unwrap();
     let used = folder.path().join("archive-is-used");
     fs::remove_file(&used).unwrap();
 
@@ -132,7 +136,9 @@ fn a_log_without_its_archive_says_what_is_gone() {
     assert!(!verify(folder.path(), &options).unwrap().problems.is_empty());
 
     fs::rename(&away, &archive).unwrap();
+    fs::remove_file(archive.join("archive-is-here")).unwrap();
     let log = in_folder(folder.path(), Some(&archive));
+    assert!(used.exists(), "what an earlier program moved is marked");
     assert_eq!(log.opened().damage, []);
     assert_eq!(all(&log)[..100], events);
     log.close();

@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::header::HeaderName;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use fleet::policy::Role;
+use serde_json::{Map, Value};
 use storage::{
     AppendError, EventReceipt, ExpectedVersion, NewEvent, Receipt, Transaction, Version,
 };
@@ -21,9 +22,11 @@ use crate::envelope::{
     self, EventHead, USER_PREFIX, attribute, parse_batch, parse_event, write_head, write_tail,
     write_times,
 };
+use crate::field_error::{FieldError, Place};
 use crate::http::body::{self, BodyLimits};
 use crate::http::problem::{Kind, Problem};
 use crate::json::put_number;
+use crate::sync::is_of_log;
 
 /// The header under which a client repeats a write without doing it twice.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -66,7 +69,12 @@ pub(crate) async fn append_event(
     };
     body::require_json(&parts.headers)?;
     let bytes = body::read(&parts.headers, body, limits).await?;
-    let (transaction, asked) = read_write(&caller, Wishes::of(&parts.headers), &bytes)?;
+    let (transaction, asked) = read_write(
+        state.log.log_id(),
+        &caller,
+        Wishes::of(&parts.headers),
+        &bytes,
+    )?;
     let (transaction, result) = append_minding_stock(&state, transaction).await?;
     let mut text = Vec::new();
     let written = asked.write_answer(&transaction, result, &mut text)?;
@@ -109,16 +117,18 @@ pub(crate) struct Written {
     pub(crate) version: Version,
 }
 
-/// What `caller` wants appended: all that can be checked before the log is asked.
+/// What `caller` wants appended to the log of this id: all that can be checked before it is asked.
 ///
 /// # Errors
 /// `invalid`, `bad-request`, `forbidden`.
 pub(crate) fn read_write(
+    log: Uuid,
     caller: &Caller,
     wishes: Wishes<'_>,
     body: &[u8],
 ) -> Result<(Transaction, Asked), Problem> {
     let mut envelope = parse_event(body)?;
+    check_own(log, &envelope.event, &[])?;
     attribute_to(caller, &mut envelope.event)?;
     rank::check(caller, &envelope.stream.aggregate_type, &envelope.event)?;
     if let Some(key) = idempotency_key(wishes)? {
@@ -212,6 +222,7 @@ pub(crate) async fn append_batch(
     let mut batch = read_batch(bytes, events_max).await?;
     let wishes = Wishes::of(&parts.headers);
     let key = idempotency_key(wishes)?;
+    let log = state.log.log_id();
     let writes = batch.transaction.writes.iter_mut();
     let events = writes.flat_map(|write| {
         let aggregate_type = &*write.stream.aggregate_type;
@@ -221,6 +232,7 @@ pub(crate) async fn append_batch(
             .map(move |event| (aggregate_type, event))
     });
     for (index, (aggregate_type, event)) in events.enumerate() {
+        check_own(log, event, &["events".into(), index.into()])?;
         attribute_to(&caller, event)?;
         rank::check(&caller, aggregate_type, event)?;
         if let Some(key) = key {
@@ -329,6 +341,33 @@ fn answer(duplicate: bool, version: Option<Version>, text: Vec<u8>) -> Response<
 pub(crate) fn etag(version: Version) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{version}\""))
         .unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+}
+
+/// Refuses what is the server's own: the ids of what tablets do, which can be told beforehand (`sync::carrier`) and would stop a
+/// tablet if somebody took them; and in metadata what a tablet did, and from where the importer took a row. A file may hold
+/// events that were exported, and what they say of themselves is kept and not believed.
+fn check_own(log: Uuid, event: &NewEvent, outer: &[Place]) -> Result<(), Problem> {
+    if event.id.is_some_and(|id| is_of_log(log, id)) {
+        let msg = "is one that the server keeps for what tablets do: send another";
+        let fault = FieldError::body("id", "internal_id", msg).below(outer);
+        return Err(Problem::invalid(vec![fault]));
+    }
+    if event.metadata.is_empty() {
+        return Ok(());
+    }
+    let metadata: Map<String, Value> = serde_json::from_slice(&event.metadata).unwrap_or_default();
+    let member = match (metadata.get("crdt"), metadata.get("source")) {
+        (Some(_), _) => "crdt",
+        (None, Some(Value::Object(_))) => "source",
+        _ => return Ok(()),
+    };
+    let loc = ["body".into(), "metadata".into(), member.into()];
+    let msg = match member {
+        "source" => "is an object, which the importer alone writes; text is taken",
+        _ => "is written by the server alone",
+    };
+    let fault = FieldError::new(loc, "internal_member", msg).below(outer);
+    Err(Problem::invalid(vec![fault]))
 }
 
 /// Names the caller as who caused the event. Somebody else may be named by those who import for others.

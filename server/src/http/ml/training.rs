@@ -129,6 +129,7 @@ pub(crate) async fn cancel_job(
     responses((status = 200, description = "The job's JSON as `data` of each event", body = String, content_type = "text/event-stream")))]
 pub(crate) async fn follow_job(
     State(state): State<AppState>,
+    caller: Caller,
     PathParts([id]): PathParts<1>,
 ) -> Result<Response<Body>, Problem> {
     told(&state, &id)?;
@@ -140,7 +141,9 @@ pub(crate) async fn follow_job(
         let _permit = permit;
         let mut stopping = state.stopping.subscribe();
         let mut last = String::new();
-        while let Some(job) = state.learning.job(&id) {
+        while let Some(job) = state.learning.job(&id)
+            && state.accounts.still(&caller).is_ok()
+        {
             let (over, text) = (job.status().is_over(), job.to_json().to_string());
             if text != last {
                 last.clone_from(&text);

@@ -282,6 +282,14 @@ pub(crate) async fn follow_head(
     Ok(response)
 }
 
+/// Whether the device that asked is registered still, and the account open for which it acts.
+fn may_still(state: &AppState, asked: &DeviceCaller) -> bool {
+    let device = state.sync.devices.get(&asked.device.id);
+    let is_same =
+        device.is_some_and(|device| device.is_active && device.number == asked.device.number);
+    is_same && state.accounts.still(&asked.caller).is_ok()
+}
+
 async fn nudge(
     state: &AppState,
     device: DeviceCaller,
@@ -294,7 +302,7 @@ async fn nudge(
     if sender.send(greeting).await.is_err() {
         return Ok(());
     }
-    while !*stopping.borrow() {
+    while !*stopping.borrow() && may_still(state, &device) {
         durable.borrow_and_update();
         let (device, from) = (device.clone(), seen);
         let found = reads::run(state, move |state| pull::has_news(state, &device, from));

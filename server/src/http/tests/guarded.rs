@@ -165,7 +165,30 @@ async fn a_raw_event_takes_the_role_of_the_route_that_decides_it() {
         json!({ "notes": "x", "released_at": "2024-01-01T00:00:00Z" }),
     );
     let deleted = event("Vehicle", "VehicleDeleted", json!({}));
-    for refused in [&release("technician"), &approve, &hidden, &deleted] {
+    let unknown = event(
+        "WorkOrder",
+        "WorkOrderLetGo",
+        json!({ "old_released_at": null, "new_released_at": "2024-01-01T00:00:00Z" }),
+    );
+    let taken_back = event(
+        "WorkOrder",
+        "WorkOrderUpdated",
+        json!({ "released_at": null }),
+    );
+    let opened = event(
+        "Document",
+        "DocumentOpened",
+        json!({ "new_access_level": "public" }),
+    );
+    for refused in [
+        &release("technician"),
+        &approve,
+        &hidden,
+        &deleted,
+        &unknown,
+        &taken_back,
+        &opened,
+    ] {
         server
             .post(EVENTS, &technician, refused.clone())
             .await

@@ -102,6 +102,33 @@ async fn raw_events_hold_the_keys_that_they_set() {
 }
 
 #[tokio::test]
+async fn metadata_of_the_servers_own_is_refused_by_name() {
+    let server = TestServer::start();
+    let token = server.token(Role::SuperAdmin).await;
+    for (member, value) in [
+        ("crdt", json!({ "v": 1 })),
+        ("source", json!({ "system": "postgres" })),
+    ] {
+        let mut told = event("Crane", "1", "CraneMoved", json!({}));
+        told["metadata"] = json!({ member: value });
+        let one = server.post(EVENTS, &token, told.clone()).await;
+        let batch = json!({ "events": [event("Crane", "1", "CraneMoved", json!({})), told] });
+        let several = server.post("/api/v1/events/batch", &token, batch).await;
+        for (answer, loc) in [
+            (one, json!(["body", "metadata", member])),
+            (several, json!(["body", "events", 1, "metadata", member])),
+        ] {
+            let problem = answer.expect_problem(422, "invalid");
+            assert_eq!(problem["errors"][0]["type"], "internal_member");
+            assert_eq!(problem["errors"][0]["loc"], loc);
+        }
+    }
+    let mut fine = event("Crane", "1", "CraneMoved", json!({}));
+    fine["metadata"] = json!({ "source": "a file" });
+    server.post(EVENTS, &token, fine).await.expect(201);
+}
+
+#[tokio::test]
 async fn raw_events_do_not_take_stock_below_zero() {
     let (server, token) = store().await;
     server.incoming(&token, 10).await;

@@ -11,6 +11,7 @@ use fleet::Origin;
 use fleet::sync::TABLES;
 use fleet::sync::tables::WORK_ORDER;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use storage::{ExpectedVersion, NewEvent, ReadRequest, StreamName, Transaction};
 use uuid::Uuid;
 
@@ -322,6 +323,18 @@ fn former_id(name: &str) -> Uuid {
     Uuid::new_v5(&operations, name.as_bytes())
 }
 
+/// The id of the event that carries the operation of this name in the depot's log.
+fn carrier_id(depot: &Depot, name: &str) -> Uuid {
+    let log = depot.server.state.log.log_id();
+    let of_log: [u8; 32] = Sha256::digest(log.as_bytes()).into();
+    let named = [&log.as_bytes()[..], name.as_bytes()].concat();
+    let of_name: [u8; 32] = Sha256::digest(named).into();
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&of_log[..6]);
+    bytes[6..].copy_from_slice(&of_name[..10]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
 /// How many operations the log has of the only device of this depot.
 async fn seen(depot: &Depot) -> Value {
     let path = "/api/v1/sync/crdt/status";
@@ -526,6 +539,59 @@ async fn nobody_but_the_server_says_what_a_tablet_did() {
     assert_eq!(seen(&here).await, 1);
     assert_eq!(here.vehicle().await["notes"], "mine");
     begins_anew_the_same(&here);
+}
+
+/// Ids of operations are made of what others know. Somebody once could write an event under that of a tablet's next one, which
+/// the tablet could never push then.
+#[tokio::test]
+async fn nobody_takes_the_id_of_what_a_tablet_does_next() {
+    let depot = Depot::start().await;
+    let mut tablet = Client::new(&depot, "t1", 1).await;
+    tablet.sync(&depot).await;
+    let ids = ["1/1", "t2\0a"].map(|name| carrier_id(&depot, name));
+    for (id, member) in ids.into_iter().zip(["id", "event_id"]) {
+        let mut event = json!({
+            "aggregate_type": "Vehicle",
+            "aggregate_id": "185123",
+            "event_type": "VehicleUpdated",
+            "data": { "notes": "in the way" },
+        });
+        event[member] = json!(id.to_string());
+        for (path, body, outer) in [
+            ("/api/v1/events", event.clone(), json!(["body", "id"])),
+            (
+                "/api/v1/events/batch",
+                json!({ "events": [event] }),
+                json!(["body", "events", 0, "id"]),
+            ),
+        ] {
+            let refused = depot.server.post(path, &depot.technician, body).await;
+            let refused = refused.expect_problem(422, "invalid");
+            let fault = &refused["errors"][0];
+            assert_eq!(
+                (&fault["loc"], &fault["type"]),
+                (&outer, &json!("internal_id")),
+                "{refused}"
+            );
+        }
+    }
+
+    depot.server.clock.advance_seconds(10);
+    tablet.note("185123", "mine", NOW_MS + 5_000);
+    let verdicts = tablet.sync(&depot).await;
+    assert!(
+        matches!(verdicts[..], [ref verdict] if verdict.is_folded()),
+        "{verdicts:?}"
+    );
+    let token = depot.device("t2").await;
+    let answer = depot
+        .push(&token, json!([set("a", "location", json!("Hall 2"))]))
+        .await;
+    assert_eq!(statuses(&answer), ["applied"], "{answer}");
+    for id in ids {
+        let place = depot.server.state.log.position_of(id).unwrap();
+        assert!(place.is_some(), "{id}");
+    }
 }
 
 /// The files of a data folder, as a backup has them.
