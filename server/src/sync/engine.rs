@@ -22,6 +22,11 @@ use serde_json::{Map, Value};
 use storage::{EventRef, Log, Position, Query, ReadError, ReadRequest, Timestamp};
 use uuid::Uuid;
 
+mod said;
+
+pub use said::sum_name;
+use said::{says, sum_of};
+
 use super::carrier::{self, CarrierId};
 use super::checkpoint::{self, Checkpoint};
 use super::contact::Contacts;
@@ -49,8 +54,6 @@ const SAVED_EVENTS_MAX: u64 = 1_000_000;
 const RETRIED_EVERY_MAX: Duration = Duration::from_secs(600);
 /// Longest aggregate id that tablets can name, in bytes.
 const ID_BYTES_MAX: usize = crdt::collapsed::ENTITY_ID_BYTES_MAX;
-/// Before the name of an operation that was read out of a counter's state.
-const SUM_PREFIX: &str = "sum:";
 
 /// See the module.
 #[derive(Debug)]
@@ -584,50 +587,12 @@ impl Fold {
     }
 }
 
-/// The name of an operation that brings a device's count to `total`.
-pub fn sum_name(name: &str, total: u64) -> String {
-    format!("{SUM_PREFIX}{name}={total}")
-}
-
-fn sum_of(operation: &str) -> Option<(&str, i64)> {
-    let (name, total) = operation.strip_prefix(SUM_PREFIX)?.rsplit_once('=')?;
-    Some((name, total.parse().ok()?))
-}
-
 fn id_of<'a>(event: &EventRef<'a>) -> &'a [u8] {
     event.stream().aggregate_id.as_bytes()
 }
 
 fn table_of_exactly(aggregate_type: &str) -> Option<&'static EntityTable> {
     table_of(aggregate_type).filter(|table| table.name == aggregate_type)
-}
-
-/// Whether this change is what the carried operation does already.
-fn says(body: &RecordBody, field: u16, change: &Change) -> bool {
-    let RecordBody::Operation { operation, .. } = body else {
-        return false;
-    };
-    let crdt::sync::OperationBody::Change {
-        field: of,
-        change: carried,
-        ..
-    } = &operation.body
-    else {
-        return false;
-    };
-    match (carried, change) {
-        (
-            Change::Put {
-                key, field: item, ..
-            },
-            Change::Put {
-                key: other,
-                field: other_item,
-                ..
-            },
-        ) => *of == field && key == other && item == other_item,
-        _ => *of == field,
-    }
 }
 
 #[cfg(test)]
