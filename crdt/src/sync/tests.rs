@@ -59,6 +59,27 @@ fn depot_and_tablet() -> (Depot, Tablet) {
     (depot, tablet)
 }
 
+/// What a technician notes about an order that they made in the tunnel is on their screen at once.
+#[test]
+fn what_was_made_here_and_not_yet_judged_is_seen_as_it_was_changed() {
+    let (_, mut tablet) = depot_and_tablet();
+    let made = tablet
+        .create(WORK_ORDER.number, b"WO-2", 0, NOW_MS)
+        .expect("a new entity");
+    let other = tablet
+        .create(WORK_ORDER.number, b"WO-3", 0, NOW_MS)
+        .expect("another");
+    let is_set = |row: &&crate::entity::FieldRow| matches!(row.kind, crate::entity::Kind::Set(_));
+    let row = WORK_ORDER.fields.iter().find(is_set).expect("a set");
+    let (field, change) = (row.number, Change::Insert(Value::text("oil")));
+    tablet
+        .change(made, field, change, 0, NOW_MS)
+        .expect("a change");
+    let fields = |entity| tablet.view(entity).expect("a view").fields;
+    assert!(fields(made).contains_key(&field));
+    assert!(!fields(other).contains_key(&field));
+}
+
 fn pull(depot: &mut Depot, tablet: &mut Tablet) -> Vec<u8> {
     let request = PullRequest {
         device: tablet.device(),
