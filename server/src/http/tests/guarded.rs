@@ -1,25 +1,16 @@
 //! What is kept from whom wherever it is asked for, and what takes whom however it is sent.
 
-use axum::body::Body;
-use axum::http::Method;
 use fleet::policy::Role;
 use serde_json::{Value, json};
 
-use super::harness::{Answer, PASSWORD, TestServer, request};
+use super::harness::{PASSWORD, TestServer};
+use super::lockout::patch;
 use crate::projection::CATALOG;
 
 const EVENTS: &str = "/api/v1/events";
 const LINKS: &str = "/api/v1/docs/links";
 /// What nobody below may read.
 const CANARY: &str = "canary7f3a";
-
-async fn patch(server: &TestServer, path: &str, token: &str, body: Value) -> Answer {
-    let headers = [("content-type", "application/json")];
-    let body = Body::from(body.to_string());
-    server
-        .answer(request(Method::PATCH, path, token, &headers, body))
-        .await
-}
 
 #[tokio::test]
 async fn what_a_document_says_is_nowhere_for_those_who_may_not_read_it() {

@@ -94,7 +94,7 @@ async fn new_passwords_are_long_and_no_thief_knows_them() {
         .expect(200);
 }
 
-async fn patch(server: &TestServer, path: &str, token: &str, body: Value) -> Answer {
+pub(super) async fn patch(server: &TestServer, path: &str, token: &str, body: Value) -> Answer {
     let headers = [("content-type", "application/json")];
     let body = Body::from(body.to_string());
     server
