@@ -29,7 +29,7 @@ pub mod upkeep;
 mod visible;
 mod wire;
 
-pub(crate) use carrier::is_of_log;
+pub(crate) use carrier::{DEVICE_PREFIX, is_of_log};
 
 use std::path::Path;
 use std::sync::Arc;

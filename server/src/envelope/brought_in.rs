@@ -5,9 +5,7 @@ use storage::EventRef;
 
 use super::tags::user_id;
 use crate::ingest::FROM_FILE_TAG;
-
-/// Before the tablet's name in the tags of what it reported.
-const DEVICE_PREFIX: &str = "device:";
+use crate::sync::DEVICE_PREFIX;
 
 /// Whether the importer or `railfleet ingest` wrote the event. A `source` alone does not say so, for clients may send one.
 pub fn is_brought_in(event: &EventRef<'_>) -> bool {

@@ -7,9 +7,9 @@
 //!
 //! Everybody can make these ids who knows what they are made of, and an id is taken once: whoever wrote an event under that of
 //! a tablet's next operation would stop the tablet for good. So they have a form of their own, version 8 (RFC 9562 §5.8) with
-//! the log in front, and [`crate::envelope`] refuses ids of that version in what it reads, over HTTP and in files. Other depots'
-//! events keep the ids that they have, and the tag of their origin. **Hence an event whose id has this form, of this log, and that has
-//! no tag of an origin was written by the server itself, for an operation of a tablet.**
+//! the log in front ([`is_of_log`]), and no client can send an event under one of this log's. Other depots' events keep the ids that
+//! they have, and the tag of their origin. **Hence an event whose id has this form, of this log, and that has no tag of an origin
+//! was written by the server itself, for an operation of a tablet**, or was exported from this log and taken in again from a file.
 //!
 //! What an event's metadata says of an operation ([`note_of`]) counts where this log recorded the event first, a tag names
 //! the device (a push alone writes it: tags that a client chooses begin otherwise), and the event's id is the operation's.
@@ -26,7 +26,7 @@ use super::note::{self, Note};
 use super::parts::STATE_PREFIX;
 
 /// Before the name of the device that pushed an event, in its tag.
-pub(super) const DEVICE_PREFIX: &str = "device:";
+pub(crate) const DEVICE_PREFIX: &str = "device:";
 /// What the ids of carrying events were made from, before the log's id was part of them.
 const FORMER: Uuid = Uuid::from_u128(0x5d2a_7c1e_90b4_4f6b_8e13_c4f0_2b6d_7a91);
 /// The version of ids whose bits the RFC leaves to whoever makes them.
