@@ -28,15 +28,15 @@ test:
 
 test-crates:
 	RAILFLEET_BIN=$(TARGET)/debug/railfleet cargo test --workspace --lib --bins
-	cargo test --workspace --doc
-	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=$(TARGET)/loom cargo test -p storage --lib durable::
 
 test-web: test-crates
 	RAILFLEET_BIN=$(TARGET)/debug/railfleet ./scripts/test-web.sh
 
-# Mostly waits for servers and brokers, so the crates' own tests and the browser's fit beside it.
+# Mostly waits for servers and brokers, so the crates' own tests and the browser's fit beside it; behind it is what takes a build.
 test-system:
 	RAILFLEET_BIN=$(TARGET)/debug/railfleet cargo test --workspace --test '*'
+	cargo test --workspace --doc
+	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=$(TARGET)/loom cargo test -p storage --lib durable::
 
 lint:
 	cargo fmt --all --check

@@ -324,7 +324,7 @@ pub struct TaskFacts {
     pub vehicle: Arc<str>,
     /// Whether a legal limit stands behind its date: main and ECM inspections.
     pub is_safety_critical: bool,
-    /// When it is due.
+    /// The last moment at which it is in time: of one that is due on a day, that day's last.
     pub due: i64,
     /// When it was done.
     pub done: Option<i64>,

@@ -3,7 +3,8 @@
 //! The forecast is the plain mean of three methods that err in different ways: Theta, a damped trend, and a damped trend
 //! on the logarithm with the season taken out by STL. Short series have fewer of them, and say so ([`Method`]). Around
 //! it stand intervals from the forecast's own past errors: the same method is asked at earlier months what would come,
-//! and the share of errors that were smaller gives the width (split conformal, Vovk et al. 2005).
+//! and the share of errors that were smaller gives the width (split conformal, Vovk et al. 2005). Where too few are known there
+//! are no intervals.
 //!
 //! Nothing is random and every search has a fixed count of steps: the same series gives the same bits.
 //!
@@ -70,10 +71,11 @@ pub struct Forecast {
     pub method: Method,
     /// One value a month, in the history's unit, the first for the month after the history.
     pub point: Vec<f64>,
-    /// Where four of five values will lie, a month each.
-    pub band80: Vec<Band>,
-    /// Where nineteen of twenty will lie.
-    pub band95: Vec<Band>,
+    /// Where four of five values will lie, a month each. `None` where too few earlier forecasts can be held against what
+    /// came, as with fewer than nine months of history for a year ahead.
+    pub band80: Option<Vec<Band>>,
+    /// Where nineteen of twenty will lie. `None` for some months longer.
+    pub band95: Option<Vec<Band>>,
     /// Mean absolute error over the last year, as a share of that of "the same month of the year before"; below 1 the
     /// forecast beats it. `None` below three years of history, or when nothing varies.
     pub skill: Option<f64>,
@@ -105,8 +107,8 @@ pub fn forecast(history: &[f64], horizon: usize) -> Result<Forecast, ForecastErr
     }
     Ok(Forecast {
         method: fitted.method,
-        band80: past.bands(&point, history, 0.80),
-        band95: past.bands(&point, history, 0.95),
+        band80: past.bands(&point, history, interval::FOUR_OF_FIVE),
+        band95: past.bands(&point, history, interval::NINETEEN_OF_TWENTY),
         skill: past.skill(history),
         point,
     })

@@ -415,7 +415,8 @@ pub const KPIS: &[Kpi] = &[
         |it| (it.planned.due_met, it.planned.due),
     )
     .in_points()
-    .aiming_at(90.0),
+    .aiming_at(90.0)
+    .defined_anew(2),
     kpi(
         "schedule_compliance",
         "%",
@@ -459,7 +460,8 @@ pub const KPIS: &[Kpi] = &[
         |it| (it.at_end.overdue, 1),
     )
     .less_is_better()
-    .aiming_at(0.0),
+    .aiming_at(0.0)
+    .defined_anew(2),
     kpi(
         "planned_share",
         "%",

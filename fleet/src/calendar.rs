@@ -92,6 +92,16 @@ pub fn date_of(micros: i64) -> Date {
     Date::from_days(micros.div_euclid(DAY))
 }
 
+/// The date that a time stands for where it is a date alone: midnight UTC, as which [`parse_time`] reads one.
+pub fn date_alone(micros: i64) -> Option<Date> {
+    (micros.rem_euclid(DAY) == 0).then(|| date_of(micros))
+}
+
+/// The last microsecond at which what is due at `due` is in time: of a date alone that of its day, UTC.
+pub fn last_in_time(due: i64) -> i64 {
+    date_alone(due).map_or(due, |date| date.micros() + DAY - 1)
+}
+
 /// Reads `YYYY-MM-DD`.
 pub fn parse_date(text: &str) -> Option<Date> {
     let bytes = text.as_bytes();

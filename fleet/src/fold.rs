@@ -1,8 +1,9 @@
 //! The fold that works for every stream: from an aggregate's events to its state, a flat JSON object.
 //!
 //! What an event does is read from the tables ([`crate::schema`]) where they know it. An unknown event merges its
-//! payload field by field, with one rule more: a pair `old_x` and `new_x` sets `x`. An event named after its aggregate
-//! with `Created` or `Deleted` behind it begins or ends the aggregate's life.
+//! payload field by field, with two rules more: a pair `old_x` and `new_x` sets `x`, and nothing sets what is
+//! [reserved](AggregateSchema::is_reserved). An event named after its aggregate with `Created` or `Deleted` behind it
+//! begins or ends the aggregate's life.
 //!
 //! **Late events.** Beside each value stands the [`Stamp`] of the event that set it, and an event with an earlier stamp
 //! changes nothing. So the state depends on which events were folded and not on the order they arrived in: a status
@@ -32,7 +33,9 @@ pub use unread::{UNREAD_FIELDS_MAX, Unread};
 use crate::event::{EventView, Stamp};
 use crate::registry::{KnownEvent, Registry, registry};
 use crate::schema::canon::meant_field;
-use crate::schema::{EventSchema, ItemRule, ItemTotals, Kind, Sets, Total, canonical_data};
+use crate::schema::{
+    AggregateSchema, EventSchema, ItemRule, ItemTotals, Kind, Sets, Total, canonical_data,
+};
 
 /// The state after `event`, by the tables of [`registry`].
 pub fn fold(state: State, event: &EventView<'_>) -> State {
@@ -67,8 +70,7 @@ pub(crate) fn fold_known(
 pub(crate) fn fold_unknown(registry: &Registry, mut state: State, event: &EventView<'_>) -> State {
     state.note(event);
     let aggregate = registry.aggregate(event.aggregate_type);
-    let highest = aggregate.map_or(&[][..], |aggregate| aggregate.highest);
-    merge_unknown(&mut state, highest, event.stamp(), event.data);
+    merge_unknown(&mut state, aggregate, event);
     note_life(&mut state, event, false);
     state
 }
@@ -175,7 +177,7 @@ pub fn effects(known: KnownEvent, data: &Map<String, Value>, visit: &mut dyn FnM
     }
     for (name, value) in data {
         match table.sets(name) {
-            Sets::Itself if !describes => {}
+            Sets::Itself if !describes || is_stray(known, name) => {}
             Sets::Itself => visit(Effect::Set(name, value)),
             Sets::Key(key) => visit(Effect::Set(key, value)),
             Sets::Corrects(key) => visit(Effect::Correct(key, value)),
@@ -188,6 +190,12 @@ pub fn effects(known: KnownEvent, data: &Map<String, Value>, visit: &mut dyn FnM
             Sets::Nothing => {}
         }
     }
+}
+
+/// Whether a field that the event's table lacks stands for something that only the tables' own fields set.
+fn is_stray(known: KnownEvent, name: &str) -> bool {
+    let KnownEvent { aggregate, event } = known;
+    aggregate.is_reserved(event.event_type, name) && event.field(name).is_none()
 }
 
 fn item_effect(
@@ -268,7 +276,10 @@ fn add_each(state: &mut State, totals: ItemTotals, items: &Value) {
     }
 }
 
-fn merge_unknown(state: &mut State, highest: &[&str], stamp: Stamp, data: &Map<String, Value>) {
+fn merge_unknown(state: &mut State, aggregate: Option<&AggregateSchema>, event: &EventView<'_>) {
+    let highest = aggregate.map_or(&[][..], |aggregate| aggregate.highest);
+    let event_type = event.canonical_type();
+    let (data, stamp) = (event.data, event.stamp());
     for (name, value) in data {
         if let Some(key) = name.strip_prefix("old_").filter(|key| !key.is_empty())
             && data.contains_key(&format!("new_{key}"))
@@ -279,7 +290,9 @@ fn merge_unknown(state: &mut State, highest: &[&str], stamp: Stamp, data: &Map<S
             .strip_prefix("new_")
             .filter(|key| !key.is_empty() && data.contains_key(&format!("old_{key}")))
             .unwrap_or(name);
-        merge(state, highest, key, value, stamp);
+        if aggregate.is_none_or(|aggregate| !aggregate.is_reserved(event_type, key)) {
+            merge(state, highest, key, value, stamp);
+        }
     }
 }
 

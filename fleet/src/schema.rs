@@ -1,8 +1,9 @@
 //! What an aggregate's events look like: tables, one per aggregate, that validation, upcasting, folding, redaction and
 //! documentation read. The tables are data; the steps over them are in [`check`] and [`canon`].
 //!
-//! Two rules keep old and foreign writers welcome. A field that no table knows is accepted and kept. A field is
-//! required only where an event means nothing without it: what a *command* must bring is `decide`'s to say.
+//! Two rules keep old and foreign writers welcome. A field that no table knows is accepted and kept, and sets the key of
+//! its name unless that is [reserved](AggregateSchema::is_reserved). A field is required only where an event means nothing
+//! without it: what a *command* must bring is `decide`'s to say.
 
 pub mod body;
 pub mod canon;
@@ -22,6 +23,7 @@ use crate::money::Money;
 
 pub use canon::canonical_data;
 pub use check::{FieldError, check};
+use row::ID;
 
 /// All that is known of one aggregate type.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +35,8 @@ pub struct AggregateSchema {
     /// Keys of the state that are counters of the real world: they only rise, save by a correction
     /// ([`crate::fold::Highest`]). All other keys keep the value of the latest event that set them.
     pub highest: &'static [&'static str],
+    /// Keys of the state that differences add up to ([`Sets::Adds`], [`Sets::AddsEach`]).
+    pub totals: &'static [&'static str],
     /// Names of fields and of keys of the state whose reading the aggregate's own routes decide, row by row. Where events and
     /// states are shown as such, they are for whoever may read every row.
     pub guarded: &'static [&'static str],
@@ -56,6 +60,7 @@ impl AggregateSchema {
             aggregate_type,
             internal: false,
             highest: &[],
+            totals: &[],
             guarded: &[],
             spellings: &[],
             events,
@@ -75,6 +80,13 @@ impl AggregateSchema {
     #[must_use]
     pub const fn highest(mut self, keys: &'static [&'static str]) -> Self {
         self.highest = keys;
+        self
+    }
+
+    /// The same, with these keys as totals of differences.
+    #[must_use]
+    pub const fn totals(mut self, keys: &'static [&'static str]) -> Self {
+        self.totals = keys;
         self
     }
 
@@ -104,6 +116,16 @@ impl AggregateSchema {
     pub const fn listed(mut self, listing: Listing) -> Self {
         self.listing = listing;
         self
+    }
+
+    /// Whether a field of this name sets nothing in an event of this type (in its canonical spelling) whose table lacks
+    /// it, or that stands in no table. A total is opened by the fields that the tables name for it, and else only added to: a level
+    /// that came along with a difference would count beside it for ever. A row has the UUID that a creation told.
+    pub fn is_reserved(&self, event_type: &str, name: &str) -> bool {
+        if name == ID.name {
+            return event_type.strip_prefix(self.aggregate_type) != Some("Created");
+        }
+        self.totals.contains(&name)
     }
 }
 
@@ -243,7 +265,8 @@ impl EventSchema {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// What the field of this name does to the state; a field that the table lacks sets the key of its name.
+    /// What the field of this name does to the state; a field that the table lacks sets the key of its name, unless that
+    /// is [reserved](AggregateSchema::is_reserved).
     pub fn sets(&self, name: &str) -> Sets {
         self.field(name).map_or(Sets::Itself, |field| field.sets)
     }

@@ -24,6 +24,20 @@ impl Span {
         Span::new(moment(start)?, moment(end)?)
     }
 
+    /// The span of what began at `start` and goes on `now`: it ends when it was planned to, or later, with the present.
+    /// What began no earlier than it was to end takes as long as it was planned to. It is never nothing.
+    pub fn under_way(start: i64, planned: Option<Span>, now: i64) -> Self {
+        let end = match planned {
+            Some(planned) if planned.end > start => planned.end,
+            Some(planned) => start.saturating_add(planned.length()),
+            None => start.saturating_add(calendar::MINUTE),
+        };
+        Span {
+            start,
+            end: end.max(now),
+        }
+    }
+
     /// Its first moment.
     pub fn start(self) -> i64 {
         self.start

@@ -156,6 +156,28 @@ pub enum LakeError {
         /// How far the log goes.
         ours: u64,
     },
+    /// The place holds another past than the log.
+    #[error(
+        "{place} holds another event than the log at position {position}: the log was restored to an earlier moment, and has \
+         gone on since. Export to an empty place"
+    )]
+    Forked {
+        /// The place.
+        place: String,
+        /// A position whose event is another one.
+        position: u64,
+    },
+    /// Nothing was exported to the place, and files of somebody else lie where an export would put its own.
+    #[error(
+        "{place} has no manifest.json, and {path} there is no file of an export: somebody else uses that folder, and nothing \
+         was touched. Export to an empty place, for example to {place}/lake"
+    )]
+    Foreign {
+        /// The place.
+        place: String,
+        /// One of those files.
+        path: String,
+    },
     /// A segment of the log cannot be read.
     #[error("the log cannot be read")]
     Log(#[from] storage::ReadError),

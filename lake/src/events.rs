@@ -15,7 +15,7 @@ use storage::{COVERED_PREFIX, EventRef, Log, Position, ReadError, ReadRequest};
 use crate::column::{ColumnKind, Columns};
 use crate::error::LakeError;
 use crate::export::Sink;
-use crate::manifest::Span;
+use crate::manifest::{Gap, Span};
 use crate::payload::Fields;
 use crate::plan::Range;
 use crate::table::{Head, Layout, Table};
@@ -76,6 +76,7 @@ pub(crate) fn export_range(
         to: range.to,
         unreadable: 0,
         people: Vec::new(),
+        last_id: None,
         files: Vec::new(),
     };
     let mut people = BTreeSet::new();
@@ -92,11 +93,15 @@ pub(crate) fn export_range(
                         people.insert(person.to_owned());
                     }
                 }
+                if event.position().get() == range.to {
+                    span.last_id = Some(event.id());
+                }
                 tables.take(&event)?;
             }
             Err(ReadError::Damaged { first, last, .. }) => {
-                let (first, last) = (first.get().max(range.from), last.get().min(range.to));
-                span.unreadable += (last + 1).saturating_sub(first);
+                let gap = Gap::within(range, first.get(), last.get());
+                span.unreadable += gap.positions();
+                sink.lacks(gap);
             }
             Err(error) => return Err(error.into()),
         }

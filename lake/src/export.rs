@@ -1,5 +1,6 @@
 //! One export: what is new, on several threads, then the manifest, then what nobody needs any more.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,13 +9,15 @@ use std::thread;
 use bytes::Bytes;
 use fleet::calendar;
 use hashbrown::HashSet;
-use storage::{Log, Timestamp};
+use storage::{Log, Position, ReadError, ReadRequest, Timestamp};
 
+use crate::damage::{add_lost, count, joined, look_again};
 use crate::error::LakeError;
 use crate::events::export_range;
-use crate::manifest::{FORMAT, FileEntry, MANIFEST_NAME, Manifest, Replaced, Span};
+use crate::manifest::{FORMAT, FileEntry, Gap, MANIFEST_NAME, Manifest, Replaced, Span};
 use crate::plan::{Range, plan};
-use crate::states;
+use crate::states::{self, Part};
+use crate::strays;
 use crate::table::Table;
 use crate::target::Target;
 
@@ -28,7 +31,9 @@ pub struct Export<'a> {
     pub log: &'a Log,
     /// Where to.
     pub target: &'a Target,
-    /// Whether the person `Staff:…` was erased: files that hold something of them are written anew.
+    /// Whether the person `Staff:…` was erased before the export began: files that hold something of them are written anew. It
+    /// must answer the same for as long as the export runs: whoever is erased meanwhile was perhaps read already, and so is noted
+    /// as readable, for the next export to see to.
     pub is_erased: &'a (dyn Fn(&str) -> bool + Sync),
     /// The time now.
     pub now: Timestamp,
@@ -55,7 +60,7 @@ pub struct Report {
     pub bytes: u64,
     /// Spans that were written anew because somebody in them was erased.
     pub erased_spans: u64,
-    /// Events of the whole export that could not be read and are in no file.
+    /// Events that cannot be read. States lack them, and so do files of events, unless these hold them from before.
     pub unreadable: u64,
 }
 
@@ -66,40 +71,39 @@ pub struct Report {
 pub fn export(export: &Export<'_>) -> Result<Report, LakeError> {
     let before = manifest_to_continue(export)?;
     let durable = export.log.durable_position();
+    // Also where nothing is new: what was to go at once may have been kept by a place that refused.
+    strays::remove(export.target, &before)?;
     let is_forgotten = |span: &Span| span.people.iter().any(|person| (export.is_erased)(person));
     let done: Vec<Range> = before.events.iter().map(Span::range).collect();
     let (kept, mut wanted) = plan(&done, durable.get(), export.span_events.max(1));
-    let erased: Vec<Range> = before.events[..kept]
-        .iter()
-        .filter(|span| is_forgotten(span))
-        .map(Span::range)
-        .collect();
-    // Also where the span would be written anew anyway: its old files must not linger.
-    let forgets = before.events.iter().any(is_forgotten);
+    let mut looked = look_again(export.log, &before, kept)?;
+    let (mut anew, mut erased_spans) = (Vec::new(), 0);
+    for span in &before.events[..kept] {
+        let is_forgotten = is_forgotten(span);
+        erased_spans += u64::from(is_forgotten);
+        if is_forgotten || looked.mended.contains(&span.range()) {
+            anew.push(span.range());
+        }
+    }
     let mut report = Report {
         position: durable.get(),
-        erased_spans: erased.len() as u64,
+        erased_spans,
         ..Report::default()
     };
-    // Also where nothing is new: what was to go at once may have been kept by a place that refused.
-    remove_strays(export, &before)?;
-    if wanted.is_empty() && erased.is_empty() {
-        report.unreadable = unreadable(&before);
+    if wanted.is_empty() && anew.is_empty() && !looked.states_mended {
+        report.unreadable = count(&joined(&looked.gaps));
+        release(export, &before)?;
         return Ok(report);
     }
+    add_lost(export.log, durable, &mut looked.gaps)?;
     let sink = Sink {
         target: export.target,
         stop: export.stop,
         generation: before.generation + 1,
+        gaps: Mutex::new(looked.gaps),
     };
-    wanted.extend(&erased);
-    let spans = in_parallel(export.threads, &wanted, |range| {
-        export_range(export.log, *range, export.is_erased, &sink)
-    })?;
-    let parts = states::parts(export.log, export.threads)?;
-    let states = in_parallel(export.threads, &parts, |part| {
-        states::export_part(export.log, part, durable, &sink)
-    })?;
+    wanted.extend(&anew);
+    let (spans, states) = write_files(export, &wanted, durable, &sink)?;
 
     let mut after = Manifest {
         format: FORMAT,
@@ -109,11 +113,12 @@ pub fn export(export: &Export<'_>) -> Result<Report, LakeError> {
         exported_at: calendar::format_time(export.now.micros()),
         events: before.events[..kept]
             .iter()
-            .filter(|span| !erased.contains(&span.range()))
+            .filter(|span| !anew.contains(&span.range()))
             .cloned()
             .collect(),
-        states: states.into_iter().flatten().collect(),
+        states,
         replaced: Vec::new(),
+        gaps: sink.gaps(),
     };
     for file in spans.iter().flat_map(|span| &span.files) {
         report.events += file.rows;
@@ -130,21 +135,83 @@ pub fn export(export: &Export<'_>) -> Result<Report, LakeError> {
     after
         .states
         .sort_by(|left, right| left.path.cmp(&right.path));
-    report.unreadable = unreadable(&after);
+    report.unreadable = count(&after.gaps);
+    // Also where the span was written anew anyway: its old files must not linger.
+    let forgets = before.events.iter().any(is_forgotten);
     let gone = retire(&before, &mut after, export.now.micros(), forgets);
-    let bytes = serde_json::to_vec_pretty(&after).map_err(|error| LakeError::Manifest {
-        path: MANIFEST_NAME.to_owned(),
-        reason: error.to_string(),
-    })?;
-    export.target.put(MANIFEST_NAME, bytes.into())?;
-    for path in gone {
-        export.target.delete(&path)?;
-    }
+    publish(export.target, &after, &gone)?;
     Ok(report)
 }
 
-fn unreadable(manifest: &Manifest) -> u64 {
-    manifest.events.iter().map(|span| span.unreadable).sum()
+/// Lets files go that were replaced long enough ago, where nothing else is new.
+fn release(export: &Export<'_>, before: &Manifest) -> Result<(), LakeError> {
+    let mut after = Manifest {
+        replaced: Vec::new(),
+        ..before.clone()
+    };
+    let gone = retire(before, &mut after, export.now.micros(), false);
+    if gone.is_empty() {
+        return Ok(());
+    }
+    publish(export.target, &after, &gone)
+}
+
+/// Makes a manifest that of the place, and then takes away what it does not name any more.
+fn publish(target: &Target, manifest: &Manifest, gone: &[String]) -> Result<(), LakeError> {
+    let bytes = serde_json::to_vec_pretty(manifest).map_err(|error| LakeError::Manifest {
+        path: MANIFEST_NAME.to_owned(),
+        reason: error.to_string(),
+    })?;
+    target.put(MANIFEST_NAME, bytes.into())?;
+    for path in gone {
+        target.delete(path)?;
+    }
+    Ok(())
+}
+
+/// What one thread does at a time.
+enum Work {
+    /// The files of a range of events.
+    Range(Range),
+    /// The files of some states.
+    Part(Part),
+}
+
+/// What has come of it.
+enum Written {
+    Span(Span),
+    States(Vec<FileEntry>),
+}
+
+/// Writes the files of these ranges, and those of all states as of `position`.
+///
+/// Both in one go: ranges are few, and the last of them may take as long as several others. Whoever finds none left begins
+/// with states instead of waiting for it.
+fn write_files(
+    export: &Export<'_>,
+    ranges: &[Range],
+    position: Position,
+    sink: &Sink<'_>,
+) -> Result<(Vec<Span>, Vec<FileEntry>), LakeError> {
+    let parts = states::parts(export.log, export.threads)?;
+    let ranges = ranges.iter().copied().map(Work::Range);
+    let work: Vec<Work> = ranges.chain(parts.into_iter().map(Work::Part)).collect();
+    let written = in_parallel(export.threads, &work, |work| match work {
+        Work::Range(range) => {
+            export_range(export.log, *range, export.is_erased, sink).map(Written::Span)
+        }
+        Work::Part(part) => {
+            states::export_part(export.log, part, position, sink).map(Written::States)
+        }
+    })?;
+    let (mut spans, mut states) = (Vec::new(), Vec::new());
+    for written in written {
+        match written {
+            Written::Span(span) => spans.push(span),
+            Written::States(files) => states.extend(files),
+        }
+    }
+    Ok((spans, states))
 }
 
 /// What a place holds; `None`: nothing was exported there.
@@ -183,20 +250,30 @@ fn manifest_to_continue(export: &Export<'_>) -> Result<Manifest, LakeError> {
             ours: durable,
         });
     }
+    if let Some(position) = parting(export.log, &manifest)? {
+        return Err(LakeError::Forked {
+            place: place.to_owned(),
+            position,
+        });
+    }
     Ok(manifest)
 }
 
-/// Takes away what an export that was cut off left: no manifest names it.
-fn remove_strays(export: &Export<'_>, manifest: &Manifest) -> Result<(), LakeError> {
-    let named: HashSet<&str> = manifest.paths().collect();
-    for folder in ["events", "states"] {
-        for path in export.target.list(folder)? {
-            if !named.contains(path.as_str()) {
-                export.target.delete(&path)?;
-            }
+/// A position at which the export holds another event than the log, if the two have gone apart. Then the last event of the export
+/// is another one, or, where that cannot be read, the last one of a span before.
+fn parting(log: &Log, manifest: &Manifest) -> Result<Option<u64>, LakeError> {
+    for span in manifest.events.iter().rev() {
+        let Some(exported) = span.last_id else {
+            continue;
+        };
+        let mut reader = log.read(&ReadRequest::at(Position::new(span.to)))?;
+        match reader.next() {
+            Some(Ok(event)) => return Ok((event.id() != exported).then_some(span.to)),
+            Some(Err(ReadError::Damaged { .. })) | None => {}
+            Some(Err(error)) => return Err(error.into()),
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Notes in the new manifest which files it replaced, and gives those that go now.
@@ -220,11 +297,12 @@ fn retire(before: &Manifest, after: &mut Manifest, now: i64, at_once: bool) -> V
     gone
 }
 
-/// Where files are written to, and whether to go on.
+/// Where files are written to, whether to go on, and what they lack.
 pub(crate) struct Sink<'a> {
     target: &'a Target,
     stop: &'a AtomicBool,
     generation: u64,
+    gaps: Mutex<BTreeSet<Gap>>,
 }
 
 impl Sink<'_> {
@@ -247,6 +325,19 @@ impl Sink<'_> {
             rows,
             bytes,
         })
+    }
+
+    /// Notes what could not be read.
+    pub(crate) fn lacks(&self, gap: Gap) {
+        if gap.positions() > 0 {
+            let mut gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
+            gaps.insert(gap);
+        }
+    }
+
+    /// All that was noted.
+    fn gaps(&self) -> Vec<Gap> {
+        joined(&self.gaps.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Refuses to go on once it was asked to stop.

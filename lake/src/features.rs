@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::column::time_type;
 use crate::error::LakeError;
-use crate::target::Target;
+use crate::target::{Target, is_number};
 
 mod read;
 #[cfg(test)]
@@ -137,6 +137,15 @@ pub(crate) fn folder(model: &str) -> String {
 
 pub(crate) fn manifest_path(model: &str) -> String {
     format!("{}/manifest.json", folder(model))
+}
+
+/// Whether a path ends as those of our files do, in `00000000.EXPORT.parquet`: others may keep something of their own beside them.
+fn is_ours(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let numbers = name
+        .strip_suffix(".parquet")
+        .and_then(|name| name.split_once('.'));
+    numbers.is_some_and(|(file, export)| is_number(file) && is_number(export))
 }
 
 /// Writes rows, in order of time.
@@ -256,7 +265,7 @@ impl<'a> FeatureWriter<'a> {
         Ok(())
     }
 
-    /// Writes what is left, then the manifest, and takes away files that no manifest names.
+    /// Writes what is left, then the manifest, and takes away the files of exports that no manifest names.
     ///
     /// # Errors
     /// See [`LakeError`].
@@ -273,7 +282,7 @@ impl<'a> FeatureWriter<'a> {
         self.target.put(&path, bytes.into())?;
         for found in self.target.list(&folder(&self.manifest.model))? {
             let named = self.manifest.files.iter().any(|file| file.path == found);
-            if !named && found != path {
+            if !named && is_ours(&found) {
                 self.target.delete(&found)?;
             }
         }

@@ -15,6 +15,7 @@
 //! `docs/LAKE.md` draws the layout and asks it in three engines.
 
 mod column;
+mod damage;
 mod error;
 mod events;
 mod export;
@@ -24,6 +25,7 @@ mod manifest;
 mod payload;
 mod plan;
 mod states;
+mod strays;
 mod table;
 mod target;
 #[cfg(test)]
@@ -34,6 +36,6 @@ pub use export::{Export, Report, export, read_manifest};
 pub use features::{
     FeatureColumn, FeatureFile, FeatureManifest, FeatureReader, FeatureRow, FeatureWriter,
 };
-pub use manifest::{FileEntry, MANIFEST_NAME, Manifest, Span};
+pub use manifest::{FileEntry, Gap, MANIFEST_NAME, Manifest, Span};
 pub use plan::SPAN_EVENTS;
 pub use target::{Patience, Target};

@@ -30,6 +30,19 @@ pub struct Manifest {
     /// Files of earlier exports, which somebody may still be reading. They go with the next export an hour later.
     #[serde(default)]
     pub replaced: Vec<Replaced>,
+    /// What of the log could not be read, in the order of positions: states lack it all, events what their spans count. Once more
+    /// can be read, those files are written anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
+}
+
+/// Positions whose events cannot be read, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Gap {
+    /// The first position.
+    pub from: u64,
+    /// The last position.
+    pub to: u64,
 }
 
 /// The files of a range of positions.
@@ -39,13 +52,17 @@ pub struct Span {
     pub from: u64,
     /// The last position.
     pub to: u64,
-    /// Positions that could not be read and are in no file.
+    /// Positions that could not be read when the files were written, and are in none of them.
     #[serde(default)]
     pub unreadable: u64,
     /// The people of whom these files hold something readable, `Staff:…`. When one of them is erased the files are
     /// written anew.
     #[serde(default)]
     pub people: Vec<String>,
+    /// The id of the event at the last position, by which a log is told from one that was restored to an earlier moment and has
+    /// gone on otherwise since. None where that event could not be read, and in manifests from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_id: Option<Uuid>,
     /// The files.
     pub files: Vec<FileEntry>,
 }
@@ -72,6 +89,21 @@ pub struct Replaced {
     pub at: i64,
 }
 
+impl Gap {
+    /// What of `from..=to` lies in a range.
+    pub(crate) fn within(range: Range, from: u64, to: u64) -> Self {
+        Gap {
+            from: from.max(range.from),
+            to: to.min(range.to),
+        }
+    }
+
+    /// How many positions.
+    pub(crate) fn positions(self) -> u64 {
+        self.to.saturating_add(1).saturating_sub(self.from)
+    }
+}
+
 impl Span {
     pub(crate) fn range(&self) -> Range {
         Range {
@@ -93,6 +125,7 @@ impl Manifest {
             events: Vec::new(),
             states: Vec::new(),
             replaced: Vec::new(),
+            gaps: Vec::new(),
         }
     }
 

@@ -1,25 +1,30 @@
 //! The present state of every aggregate into files: what its events fold to, as of one position.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use fleet::event::EventView;
 use fleet::{Folded, registry};
 use serde_json::{Map, Value};
-use storage::{Log, Position, ReadError, ReadRequest, StreamName, StreamRange, Version};
+use storage::{Log, Position, ReadError, ReadRequest, StreamName, StreamRange, StreamTip, Version};
 
 use crate::column::{ColumnKind, Columns};
 use crate::error::LakeError;
 use crate::events::{escaped, integer};
 use crate::export::Sink;
-use crate::manifest::FileEntry;
+use crate::manifest::{FileEntry, Gap};
+use crate::plan::Range;
 use crate::table::{Head, Layout, Table};
 
 /// Rows of a file.
 const FILE_ROWS: usize = 250_000;
 /// About how many bytes of rows are held before a file is written.
 const HELD_BYTES_MAX: usize = 256 << 20;
-/// Events that are worth a part of their own.
-const PART_EVENTS_MIN: u64 = 50_000;
+/// About so many events are folded in the time in which a state becomes a row of a file. Were it another number, parts would be
+/// less even, and nothing else.
+const EVENTS_OF_A_ROW: u64 = 4;
+/// Work that is worth a part of its own, in events folded.
+const PART_WORK_MIN: u64 = 100_000;
 /// Parts for each thread, so that none is left with a long one at the end.
 const PARTS_OF_A_THREAD: u64 = 4;
 
@@ -37,34 +42,43 @@ const VERSION: usize = 1;
 /// Streams of one aggregate type, in order: what one thread folds at a time.
 pub(crate) struct Part {
     layout: Arc<Layout>,
-    streams: Vec<StreamName>,
+    /// Each with its last event when the part was made.
+    streams: Vec<(StreamName, StreamTip)>,
     /// Which of its type's parts it is.
     number: usize,
+    /// About how long it takes, in events folded.
+    work: u64,
 }
 
-/// The streams of all aggregate types in parts that take about as long as each other.
+/// The streams of all aggregate types in parts that take about as long as each other. To be made once the position is
+/// known as of which the states are: what comes between the two is behind it.
 pub(crate) fn parts(log: &Log, threads: usize) -> Result<Vec<Part>, LakeError> {
     let wanted = PARTS_OF_A_THREAD * threads.max(1) as u64;
-    let part_events = (log.durable_position().get() / wanted).max(PART_EVENTS_MIN);
+    let work = log.durable_position().get() + EVENTS_OF_A_ROW * log.stream_count();
+    parts_of(log, (work / wanted).max(PART_WORK_MIN))
+}
+
+/// The same, a new part begun after so much work.
+fn parts_of(log: &Log, part_work: u64) -> Result<Vec<Part>, LakeError> {
     let mut parts = Vec::new();
     for aggregate_type in log.aggregate_type_names() {
         let layout = Arc::new(layout_of(&aggregate_type)?);
-        let mut streams = log.streams_of_type(&aggregate_type);
-        streams.sort_unstable_by(|left, right| left.aggregate_id.cmp(&right.aggregate_id));
-        let (mut part, mut events, mut number) = (Vec::new(), 0, 0);
-        for stream in streams {
-            events += log
-                .stream(&stream)
-                .map_or(0, |tip| u64::from(tip.version.get()));
-            part.push(stream);
-            if events >= part_events {
+        let mut streams = log.tips_of_type(&aggregate_type);
+        streams
+            .sort_unstable_by(|(left, _), (right, _)| left.aggregate_id.cmp(&right.aggregate_id));
+        let (mut part, mut work, mut number) = (Vec::new(), 0, 0);
+        for (stream, tip) in streams {
+            work += u64::from(tip.version.get()) + EVENTS_OF_A_ROW;
+            part.push((stream, tip));
+            if work >= part_work {
                 let streams = std::mem::take(&mut part);
                 parts.push(Part {
                     layout: layout.clone(),
                     streams,
                     number,
+                    work,
                 });
-                (events, number) = (0, number + 1);
+                (work, number) = (0, number + 1);
             }
         }
         if !part.is_empty() {
@@ -72,9 +86,12 @@ pub(crate) fn parts(log: &Log, threads: usize) -> Result<Vec<Part>, LakeError> {
                 layout,
                 streams: part,
                 number,
+                work,
             });
         }
     }
+    // The longest first: whoever is left with the last one is not left for long.
+    parts.sort_by_key(|part| Reverse(part.work));
     Ok(parts)
 }
 
@@ -96,8 +113,8 @@ pub(crate) fn export_part(
 ) -> Result<Vec<FileEntry>, LakeError> {
     let mut files = Vec::new();
     let mut table = Table::new(part.layout.clone());
-    for (index, stream) in part.streams.iter().enumerate() {
-        take_into(&mut table, log, stream, position)?;
+    for (index, (stream, tip)) in part.streams.iter().enumerate() {
+        take_into(&mut table, log, (stream, *tip), position, sink)?;
         let is_last = index + 1 == part.streams.len();
         if table.rows() >= FILE_ROWS || table.bytes() > HELD_BYTES_MAX || is_last {
             let full = std::mem::replace(&mut table, Table::new(part.layout.clone()));
@@ -116,20 +133,30 @@ pub(crate) fn export_part(
 fn take_into(
     table: &mut Table,
     log: &Log,
-    stream: &StreamName,
+    (stream, tip): (&StreamName, StreamTip),
     position: Position,
+    sink: &Sink<'_>,
 ) -> Result<(), LakeError> {
+    let exported = Range {
+        from: Position::FIRST.get(),
+        to: position.get(),
+    };
     let mut folded = Folded::default();
-    // An aggregate of one event, as most moves of stock and many orders are, is where its tip says: no index is asked.
-    let mut reader = match log.stream(stream) {
-        Some(tip) if tip.version == Version::FIRST => log.read(&ReadRequest::at(tip.position))?,
-        _ => log.read_stream(stream, &StreamRange::default()),
+    // An aggregate of one event, as most moves of stock and many orders are, is where its tip says: no index is asked. What
+    // it was told since lies behind `position`.
+    let mut reader = if tip.version == Version::FIRST {
+        log.read(&ReadRequest::at(tip.position))?
+    } else {
+        log.read_stream(stream, &StreamRange::default())
     };
     while let Some(event) = reader.next() {
         let event = match event {
             Ok(event) => event,
-            // What is lost is said by the span it lies in.
-            Err(ReadError::Damaged { .. }) => continue,
+            // Where nobody knows whose events these were, several streams come upon them.
+            Err(ReadError::Damaged { first, last, .. }) => {
+                sink.lacks(Gap::within(exported, first.get(), last.get()));
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
         if event.position() > position {
@@ -172,3 +199,6 @@ fn take_into(
     table.end_row();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,9 @@
 //! are repeated while the place is out of reach, for a minute.
 
 use std::fs;
+use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ impl Patience {
 pub struct Target {
     url: String,
     base: String,
+    /// Where it is a folder of this machine.
+    folder: Option<PathBuf>,
     store: Arc<dyn ObjectStore>,
     /// `None` only while it is dropped.
     runtime: Option<Runtime>,
@@ -91,45 +94,47 @@ impl Target {
         Target::reach(url, true, patience)
     }
 
-    fn reach(url: &str, makes_folder: bool, patience: Patience) -> Result<Self, LakeError> {
-        let refused = |reason: String| LakeError::Address {
-            url: url.to_owned(),
-            reason,
-        };
-        let parsed = Url::parse(url).map_err(|error| refused(error.to_string()))?;
-        if !parsed.username().is_empty() || parsed.password().is_some() {
-            // Not repeated in the error: it would show up in logs.
-            return Err(LakeError::Address {
-                url: format!("{}://…", parsed.scheme()),
-                reason: "keys belong into the environment, not into the address".to_owned(),
-            });
-        }
-        let mut base = url.trim_end_matches('/').to_owned();
-        let store: Arc<dyn ObjectStore> = match parsed.scheme() {
-            "file" => {
-                let folder = parsed
-                    .to_file_path()
-                    .map_err(|()| refused("it names no folder of this machine".to_owned()))?;
-                base = folder.display().to_string();
-                Arc::new(local(&folder, makes_folder)?)
+    /// Whether this is an address of a place: what a mistake in it would only show with the first export. No folder is made, no
+    /// bucket is asked, and keys are not looked for.
+    ///
+    /// # Errors
+    /// `Address` for what is no such address.
+    pub fn check(url: &str) -> Result<(), LakeError> {
+        match Place::of(url)? {
+            Place::Folder(_) => Ok(()),
+            Place::Bucket(builder, parsed) => {
+                bucket_at(url, *builder, &parsed, Patience::USUAL).map(drop)
             }
-            "s3" => {
-                let builder = AmazonS3Builder::from_env().with_url(url);
+        }
+    }
+
+    fn reach(url: &str, makes_folder: bool, patience: Patience) -> Result<Self, LakeError> {
+        match Place::of(url)? {
+            Place::Folder(folder) => {
+                let store = Arc::new(local(&folder, makes_folder)?);
+                let base = folder.display().to_string();
+                Target::on(url, base, Some(folder), store)
+            }
+            Place::Bucket(builder, parsed) => {
                 if let Some(missing) = keys::missing(&builder) {
                     return Err(LakeError::Keys {
                         url: url.to_owned(),
                         missing,
                     });
                 }
-                bucket(builder, parsed.path(), allows_http(), patience)
-                    .map_err(|error| refused(error.to_string()))?
+                let store = bucket_at(url, *builder, &parsed, patience)?;
+                let base = url.trim_end_matches('/').to_owned();
+                Target::on(url, base, None, store)
             }
-            other => return Err(refused(format!("{other} is neither file nor s3"))),
-        };
-        Target::on(url, base, store)
+        }
     }
 
-    fn on(url: &str, base: String, store: Arc<dyn ObjectStore>) -> Result<Self, LakeError> {
+    fn on(
+        url: &str,
+        base: String,
+        folder: Option<PathBuf>,
+        store: Arc<dyn ObjectStore>,
+    ) -> Result<Self, LakeError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("lake")
@@ -139,6 +144,7 @@ impl Target {
         Ok(Target {
             url: url.trim_end_matches('/').to_owned(),
             base,
+            folder,
             store,
             runtime: Some(runtime),
         })
@@ -149,7 +155,7 @@ impl Target {
     pub(crate) fn bucket(builder: AmazonS3Builder, folder: &str, patience: Patience) -> Self {
         let url = format!("s3://test{folder}");
         let store = bucket(builder, folder, true, patience).unwrap();
-        Target::on(&url, url.clone(), store).unwrap()
+        Target::on(&url, url.clone(), None, store).unwrap()
     }
 
     /// Its address, without a slash at the end.
@@ -246,6 +252,100 @@ impl Target {
         self.wait(paths.try_collect())
             .map_err(failed("list", folder))
     }
+
+    /// Takes away what a process that was killed left of files that it wrote under a folder: half of one, or a whole one that
+    /// had yet to get its name. It lies beside its place with `#` and a number behind the name, which [`Target::list`] does not
+    /// show. Only where the file would have been one of ours; a bucket keeps nothing of what did not arrive whole.
+    pub(crate) fn remove_half_written(
+        &self,
+        folder: &str,
+        is_ours: fn(&str) -> bool,
+    ) -> Result<(), LakeError> {
+        let Some(root) = &self.folder else {
+            return Ok(());
+        };
+        remove_half_written(root, folder, is_ours).map_err(|source| LakeError::Folder {
+            path: root.join(folder).display().to_string(),
+            source,
+        })
+    }
+}
+
+fn remove_half_written(root: &Path, folder: &str, is_ours: fn(&str) -> bool) -> io::Result<()> {
+    let entries = match fs::read_dir(root.join(folder)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        // A name that is no text is none of ours.
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        let path = format!("{folder}/{name}");
+        if entry.file_type()?.is_dir() {
+            remove_half_written(root, &path, is_ours)?;
+        } else if let Some((meant, number)) = path.rsplit_once('#')
+            && is_number(number)
+            && is_ours(meant)
+        {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether these are digits, and at least one.
+pub(crate) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What an address names, nothing of which was looked at.
+enum Place {
+    Folder(PathBuf),
+    Bucket(Box<AmazonS3Builder>, Url),
+}
+
+impl Place {
+    fn of(url: &str) -> Result<Self, LakeError> {
+        let parsed = Url::parse(url).map_err(|error| refused(url, error.to_string()))?;
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            // Not repeated in the error: it would show up in logs.
+            return Err(refused(
+                &format!("{}://…", parsed.scheme()),
+                "keys belong into the environment, not into the address".to_owned(),
+            ));
+        }
+        match parsed.scheme() {
+            "file" => parsed
+                .to_file_path()
+                .map(Place::Folder)
+                .map_err(|()| refused(url, "it names no folder of this machine".to_owned())),
+            "s3" => {
+                let builder = AmazonS3Builder::from_env().with_url(url);
+                Ok(Place::Bucket(Box::new(builder), parsed))
+            }
+            other => Err(refused(url, format!("{other} is neither file nor s3"))),
+        }
+    }
+}
+
+fn refused(url: &str, reason: String) -> LakeError {
+    LakeError::Address {
+        url: url.to_owned(),
+        reason,
+    }
+}
+
+fn bucket_at(
+    url: &str,
+    builder: AmazonS3Builder,
+    parsed: &Url,
+    patience: Patience,
+) -> Result<Arc<dyn ObjectStore>, LakeError> {
+    bucket(builder, parsed.path(), allows_http(), patience)
+        .map_err(|error| refused(url, error.to_string()))
 }
 
 fn located(doing: &'static str, path: &str) -> Result<Location, LakeError> {

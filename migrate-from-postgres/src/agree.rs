@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::compare::field_names;
 use crate::held::{Within, is_of_row};
+use crate::ids;
 use crate::json;
 use crate::made::{Expected, Portion, Standing};
 use crate::mapping::Seen;
@@ -170,10 +171,15 @@ fn agrees(portion: &Portion, events: &[Stored], payloads: &str, names: &mut Name
                 // One that was told anew, or here, goes before it.
                 let is_native = |event: &Stored| !event.is_of_row;
                 let has = |id: Uuid| events.iter().find(|event| event.id == id);
-                if events.iter().any(is_native) || has(expected.restated_id()).is_some() {
+                let first = expected.event_id();
+                let again = [
+                    expected.restated_id(),
+                    ids::again_id(first, &portion.stream, 1),
+                ];
+                if events.iter().any(is_native) || again.into_iter().any(|id| has(id).is_some()) {
                     return None;
                 }
-                let event = has(expected.event_id())?;
+                let event = has(first)?;
                 fields.clear();
                 json::members(payloads.get(event.data.clone())?, &mut fields)?;
                 says(expected, columns, &mut InFields::of(&fields))?;

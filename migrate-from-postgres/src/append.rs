@@ -5,8 +5,8 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use storage::{
-    AppendError, ExpectedVersion, NewEvent, Position, ReadError, ReadRequest, Receipt, StreamName,
-    StreamWrite, Transaction,
+    AppendError, ExpectedVersion, Log, NewEvent, Position, ReadError, ReadRequest, Receipt,
+    StreamName, StreamWrite, Transaction,
 };
 
 use crate::compare::Comparer;
@@ -17,12 +17,14 @@ use crate::ids;
 use crate::made::{Batch, Portion, Standing};
 use crate::settle::settle;
 
-/// Events in a transaction; the log's default limit is twice as many.
-const TRANSACTION_EVENTS_MAX: usize = 2_000;
+/// From which size on a transaction is handed over. What one aggregate lacks goes into one transaction all the same, as far as
+/// the log takes it: a run that is interrupted leaves it whole or not at all.
+const TRANSACTION_FULL: Size = Size {
+    events: 2_000,
+    bytes: 2 << 20,
+};
 /// Bytes of a payload that may be too large for the log.
 const LARGE_BYTES: usize = 64 << 10;
-/// Bytes of events in a transaction.
-const TRANSACTION_BYTES_MAX: usize = 2 << 20;
 
 /// Transactions that the log has and has not answered: one that it writes, one that is ready.
 const UNANSWERED_MAX: usize = 2;
@@ -45,9 +47,68 @@ pub enum StoreError {
         /// How large it may be.
         limit: usize,
     },
+    /// Something else is larger than the settings allow.
+    #[error("{what} is {actual}, more than the log's settings allow ({limit}); raise {setting}")]
+    OverLimit {
+        /// What, with its unit.
+        what: &'static str,
+        /// How large it is.
+        actual: usize,
+        /// How large it may be.
+        limit: usize,
+        /// The setting.
+        setting: &'static str,
+    },
     /// The log cannot be read back.
     #[error("the log cannot be read")]
     Read(#[from] ReadError),
+}
+
+/// How much a transaction holds, or may hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Size {
+    pub(crate) events: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Size {
+    /// What the log takes in one transaction. Of its bytes a half is left to what they grow by: where the log seals, and where it
+    /// keeps lengths and sums beside them.
+    pub(crate) fn limit_of(log: &Log) -> Self {
+        let limits = log.limits();
+        Size {
+            events: limits.transaction_events_max.max(1),
+            bytes: limits.transaction_bytes_max / 2,
+        }
+    }
+
+    pub(crate) fn of(event: &NewEvent) -> Self {
+        let tags = event.tags.iter().map(|tag| tag.len()).sum::<usize>();
+        Size {
+            events: 1,
+            bytes: event.data.len() + event.metadata.len() + tags,
+        }
+    }
+
+    fn of_all(events: &[NewEvent]) -> Self {
+        let sizes = events.iter().map(Size::of);
+        sizes.fold(Size::default(), Size::plus)
+    }
+
+    pub(crate) fn plus(self, other: Size) -> Self {
+        Size {
+            events: self.events + other.events,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+
+    pub(crate) fn fits(self, limit: Size) -> bool {
+        self.events <= limit.events && self.bytes <= limit.bytes
+    }
+
+    pub(crate) fn reaches(self, full: Size) -> bool {
+        self.events >= full.events || self.bytes >= full.bytes
+    }
 }
 
 /// The side that appends.
@@ -64,6 +125,8 @@ pub(crate) struct Appender<'a> {
     answers: (Sender<Answer>, Receiver<Answer>),
     /// Transactions whose answers are awaited.
     unanswered: usize,
+    /// What the log takes in one of them.
+    limit: Size,
     /// Whether rows were imported before, which may belong to other aggregates now.
     may_be_elsewhere: bool,
 }
@@ -82,6 +145,7 @@ impl<'a> Appender<'a> {
             last: depot.log().durable_position(),
             answers: channel(),
             unanswered: 0,
+            limit: Size::limit_of(depot.log()),
             may_be_elsewhere: depot.log().durable_position() > Position::START,
         }
     }
@@ -127,15 +191,34 @@ impl<'a> Appender<'a> {
                 None => portion.events,
             };
             self.there += made.saturating_sub(events.len() as u64);
-            if open.take(StreamWrite {
+            let write = StreamWrite {
                 stream: portion.stream,
                 expected,
                 events,
-            }) {
-                self.append(&mut open)?;
+            };
+            let size = Size::of_all(&write.events);
+            if size.fits(self.limit) {
+                self.put(&mut open, write, size)?;
+                continue;
+            }
+            for piece in cut(write, self.limit) {
+                let size = Size::of_all(&piece.events);
+                self.put(&mut open, piece, size)?;
             }
         }
         self.append(&mut open)
+    }
+
+    /// Puts a write of this size, which fits into a transaction, into the open one, and appends that where it is full.
+    fn put(&mut self, open: &mut Open, write: StreamWrite, size: Size) -> Result<(), StoreError> {
+        if !open.size.plus(size).fits(self.limit) {
+            self.append(open)?;
+        }
+        open.take(write, size);
+        match open.size.reaches(TRANSACTION_FULL) {
+            true => self.append(open),
+            false => Ok(()),
+        }
     }
 
     /// Gives events of rows that went from another aggregate to this one an id of their own: theirs are in the other's stream.
@@ -220,6 +303,34 @@ impl<'a> Appender<'a> {
     }
 }
 
+/// Cuts a write into pieces that a transaction takes each. Every piece but the first needs its stream: should the one before it
+/// be refused, it is refused as well, and no history begins in its middle.
+fn cut(write: StreamWrite, limit: Size) -> Vec<StreamWrite> {
+    let mut pieces: Vec<StreamWrite> = Vec::new();
+    let mut size = Size::default();
+    for event in write.events {
+        let own = Size::of(&event);
+        if size.plus(own).fits(limit)
+            && let Some(piece) = pieces.last_mut()
+        {
+            piece.events.push(event);
+            size = size.plus(own);
+            continue;
+        }
+        let expected = match pieces.is_empty() {
+            true => write.expected,
+            false => ExpectedVersion::Exists,
+        };
+        pieces.push(StreamWrite {
+            stream: write.stream.clone(),
+            expected,
+            events: vec![event],
+        });
+        size = own;
+    }
+    pieces
+}
+
 /// Names the event that is too large, where it is that.
 fn told(error: AppendError, largest: (Option<StreamName>, usize)) -> StoreError {
     match error {
@@ -230,26 +341,49 @@ fn told(error: AppendError, largest: (Option<StreamName>, usize)) -> StoreError 
                 limit,
             }
         }
-        error => StoreError::Append(error),
+        error => refused(error),
+    }
+}
+
+/// Names the setting that is in the way, where one is.
+pub(crate) fn refused(error: AppendError) -> StoreError {
+    let AppendError::TooLarge {
+        what,
+        limit,
+        actual,
+    } = error
+    else {
+        return StoreError::Append(error);
+    };
+    let setting = match what {
+        "the number of events" => "http.batch_events_max",
+        "the transaction in bytes" => "http.batch_bytes_max",
+        "the data in bytes" => "events.data_bytes_max",
+        _ => return StoreError::Append(error),
+    };
+    StoreError::OverLimit {
+        what,
+        actual,
+        limit,
+        setting,
     }
 }
 
 /// The rows of an imported log that are not in the log as they are: new ones, and those that say something else now.
 fn lacking_rows(portion: &Portion, held: &Held) -> Vec<NewEvent> {
     let mut lacking = Vec::new();
+    let stream = &portion.stream;
     for (place, event) in portion.events.iter().enumerate() {
-        let there = event.id.and_then(|id| held.imported.get(&id));
-        match (there, portion.expected.get(place)) {
-            (None, _) => lacking.push(event.clone()),
-            (Some(data), Some(expected)) if *data != event.data => {
-                let id = expected.restated_id();
-                if !held.imported.contains_key(&id) {
-                    let mut restated = event.clone();
-                    restated.id = Some(id);
-                    lacking.push(restated);
-                }
-            }
-            (Some(_), _) => {}
+        if !event.id.is_some_and(|id| held.imported.contains_key(&id)) {
+            lacking.push(event.clone());
+        } else if let Some(expected) = portion.expected.get(place)
+            && held.told_last(stream, expected) != Some(event.data.as_slice())
+        {
+            let number = held.next_number(stream, expected);
+            lacking.push(NewEvent {
+                id: Some(ids::again_id(expected.event_id(), stream, number)),
+                ..event.clone()
+            });
         }
     }
     lacking
@@ -264,16 +398,15 @@ fn must_look(portion: &Portion) -> bool {
 #[derive(Default)]
 struct Open {
     writes: Vec<StreamWrite>,
-    events: usize,
-    bytes: usize,
+    size: Size,
     /// The stream with the largest payload, where that is large, and its bytes.
     largest: (Option<StreamName>, usize),
 }
 
 impl Open {
-    /// Adds a write; whether the transaction is full then.
-    fn take(&mut self, write: StreamWrite) -> bool {
-        self.events += write.events.len();
+    /// Adds a write of this size.
+    fn take(&mut self, write: StreamWrite, size: Size) {
+        self.size = self.size.plus(size);
         let largest = write
             .events
             .iter()
@@ -283,16 +416,13 @@ impl Open {
         if largest > self.largest.1.max(LARGE_BYTES) {
             self.largest = (Some(write.stream.clone()), largest);
         }
-        self.bytes += write
-            .events
-            .iter()
-            .map(|event| event.data.len() + event.metadata.len())
-            .sum::<usize>();
         match self.writes.last_mut() {
             _ if write.events.is_empty() => {}
             Some(last) if last.stream == write.stream => last.events.extend(write.events),
             _ => self.writes.push(write),
         }
-        self.events >= TRANSACTION_EVENTS_MAX || self.bytes >= TRANSACTION_BYTES_MAX
     }
 }
+
+#[cfg(test)]
+mod tests;

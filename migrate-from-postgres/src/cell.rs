@@ -224,7 +224,7 @@ pub(crate) fn put(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<bool, Treatment>
         Cell::Real(number) => json::put_real(*number, out),
         Cell::Truth(truth) => out.extend_from_slice(if *truth { b"true" } else { b"false" }),
         Cell::Time(micros) => json::put_time(*micros, out),
-        Cell::Json(b"null", _) => return Ok(false),
+        Cell::Json(text, _) if is_null(text) => return Ok(false),
         Cell::Json(text, is_checked) => {
             if !json::put_compact(text, *is_checked, out) {
                 json::put_string(&String::from_utf8_lossy(text), out);
@@ -233,6 +233,11 @@ pub(crate) fn put(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<bool, Treatment>
         }
     }
     Ok(true)
+}
+
+/// Whether a JSON text says nothing. The type `json` keeps the blanks around it as they were written.
+pub(crate) fn is_null(text: &[u8]) -> bool {
+    text.trim_ascii() == b"null"
 }
 
 /// Appends a value as a reader of the folded state sees it, to be compared; `false` as in [`put`].

@@ -12,11 +12,14 @@ use crate::zone::Zone;
 const SHARED_KEYS_MAX: usize = 100_000;
 
 /// Tables whose rows go by a business key, and that key.
-const BUSINESS_KEYS: [(&str, &str); 3] = [
+pub(crate) const BUSINESS_KEYS: [(&str, &str); 3] = [
     ("vehicles", "asset_id"),
     ("part_inventory", "part_no"),
     ("cost_centers", "code"),
 ];
+
+/// Business keys that several rows of a table have, and whether one of them was seen already.
+pub(crate) type SharedKeys = HashMap<(&'static str, String), bool>;
 
 /// References that no constraint holds, or that one held before somebody dropped it: table, column, and what they mean.
 const REFERENCES: &[(&str, &str, &str, &str)] = &[
@@ -118,11 +121,8 @@ pub(crate) async fn keys_are_unique(source: &Source, shape: &Shape) -> Result<()
 }
 
 /// Business keys that several rows of a table have.
-pub(crate) async fn shared_keys(
-    source: &Source,
-    shape: &Shape,
-) -> Result<HashMap<(&'static str, String), bool>, SourceError> {
-    let mut shared = HashMap::new();
+pub(crate) async fn shared_keys(source: &Source, shape: &Shape) -> Result<SharedKeys, SourceError> {
+    let mut shared = SharedKeys::new();
     for (table, column) in BUSINESS_KEYS {
         let Some(found) = shape
             .get(table)

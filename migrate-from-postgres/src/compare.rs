@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use fleet::calendar;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use storage::StreamName;
 
 use crate::held::Held;
 use crate::json;
@@ -44,9 +45,14 @@ pub(crate) struct Compared {
 
 impl Comparer {
     /// Compares a row with what the log holds of its stream.
-    pub(crate) fn compare(&mut self, expected: &Expected, held: &Held) -> Compared {
+    pub(crate) fn compare(
+        &mut self,
+        stream: &StreamName,
+        expected: &Expected,
+        held: &Held,
+    ) -> Compared {
         let mut here = Vec::with_capacity(expected.row.len() + 16);
-        let found = self.put_seen(expected, held, &mut here);
+        let found = self.put_seen(stream, expected, held, &mut here);
         let differences = match here == expected.row {
             true => Vec::new(),
             false => differences(&expected.row, &here),
@@ -58,10 +64,17 @@ impl Comparer {
         }
     }
 
-    fn put_seen(&mut self, expected: &Expected, held: &Held, out: &mut Vec<u8>) -> bool {
+    fn put_seen(
+        &mut self,
+        stream: &StreamName,
+        expected: &Expected,
+        held: &Held,
+        out: &mut Vec<u8>,
+    ) -> bool {
         let table = expected.table;
         if expected.seen == Seen::LogRow {
-            let row = event_data(expected, held).and_then(|mut data| match data.remove("row") {
+            let data = event_data(stream, expected, held);
+            let row = data.and_then(|mut data| match data.remove("row") {
                 Some(Value::Object(row)) => Some(row),
                 _ => None,
             });
@@ -100,7 +113,7 @@ impl Comparer {
                 line.is_some()
             }
             Seen::Event(_) => {
-                let data = event_data(expected, held);
+                let data = event_data(stream, expected, held);
                 let found = data.is_some();
                 let data = data.unwrap_or_default();
                 put_columns(table, names, |name| data.get(name).map(Cow::Borrowed), out);
@@ -179,13 +192,11 @@ fn line<'v>(lines: Option<&'v Value>, key: &str) -> Option<&'v Map<String, Value
     lines.find(|line| line.get("id").and_then(Value::as_str) == Some(key))
 }
 
-fn event_data(expected: &Expected, held: &Held) -> Option<Map<String, Value>> {
+fn event_data(stream: &StreamName, expected: &Expected, held: &Held) -> Option<Map<String, Value>> {
     if let Some(report) = held.reports.get(&expected.key) {
         return Some(report.clone());
     }
-    let restated = held.imported.get(&expected.restated_id());
-    let data = restated.or_else(|| held.imported.get(&expected.event_id()))?;
-    serde_json::from_slice(data).ok()
+    serde_json::from_slice(held.told_last(stream, expected)?).ok()
 }
 
 /// An account's fields: those that its state has, and those that its events only tell.

@@ -9,18 +9,19 @@ mod read;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use fleet::calendar;
+use serde_json::Value;
 use storage::{
-    AppendError, ExpectedVersion, NewEvent, ReadError, ReadRequest, StreamRef, StreamWrite,
-    Transaction,
+    ExpectedVersion, NewEvent, ReadError, ReadRequest, StreamRef, StreamWrite, Transaction,
 };
 
-use crate::append::StoreError;
+use crate::append::{Size, refused};
 use crate::compare::Difference;
 use crate::depot::Depot;
 use crate::error::ImportError;
 use crate::finding::Findings;
 use crate::import::{Progress, Step, Watch};
-use crate::report::{MISMATCHES_NAMED_MAX, MismatchedRow, TableReport, Tally};
+use crate::report::{MismatchedRow, TableReport, Tally};
 use crate::run::Wanted;
 use crate::source::Source;
 
@@ -28,10 +29,11 @@ use read::{Stored, Table};
 
 /// The table.
 pub(crate) const EVENTS: &str = "events";
-/// Events in a transaction; the log's default limit is twice as many.
-const TRANSACTION_EVENTS_MAX: usize = 5_000;
-/// Bytes of events in a transaction.
-const TRANSACTION_BYTES_MAX: usize = 8 << 20;
+/// From which size on a transaction is appended, where the log takes one so large.
+const TRANSACTION_FULL: Size = Size {
+    events: 5_000,
+    bytes: 8 << 20,
+};
 
 /// What is done with the events.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -114,6 +116,7 @@ async fn go_through(
         tally: Tally::default(),
         appended: 0,
         open: Open::default(),
+        limit: depot.map_or(TRANSACTION_FULL, |depot| Size::limit_of(depot.log())),
     };
     let mut rows = source.copy(&table.select(), "reading events").await?;
     while rows.advance().await? {
@@ -153,14 +156,15 @@ struct Taker<'a> {
     tally: Tally,
     appended: u64,
     open: Open,
+    /// What the log takes in a transaction.
+    limit: Size,
 }
 
 /// A transaction that is being put together.
 #[derive(Default)]
 struct Open {
     writes: Vec<StreamWrite>,
-    events: usize,
-    bytes: usize,
+    size: Size,
 }
 
 impl Taker<'_> {
@@ -183,8 +187,14 @@ impl Taker<'_> {
 
     fn stage(&mut self, stored: Stored) -> Result<(), ImportError> {
         let Stored { stream, event, .. } = stored;
-        self.open.events += 1;
-        self.open.bytes += event.data.len() + event.metadata.len();
+        let size = self.open.size.plus(Size::of(&event));
+        self.open.size = match size.fits(self.limit) {
+            true => size,
+            false => {
+                self.append()?;
+                Size::of(&event)
+            }
+        };
         match self.open.writes.last_mut() {
             Some(last) if last.stream == stream => last.events.push(event),
             _ => self.open.writes.push(StreamWrite {
@@ -193,8 +203,7 @@ impl Taker<'_> {
                 events: vec![event],
             }),
         }
-        match self.open.events >= TRANSACTION_EVENTS_MAX || self.open.bytes >= TRANSACTION_BYTES_MAX
-        {
+        match self.open.size.reaches(TRANSACTION_FULL) {
             true => self.append(),
             false => Ok(()),
         }
@@ -209,29 +218,21 @@ impl Taker<'_> {
             writes: open.writes,
             condition: None,
         });
-        let receipt = appended.map_err(|error: AppendError| StoreError::Append(error))?;
+        let receipt = appended.map_err(refused)?;
         self.appended += receipt.events.len() as u64;
         Ok(())
     }
 
     fn hold_against(&mut self, stored: &Stored, depot: &dyn Depot) -> Result<(), ImportError> {
-        let there = canonical(stored.stream.borrowed(), &stored.event);
-        let here = stored_here(depot, &stored.event).map_err(ImportError::Read)?;
-        self.tally.hold(&there, here.as_deref().unwrap_or_default());
-        if here.as_ref() == Some(&there) {
-            return Ok(());
-        }
-        self.tally.totals.mismatches += 1;
-        if self.tally.mismatched.len() < MISMATCHES_NAMED_MAX {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned().into();
-            self.tally.mismatched.push(MismatchedRow {
+        let there = Said::of(stored.stream.borrowed(), &stored.event);
+        let here = said_here(depot, &stored.event).map_err(ImportError::Read)?;
+        let spelled = here.as_ref().map(Said::spelled).unwrap_or_default();
+        self.tally.hold(&there.spelled(), &spelled);
+        if here.as_ref() != Some(&there) {
+            self.tally.mismatch(MismatchedRow {
                 key: stored.key.clone(),
                 found: here.is_some(),
-                columns: vec![Difference {
-                    column: "event".to_owned(),
-                    there: text(&there),
-                    here: text(&here.unwrap_or_default()),
-                }],
+                columns: differences(&there, here.as_ref()),
             });
         }
         Ok(())
@@ -246,48 +247,104 @@ impl Taker<'_> {
     }
 }
 
-/// All that is compared of an event, as text.
-fn canonical(stream: StreamRef<'_>, event: &NewEvent) -> Vec<u8> {
-    let at = event.occurred_at.map_or(0, storage::Timestamp::micros);
-    spelled(
-        stream,
-        (&event.event_type, event.schema, at),
-        &event.data,
-        &event.metadata,
-    )
+/// All that is compared of an event.
+#[derive(PartialEq, Eq)]
+struct Said {
+    stream: String,
+    event_type: String,
+    schema: u16,
+    /// When it happened, in microseconds since 1970 UTC.
+    at: i64,
+    data: Vec<u8>,
+    metadata: Vec<u8>,
 }
 
-fn spelled(
-    stream: StreamRef<'_>,
-    (event_type, schema, at): (&str, u16, i64),
-    data: &[u8],
-    metadata: &[u8],
-) -> Vec<u8> {
-    let mut text = format!("{stream} {event_type} {schema} {at} ").into_bytes();
-    text.extend_from_slice(data);
-    text.push(b' ');
-    text.extend_from_slice(metadata);
-    text
+impl Said {
+    fn of(stream: StreamRef<'_>, event: &NewEvent) -> Self {
+        Said {
+            stream: stream.to_string(),
+            event_type: event.event_type.to_string(),
+            schema: event.schema,
+            at: event.occurred_at.map_or(0, storage::Timestamp::micros),
+            data: event.data.clone(),
+            metadata: event.metadata.clone(),
+        }
+    }
+
+    /// As text, to be summed up.
+    fn spelled(&self) -> Vec<u8> {
+        let Said {
+            stream,
+            event_type,
+            schema,
+            at,
+            data,
+            metadata,
+        } = self;
+        let mut text = format!("{stream} {event_type} {schema} {at} ").into_bytes();
+        text.extend_from_slice(data);
+        text.push(b' ');
+        text.extend_from_slice(metadata);
+        text
+    }
+
+    /// Its parts, each by the name that it has in a report. Payload and metadata are JSON there too: what is personal in them
+    /// can then be told by its name.
+    fn members(&self) -> [(&'static str, Value); 6] {
+        [
+            ("stream", self.stream.as_str().into()),
+            ("event_type", self.event_type.as_str().into()),
+            ("schema", self.schema.into()),
+            ("occurred_at", calendar::format_time(self.at).into()),
+            ("data", json_of(&self.data)),
+            ("metadata", json_of(&self.metadata)),
+        ]
+    }
 }
 
-/// The event of the same id in the log.
-fn stored_here(depot: &dyn Depot, event: &NewEvent) -> Result<Option<Vec<u8>>, ReadError> {
+/// JSON as a value, anything else as a text.
+fn json_of(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|_| String::from_utf8_lossy(bytes).into())
+}
+
+/// The parts of an event that the log says otherwise; all of them where it says nothing, or writes the same value otherwise.
+fn differences(there: &Said, here: Option<&Said>) -> Vec<Difference> {
+    let nothing = || there.members().map(|(name, _)| (name, Value::Null));
+    let here = here.map_or_else(nothing, Said::members);
+    let members = there.members().into_iter().zip(here);
+    let all: Vec<Difference> = members
+        .map(|((column, there), (_, here))| Difference {
+            column: column.to_owned(),
+            there,
+            here,
+        })
+        .collect();
+    match all.iter().any(|member| member.there != member.here) {
+        true => all
+            .into_iter()
+            .filter(|member| member.there != member.here)
+            .collect(),
+        false => all,
+    }
+}
+
+/// What the log says of the event of the same id.
+fn said_here(depot: &dyn Depot, event: &NewEvent) -> Result<Option<Said>, ReadError> {
     let log = depot.log();
     let Some(position) = log.position_of(event.id.unwrap_or_default())? else {
         return Ok(None);
     };
     let mut reader = log.read(&ReadRequest::at(position))?;
     let found = reader.next().transpose()?;
-    Ok(found.map(|event| {
-        spelled(
-            event.stream(),
-            (
-                event.event_type(),
-                event.schema(),
-                event.occurred_at().micros(),
-            ),
-            event.data(),
-            event.metadata(),
-        )
+    Ok(found.map(|event| Said {
+        stream: event.stream().to_string(),
+        event_type: event.event_type().to_owned(),
+        schema: event.schema(),
+        at: event.occurred_at().micros(),
+        data: event.data().to_vec(),
+        metadata: event.metadata().to_vec(),
     }))
 }
+
+#[cfg(test)]
+mod tests;

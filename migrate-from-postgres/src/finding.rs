@@ -25,6 +25,7 @@ pub enum Treatment {
     UnknownColumns,
     NullKey,
     KeyTaken,
+    KeyChanged,
     Orphan,
     TimeMissing,
     TimesGoBack,
@@ -73,6 +74,9 @@ impl Treatment {
             Treatment::UnknownColumns => "columns that Phase 2 does not have",
             Treatment::NullKey => "a row without its business key",
             Treatment::KeyTaken => "a business key that another row has already",
+            Treatment::KeyChanged => {
+                "a business key that its row did not have when it was imported, or could not go by then"
+            }
             Treatment::Orphan => "a row whose parent is not there",
             Treatment::TimeMissing => "a row that tells no usable time for what happened",
             Treatment::TimesGoBack => "times that go back: what happened later is dated earlier",
@@ -128,6 +132,10 @@ impl Treatment {
             Treatment::UnknownWord => "it is kept as it was",
             Treatment::UnknownColumns => "their values are kept in extra",
             Treatment::NullKey | Treatment::KeyTaken => "it goes by its UUID instead",
+            Treatment::KeyChanged => {
+                "the row goes by what it went by then, and only its history tells the key; an import into an empty data folder \
+                 takes the row by its key"
+            }
             Treatment::Orphan => "it is kept as it was, in the imported log of its table",
             Treatment::TimeMissing => "its event is dated 1970-01-01",
             Treatment::TimesGoBack => {

@@ -102,7 +102,7 @@ async fn moved(
     shape: &Shape,
     stale: &[StaleRow],
 ) -> Result<Vec<bool>, ImportError> {
-    let mut absent_keys = HashSet::new();
+    let mut absent = HashSet::new();
     let mut by_table: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     for row in stale {
         by_table
@@ -111,12 +111,10 @@ async fn moved(
             .push(row.key.clone());
     }
     for (table, keys) in by_table {
-        for some in keys.chunks(KEYS_AT_ONCE) {
-            let absent = absent(source, shape, table, some).await?;
-            absent_keys.extend(absent.into_iter().map(|key| (table, key)));
-        }
+        let of_table = absent_of(source, shape, table, &keys).await?;
+        absent.extend(of_table.into_iter().map(|key| (table, key)));
     }
-    let is_there = |row: &StaleRow| !absent_keys.contains(&(row.table(), row.key.clone()));
+    let is_there = |row: &StaleRow| !absent.contains(&(row.table(), row.key.clone()));
     Ok(stale.iter().map(is_there).collect())
 }
 
@@ -222,7 +220,21 @@ async fn find(
     Ok(gone)
 }
 
-/// Those of the keys that no row has.
+/// Those of any number of keys that no row has.
+pub(crate) async fn absent_of(
+    source: &Source,
+    shape: &Shape,
+    table: &str,
+    keys: &[String],
+) -> Result<HashSet<String>, SourceError> {
+    let mut gone = HashSet::new();
+    for some in keys.chunks(KEYS_AT_ONCE) {
+        gone.extend(absent(source, shape, table, some).await?);
+    }
+    Ok(gone)
+}
+
+/// Those of some thousand keys that no row has.
 async fn absent(
     source: &Source,
     shape: &Shape,

@@ -11,12 +11,13 @@ use fleet::user::{self, UserState, events};
 use fleet::{EventView, Folded};
 use serde_json::{Map, Value};
 use storage::{
-    EventRef, Position, ReadError, ReadRequest, StreamName, StreamRange, StreamRef, StreamTip,
+    EventRef, Log, Position, ReadError, ReadRequest, StreamName, StreamRange, StreamRef, StreamTip,
 };
 use uuid::Uuid;
 
 use crate::depot::Depot;
-use crate::made::{Portion, SOURCE, Standing};
+use crate::ids;
+use crate::made::{Expected, Portion, SOURCE, Standing};
 use crate::mapping::Seen;
 
 /// Events read beside those that are asked for, at most, for each of those.
@@ -169,7 +170,7 @@ pub(crate) fn of_stream(
 }
 
 /// The table and the key of the row that an import made an event of.
-fn source_of(metadata: &[u8]) -> Option<RowName> {
+pub(crate) fn source_of(metadata: &[u8]) -> Option<RowName> {
     if !metadata.starts_with(SOURCE.as_bytes()) {
         return None;
     }
@@ -214,18 +215,18 @@ fn keeps(portion: &Portion) -> bool {
 /// The events that are asked for of a stream that is too long to be read whole.
 fn take_log_rows(depot: &dyn Depot, portion: &Portion, held: &mut Held) -> Result<(), ReadError> {
     let log = depot.log();
-    let rows = portion
-        .expected
-        .iter()
-        .flat_map(|expected| [expected.event_id(), expected.restated_id()]);
-    let made = portion.events.iter().filter_map(|event| event.id);
-    for id in rows.chain(made) {
-        let Some(position) = log.position_of(id)? else {
+    for id in portion.events.iter().filter_map(|event| event.id) {
+        held.take_by_id(log, id)?;
+    }
+    for expected in &portion.expected {
+        let first = expected.event_id();
+        if !held.take_by_id(log, first)? {
             continue;
-        };
-        let mut reader = log.read(&ReadRequest::at(position))?;
-        if let Some(event) = reader.next() {
-            held.imported.insert(id, event?.data().to_vec());
+        }
+        held.take_by_id(log, expected.restated_id())?;
+        let mut number = 1;
+        while held.take_by_id(log, ids::again_id(first, &portion.stream, number))? {
+            number += 1;
         }
     }
     Ok(())
@@ -270,6 +271,49 @@ impl Held {
         {
             self.reports.insert(key.to_owned(), data);
         }
+    }
+
+    /// Takes the payload of the event with this id; whether there is one.
+    fn take_by_id(&mut self, log: &Log, id: Uuid) -> Result<bool, ReadError> {
+        if self.imported.contains_key(&id) {
+            return Ok(true);
+        }
+        let Some(position) = log.position_of(id)? else {
+            return Ok(false);
+        };
+        let mut reader = log.read(&ReadRequest::at(position))?;
+        let Some(event) = reader.next() else {
+            return Ok(false);
+        };
+        self.imported.insert(id, event?.data().to_vec());
+        Ok(true)
+    }
+
+    /// The number of the next event in this stream that tells a row anew.
+    pub(crate) fn next_number(&self, stream: &StreamName, expected: &Expected) -> u32 {
+        let first = expected.event_id();
+        let mut number = 1;
+        while self
+            .imported
+            .contains_key(&ids::again_id(first, stream, number))
+        {
+            number += 1;
+        }
+        number
+    }
+
+    /// What was told last of a row that is seen in an event: by the last that told it anew, else by the first.
+    pub(crate) fn told_last(&self, stream: &StreamName, expected: &Expected) -> Option<&[u8]> {
+        let first = expected.event_id();
+        let told = match self.next_number(stream, expected) {
+            1 => {
+                let moved = ids::moved_id(first, stream);
+                let earlier = [expected.restated_id(), first, moved];
+                earlier.iter().find_map(|id| self.imported.get(id))
+            }
+            next => self.imported.get(&ids::again_id(first, stream, next - 1)),
+        };
+        told.map(Vec::as_slice)
     }
 
     /// Counts an event; whether an import made it.

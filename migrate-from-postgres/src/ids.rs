@@ -28,8 +28,13 @@ pub(crate) fn change_id(table: &str, key: &str, version: u32, changes: &[u8]) ->
     )
 }
 
-/// The id of an event that tells anew what happened once, because its row says it otherwise now: the same for the same
-/// saying, so that a verification finds it.
+/// The id of the event that tells anew, for the n-th time in this stream, what the event `first` told: its row says it otherwise
+/// now. They are numbered from 1 without gaps, so that the last one is found, also where a row says again what it said before.
+pub(crate) fn again_id(first: Uuid, stream: &StreamName, number: u32) -> Uuid {
+    Uuid::new_v5(&first, format!("{stream}\0again {number}").as_bytes())
+}
+
+/// The id that such an event had in imports of earlier versions: one for each saying. It is looked for and not given any more.
 pub(crate) fn restated_id(table: &str, key: &str, kind: &str, row: &[u8]) -> Uuid {
     let digest = blake3::hash(row);
     event_id(table, key, &format!("{kind} as {}", digest.to_hex()))

@@ -8,7 +8,8 @@
 //!
 //! - [`source`] connects, takes one snapshot, and gives rows as they come over the wire; `cell` and `row` decode them;
 //! - [`tables`] says what is known of the 33 tables, [`shape`] what a database really has of them;
-//! - `mapping` turns rows into events, family by family; `made` sorts them and cuts batches;
+//! - `mapping` turns rows into events, family by family; `made` sorts them and cuts batches; `places` finds the rows whose
+//!   history does not go by the business key that they have now;
 //! - `append` takes batches into the log, `settle` brings what is there up to date, `agree`, `compare` and `verify` hold
 //!   every row against what the log folds to, `stale` and `gone` find what was moved and deleted;
 //! - `events` takes the old system's own event store over as it is, where that is asked for;
@@ -40,6 +41,7 @@ mod import;
 mod json;
 mod made;
 mod mapping;
+mod places;
 mod read;
 pub mod report;
 mod row;

@@ -6,7 +6,6 @@
 mod event;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use storage::{NewEvent, StreamName};
 use uuid::Uuid;
@@ -14,13 +13,15 @@ use uuid::Uuid;
 pub(crate) use event::{IMPORTER, Making, SOURCE, UNREADABLE, metadata};
 
 use crate::accounts::Accounts;
+use crate::checks::SharedKeys;
 use crate::finding::{Findings, Sample, Treatment};
 use crate::ids;
 use crate::mapping::{Mapping, Seen};
+use crate::places::Places;
 use crate::row::Row;
 use crate::tables::Table;
 
-/// Events or rows in a batch, above which it is closed. A transaction takes 10,000 events.
+/// Events or rows in a batch, above which it is closed. What a transaction does not take is cut where it is appended.
 const BATCH_ITEMS_MAX: usize = 1_000;
 /// Bytes of events in a batch, above which it is closed.
 const BATCH_BYTES_MAX: usize = 1 << 20;
@@ -100,7 +101,7 @@ impl Expected {
         ids::event_id(self.table.name, &self.key, self.kind())
     }
 
-    /// The id of the event that the row is seen in once it has changed to what it says here.
+    /// The id of the event that an import of an earlier version told the row anew in, once it had changed to what it says here.
     pub(crate) fn restated_id(&self) -> Uuid {
         ids::restated_id(self.table.name, &self.key, self.kind(), &self.row)
     }
@@ -122,8 +123,9 @@ pub(crate) struct Made<'a> {
     /// Whether the log has a stream.
     is_known: &'a dyn Fn(&StreamName) -> bool,
     pub(crate) findings: Findings,
-    /// Business keys that several rows of a table have, and whether one of them was seen already.
-    pub(crate) shared_keys: HashMap<(&'static str, String), bool>,
+    pub(crate) shared_keys: SharedKeys,
+    /// Rows that do not go by their business key.
+    pub(crate) places: Places,
     /// Who has which name to log in with.
     pub(crate) accounts: Accounts<'a>,
     /// Whether all tables are read whose rows belong to the aggregates that are.
@@ -187,7 +189,8 @@ impl<'a> Made<'a> {
             strict: false,
             is_known,
             findings: Findings::default(),
-            shared_keys: HashMap::new(),
+            shared_keys: SharedKeys::new(),
+            places: Places::new(),
             accounts,
             has_all_tables: true,
             batch: Batch::default(),

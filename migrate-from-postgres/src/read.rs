@@ -249,7 +249,8 @@ async fn open_child(
     .await
 }
 
-fn narrowed(column: &str, keys: Option<&str>) -> String {
+/// A condition on the rows of a table: that `column` is among the keys that this SQL gives.
+pub(crate) fn narrowed(column: &str, keys: Option<&str>) -> String {
     keys.map_or_else(String::new, |keys| {
         format!("t.{} IN ({keys})", quoted(column))
     })

@@ -13,6 +13,7 @@ use crate::error::ImportError;
 use crate::finding::Findings;
 use crate::made::{Batch, Made, Purpose};
 use crate::mapping::{FAMILIES, Family};
+use crate::places;
 use crate::read::{KeysOf, Reading, hand_on, read_family};
 use crate::shape::{self, Selection, Shape};
 use crate::source::{Address, ServerFacts, Source};
@@ -150,6 +151,10 @@ async fn read_all(
     let accounts = Accounts::new(accounts.unwrap_or_default(), &tags);
     let mut made = Made::new(purpose, &is_known, accounts).strictly(wanted.strict);
     made.shared_keys = checks::shared_keys(source, &shape).await?;
+    if let Some(depot) = depot {
+        let shared_keys = &made.shared_keys;
+        made.places = places::look(source, &shape, depot, only_keys, shared_keys).await?;
+    }
     checks::surroundings(source, &shape, wanted.zone, &mut made.findings);
     refused(&made)?;
     let opened = Opened {

@@ -179,7 +179,7 @@ impl<'a> Verifier<'a> {
 
     fn hold_against(&mut self, portion: &Portion, held: &Held) {
         for expected in &portion.expected {
-            let compared = self.comparer.compare(expected, held);
+            let compared = self.comparer.compare(&portion.stream, expected, held);
             self.note(expected, Some(compared));
         }
     }
@@ -318,7 +318,8 @@ fn compare_all(
         }
         let held = held.next().unwrap_or_default();
         let rows = portion.expected.iter();
-        let compared = rows.map(|expected| Some(comparer.compare(expected, &held)));
+        let compared =
+            rows.map(|expected| Some(comparer.compare(&portion.stream, expected, &held)));
         outcome.compared.extend(compared);
         outcome.stale.extend(stale::rows(portion, &held));
     }

@@ -169,7 +169,7 @@ fn errors(series: &[Vec<f64>], known: usize, level: impl Fn(usize) -> f64) -> Er
 fn coverage(series: &[Vec<f64>], known: usize, forecast: &DemandForecast) -> f64 {
     let (mut covered, mut count) = (0.0, 0.0);
     for (index, one) in series.iter().enumerate() {
-        let limit = forecast.quantile(index, 1, 0.95).unwrap_or(0.0);
+        let limit = forecast.quantile(index, 1.0, 0.95).unwrap_or(0.0);
         covered += one[known..]
             .iter()
             .filter(|&&demand| demand <= limit)

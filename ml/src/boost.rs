@@ -67,7 +67,7 @@ pub struct Progress {
     pub round: usize,
     /// Rounds at most.
     pub rounds_max: usize,
-    /// Mean validation loss after this round, if there is a validation table.
+    /// Mean validation loss of the trees so far, if there are a validation table and a tree.
     pub valid_loss: Option<f64>,
 }
 
@@ -187,10 +187,10 @@ pub(crate) trait Rounds {
     /// Why it cannot go on.
     type Error: From<FitError>;
 
-    /// Adds one tree an output; returns whether any of them splits.
+    /// Adds one tree an output, unless none of them splits; returns whether any does.
     fn round(&mut self, round: usize) -> Result<bool, Self::Error>;
 
-    /// Mean validation loss after the last round, if anything is validated on.
+    /// Mean validation loss of the trees so far, if anything is validated on. Asked only after a round that added trees.
     fn valid_loss(&self) -> Option<f64>;
 }
 
@@ -212,14 +212,16 @@ impl Rounds for InMemory<'_> {
     }
 }
 
-/// Goes on as long as the settings want; returns after how many rounds the validation loss was least, and that loss.
+/// Goes on as long as the settings want; returns how many of the rounds that added trees there were when the validation
+/// loss was least, and that loss.
 pub(crate) fn boost<R: Rounds>(
     params: &Params,
     rounds: &mut R,
     mut observe: Option<&mut dyn FnMut(Progress) -> ControlFlow<()>>,
 ) -> Result<Option<(usize, f64)>, R::Error> {
     let mut best: Option<(usize, f64)> = None;
-    let mut fruitless = 0;
+    let (mut kept, mut best_round) = (0, 0);
+    let (mut fruitless, mut valid_loss) = (0, None);
     for round in 0..params.rounds_max {
         let grown = rounds.round(round)?;
         fruitless = if grown { 0 } else { fruitless + 1 };
@@ -227,11 +229,16 @@ pub(crate) fn boost<R: Rounds>(
         if fruitless > 0 && (!samples || fruitless >= FRUITLESS_ROUNDS_MAX) {
             break;
         }
-        let valid_loss = rounds.valid_loss();
+        if grown {
+            kept += 1;
+            valid_loss = rounds.valid_loss();
+        }
+        // A round without a tree leaves the loss as it was, which is no improvement.
         if let Some(loss) = valid_loss
             && best.is_none_or(|(_, least)| loss < least)
         {
-            best = Some((round + 1, loss));
+            best = Some((kept, loss));
+            best_round = round + 1;
         }
         if let Some(observe) = &mut observe {
             let progress = Progress {
@@ -243,7 +250,7 @@ pub(crate) fn boost<R: Rounds>(
                 return Err(FitError::Cancelled { rounds: round + 1 }.into());
             }
         }
-        let stale = best.map_or(0, |(at, _)| round + 1 - at);
+        let stale = best.map_or(0, |_| round + 1 - best_round);
         if params
             .patience_rounds
             .is_some_and(|patience| stale >= patience)

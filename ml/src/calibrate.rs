@@ -141,6 +141,9 @@ impl<'data> Outcomes<'data> {
     }
 }
 
+/// How one kind of calibration is fitted.
+type FitKind = fn(&Outcomes<'_>) -> Result<Calibration, CalibrateError>;
+
 impl Calibration {
     /// The calibrated probability.
     #[must_use]
@@ -153,27 +156,24 @@ impl Calibration {
     }
 
     /// Chooses by held-out time: fits on the earlier half of the rows, and keeps the kind only if it lowers the log
-    /// loss of the later half; then refits it on all rows. Rows must be in order of time.
+    /// loss of the later half; then refits that kind on all rows. Isotonic regression is among the kinds from
+    /// [`ISOTONIC_ROWS_MIN`] rows on. Rows must be in order of time.
     ///
     /// # Errors
     /// Any [`CalibrateError`].
     pub fn choose(outcomes: &Outcomes<'_>) -> Result<Self, CalibrateError> {
         outcomes.check()?;
         let count = outcomes.labels.len();
-        let fit = |outcomes: &Outcomes<'_>| {
-            if outcomes.labels.len() >= ISOTONIC_ROWS_MIN / 2 {
-                Self::isotonic(outcomes)
-            } else {
-                Self::platt(outcomes)
-            }
+        let every: [FitKind; 2] = [Self::isotonic, Self::platt];
+        let kinds = if count >= ISOTONIC_ROWS_MIN {
+            &every[..]
+        } else {
+            &every[1..]
         };
         let (earlier, later) = (outcomes.part(0..count / 2), outcomes.part(count / 2..count));
-        let mut best = (later.logloss(&Self::Identity), None);
-        for (kind, trial) in [fit(&earlier), Self::platt(&earlier)]
-            .into_iter()
-            .enumerate()
-        {
-            let Ok(trial) = trial else { continue };
+        let mut best: (f64, Option<FitKind>) = (later.logloss(&Self::Identity), None);
+        for &kind in kinds {
+            let Ok(trial) = kind(&earlier) else { continue };
             let loss = later.logloss(&trial);
             if loss < best.0 {
                 best = (loss, Some(kind));
@@ -181,8 +181,7 @@ impl Calibration {
         }
         match best.1 {
             None => Ok(Self::Identity),
-            Some(0) => fit(outcomes),
-            Some(_) => Self::platt(outcomes),
+            Some(kind) => kind(outcomes),
         }
     }
 

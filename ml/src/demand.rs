@@ -188,12 +188,12 @@ impl DemandForecast {
         })
     }
 
-    /// The demand that will not be exceeded with the given chance, summed over `periods` coming periods. Levels between
-    /// those of [`LEVELS`] are interpolated. None for a series that does not exist.
+    /// The demand that will not be exceeded with the given chance, summed over `periods` coming periods, which need not be
+    /// a whole number. Levels between those of [`LEVELS`] are interpolated. None for a series that does not exist.
     #[must_use]
-    pub fn quantile(&self, series: usize, periods: usize, level: f64) -> Option<f64> {
+    pub fn quantile(&self, series: usize, periods: f64, level: f64) -> Option<f64> {
         let forecast = self.series.get(series)?;
-        let total = NegativeBinomial::new(forecast.mean * periods as f64, forecast.dispersion);
+        let total = NegativeBinomial::new(forecast.mean * periods, forecast.dispersion);
         Some(total.quantile(self.calibrated_level(level)))
     }
 

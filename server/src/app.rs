@@ -1,14 +1,16 @@
 //! The server without its socket: the state that handlers share, and the service that answers requests.
 //!
-//! [`AppState::open`] opens everything in the order in which a start needs it: the log, the key, the accounts, the read
-//! models (which catch up on their own). [`app`] puts the routes, the guard and the edge around it, so that tests speak
-//! to it without a port.
+//! [`AppState::open`] opens everything in the order in which a start needs it: the folder's lock, the keys of people, the log, the
+//! key of tokens, the accounts, the read models (which catch up on their own). [`app`] puts the routes, the guard and the edge
+//! around it, so that tests speak to it without a port.
 
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use storage::{Clock, Limits, Log, LogOptions, OpenError, Position, ReadError, SystemClock};
+use storage::{
+    Clock, DirectoryLock, Limits, Log, LogOptions, OpenError, Position, ReadError, SystemClock,
+};
 use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::archive;
@@ -49,6 +51,9 @@ pub enum StartError {
     /// The archive cannot be used.
     #[error(transparent)]
     Archive(#[from] archive::ArchivePlaceError),
+    /// The setting `lake.to` is no address of a place.
+    #[error("lake.to cannot be used")]
+    Lake(#[source] Box<::lake::LakeError>),
     /// There is no key to sign tokens with.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -70,6 +75,19 @@ pub enum StartError {
     /// The devices could not be read.
     #[error("cannot read the devices")]
     Devices(#[from] ReadError),
+}
+
+impl StartError {
+    /// Whether another process has the folder: it may be tried again.
+    pub fn is_locked(&self) -> bool {
+        matches!(
+            self,
+            StartError::Log {
+                source: OpenError::Locked { .. },
+                ..
+            }
+        )
+    }
 }
 
 /// What handlers share. Cheap to clone.
@@ -151,6 +169,7 @@ impl AppState {
         clock: Arc<dyn Clock>,
         projections: ProjectionSettings,
     ) -> Result<Self, StartError> {
+        crate::lake::check(&config).map_err(|error| StartError::Lake(Box::new(error)))?;
         let (log, privacy) = open_log_and_keys(&config, clock.clone())?;
         privacy::erase::reconcile(&log, privacy.store(), &config.projections_folder())?;
         let log = Arc::new(log);
@@ -235,7 +254,8 @@ pub fn open_log(config: &Config, clock: Arc<dyn Clock>) -> Result<Log, StartErro
     Ok(open_log_and_keys(config, clock)?.0)
 }
 
-/// The log in the data folder of `config`, and the keys of people that it is sealed by.
+/// The log in the data folder of `config`, and the keys of people that it is sealed by. Whoever is refused has changed no key: the
+/// folder's lock is taken first, and let go when something behind it fails.
 ///
 /// # Errors
 /// `Folder`, `Log`, `Key`, `People`.
@@ -245,12 +265,12 @@ pub fn open_log_and_keys(
 ) -> Result<(Log, Arc<Privacy>), StartError> {
     create_folder(&config.data)?;
     let folder = config.log_folder();
-    let keys_folder = config.keys_folder();
-    let master = match &config.privacy.master_key {
-        Some(key) => key.clone().into_bytes(),
-        None => keys::load_or_create_named(&keys_folder, privacy::MASTER_FILE_NAME)?,
+    let cannot_open = |source| StartError::Log {
+        path: folder.display().to_string(),
+        source,
     };
-    let store = KeyStore::open(&keys_folder, &master)?;
+    let lock = DirectoryLock::take(&folder).map_err(cannot_open)?;
+    let store = KeyStore::open(&config.keys_folder(), &master_secret(config)?)?;
     let privacy = Arc::new(Privacy::new(store, clock.clone()));
     let options = LogOptions {
         limits: Limits {
@@ -267,11 +287,25 @@ pub fn open_log_and_keys(
         veil: Some(privacy.clone()),
         ..LogOptions::default()
     };
-    let log = Log::open(&folder, options).map_err(|source| StartError::Log {
-        path: folder.display().to_string(),
-        source,
-    })?;
+    let log = Log::open_locked(lock, options).map_err(cannot_open)?;
     Ok((log, privacy))
+}
+
+/// What the keys of people are wrapped by: as configured, or a file that is made where there is none yet. It is not made beside
+/// keys, which it would not open. For whoever holds the lock of the log's folder.
+fn master_secret(config: &Config) -> Result<Vec<u8>, StartError> {
+    if let Some(key) = &config.privacy.master_key {
+        return Ok(key.clone().into_bytes());
+    }
+    let folder = config.keys_folder();
+    let file = folder.join(privacy::MASTER_FILE_NAME);
+    if matches!(file.try_exists(), Ok(false)) {
+        KeyStore::refuse_without_master(&folder)?;
+    }
+    Ok(keys::load_or_create_named(
+        &folder,
+        privacy::MASTER_FILE_NAME,
+    )?)
 }
 
 fn create_folder(path: &Path) -> Result<(), StartError> {

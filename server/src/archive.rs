@@ -43,6 +43,10 @@ const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// After how long sending that failed is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(60);
 const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
+/// What a command calls a folder of its own; the number of its process stands behind it.
+const SCRATCH_OF_DRILL: &str = ".drill-";
+const SCRATCH_OF_VERIFY: &str = "verify-";
+const SCRATCH_OF_RESTORE: &str = "restore-";
 
 /// Why there is no archive, although one is configured.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +97,21 @@ pub(crate) fn options_in(
     }))
 }
 
-/// A folder that is gone in the end, however that comes.
+/// Asks the archive at this address for an object that need not be there: whether it answers. Nothing is made for that: a folder
+/// that somebody else made by looking would be closed to the server.
+///
+/// # Errors
+/// Those of the place; `Folder` for a folder that is not there.
+pub(crate) fn ask(to: &str) -> Result<(), LakeError> {
+    let target = match to.starts_with("file:") {
+        true => Target::open_existing(to)?,
+        false => Target::open_patiently(to, PATIENCE)?,
+    };
+    target.length("doctor")?;
+    Ok(())
+}
+
+/// A folder that is gone in the end, however that comes; a process that is killed leaves it to [`remove_orphans`].
 #[derive(Debug)]
 pub(crate) struct Scratch(PathBuf);
 
@@ -101,6 +119,26 @@ impl Scratch {
     /// The folder of this path, which need not be there yet.
     pub(crate) fn new(path: PathBuf) -> Self {
         Scratch(path)
+    }
+
+    /// One for a drill of this process, beside the backups.
+    pub(crate) fn of_drill(config: &Config) -> Self {
+        Scratch::of_process(config, &config.backups_folder(), SCRATCH_OF_DRILL)
+    }
+
+    /// One for what this process fetches to verify a log.
+    pub(crate) fn of_verify(config: &Config) -> Self {
+        Scratch::of_process(config, &config.fetched_folder(), SCRATCH_OF_VERIFY)
+    }
+
+    /// One for what this process fetches to restore a log.
+    pub(crate) fn of_restore(config: &Config) -> Self {
+        Scratch::of_process(config, &config.fetched_folder(), SCRATCH_OF_RESTORE)
+    }
+
+    fn of_process(config: &Config, folder: &Path, name: &str) -> Self {
+        remove_orphans(config);
+        Scratch(folder.join(format!("{name}{}", std::process::id())))
     }
 
     /// Its path.
@@ -113,6 +151,32 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Removes what drills, restores and looks at a log left whose process is gone: a copy of the whole log, or what was fetched.
+/// What cannot be removed is left to the next.
+pub(crate) fn remove_orphans(config: &Config) {
+    let fetched = config.fetched_folder();
+    for (folder, name) in [
+        (&config.backups_folder(), SCRATCH_OF_DRILL),
+        (&fetched, SCRATCH_OF_VERIFY),
+        (&fetched, SCRATCH_OF_RESTORE),
+    ] {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let called = entry.file_name();
+            let process = called.to_str().and_then(|called| called.strip_prefix(name));
+            let process = process.and_then(|process| process.parse::<u32>().ok());
+            if process.is_some_and(is_gone) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+}
+
+/// Whether no process has this number. Where that cannot be told, one may.
+fn is_gone(process: u32) -> bool {
+    let processes = Path::new("/proc");
+    processes.join("self").exists() && !processes.join(process.to_string()).exists()
 }
 
 /// Sends what is older than `archive.after_days`.
@@ -247,3 +311,6 @@ impl AsRef<[u8]> for Shown {
         self.0.bytes()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,13 +66,23 @@ pub enum ScheduledError {
 /// Takes a backup whenever one is due, until the server stops.
 pub(crate) async fn follow(state: AppState) {
     let mut stopping = state.stopping.subscribe();
+    let mut damaged = None;
     loop {
         let stopped = stopping.wait_for(|stopping| *stopping);
         if tokio::time::timeout(LOOK_PAUSE, stopped).await.is_ok() {
             return;
         }
-        let task = state.clone();
-        let taken = tokio::task::spawn_blocking(move || take_due(&task, task.clock.now())).await;
+        let (task, now) = (state.clone(), state.clock.now());
+        if rests(damaged, now, state.config.backups.interval) {
+            // One is due and is not taken: who watches is told for as long as that lasts.
+            state.metrics.backups_failed.inc();
+            continue;
+        }
+        let taken = tokio::task::spawn_blocking(move || take_due(&task, now)).await;
+        damaged = match &taken {
+            Ok(Err(ScheduledError::Damaged { .. })) => Some(now),
+            _ => None,
+        };
         match taken {
             Ok(Ok(None)) => {}
             Ok(Ok(Some(name))) => {
@@ -80,7 +90,11 @@ pub(crate) async fn follow(state: AppState) {
             }
             Ok(Err(error)) => {
                 state.metrics.backups_failed.inc();
-                tracing::error!(error = %chain(&error), "there is no backup; it is tried again");
+                let when = match damaged {
+                    Some(_) => "when the next is due",
+                    None => "soon",
+                };
+                tracing::error!(error = %chain(&error), "there is no backup; it is tried again {when}");
             }
             Err(error) => tracing::error!(%error, "taking a backup was cut short"),
         }
@@ -103,6 +117,7 @@ pub fn take_due(state: &AppState, now: Timestamp) -> Result<Option<String>, Sche
         return Ok(None);
     }
     create_private_folder(&folder)?;
+    archive::remove_orphans(&state.config);
     let name = name_at(now);
     let draft_name = format!("{name}{UNVERIFIED}");
     let draft = folder.join(&draft_name);
@@ -134,20 +149,39 @@ pub fn take_due(state: &AppState, now: Timestamp) -> Result<Option<String>, Sche
     Ok(Some(name))
 }
 
-/// The newest verified backup that was taken by the clock.
+/// The newest verified backup that was taken by the clock. One from the future, of a clock that was set back since, is older than
+/// any other, and only taken where there is none.
 ///
 /// # Errors
 /// When the folder cannot be listed.
-pub fn newest(folder: &Path) -> io::Result<Option<PathBuf>> {
-    Ok(list(folder)?.last().map(|name| folder.join(name)))
+pub fn newest(folder: &Path, now: Timestamp) -> io::Result<Option<PathBuf>> {
+    let names = list(folder)?;
+    let is_past = |name: &&String| taken_at(name).is_some_and(|taken| taken <= now);
+    let name = names.iter().rfind(is_past).or(names.last());
+    Ok(name.map(|name| folder.join(name)))
 }
 
-/// When that one was taken.
+/// How the verified backups that were taken by the clock stand to what it says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// When the newest was taken.
+    pub newest: Option<Timestamp>,
+    /// Those from the future.
+    pub ahead: Vec<String>,
+}
+
+/// When backups were taken, as the server sees it.
 ///
 /// # Errors
 /// When the folder cannot be listed.
-pub fn newest_taken(folder: &Path) -> io::Result<Option<Timestamp>> {
-    Ok(list(folder)?.last().and_then(|name| taken_at(name)))
+pub fn taken(folder: &Path, now: Timestamp) -> io::Result<Taken> {
+    let mut names = list(folder)?;
+    let newest = newest_before(&names, now);
+    names.retain(|name| taken_at(name).is_some_and(|taken| taken > now));
+    Ok(Taken {
+        newest,
+        ahead: names,
+    })
 }
 
 /// Names of verified backups, the oldest first. None where there is no folder.
@@ -206,6 +240,12 @@ fn newest_before(names: &[String], now: Timestamp) -> Option<Timestamp> {
 fn is_due(newest: Option<Timestamp>, now: Timestamp, interval: Duration) -> bool {
     let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX);
     newest.is_none_or(|taken| now >= taken.plus_micros(interval))
+}
+
+/// Whether the next waits until it would be due had the last been good: that was damaged, so the log is. Another would be as well,
+/// and each is the whole log, read and written.
+fn rests(damaged: Option<Timestamp>, now: Timestamp, interval: Duration) -> bool {
+    damaged.is_some_and(|at| at <= now && !is_due(Some(at), now, interval))
 }
 
 /// The oldest beyond the number to keep. Those whose names are later than the one just taken are of a clock that was set back

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 pub use options::{OPTIONS, OptionSpec, markdown};
 pub use rates::RatesConfig;
+pub(crate) use sources::fault;
 pub use sources::{ConfigError, Sources, unknown_variables};
 
 /// The file that is read when `--config` names none.

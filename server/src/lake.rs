@@ -1,6 +1,7 @@
 //! The log as Parquet, for query engines: what the crate `lake` needs to know of this server, and the loop that exports
 //! while it serves.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,7 +11,8 @@ use storage::{Log, Timestamp};
 use tokio::sync::watch;
 
 use crate::app::AppState;
-use crate::privacy::{Privacy, Subject, SubjectStatus};
+use crate::config::Config;
+use crate::privacy::Privacy;
 
 /// After how long an export that failed is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(60);
@@ -27,10 +29,11 @@ pub fn bring_up(
     threads: usize,
     stop: &AtomicBool,
 ) -> Result<Report, LakeError> {
-    let is_erased = |person: &str| {
-        let status = Subject::parse(person).and_then(|subject| privacy.store().status(&subject));
-        matches!(status, Some(SubjectStatus::Erased(_)))
-    };
+    // As of now: of whoever is erased while this runs something may have been read before, and lies in a file then. Noted as
+    // readable, they are taken out by the next export.
+    let erased = privacy.store().erased().into_iter();
+    let erased: HashSet<String> = erased.map(|(person, _)| person.to_string()).collect();
+    let is_erased = |person: &str| erased.contains(person);
     export(&Export {
         log,
         target,
@@ -40,6 +43,18 @@ pub fn bring_up(
         span_events: SPAN_EVENTS,
         stop,
     })
+}
+
+/// Whether `lake.to` is an address of a place, if it is set: else every export would fail, and the log alone would say so. The
+/// place itself may be out of reach, for it may come back.
+///
+/// # Errors
+/// `Address`.
+pub(crate) fn check(config: &Config) -> Result<(), LakeError> {
+    match &config.lake.to {
+        Some(to) => Target::check(to),
+        None => Ok(()),
+    }
 }
 
 /// Exports now and then, until the server stops.
@@ -122,3 +137,6 @@ pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
     // Nobody is left to say so: that is a stop as well.
     drop(stopping.wait_for(|stopping| *stopping).await);
 }
+
+#[cfg(test)]
+mod tests;

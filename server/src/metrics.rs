@@ -1,7 +1,7 @@
 //! What Prometheus is told. Counts of requests are kept as they happen; the log's and the read models' figures are asked
 //! for when somebody looks.
 //!
-//! Labels hold routes, methods and names of projections, never ids, users or queries.
+//! Labels hold routes, methods, names of projections and other depots, never users, queries or ids of what is in the log.
 
 mod federation;
 mod figures;
@@ -204,6 +204,7 @@ impl Metrics {
                 homes: Arc::clone(homes),
                 log: Arc::downgrade(log),
                 clock: Arc::clone(clock),
+                started: clock.now(),
             }));
         }
         registry.register_collector(Box::new(keys::KeysCollector(Arc::downgrade(privacy))));
@@ -331,6 +332,11 @@ impl Collector for LogCollector {
                 stats.events_appended,
             ),
             ("log_bytes_appended", "Bytes appended", stats.bytes_appended),
+            (
+                "log_watermark_failures",
+                "How often the log's watermark could not be written",
+                stats.watermark_failures,
+            ),
         ];
         for (name, help, value) in counters {
             counter(&mut encoder, name, help, value)?;

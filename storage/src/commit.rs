@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::append::AppendError;
 use crate::group::{Group, GroupBytes, GroupStart};
@@ -46,27 +46,35 @@ pub(crate) struct Writer {
 
 /// Commits what is queued until nothing is, or until `own` has its answer and the committer's thread can go on.
 pub(crate) fn lead(shared: &Shared, writer: &Mutex<Writer>, own: Option<&Slot>) {
-    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-    let guard = PanicGuard(shared);
-    while shared.queue.take(&mut writer.waiting) {
+    let mut leader = Leader {
+        shared,
+        writer: writer.lock().unwrap_or_else(PoisonError::into_inner),
+    };
+    while shared.queue.take(&mut leader.writer.waiting) {
         if own.is_some_and(Slot::is_filled) {
             shared.queue.call_committer();
             break;
         }
-        writer.commit_group(shared);
+        leader.writer.commit_group(shared);
     }
-    std::mem::forget(guard);
 }
 
-/// Stops the log when the leader panics: what it was doing is half done.
-struct PanicGuard<'a>(&'a Shared);
+/// The writer in the leader's hands.
+struct Leader<'a> {
+    shared: &'a Shared,
+    writer: MutexGuard<'a, Writer>,
+}
 
-impl Drop for PanicGuard<'_> {
+impl Drop for Leader<'_> {
+    /// Stops the log when the leader panics: what it was doing is half done. Whoever waits is told so.
     fn drop(&mut self) {
-        self.0.set_state(LogState::Stopped {
-            reason: "the writer failed; see the program's messages".to_owned(),
-        });
-        self.0.queue.abandon();
+        if std::thread::panicking() {
+            self.shared.set_state(LogState::Stopped {
+                reason: "the writer failed; see the program's messages".to_owned(),
+            });
+            self.writer.waiting.clear();
+            self.shared.queue.abandon();
+        }
     }
 }
 

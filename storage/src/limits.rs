@@ -1,5 +1,7 @@
 //! Every bound of the log, by name.
 
+use crate::log::Log;
+
 /// Bytes a segment is preallocated with at most, unless [`LogOptions`](crate::LogOptions) says otherwise (the server has 64 MiB,
 /// `events.segment_bytes_max`); a larger transaction makes a larger segment.
 pub const SEGMENT_BYTES_MAX: u64 = 32 << 20;
@@ -32,6 +34,13 @@ pub struct Limits {
     pub transaction_bytes_max: usize,
     /// Transactions waiting for the writer before an append is refused as unavailable. Default 4,096.
     pub queue_transactions_max: usize,
+}
+
+impl Log {
+    /// The bounds that its appends are held against, for whoever cuts transactions to them.
+    pub fn limits(&self) -> Limits {
+        self.shared.options.limits
+    }
 }
 
 impl Default for Limits {

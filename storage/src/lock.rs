@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::open::{self, OpenError};
+use crate::repo::FsRepo;
+
 #[cfg(test)]
 mod tests;
 
@@ -42,14 +45,61 @@ pub(crate) enum LockError {
     },
 }
 
-/// A folder owned by this value; free again once it is dropped or the process ends.
+impl From<LockError> for OpenError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Held { by, .. } => OpenError::Locked { by },
+            LockError::Io { source, .. } => OpenError::Io {
+                doing: "locking the folder",
+                source,
+            },
+        }
+    }
+}
+
+/// A log's folder, owned by this value; free again once it is dropped or the process ends.
 #[derive(Debug)]
-pub(crate) struct DirectoryLock {
+pub struct DirectoryLock {
+    folder: PathBuf,
     /// The lock belongs to the open file.
     _file: File,
 }
 
 impl DirectoryLock {
+    /// Takes the lock of a log's folder, which is made where there is none. Whoever keeps something beside the log that one process
+    /// alone may change takes it first, sees to that, and opens the log by [`Log::open_locked`](crate::Log::open_locked).
+    ///
+    /// # Errors
+    /// [`OpenError::Locked`] at once when another process has it; [`OpenError::Io`] otherwise.
+    pub fn take(folder: &Path) -> Result<DirectoryLock, OpenError> {
+        FsRepo::open(folder).map_err(open::doing("opening the folder"))?;
+        Ok(DirectoryLock::acquire(folder)?)
+    }
+
+    /// Takes the lock of a folder that is only read, such as a backup's, where there is one to take. `None`: there is none, or this
+    /// account may not write it, and nothing is made.
+    ///
+    /// # Errors
+    /// [`OpenError::Locked`] when a process has the log open; [`OpenError::Io`] when that cannot be told.
+    pub fn take_if_there(folder: &Path) -> Result<Option<DirectoryLock>, OpenError> {
+        let path = folder.join(LOCK_FILE);
+        let Ok(mut file) = OpenOptions::new().read(true).write(true).open(&path) else {
+            return Ok(None);
+        };
+        lock(&mut file, &path)?;
+        // It is a word for people: a backup's disk that is full is no reason not to read from it.
+        let _ = write_holder(&mut file);
+        Ok(Some(DirectoryLock {
+            folder: folder.to_owned(),
+            _file: file,
+        }))
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Takes the lock of the folder `dir`, which exists, and writes who holds it into `dir/lock`.
     ///
     /// The file stays when the lock is let go: removing it could remove the one that the next holder has just locked.
@@ -71,18 +121,27 @@ impl DirectoryLock {
             .mode(0o600)
             .open(&path);
         let mut file = opened.map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(LockError::Held {
-                    by: holder(&mut file),
-                    path,
-                });
-            }
-            Err(TryLockError::Error(source)) => return Err(io(source)),
-        }
+        lock(&mut file, &path)?;
         write_holder(&mut file).map_err(io)?;
-        Ok(DirectoryLock { _file: file })
+        Ok(DirectoryLock {
+            folder: dir.to_owned(),
+            _file: file,
+        })
+    }
+}
+
+/// Locks the opened file.
+fn lock(file: &mut File, path: &Path) -> Result<(), LockError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(LockError::Held {
+            by: holder(file),
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(LockError::Io {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The log: what a program opens, appends to and reads. The work is done in the modules that each method names.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -12,7 +13,7 @@ use crate::archive;
 use crate::commit::{self, Writer};
 use crate::event::StreamName;
 use crate::limits::{self, Limits};
-use crate::lock::{DirectoryLock, LockError};
+use crate::lock::DirectoryLock;
 use crate::maintenance;
 use crate::merkle::{TREE_FOLDER, Tree};
 use crate::open::{self, OpenError, OpenReport};
@@ -103,6 +104,8 @@ pub struct Stats {
     pub events_appended: u64,
     /// Bytes appended, markers and names included.
     pub bytes_appended: u64,
+    /// How often the watermark could not be written: it is tried again whenever the log falls idle.
+    pub watermark_failures: u64,
 }
 
 /// The folders beside the log that hold what is derived from it.
@@ -137,15 +140,17 @@ impl Log {
     /// # Errors
     /// [`OpenError::Locked`] when another process has it; the others say what to do.
     pub fn open(folder: &Path, options: LogOptions) -> Result<Log, OpenError> {
+        Log::open_locked(DirectoryLock::take(folder)?, options)
+    }
+
+    /// Opens the log in the folder that the lock is of, as [`open`](Log::open) does.
+    ///
+    /// # Errors
+    /// As there, but for [`OpenError::Locked`].
+    pub fn open_locked(lock: DirectoryLock, options: LogOptions) -> Result<Log, OpenError> {
+        let folder = lock.folder();
         let repo: Arc<dyn Repo> =
             Arc::new(FsRepo::open(folder).map_err(open::doing("opening the folder"))?);
-        let lock = DirectoryLock::acquire(folder).map_err(|error| match error {
-            LockError::Held { by, .. } => OpenError::Locked { by },
-            LockError::Io { source, .. } => OpenError::Io {
-                doing: "locking the folder",
-                source,
-            },
-        })?;
         let archive_folder = options
             .archive
             .clone()
@@ -213,7 +218,10 @@ impl Log {
         let (shared, writer) = (log.shared.clone(), log.writer.clone());
         log.spawn("log-committer", move || {
             while shared.queue.wait_for_call() {
-                commit::lead(&shared, &writer, None);
+                // A panic stops the log and has told its message; who comes later is still to be refused, by this thread.
+                let _panicked = catch_unwind(AssertUnwindSafe(|| {
+                    commit::lead(&shared, &writer, None);
+                }));
             }
         })?;
         let shared = log.shared.clone();
@@ -350,14 +358,21 @@ impl Log {
 
     /// The streams of this aggregate type, in the order in which they began. Goes through the names of all streams.
     pub fn streams_of_type(&self, aggregate_type: &str) -> Vec<StreamName> {
+        let tips = self.tips_of_type(aggregate_type).into_iter();
+        tips.map(|(name, _)| name).collect()
+    }
+
+    /// The same, each with its last event: for who would ask for that of every one.
+    pub fn tips_of_type(&self, aggregate_type: &str) -> Vec<(StreamName, StreamTip)> {
         let names = &self.shared.names;
         let Some(number) = names.type_number(TypeNameOf::Aggregate, aggregate_type) else {
             return Vec::new();
         };
         names
             .streams_of_type(number)
-            .filter(|(stream, _)| self.shared.tip(*stream).position > Position::START)
-            .map(|(_, name)| name.to_name())
+            .map(|(stream, name)| (name, self.shared.tip(stream)))
+            .filter(|(_, tip)| tip.position > Position::START)
+            .map(|(name, tip)| (name.to_name(), tip))
             .collect()
     }
 
@@ -442,6 +457,7 @@ impl Log {
             syncs: counters.syncs.load(Relaxed),
             events_appended: counters.events.load(Relaxed),
             bytes_appended: counters.bytes.load(Relaxed),
+            watermark_failures: counters.watermark_failures.load(Relaxed),
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::index;
 use crate::record;
 use crate::segment::{Segment, index_file, segment_file};
-use crate::shared::Shared;
+use crate::shared::{Counters, Shared};
 use crate::state::{self, StateIdentity};
 
 /// What the names of prepared files begin with. Each has a number of its own: the writer may still be renaming one
@@ -223,14 +223,19 @@ pub(crate) fn run(shared: &Shared) {
     }
 }
 
-/// Writes the watermark for what is durable now.
+/// Writes the watermark for what is durable now. Every event is safe without it, but no longer told from a torn write where the
+/// last group rots: a failure is counted.
 pub(crate) fn mark(shared: &Shared) -> io::Result<()> {
     let tail = shared.tail();
-    shared
+    let written = shared
         .watermark
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .write(tail.position, tail.segment, tail.chain)
+        .write(tail.position, tail.segment, tail.chain);
+    if written.is_err() {
+        Counters::add(&shared.counters.watermark_failures, 1);
+    }
+    written
 }
 
 /// Bytes that the next segment is prepared with.

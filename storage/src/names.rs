@@ -22,7 +22,7 @@ mod tests;
 mod texts;
 
 /// What a number that no name record explains is called: its name record is damaged.
-const UNREADABLE: &str = "unreadable-name";
+pub(crate) const UNREADABLE: &str = "unreadable-name";
 
 /// All names of a log.
 pub(crate) struct Names {

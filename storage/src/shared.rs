@@ -123,6 +123,7 @@ pub(crate) struct Counters {
     pub(crate) syncs: AtomicU64,
     pub(crate) events: AtomicU64,
     pub(crate) bytes: AtomicU64,
+    pub(crate) watermark_failures: AtomicU64,
 }
 
 impl Counters {

@@ -2,7 +2,7 @@
 //!
 //! Reads only; what it finds is what [`Log::open`](crate::Log::open) would find, and more, since opening does not read
 //! sealed segments. What an event hangs on is a *problem* where it does not agree. What a power cut may leave without harm (a
-//! torn group that was never acknowledged, a torn slot of the watermark, half a snapshot) is a *remark*. Between the two, no
+//! torn group that was never acknowledged, a torn slot of the watermark, half a snapshot, a torn file of the tree's nodes) is a *remark*. Between the two, no
 //! byte of the log's files can change without being named; the one file that carries nothing is `lock`.
 
 use std::collections::{BTreeMap, HashSet};
@@ -17,7 +17,7 @@ use crate::header::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::index::{IndexIdentity, MemoryIndex};
 use crate::lock::{DirectoryLock, LockError};
 use crate::log::{ARCHIVE_FOLDER, SNAPSHOT_FOLDER};
-use crate::merkle::{self, Stored, TREE_FOLDER, TreeHash};
+use crate::merkle::{self, TREE_FOLDER, TreeHash};
 use crate::names::Names;
 use crate::open::{Listed, Listing, OpenError, damaged_range};
 use crate::position::{Position, SegmentId, Version};
@@ -254,10 +254,12 @@ fn walk(
     if let Some(snapshots) = &places.snapshots {
         remarks.extend(beside::of_snapshots(&**snapshots, log_id)?);
     }
-    verifier.remarks.extend(remarks);
     let tree = places.tree.as_ref();
     let stored = tree.and_then(|tree| merkle::stored_tiles(&**tree, log_id));
-    Ok(verifier.report(log_id, &options.roots, stored))
+    let stored = stored.unwrap_or_default();
+    remarks.extend(beside::of_nodes(&stored));
+    verifier.remarks.extend(remarks);
+    Ok(verifier.report(log_id, &options.roots, &stored.tiles))
 }
 
 /// Behind everything that is found in segments.
@@ -558,7 +560,7 @@ impl Verifier {
         mut self,
         log_id: Uuid,
         roots: &[(Position, TreeHash)],
-        stored: Option<Stored>,
+        stored: &[TreeHash],
     ) -> VerifyReport {
         self.leaves.give(&self.hands);
         let apart = self.hands.finish();

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use harness::fault_tools::FaultTools;
-use harness::process::{must, run};
+use harness::process::{must, run, wait_for};
 use harness::server::{DataFolder, railfleet};
 use harness::skip;
 
@@ -25,18 +25,35 @@ fn filled() -> DataFolder {
     let folder = DataFolder::new();
     let server = folder.serve();
     let mut client = server.client();
+    let mut last = 0;
     for number in 0..40 {
         let body = event("Probe", &format!("stream-{}", number % 5), number);
-        must("appending", client.post("/api/v1/events", &body)).expect(201);
+        let answer = must("appending", client.post("/api/v1/events", &body)).expect(201);
+        last = answer.json()["position"].as_u64().expect("a position");
         if number == 20 {
             copy_log(&folder, &folder.beside(EARLIER));
         }
     }
-    // Longer than the log waits before it marks what is durable.
-    std::thread::sleep(Duration::from_millis(400));
+    wait_for("the log is marked", Duration::from_secs(60), || {
+        (marked(&folder) >= last).then_some(())
+    });
     server.kill();
     keep_some_prepared_space(&folder);
     folder
+}
+
+/// Up to which position the log's watermark says that it was acknowledged (docs/format.md).
+fn marked(folder: &DataFolder) -> u64 {
+    let bytes = must("reading", std::fs::read(folder.log().join("watermark")));
+    let position = |slot: usize| {
+        let bytes = bytes.get(slot + 40..slot + 48)?;
+        Some(u64::from_le_bytes(bytes.try_into().ok()?))
+    };
+    [0, 4096]
+        .into_iter()
+        .filter_map(position)
+        .max()
+        .unwrap_or(0)
 }
 
 /// Copies the log's files as they are now: what a lost write would leave of them.

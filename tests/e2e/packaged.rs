@@ -47,6 +47,18 @@ fn systemd_takes_the_unit_and_calls_it_well_confined() {
     }
 }
 
+/// What the unit allows is decided by its last line that names a call, itself or in a group: training asks for its own priority.
+#[test]
+fn the_unit_lets_training_give_way() {
+    let unit = workspace().join("packaging/systemd/railfleet.service");
+    let text = must("reading the unit", fs::read_to_string(unit));
+    let mut filters = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("SystemCallFilter="));
+    let last = filters.rfind(|calls| calls.contains("@resources") || calls.contains("setpriority"));
+    assert_eq!(last, Some("setpriority"));
+}
+
 #[test]
 fn prometheus_takes_the_alerts() {
     if !skip::programs("prometheus_takes_the_alerts", &["promtool"]) {

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use harness::contents::{files, unpacked};
 use harness::process::{must, run, run_with_input, wait_for};
 use harness::server::{COMMAND_LIMIT, DataFolder, START_LIMIT, Server};
 use serde_json::{Value, json};
@@ -65,7 +66,8 @@ fn start(folder: &DataFolder) -> Server {
         "--password-stdin",
         "--data",
     ]);
-    // What names people is sealed under the master key from the first account on.
+    // What names people is sealed under the master key from the first account on: that of the folder has another.
+    must("clearing", fs::remove_dir_all(folder.path()));
     add.env("RAILFLEET_PRIVACY_MASTER_KEY", MASTER_KEY);
     let (status, said) = run_with_input(
         add.arg(folder.path()),
@@ -212,26 +214,12 @@ fn secrets_come_out_nowhere() {
     let files = files(folder.path());
     assert!(files.len() > 5);
     for path in &files {
-        let bytes = must("reading", fs::read(path));
+        let bytes = unpacked(path);
         secrets.absent_from(
             &path.display().to_string(),
             &String::from_utf8_lossy(&bytes),
         );
     }
-}
-
-/// Everything below a folder that is not a folder.
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    for entry in must("listing", fs::read_dir(folder)) {
-        let path = must("listing", entry).path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else {
-            found.push(path);
-        }
-    }
-    found
 }
 
 /// Whoever else is on the machine reads nothing: each file is its owner's alone, or lies in a folder that is. The data

@@ -100,6 +100,85 @@ fn a_running_database_is_followed_until_it_is_cut_over() {
     assert_eq!(code, Some(0), "{said}");
 }
 
+/// Two vehicles with the same number are two vehicles, also where only one of them is read again.
+#[test]
+fn rows_that_share_a_number_stay_apart_while_they_are_followed() {
+    let Some(cluster) = Cluster::shared("following rows that share a number") else {
+        return;
+    };
+    let contents = Contents::new(37, 300).without_traps();
+    let database = phase2::create(cluster, Shape::Models, &contents);
+    let of_two = |column: &str| {
+        let statement = format!("SELECT {column} FROM vehicles ORDER BY id LIMIT 2;");
+        let answer = cluster.psql(&database, &statement);
+        let (first, second) = answer.split_once('\n').expect("two vehicles");
+        (first.to_owned(), second.to_owned())
+    };
+    let ((first, second), (number, _)) = (of_two("id"), of_two("asset_id"));
+    cluster.psql(
+        &database,
+        &format!(
+            "DROP INDEX ix_vehicles_asset_id; UPDATE vehicles SET asset_id = '{number}' WHERE id = '{second}';"
+        ),
+    );
+    let url = cluster.url(&database);
+    let depot = Depot::new();
+    let mut process = depot.start(&url, &["--follow", "--every", "1"]);
+    wait_for_line(&mut process, 1, "following: ");
+    cluster.psql(
+        &database,
+        &format!("UPDATE vehicles SET notes = 'nur der zweite' WHERE id = '{second}';"),
+    );
+    wait_for_line(&mut process, 1, "followed: ");
+    process.signal(Signal::INT);
+    let status = process.wait(LIMIT).expect("it ends");
+    assert_eq!(status.code(), Some(130), "{}", process.output());
+    let log = super::importing::open(&depot.folder.log());
+    for (stream, row, other) in [(&number, &first, &second), (&second, &second, &first)] {
+        let name = storage::StreamName::new("Vehicle", stream.as_str());
+        let mut reader = log.read_stream(&name, &storage::StreamRange::default());
+        let mut count = 0;
+        while let Some(event) = reader.next() {
+            let event = event.expect("an event");
+            let source: serde_json::Value = serde_json::from_slice(event.metadata()).expect("JSON");
+            let source = &source["source"];
+            assert_ne!(source["key"], other.as_str(), "Vehicle/{stream}");
+            count += usize::from(source["key"] == row.as_str());
+        }
+        assert!(count > 0, "Vehicle/{stream} is that of {row}");
+    }
+    log.close();
+    depot.must_import(&url);
+}
+
+/// A note that a killed follower left is no promise that somebody will answer.
+#[test]
+fn a_note_that_is_left_over_is_not_waited_for() {
+    let Some(cluster) = Cluster::shared("a follower that was killed") else {
+        return;
+    };
+    let contents = Contents::new(36, 300).without_traps();
+    let database = phase2::create(cluster, Shape::Models, &contents);
+    let url = cluster.url(&database);
+    let depot = Depot::new();
+    let mut process = depot.start(&url, &["--follow"]);
+    wait_for_line(&mut process, 1, "following: ");
+    process.signal(Signal::KILL);
+    process.wait(LIMIT).expect("it ends");
+    assert!(depot.folder.path().join("import/following").exists());
+    let server = depot.folder.serve();
+    let (code, said) = depot.import(&url, &["--cut-over"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("left over from a --follow that was killed") && said.contains("ask again"),
+        "{said}"
+    );
+    server.stop();
+    let (code, said) = depot.import(&url, &["--cut-over"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("cut over: "), "{said}");
+}
+
 #[test]
 fn a_signal_cuts_over_and_without_a_follower_the_command_does() {
     let Some(cluster) = Cluster::shared("cutting over") else {

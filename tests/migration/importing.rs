@@ -358,6 +358,15 @@ fn an_old_event_store_is_taken_over_as_it_is() {
         unlike.table("events").expect("a table").totals.mismatches,
         1
     );
+    let differing = &unlike.table("events").expect("a table").mismatched[0];
+    let columns: Vec<_> = differing.columns.iter().collect();
+    assert_eq!(
+        columns.len(),
+        1,
+        "what is the same is not shown: {columns:?}"
+    );
+    assert_eq!(columns[0].column, "data");
+    assert!(columns[0].here.is_object(), "as JSON: {columns:?}");
 }
 
 #[test]

@@ -13,8 +13,8 @@ const answers = "answers-1";
 const ANSWERS_MAX = 300;
 /** What a proxy says whose server is gone: as good as no network. */
 const GONE = new Set([502, 504]);
-/** Reads that make no sense later: streams, and what may not outlive a session. */
-const NOT_KEPT = ["/api/v1/events/stream", "/api/v1/auth/", "/api/v1/users"];
+/** Reads that make no sense later: streams, what may not outlive a session, and a tablet's pulls, which it keeps itself. */
+const NOT_KEPT = ["/api/v1/events/stream", "/api/v1/auth/", "/api/v1/users", "/api/v1/sync/crdt/"];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(

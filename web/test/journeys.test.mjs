@@ -1,9 +1,10 @@
 // Each role opens the dashboard with a question of its own (the technician's is in technician.test.mjs). Here each finds the
 // answer, opens what stands behind it, takes it away as a file or on paper.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { browser, depot, missing, paper, person, picture, settled, violations } from "./harness.mjs";
+import { browser, depot, emptyDepot, missing, paper, person, picture, settled, violations } from "./harness.mjs";
 
 const skip = missing ?? false;
 const DESK = { viewport: { width: 1440, height: 900 } };
@@ -152,7 +153,8 @@ test("the engineer: what gets worse and where, in two clicks to the events, whic
   await page.locator("[role=slider]").focus();
   for (let step = 0; step < 3; step++) await page.keyboard.press("ArrowLeft");
   await page.keyboard.press("Enter");
-  assert.match(page.url(), /since=\d{4}-\d\d-01&until=\d{4}-\d\d-\d\d/);
+  const picked = new URL(page.url()).searchParams;
+  for (const end of ["since", "until"]) assert.match(picked.get(end), /^\d{4}-\d\d-01T00:00:00[+-]\d\d:\d\d$/);
   // A mean hides its tail: how long orders took, by the server's own bins.
   await go("drill/cycle_time");
   await settled(page);
@@ -302,6 +304,117 @@ test("the administrator: the log is well, a backup is made, a conflict is decide
   await page.click("text=Back up now");
   await page.waitForSelector("text=from-the-page is made");
   await picture(page, "system-backup");
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("the dispatcher: a task counts behind any number of others, and nobody is released on old grounds", { skip }, async () => {
+  const { context, page, faults } = await person(chromium, served, "dispatcher", { ...DESK, serviceWorkers: "block" });
+  await settled(page);
+  const free = page.locator("tbody tr", { hasText: "Released" });
+  const { vehicles } = await served.call("admin", "GET", "/vehicles?limit=100");
+  const named = (asset) => vehicles.find((vehicle) => vehicle.asset_id === asset);
+  const [late, worn] = (await free.locator("th").allInnerTexts()).map(named);
+  assert.ok(late && worn, "two vehicles are released to begin with");
+  // A thousand that were done long ago, and more open ones than one question gives, are all due before the one that counts.
+  const task = (vehicle, type, due, isCompleted) => ({ aggregate_type: "MaintenanceTask", aggregate_id: randomUUID(), event_type: "MaintenanceTaskCreated", data: { vehicle_id: vehicle.id, type, due_date: `${due}T00:00:00Z`, is_completed: isCompleted } });
+  const many = (count, make) => Array.from({ length: count }, make);
+  const tasks = [...many(1_001, () => task(late, "INSPECTION", "2020-01-01", true)), ...many(501, () => task(worn, "INSPECTION", "2021-01-01", false)), task(late, "HU", day(-1), false)];
+  for (let at = 0; at < tasks.length; at += 500) await served.call("admin", "POST", "/events/batch", { events: tasks.slice(at, at + 500) });
+  const row = page.locator(`tbody tr:has(th:has-text("${late.asset_id}"))`);
+  await row.locator("text=Main inspection").waitFor({ timeout: 30_000 });
+  assert.match(await row.innerText(), /Blocked/);
+  assert.ok((await free.count()) > 0, "others are released");
+
+  // Then the tasks cannot be asked for any more: what was known against a vehicle stands, that nothing is known does not.
+  let broken = true;
+  await context.route("**/api/v1/maintenance/tasks*", (route) => (broken ? route.fulfill({ status: 503, contentType: "application/problem+json", body: JSON.stringify({ title: "Not now", detail: "The read model is being rebuilt", status: 503 }) }) : route.continue()));
+  const news = () => served.call("admin", "POST", "/events", { aggregate_type: "Vehicle", aggregate_id: late.asset_id, event_type: "VehicleIncidentReported", data: { is_failure: false, delay_min: 1 } });
+  await news();
+  await page.waitForSelector(".notice:has-text('being rebuilt')", { timeout: 30_000 });
+  assert.equal(await free.count(), 0);
+  assert.ok((await page.locator("tbody tr", { hasText: "Not certain" }).count()) > 0);
+  assert.match(await row.innerText(), /Blocked[\s\S]*Main inspection/);
+  assert.deepEqual(await violations(page), []);
+  await picture(page, "dispatcher-stale");
+  broken = false;
+  await news();
+  await free.first().waitFor({ timeout: 30_000 });
+  assert.equal(await page.locator("tbody tr", { hasText: "Not certain" }).count(), 0);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("the planner: an order that is older than many others still collides", { skip }, async () => {
+  const { vehicles } = await served.call("admin", "GET", "/vehicles?limit=100");
+  const [workshop] = await served.call("admin", "GET", "/workshops");
+  const planned = (await Promise.all(["scheduled", "in_progress"].map((status) => served.call("admin", "GET", `/maintenance/orders?status=${status}&limit=1000`)))).flat();
+  const idle = vehicles.find((vehicle) => ["available", "in_service"].includes(vehicle.status) && !planned.some((order) => order.vehicle_id === vehicle.id));
+  assert.ok(idle, "a vehicle has no order to begin with");
+  const order = (description, start) => served.call("planner", "POST", "/maintenance/orders", { vehicle_id: idle.id, workshop_id: workshop.id, work_description: description, status: "scheduled", scheduled_start: `${day(start)}T08:00:00Z`, scheduled_end: `${day(start)}T14:00:00Z` });
+  const [inTheWay, moved] = [await order("Wheels", 1), await order("Doors", 2)];
+  const drafts = Array.from({ length: 501 }, (_, index) => ({ aggregate_type: "WorkOrder", aggregate_id: randomUUID(), event_type: "WorkOrderCreated", data: { order_number: `WO-TEST-${index}`, vehicle_id: idle.id, workshop_id: workshop.id, status: "draft", priority: "low" } }));
+  for (let at = 0; at < drafts.length; at += 500) await served.call("admin", "POST", "/events/batch", { events: drafts.slice(at, at + 500) });
+  const { context, page, faults } = await person(chromium, served, "planner", DESK);
+  await settled(page);
+  await page.locator(".board .card", { hasText: moved.order_number }).locator("button").click();
+  await page.fill("dialog input >> nth=0", `${day(1)}T09:00`);
+  await page.fill("dialog input >> nth=1", `${day(1)}T12:00`);
+  await page.waitForSelector(`dialog [role=alert]:has-text("${inTheWay.order_number}")`);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("a month of a chart opens into that month, as the depot's clocks have it", { skip }, async (t) => {
+  const berlin = await emptyDepot(["analytics.time_zone=Europe/Berlin"]);
+  t.after(() => berlin.end());
+  const post = async (path, token, body) => {
+    const answer = await fetch(`${berlin.address}/api/v1${path}`, { method: "POST", headers: { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) }, body: JSON.stringify(body) });
+    assert.ok(answer.ok, `${path}: ${answer.status}`);
+    return answer.json();
+  };
+  const { access_token: token } = await post("/auth/login", null, { username: "admin", password: berlin.accounts.admin });
+  // Today, as the clocks of the depot have it.
+  const now = new Date(`${new Intl.DateTimeFormat("sv-SE", { timeZone: "Europe/Berlin" }).format(new Date())}T12:00:00Z`);
+  const date = (month, day) => new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + month, day)).toISOString().slice(0, 10);
+  const [first, last] = [date(-1, 1), date(0, 0)];
+  const happened = (type, at, data) => post("/events", token, { aggregate_type: "Vehicle", aggregate_id: "1", event_type: type, occurred_at: at, data });
+  await happened("VehicleCreated", `${date(-3, 1)}T12:00:00Z`, { asset_id: "1", model: "BR 185", status: "in_service" });
+  // The day before, the first hours of the month (in UTC they are of the month before), and its last day.
+  for (const at of [`${date(-1, 0)}T12:00:00Z`, `${first}T00:30:00+01:00`, `${last}T12:00:00Z`]) await happened("VehicleIncidentReported", at, { is_failure: true, delay_min: 5 });
+
+  const { context, page, faults, go } = await person(chromium, berlin, "admin", DESK);
+  await go("drill/failures");
+  await settled(page);
+  const chart = page.locator("[role=slider]");
+  await chart.focus();
+  for (let step = 0; step < 2; step++) await page.keyboard.press("ArrowLeft");
+  assert.match(await chart.getAttribute("aria-valuetext"), /^1 /, "a month is named by its first day");
+  await page.keyboard.press("Enter");
+  const picked = new URL(page.url()).searchParams;
+  assert.match(picked.get("since"), new RegExp(`^${first}T00:00:00[+]0[12]:00$`));
+  assert.match(picked.get("until"), new RegExp(`^${date(0, 1)}T00:00:00[+]0[12]:00$`));
+  await page.waitForFunction((name) => [...document.querySelectorAll("option")].some((option) => option.textContent === name), `${first} – ${last}`);
+  const counted = page.locator("section", { hasText: "What is counted" });
+  await counted.locator(".count:text-is('2')").waitFor();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("a forecast from too few months has no band, and says so", { skip }, async () => {
+  const { context, page, faults, go } = await person(chromium, served, "manager", { ...DESK, serviceWorkers: "block" });
+  await context.route("**/api/v1/analytics/forecast/costs*", async (route) => {
+    const answer = await route.fetch();
+    const fan = await answer.json();
+    for (const end of ["lo80", "hi80", "lo95", "hi95"]) fan[end] = fan.x.map(() => null);
+    await route.fulfill({ response: answer, json: fan });
+  });
+  await go("overview");
+  await settled(page);
+  const chart = page.locator("figure", { hasText: "Maintenance costs a month" });
+  await chart.locator("text=There are too few months for a band").waitFor();
+  const csv = await saved(page, chart.locator("button", { hasText: "CSV" }).first());
+  assert.doesNotMatch(csv.text, /80 %/);
   assert.deepEqual(faults, []);
   await context.close();
 });

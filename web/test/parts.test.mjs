@@ -12,6 +12,9 @@ globalThis.localStorage ??= { getItem: () => null, setItem() {}, removeItem() {}
 globalThis.navigator ??= { language: "en" };
 globalThis.window ??= globalThis;
 globalThis.addEventListener ??= () => {};
+globalThis.location ??= { href: "http://depot/app/" };
+// A depot west of UTC: a date that were taken for an instant would be the day before.
+process.env.TZ = "America/New_York";
 
 /** The module at `path`, compiled. */
 async function module(path) {
@@ -134,4 +137,72 @@ test("server-sent events are cut at their ends, wherever the pieces were cut", a
     parse(parse(whole.slice(0, cut), take) + whole.slice(cut), take);
     assert.deepEqual(found, [["7", '{"a":1}'], ["8", "x\ny"]]);
   }
+});
+
+/** Answers requests as this server of pages does: by the cursor, or by the word that fails. */
+function serve(pages) {
+  const seen = [];
+  globalThis.fetch = async (path) => {
+    seen.push(path);
+    const { rows, next, status = 200, keptAt } = pages(new URL(path, "http://depot").searchParams.get("cursor"));
+    const headers = { ...(next ? { "x-next-cursor": next } : {}), ...(keptAt ? { "x-kept-at": keptAt } : {}) };
+    return new Response(JSON.stringify(rows), { status, headers });
+  };
+  return seen;
+}
+
+test("a list is asked for to its end, is as old as its oldest part, and is never a part of itself", async () => {
+  const { getWhole } = await module("src/core/api.ts");
+  const seen = serve((cursor) => (cursor === null ? { rows: [1, 2], next: "b", keptAt: "2026-05-02T00:00:00Z" } : { rows: [3], keptAt: "2026-05-01T00:00:00Z" }));
+  const whole = await getWhole("/maintenance/tasks", { is_completed: false });
+  assert.deepEqual([whole.value, whole.keptAt.toISOString().slice(0, 10), whole.next], [[1, 2, 3], "2026-05-01", null]);
+  assert.deepEqual(seen, ["/api/v1/maintenance/tasks?limit=500&is_completed=false", "/api/v1/maintenance/tasks?limit=500&is_completed=false&cursor=b"]);
+  serve((cursor) => (cursor === null ? { rows: { vehicles: ["x"], next_cursor: "b" } } : { rows: { vehicles: ["y"], next_cursor: null } }));
+  assert.deepEqual((await getWhole("/vehicles")).value, ["x", "y"]);
+  serve((cursor) => (cursor === null ? { rows: [1], next: "b" } : { rows: {}, status: 503 }));
+  await assert.rejects(getWhole("/maintenance/tasks"));
+  const endless = serve(() => ({ rows: [1], next: "again" }));
+  await assert.rejects(getWhole("/maintenance/tasks"));
+  assert.equal(endless.length, 200);
+});
+
+test("what stands on several answers is missing with the first and old with the oldest of them", async () => {
+  const { isStale, together } = await module("src/core/query.ts");
+  const asked = (more) => ({ value: 1, error: null, loading: false, keptAt: null, again() {}, ...more });
+  const of = (...parts) => together(parts, () => "joined");
+  assert.deepEqual([of(asked(), asked()).value, isStale(of(asked(), asked()))], ["joined", false]);
+  const failed = of(asked(), asked({ error: new Error("503") }));
+  assert.deepEqual([failed.value, isStale(failed)], ["joined", true]);
+  assert.equal(isStale(of(asked({ keptAt: new Date(2) }), asked())), true);
+  assert.equal(of(asked({ keptAt: new Date(2) }), asked({ keptAt: new Date(1) })).keptAt.getTime(), 1);
+  const waits = of(asked({ value: null, loading: true }), asked());
+  assert.deepEqual([waits.value, waits.loading], [null, true]);
+  const refused = of(asked(), asked({ value: null, error: new Error("403") }));
+  assert.deepEqual([refused.value, refused.loading, refused.error.message], [null, false, "403"]);
+});
+
+test("a tablet takes no answer from the browser's memory for the server's", async () => {
+  const { callAsDevice, Offline } = await module("src/core/api.ts");
+  serve(() => ({ rows: {} }));
+  assert.equal((await callAsDevice("/api/v1/sync/crdt/pull", "token")).status, 200);
+  serve(() => ({ rows: {}, keptAt: "2026-05-01T00:00:00Z" }));
+  await assert.rejects(callAsDevice("/api/v1/sync/crdt/pull", "token"), Offline);
+});
+
+test("a date is the same day in every zone, a time is the reader's", async () => {
+  const { date, day } = await module("src/i18n/index.ts");
+  for (const text of ["2026-03-29", "2026-03-29T00:00:00Z", "2026-03-29T00:00:00.000000Z"]) assert.equal(date(text), "29 Mar 2026", text);
+  assert.equal(day("2026-03-29"), "29 Mar 2026");
+  assert.equal(day("2026-03-29T02:00:00Z"), "28 Mar 2026");
+  assert.equal(date("2026-03-29T02:00:00Z"), "28 Mar 2026");
+  assert.equal(date(null), "–");
+});
+
+test("a window is named by the days of its own clocks", async () => {
+  const { daysOf, windowName } = await module("src/pages/kpi.tsx");
+  const edges = ["2026-03-01T00:00:00+01:00", "2026-04-01T00:00:00+02:00", "2026-05-01T00:00:00+02:00"];
+  assert.deepEqual(daysOf(edges), ["2026-03-01", "2026-04-01"]);
+  assert.equal(windowName(edges[0], edges[1]), "2026-03-01 – 2026-03-31");
+  assert.equal(windowName("2026-03-01", "2026-03-31"), "2026-03-01 – 2026-03-31");
+  assert.equal(windowName("2026-03-01", "no Time"), "2026-03-01 – no Time");
 });

@@ -215,8 +215,8 @@ impl Depot {
         let entity = self.store.get(handle)?;
         let moved = scope.decided_at(handle, &entity) > complete;
         if !scope.sees(handle, &entity) {
-            // Only who may have had it is told that it went.
-            let known = moved && self.store.created(handle) <= Some(complete);
+            // Only who may have had it is told that it went: from an earlier download, or from a page of this one.
+            let known = moved && self.store.created(handle) <= Some(page.from.reached);
             if known {
                 page.deleted.push(handle);
             }

@@ -13,7 +13,9 @@ pub const UNIQUE_FILTER: &str = "unique";
 pub const ACTUAL_KEY: &str = "actual_amount";
 
 /// The Budget aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
+    .totals(&[ACTUAL_KEY])
+    .listed(LISTING);
 
 const LISTING: Listing = Listing {
     filters: &[

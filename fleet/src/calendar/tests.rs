@@ -105,6 +105,20 @@ proptest! {
 }
 
 #[test]
+fn a_date_alone_is_in_time_all_of_its_day() {
+    for (due, expected) in [
+        ("2026-11-03", "2026-11-03T23:59:59.999999Z"),
+        ("2026-11-03T00:00:00Z", "2026-11-03T23:59:59.999999Z"),
+        ("1969-12-31", "1969-12-31T23:59:59.999999Z"),
+        ("2026-11-03T08:00:00Z", "2026-11-03T08:00:00.000000Z"),
+        ("2026-11-03T00:00:00+01:00", "2026-11-02T23:00:00.000000Z"),
+    ] {
+        let due = parse_time(due).unwrap();
+        assert_eq!(format_time(last_in_time(due)), expected);
+    }
+}
+
+#[test]
 fn months_are_read_with_their_length() {
     let days = |text| parse_month(text).map(|(start, end)| (end - start) / DAY);
     assert_eq!(days("2024-02"), Some(29));

@@ -16,7 +16,7 @@ const LISTING: Listing = Listing {
     ..Listing::NONE
 };
 
-const DESCRIPTION: &[Field] = &[
+const FIELDS: [Field; 9] = [
     ID,
     row::short("code"),
     row::short("name"),
@@ -27,6 +27,8 @@ const DESCRIPTION: &[Field] = &[
     UPDATED_AT,
     EXTRA,
 ];
+const DESCRIPTION: &[Field] = &FIELDS;
+const DESCRIPTION_CHANGED: &[Field] = &row::keeping_id(FIELDS);
 
 const EVENTS: &[EventSchema] = &[
     EventSchema::new(
@@ -37,7 +39,7 @@ const EVENTS: &[EventSchema] = &[
     EventSchema::new(
         event::COST_CENTER_UPDATED,
         "Some of what describes it changed.",
-        DESCRIPTION,
+        DESCRIPTION_CHANGED,
     ),
     EventSchema::new(
         event::COST_CENTER_DELETED,

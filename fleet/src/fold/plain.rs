@@ -7,6 +7,7 @@
 //! What is said here is what the state would say that [`fold`](super::fold) gives. Where that takes more than the latest value
 //! of a key (a sum, a reading, an old name, a deletion) nothing is said, and whoever asks has to fold.
 
+use super::is_stray;
 use crate::event::Stamp;
 use crate::registry::KnownEvent;
 use crate::schema::canon::meant_field;
@@ -114,6 +115,7 @@ impl<'a> Plain<'a> {
             let sets = match field_near(table, name, &mut near) {
                 Some(field) => field.sets,
                 None if meant_field(aggregate, table, name).is_some() => return None,
+                None if table.item.is_none() && is_stray(event.known, name) => Sets::Nothing,
                 None => Sets::Itself,
             };
             match sets {

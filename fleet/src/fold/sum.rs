@@ -12,6 +12,7 @@ use crate::schema::check::integer;
 ///
 /// Two tablets that each report a withdrawal have both taken something; whichever arrives last must not overwrite the
 /// other. Deltas count whenever they occurred, before the opening too: what is known is the movement, not the moment.
+/// Only the fields that the tables name for it open a total; a part's is opened by its creation alone.
 /// Sums wrap within 64 bits, so that no order of deltas gives another total than its reverse.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct Sum {

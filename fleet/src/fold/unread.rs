@@ -64,9 +64,15 @@ impl Unread {
         }
         let aggregate = registry().aggregate(event.aggregate_type);
         let highest = aggregate.map_or(&[][..], |aggregate| aggregate.highest);
+        let event_type = event.canonical_type();
+        let is_reserved =
+            |key: &str| aggregate.is_some_and(|aggregate| aggregate.is_reserved(event_type, key));
         let stamp = event.stamp();
         state.note(event);
         for (place, &(key, json)) in fields.iter().enumerate() {
+            if is_reserved(key) {
+                continue;
+            }
             if let Some(field) = self.field(place, key) {
                 field.put(json, stamp);
             } else if highest.contains(&key) || state.is_reading(key) {

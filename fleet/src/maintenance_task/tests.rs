@@ -50,7 +50,11 @@ fn a_new_task_is_the_row_that_clients_know() {
 fn a_task_is_overdue_by_its_day_or_its_kilometres() {
     let day = 86_400_000_000;
     let by_day = task(json!({}));
-    assert!(!is_overdue(&by_day, NOW, Some(9_999_999)) && is_overdue(&by_day, NOW + day, None));
+    assert!(!is_overdue(&by_day, NOW, Some(9_999_999)));
+    assert!(!is_overdue(&by_day, NOW + day, None), "it is due this day");
+    assert!(is_overdue(&by_day, NOW + 2 * day, None));
+    let by_moment = task(json!({ "due_date": "2026-11-03T07:00:00Z" }));
+    assert!(!is_overdue(&by_moment, NOW, None) && is_overdue(&by_moment, NOW + day, None));
     let by_mileage = task(json!({ "due_mileage_km": 500 }));
     assert!(!is_overdue(&by_mileage, NOW, Some(499)) && is_overdue(&by_mileage, NOW, Some(500)));
     assert!(
@@ -58,7 +62,7 @@ fn a_task_is_overdue_by_its_day_or_its_kilometres() {
         "nobody knows how far it ran"
     );
     let done = after(by_mileage, &change(json!({ "is_completed": true })));
-    assert!(!is_overdue(&done, NOW + day, Some(500)));
+    assert!(!is_overdue(&done, NOW + 2 * day, Some(500)));
 }
 
 #[test]

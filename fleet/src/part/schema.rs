@@ -24,6 +24,7 @@ pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
         Spelling::new("part_number", "part_no"),
         Spelling::new("reorder_point", "min_stock"),
     ])
+    .totals(&[STOCK_KEY, STOCK_BY_LOCATION_KEY])
     .listed(LISTING);
 
 const LISTING: Listing = Listing {
@@ -61,7 +62,7 @@ const EVENTS: &[EventSchema] = &[
         event::PART_UPDATED,
         "Some of what describes it changed; its level is not among that.",
         &[
-            ID,
+            ID.setting_nothing(),
             row::reference("part_no"),
             row::short("name"),
             row::short("railway_class"),

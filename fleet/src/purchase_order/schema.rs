@@ -9,7 +9,9 @@ use crate::schema::{AggregateSchema, Constant, EventSchema, Field, Kind};
 pub const RECEIVED_KEY: &str = "quantities_received";
 
 /// The PurchaseOrder aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
+    .totals(&[RECEIVED_KEY])
+    .listed(LISTING);
 
 const LISTING: Listing = Listing {
     keys: &["po_number"],

@@ -109,6 +109,52 @@ fn each_table_agrees_with_itself() {
 }
 
 #[test]
+fn totals_are_the_keys_that_differences_are_added_to() {
+    for aggregate in AGGREGATES {
+        let mut added = Vec::new();
+        for field in aggregate.events.iter().flat_map(|event| event.fields) {
+            match field.sets {
+                Sets::Adds(total) => {
+                    added.push(total.key);
+                    added.extend(total.shares.map(|(shares, _)| shares));
+                }
+                Sets::AddsEach(totals) => added.push(totals.key),
+                Sets::Itself | Sets::Key(_) | Sets::Corrects(_) | Sets::Nothing => {}
+            }
+        }
+        added.sort_unstable();
+        added.dedup();
+        let mut totals = aggregate.totals.to_vec();
+        totals.sort_unstable();
+        assert_eq!(added, totals, "{}", aggregate.aggregate_type);
+    }
+}
+
+/// Rows refer to each other by it.
+#[test]
+fn a_rows_uuid_is_told_by_creations_alone() {
+    for aggregate in AGGREGATES {
+        for event in aggregate.events {
+            let is_told = event
+                .field("id")
+                .is_some_and(|field| field.sets != Sets::Nothing);
+            let of_row = is_told && event.item.is_none() && !event.report;
+            let created = format!("{}Created", aggregate.aggregate_type);
+            assert!(
+                !of_row || event.event_type == created,
+                "{}",
+                event.event_type
+            );
+            assert_eq!(
+                aggregate.is_reserved(event.event_type, "id"),
+                event.event_type != created
+            );
+        }
+        assert!(aggregate.is_reserved("Unheard", "id"));
+    }
+}
+
+#[test]
 #[should_panic(expected = "registered twice")]
 fn an_aggregate_registered_twice_is_a_mistake_of_ours() {
     Registry::new(&[AGGREGATES[0], AGGREGATES[0]]);

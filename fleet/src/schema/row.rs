@@ -25,7 +25,8 @@ pub const REAL: Kind = Kind::Number {
     max: f64::MAX,
 };
 
-/// The row's own UUID, where it is not the aggregate's id.
+/// The row's own UUID, where it is not the aggregate's id. A creation tells it, and no other event changes it
+/// ([`keeping_id`]): rows refer to each other by it.
 pub const ID: Field = Field::optional("id", Kind::Uuid);
 /// When the row was made, if not when the event occurred.
 pub const CREATED_AT: Field = Field::optional("created_at", Kind::Time);
@@ -37,6 +38,12 @@ pub const CREATED_BY: Field = Field::optional("created_by", SHORT);
 pub const EXTRA: Field = Field::optional("extra", Kind::Object);
 /// Why something was done, for the trail.
 pub const REASON: Field = Field::optional("reason", LONG).setting_nothing();
+
+/// The fields of a creation, [`ID`] first, as those of a change: the row keeps the UUID that it has.
+pub const fn keeping_id<const COUNT: usize>(mut fields: [Field; COUNT]) -> [Field; COUNT] {
+    fields[0] = fields[0].setting_nothing();
+    fields
+}
 
 /// A short text.
 pub const fn short(name: &'static str) -> Field {

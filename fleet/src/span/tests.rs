@@ -28,6 +28,26 @@ fn times_are_read_and_shown() {
     assert_eq!(Span::of_text(Some("2026-11-02"), None), None);
 }
 
+#[test]
+fn what_goes_on_takes_its_time() {
+    let planned = Some(span(8, 10));
+    for (start, now, expected) in [
+        (8, 9, span(8, 10)),
+        (9, 9, span(9, 10)),
+        (9, 12, span(9, 12)),
+        (11, 11, span(11, 13)),
+        (11, 15, span(11, 15)),
+        // Told of ahead: it begins then, and takes its time.
+        (12, 9, span(12, 14)),
+    ] {
+        assert_eq!(Span::under_way(start, planned, now), expected);
+    }
+    let unplanned = Span::under_way(5, None, 5);
+    assert_eq!(unplanned.length(), calendar::MINUTE);
+    let long = 5 + calendar::HOUR;
+    assert_eq!(Span::under_way(5, None, long), span(5, long));
+}
+
 fn any_span() -> impl Strategy<Value = Span> {
     (0_i64..20, 1_i64..8).prop_map(|(start, length)| span(start, start + length))
 }

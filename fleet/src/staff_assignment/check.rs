@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::decide::{is_active, span_of, status};
+use super::decide::{is_active, span_of, status, told_span};
 use crate::calendar::{self, DAY, HOUR};
 use crate::folded::Folded;
 use crate::refusal::Refusal;
@@ -27,7 +27,7 @@ pub struct Around<'a> {
 pub fn needs_check(before: &Folded, after: &Folded) -> bool {
     is_active(after)
         && status(after) != "completed"
-        && (!is_active(before) || span_of(before) != span_of(after))
+        && (!is_active(before) || told_span(before) != told_span(after))
 }
 
 /// Refuses anything but exactly one target.
@@ -62,15 +62,14 @@ pub fn check(assignment: &Folded, around: &Around<'_>, now: i64) -> Result<Vec<S
         let text = format!("The transfer plan is {state}; it takes nobody");
         return Err(Refusal::conflict("transfer_plan_id", "plan_closed", text));
     }
-    let Some(span) = span_of(assignment) else {
+    let Some(span) = told_span(assignment) else {
         return Ok(Vec::new());
     };
-    let busy = around
-        .others
-        .iter()
-        .find(|other| is_active(other) && span_of(other).is_some_and(|taken| taken.meets(span)));
+    let busy = around.others.iter().find(|other| {
+        is_active(other) && span_of(other, now).is_some_and(|taken| taken.meets(span))
+    });
     if let Some(other) = busy {
-        let taken = span_of(other).map(Span::shown).unwrap_or_default();
+        let taken = span_of(other, now).map(Span::shown).unwrap_or_default();
         let name = around.person.text("staff_id").unwrap_or("(unnamed)");
         let text = format!("Staff {name} is assigned elsewhere: {taken}");
         return Err(Refusal::conflict(
@@ -82,14 +81,14 @@ pub fn check(assignment: &Folded, around: &Around<'_>, now: i64) -> Result<Vec<S
     let mut warnings = Vec::new();
     warnings.extend(outside_target(span, around, now));
     warnings.extend(missing_skills(around));
-    warnings.extend(too_many_hours(span, around));
+    warnings.extend(too_many_hours(span, around, now));
     Ok(warnings)
 }
 
 fn outside_target(span: Span, around: &Around<'_>, now: i64) -> Option<String> {
     let (what, target) = match (around.work_order, around.transfer_plan) {
         (Some(order), _) => ("work order", work_order::span_of(order, now)?),
-        (None, Some(plan)) => ("transfer", transfer_plan::span_of(plan)?),
+        (None, Some(plan)) => ("transfer", transfer_plan::span_of(plan, now)?),
         (None, None) => return None,
     };
     let is_within = target.start() <= span.start() && span.end() <= target.end();
@@ -116,13 +115,13 @@ fn missing_skills(around: &Around<'_>) -> Option<String> {
 }
 
 /// Hours of each week, Monday to Sunday UTC, against what was agreed.
-fn too_many_hours(span: Span, around: &Around<'_>) -> Vec<String> {
+fn too_many_hours(span: Span, around: &Around<'_>, now: i64) -> Vec<String> {
     let most = around.person.integer("max_weekly_hours").unwrap_or(40);
     let others: Vec<Span> = around
         .others
         .iter()
         .filter(|other| is_active(other))
-        .filter_map(span_of)
+        .filter_map(|other| span_of(other, now))
         .collect();
     let first_day = calendar::date_of(span.start());
     let mut monday = first_day.micros() - first_day.weekday() * DAY;

@@ -62,8 +62,24 @@ pub fn is_active(assignment: &Folded) -> bool {
     assignment.exists() && status(assignment) != "cancelled"
 }
 
-/// The time that it takes: as it was where that is known, else as it is planned.
-pub fn span_of(assignment: &Folded) -> Option<Span> {
+/// The time that it takes: as it was where that is known, else as it is planned. What has begun and has not ended takes
+/// it until `now` at least.
+pub fn span_of(assignment: &Folded, now: i64) -> Option<Span> {
+    let moment = |name| assignment.text(name).and_then(calendar::parse_time);
+    let (begun, ended) = (moment("actual_start_ts"), moment("actual_end_ts"));
+    let has_begun = status(assignment) == "in_progress" || begun.is_some();
+    if !has_begun || ended.is_some() || status(assignment) == "completed" {
+        return told_span(assignment);
+    }
+    let planned = moment("scheduled_start_ts").zip(moment("scheduled_end_ts"));
+    let planned = planned.and_then(|(start, end)| Span::new(start, end));
+    let start = begun.or(moment("scheduled_start_ts"))?;
+    Some(Span::under_way(start, planned, now))
+}
+
+/// The time that it is told to take, whatever time it is: what an assignment itself is held to. Who begins late says
+/// nothing of what is taken besides.
+pub(super) fn told_span(assignment: &Folded) -> Option<Span> {
     let moment = |actual, planned| {
         let told = assignment.text(actual).or(assignment.text(planned));
         told.and_then(calendar::parse_time)

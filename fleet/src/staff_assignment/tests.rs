@@ -227,6 +227,32 @@ fn nobody_is_in_two_places_at_once() {
     );
 }
 
+/// Work that began after it should have ended took no time at all, so that the person was free.
+#[test]
+fn who_is_late_is_not_free() {
+    let (person, order) = (person(json!({})), order(json!({})));
+    let begun = |body: Value| {
+        after(
+            at("2026-11-02T05:00:00Z", "2026-11-02T07:00:00Z"),
+            &change(body),
+        )
+    };
+    let late = begun(json!({ "status": "in_progress" }));
+    let next = |start: &str| at(start, "2026-11-02T12:00:00Z");
+    let (soon, later) = (next("2026-11-02T09:00:00Z"), next("2026-11-02T10:00:00Z"));
+    let checked_against = |assignment: &Folded, other: &Folded| {
+        checked(assignment, &person, &order, std::slice::from_ref(other))
+    };
+    assert_eq!(checked_against(&soon, &late), Err("staff_overlap"));
+    assert_eq!(checked_against(&later, &late), Ok(Vec::new()));
+    // Work that runs on takes the time until now.
+    let long = begun(json!({ "status": "in_progress", "actual_start_ts": "2026-11-02T05:00:00Z" }));
+    let overlapping = next("2026-11-02T07:30:00Z");
+    assert_eq!(checked_against(&overlapping, &long), Err("staff_overlap"));
+    // Who begins late is not refused for it: what comes after is told when it is planned.
+    assert_eq!(checked_against(&late, &soon), Ok(Vec::new()));
+}
+
 #[test]
 fn who_is_away_and_what_is_done_take_no_assignment() {
     let away = person(json!({ "status": "training" }));

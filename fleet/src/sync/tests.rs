@@ -292,6 +292,26 @@ fn a_deletion_is_a_field_and_a_new_life_takes_it_back() {
 }
 
 #[test]
+fn a_level_that_came_along_with_an_event_is_told_to_nobody() {
+    let table = table_of("Part").unwrap();
+    let entity = CollapsedEntity::new(table);
+    let stock = table.field_named("current_stock").unwrap().number;
+    let told_of_stock = |event_type, schema, data| {
+        let data = object(data);
+        let mut told = told_alone(table, &entity, &view(table, event_type, schema, &data));
+        told.retain(|(number, _)| *number == stock);
+        told
+    };
+    let level = json!({ "current_stock": -50, "name": "Pad" });
+    assert_eq!(told_of_stock("PartRecounted", 1, level), []);
+    let moved = json!({ "delta": -2, "current_stock": 8 });
+    assert_eq!(
+        told_of_stock("StockLevelChanged", 2, moved),
+        [(stock, Change::Add(-2))]
+    );
+}
+
+#[test]
 fn parts_that_a_role_plays_decide_what_it_may() {
     let rank = |entity: &str, field: &str, role| rank_of(&line_of(entity, field), role);
     assert_eq!(rank("WorkOrder", "findings", Role::Technician), Some(2));

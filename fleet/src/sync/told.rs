@@ -57,8 +57,12 @@ pub fn told(
             teller.tell_life(event, known.event.begins);
         }
         None => {
+            let aggregate = registry().aggregate(event.aggregate_type);
+            let event_type = event.canonical_type();
             for (key, value) in event.data {
-                teller.set(key, value);
+                if aggregate.is_none_or(|aggregate| !aggregate.is_reserved(event_type, key)) {
+                    teller.set(key, value);
+                }
             }
             teller.tell_life(event, false);
         }

@@ -123,13 +123,23 @@ pub fn check(assignment: &Folded, around: &Around<'_>, now: i64) -> Result<(), R
     if let Some(driver) = around.driver {
         staff::check_at_work(driver, "driver_id")?;
     }
-    let Some(span) = transfer_plan::span_of(around.plan) else {
+    check_times(around, now)
+}
+
+/// Holds the time of an assignment's plan against what its vehicle and its driver do then besides: what a plan whose time
+/// changes is held against.
+///
+/// # Errors
+/// `Conflict`, naming the first thing that cannot be.
+pub fn check_times(around: &Around<'_>, now: i64) -> Result<(), Refusal> {
+    let Some(span) = transfer_plan::span_of(around.plan, now) else {
         return Ok(());
     };
     let meeting = |plans: &[Folded]| {
         let mut plans = plans.iter();
-        let plan = plans
-            .find(|plan| transfer_plan::span_of(plan).is_some_and(|other| other.meets(span)))?;
+        let plan = plans.find(|plan| {
+            transfer_plan::span_of(plan, now).is_some_and(|other| other.meets(span))
+        })?;
         Some(plan.text("plan_id").unwrap_or("(unnamed)").to_owned())
     };
     if let Some(plan) = meeting(around.plans_of_vehicle) {

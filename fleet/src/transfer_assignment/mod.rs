@@ -9,7 +9,7 @@ mod view;
 mod tests;
 
 pub use command::{CHANGE, CREATE, TransferAssignmentCommand};
-pub use decide::{Around, check, decide, is_active};
+pub use decide::{Around, check, check_times, decide, is_active};
 pub use view::row;
 
 /// The aggregate type of transfer assignments.

@@ -241,6 +241,78 @@ fn what_cannot_be_is_refused_by_name() {
     );
 }
 
+/// A train that left after it should have arrived had no time at all, so that its vehicle and its driver were free.
+#[test]
+fn a_late_train_keeps_its_vehicle_and_its_driver() {
+    let late = plan(
+        "in_progress",
+        "2026-11-02T05:00:00Z",
+        "2026-11-02T07:00:00Z",
+    );
+    let late = [late];
+    let (fit, present) = (vehicle("available"), person("active"));
+    let asked = assignment(json!({ "driver_id": "D" }));
+    for (departure, meets) in [
+        ("2026-11-02T08:30:00Z", true),
+        ("2026-11-02T09:59:00Z", true),
+        ("2026-11-02T10:00:00Z", false),
+    ] {
+        let next = plan("scheduled", departure, "2026-11-02T12:00:00Z");
+        let clear = Around {
+            plan: &next,
+            vehicle: &fit,
+            driver: Some(&present),
+            of_plan: &[],
+            plans_of_vehicle: &[],
+            plans_of_driver: &[],
+            orders_of_vehicle: &[],
+        };
+        let of_vehicle = Around {
+            plans_of_vehicle: &late,
+            ..clear
+        };
+        let of_driver = Around {
+            plans_of_driver: &late,
+            ..clear
+        };
+        for (around, code) in [
+            (of_vehicle, "vehicle_elsewhere"),
+            (of_driver, "staff_overlap"),
+        ] {
+            let refusal = check(&asked, &around, NOW).err();
+            let expected = meets.then_some(code);
+            assert_eq!(refusal.map(|refusal| refusal.code), expected, "{departure}");
+        }
+    }
+}
+
+/// A plan whose time changes is held to what it takes time from, and not to who is away today.
+#[test]
+fn a_plan_that_moves_is_held_to_times_alone() {
+    let here = plan("scheduled", "2026-11-02T10:00:00Z", "2026-11-02T12:00:00Z");
+    let meets = [plan(
+        "scheduled",
+        "2026-11-02T11:00:00Z",
+        "2026-11-02T13:00:00Z",
+    )];
+    let (retired, away) = (vehicle("retired"), person("sick_leave"));
+    let clear = Around {
+        plan: &here,
+        vehicle: &retired,
+        driver: Some(&away),
+        of_plan: &[],
+        plans_of_vehicle: &[],
+        plans_of_driver: &[],
+        orders_of_vehicle: &[],
+    };
+    assert_eq!(check_times(&clear, NOW), Ok(()));
+    let busy = Around {
+        plans_of_driver: &meets,
+        ..clear
+    };
+    assert_eq!(check_times(&busy, NOW).unwrap_err().code, "staff_overlap");
+}
+
 proptest! {
     #[test]
     fn what_is_decided_passes_its_table_and_folds_to_what_was_asked(bodies in prop::collection::vec(any_body(CHANGE), 0..12)) {

@@ -68,19 +68,32 @@ pub fn is_open(plan: &Folded) -> bool {
     plan.exists() && matches!(status(plan), "draft" | "scheduled")
 }
 
-/// The time that it takes: as it was run where that is known, else as it is planned. `None` when it is called off.
-pub fn span_of(plan: &Folded) -> Option<Span> {
+/// The time that it takes: as it was run where that is known, else as it is planned. A train that left and has not
+/// arrived takes it until `now` at least. `None` when it is called off.
+pub fn span_of(plan: &Folded, now: i64) -> Option<Span> {
     if !plan.exists() || status(plan) == "cancelled" {
         return None;
     }
-    let moment = |actual, planned| {
-        let told = plan.text(actual).or(plan.text(planned));
-        told.and_then(calendar::parse_time)
-    };
-    Span::new(
-        moment("actual_departure_ts", "scheduled_departure_ts")?,
-        moment("actual_arrival_ts", "scheduled_arrival_ts")?,
-    )
+    let moment = |name| plan.text(name).and_then(calendar::parse_time);
+    let (left, arrived) = (moment("actual_departure_ts"), moment("actual_arrival_ts"));
+    let (departure, arrival) = (
+        moment("scheduled_departure_ts"),
+        moment("scheduled_arrival_ts"),
+    );
+    let start = left.or(departure)?;
+    let has_left = status(plan) == "in_progress" || left.is_some();
+    if has_left && arrived.is_none() && status(plan) != "completed" {
+        let planned = departure.zip(arrival);
+        let planned = planned.and_then(|(departure, arrival)| Span::new(departure, arrival));
+        return Some(Span::under_way(start, planned, now));
+    }
+    Span::new(start, arrived.or(arrival)?)
+}
+
+/// Whether this step plans another time than before, or plans what was called off. What is told of a train that runs is no
+/// plan.
+pub fn is_moved(before: &Folded, after: &Folded, now: i64) -> bool {
+    is_open(after) && span_of(before, now) != span_of(after, now)
 }
 
 /// Whether this step brought it to its end: its vehicles stand there from now on.

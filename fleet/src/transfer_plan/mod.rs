@@ -9,7 +9,7 @@ mod view;
 mod tests;
 
 pub use command::{CHANGE, CREATE, TransferPlanCommand};
-pub use decide::{STEPS, decide, has_arrived, is_open, span_of};
+pub use decide::{STEPS, decide, has_arrived, is_moved, is_open, span_of};
 pub use view::row;
 
 /// The aggregate type of transfer plans.

@@ -7,7 +7,7 @@ use super::*;
 use crate::folded::Folded;
 use crate::refusal::RefusalKind;
 use crate::schema::body;
-use crate::testing::{ASKED, any_body, applied_now as applied, fields, object, types};
+use crate::testing::{ASKED, NOW, any_body, applied_now as applied, fields, object, types};
 
 fn after(state: Folded, command: &TransferPlanCommand) -> Folded {
     let drafts = decide(&state, command, ASKED).unwrap();
@@ -112,7 +112,7 @@ fn trains_leave_and_arrive() {
     let arrived = applied(AGGREGATE_TYPE, left.clone(), &drafts);
     assert!(has_arrived(&left, &arrived) && !has_arrived(&arrived, &arrived));
     assert_eq!(
-        span_of(&arrived).unwrap().shown(),
+        span_of(&arrived, NOW).unwrap().shown(),
         "2026-11-02 08:00 to 2026-11-02 13:00 UTC"
     );
     let bare = crate::testing::TestEvent::new(
@@ -129,6 +129,48 @@ fn trains_leave_and_arrive() {
         Some("completed"),
         "the type alone says it"
     );
+}
+
+#[test]
+fn a_train_that_left_takes_its_time_until_it_arrives() {
+    let shown = |plan: &Folded, now: i64| span_of(plan, now).unwrap().shown();
+    let hours = |hours: i64| NOW + hours * crate::calendar::HOUR;
+    let left_at =
+        |time: &str| change(json!({ "status": "in_progress", "actual_departure_ts": time }));
+    let in_time = after(plan(), &left_at("2026-11-02T10:05:00Z"));
+    assert_eq!(
+        shown(&in_time, hours(3)),
+        "2026-11-02 10:05 to 2026-11-02 12:00 UTC"
+    );
+    assert_eq!(
+        shown(&in_time, hours(5)),
+        "2026-11-02 10:05 to 2026-11-02 13:00 UTC"
+    );
+    // It was nowhere while it left after it should have arrived.
+    let late = after(plan(), &left_at("2026-11-02T12:30:00Z"));
+    assert_eq!(
+        shown(&late, hours(4)),
+        "2026-11-02 12:30 to 2026-11-02 14:30 UTC"
+    );
+}
+
+#[test]
+fn only_a_plan_that_moves_is_held_against_others() {
+    let is_moved =
+        |before: &Folded, body: Value| is_moved(before, &after(before.clone(), &change(body)), NOW);
+    let longer = json!({ "scheduled_arrival_ts": "2026-11-02T13:00:00Z" });
+    assert!(is_moved(&plan_in("scheduled"), longer.clone()));
+    let again = json!({ "status": "draft", "reason": "after all" });
+    assert!(is_moved(&plan_in("cancelled"), again));
+    for (status, body) in [
+        ("draft", json!({ "status": "scheduled" })),
+        ("scheduled", json!({ "status": "cancelled" })),
+        ("scheduled", json!({ "to_location": "North" })),
+        ("scheduled", json!({ "status": "in_progress" })),
+        ("in_progress", longer),
+    ] {
+        assert!(!is_moved(&plan_in(status), body.clone()), "{status} {body}");
+    }
 }
 
 #[test]
@@ -178,7 +220,7 @@ fn what_is_closed_stays_and_what_is_under_way_is_not_deleted() {
         "plan_in_progress"
     );
     let gone = after(plan_in("scheduled"), &delete);
-    assert_eq!((row("x", &gone), span_of(&gone)), (None, None));
+    assert_eq!((row("x", &gone), span_of(&gone, NOW)), (None, None));
     assert_eq!(
         decide(&gone, &delete, ASKED).unwrap_err().kind,
         RefusalKind::Missing

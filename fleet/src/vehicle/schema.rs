@@ -5,7 +5,7 @@
 
 use super::{AGGREGATE_TYPE, STATUSES, TYPES, event, fold, upcast, view};
 use crate::listing::{Filter, Listing, Search};
-use crate::schema::{AggregateSchema, EventSchema, Field, Kind, Spelling};
+use crate::schema::{AggregateSchema, EventSchema, Field, Kind, Spelling, row};
 
 /// The state's key of the odometer's reading.
 pub const MILEAGE_KEY: &str = "current_mileage_km";
@@ -74,8 +74,8 @@ const MILEAGE_THEN: Field = Field::optional("mileage_km", KILOMETRES).setting(MI
 
 /// What describes a vehicle. In events all of it is optional: the old system's creations carried what they had. What a
 /// creating command must bring is in [`COMMAND_FIELDS`].
-const DESCRIPTION: &[Field] = &[
-    Field::optional("id", Kind::Uuid),
+const FIELDS: [Field; 18] = [
+    row::ID,
     Field::optional("asset_id", Kind::Key { chars_max: 50 }).never_null(),
     Field::optional("model", Kind::name(100)).never_null(),
     Field::optional("type", Kind::OneOf(TYPES)),
@@ -94,6 +94,8 @@ const DESCRIPTION: &[Field] = &[
     Field::optional("total_operating_hours", Kind::count()).never_null(),
     Field::optional("last_service_date", Kind::Time),
 ];
+const DESCRIPTION: &[Field] = &FIELDS;
+const DESCRIPTION_CHANGED: &[Field] = &row::keeping_id(FIELDS);
 
 /// The body of a command that creates a vehicle.
 pub(super) const COMMAND_FIELDS: &[Field] = &[
@@ -138,7 +140,7 @@ const EVENTS: &[EventSchema] = &[
     EventSchema::new(
         event::VEHICLE_UPDATED,
         "Some of what describes it changed.",
-        DESCRIPTION,
+        DESCRIPTION_CHANGED,
     )
     .upcast_by(&[upcast::description]),
     EventSchema::new(

@@ -96,7 +96,18 @@ fn row_ids_are_derived_and_never_change() {
         "3bba5a0d-1f03-5fa9-aaff-d87a87e16315"
     );
     let own = "0f8fad5b-d9cb-469f-a165-70867728950e";
-    let state = state_of(&[event("VehicleCreated", 1, 1, json!({ "id": own }))]);
+    let others = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
+    let state = state_of(&[
+        event("VehicleCreated", 1, 1, json!({ "id": own })),
+        event("VehicleUpdated", 2, 2, json!({ "id": others })),
+        event(
+            "VehicleStatusChanged",
+            3,
+            3,
+            json!({ "new_status": "available", "id": others }),
+        ),
+        event("VehicleWashed", 4, 4, json!({ "id": others })),
+    ]);
     assert_eq!(view("4711", &state).unwrap().id.to_string(), own);
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::decide::status;
+use super::decide::{grave_finding, status};
 use crate::command::Asked;
 use crate::event::EventDraft;
 use crate::folded::Folded;
@@ -20,17 +20,23 @@ pub struct Consequences {
     pub workshops: Vec<(String, WorkshopCommand)>,
 }
 
-/// Whether an order keeps its vehicle in the workshop: in work, or done and waiting to be released.
+/// Whether an order keeps its vehicle in the workshop: in work, or done and waiting to be released or for a grave finding
+/// to be dealt with.
 pub fn holds_vehicle(order: &Folded) -> bool {
     match status(order) {
         "in_progress" => order.exists(),
         "completed" => {
             order.exists()
-                && order.is_true("requires_release")
                 && order.text("released_at").is_none()
+                && (order.is_true("requires_release") || grave_finding(order).is_some())
         }
         _ => false,
     }
+}
+
+/// Whether the step from one state to the other changes what other orders of the vehicle are judged by.
+pub fn changes_hold(before: &Folded, after: &Folded) -> bool {
+    in_work(before) != in_work(after) || holds_vehicle(before) != holds_vehicle(after)
 }
 
 /// What kind of maintenance the order is: its own word, or the first of its tasks that is one.
@@ -84,13 +90,18 @@ pub fn consequences(
         }));
     }
     let is_released = after.text("released_at").is_some() && before.text("released_at").is_none();
-    let lets_go = (is_done || is_released) && !holds_vehicle(after) && !held_by_others;
+    // Its last grave finding was dealt with after the work was done.
+    let is_cleared = status(after) == "completed" && holds_vehicle(before);
+    let lets_go =
+        (is_done || is_released || is_cleared) && !holds_vehicle(after) && !held_by_others;
     let is_here = vehicle.text("status") == Some("in_workshop");
     if lets_go && is_here {
-        commands.push(to(
-            "available",
-            if is_released { "released" } else { "completed" },
-        ));
+        let why = match (is_released, is_done) {
+            (true, _) => "released",
+            (_, true) => "completed",
+            _ => "cleared of findings",
+        };
+        commands.push(to("available", why));
     }
     // What was begun and called off still has to be done.
     if was_in_work && status(after) == "cancelled" && !held_by_others && is_here {

@@ -123,6 +123,25 @@ pub(super) fn status(order: &Folded) -> &str {
     order.text("status").unwrap_or("draft")
 }
 
+/// The first open finding with which the vehicle does not run: one of the last two [`SEVERITIES`](super::SEVERITIES).
+pub(super) fn grave_finding(order: &Folded) -> Option<Map<String, Value>> {
+    let findings = order.record.items(FINDING_ITEMS);
+    findings.into_iter().find(|finding| {
+        let text_of = |field: &str| finding.get(field).and_then(Value::as_str);
+        matches!(text_of("severity"), Some("high" | "critical")) && text_of("resolution").is_none()
+    })
+}
+
+/// Whether a change spares work that has begun the release that it was to wait for: who does so lets the vehicle run
+/// again, as by releasing it, so it takes the same role.
+pub fn waives_release(order: &Folded, fields: &Map<String, Value>) -> bool {
+    let has_begun = matches!(status(order), "in_progress" | "completed")
+        || order.text("actual_start").is_some();
+    has_begun
+        && order.is_true("requires_release")
+        && fields.get("requires_release") == Some(&Value::Bool(false))
+}
+
 fn create(
     order: &Folded,
     order_number: &str,
@@ -323,21 +342,9 @@ fn release(
     }
     refuse_released(order)?;
     refuse_open_checklist(order)?;
-    let findings = order.record.items(FINDING_ITEMS);
-    let text_of = |item: &Map<String, Value>, field: &str| {
-        let text = item.get(field).and_then(Value::as_str);
-        text.map(str::to_owned)
-    };
-    let open = findings.iter().find(|finding| {
-        let severity = text_of(finding, "severity");
-        matches!(severity.as_deref(), Some("high" | "critical"))
-            && text_of(finding, "resolution").is_none()
-    });
-    if let Some(finding) = open {
-        let text = format!(
-            "A finding is open: {}",
-            text_of(finding, "text").unwrap_or_default()
-        );
+    if let Some(finding) = grave_finding(order) {
+        let told = finding.get("text").and_then(Value::as_str);
+        let text = format!("A finding is open: {}", told.unwrap_or_default());
         return Err(Refusal::conflict("", "finding_open", text));
     }
     let mut data = Map::new();

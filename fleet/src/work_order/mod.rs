@@ -17,8 +17,8 @@ mod tests;
 pub use command::{
     CHANGE, CHECKLIST_ITEM, CREATE, FINDING, NOTE, PART_USE, RELEASE, RESOLUTION, WorkOrderCommand,
 };
-pub use consequences::{Consequences, consequences, holds_vehicle, maintenance_type};
-pub use decide::{ITEMS_MAX, STEPS, decide};
+pub use consequences::{Consequences, changes_hold, consequences, holds_vehicle, maintenance_type};
+pub use decide::{ITEMS_MAX, STEPS, decide, waives_release};
 pub use plan::{Around, check_plan, is_active, needs_plan_check, span_of};
 pub use view::row;
 
@@ -37,5 +37,5 @@ pub const STATUSES: &[&str] = &[
 /// How urgent it is, as in JSON.
 pub const PRIORITIES: &[&str] = &["low", "medium", "high", "urgent"];
 
-/// How bad a finding is, as in JSON. A vehicle with an open one of the last two is not released.
+/// How bad a finding is, as in JSON. An order with an open one of the last two is not released, and keeps its vehicle.
 pub const SEVERITIES: &[&str] = &["low", "medium", "high", "critical"];

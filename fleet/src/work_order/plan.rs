@@ -8,6 +8,7 @@ use crate::calendar;
 use crate::folded::Folded;
 use crate::refusal::Refusal;
 use crate::span::{Span, most_at_once};
+use crate::transfer_plan;
 
 /// Fields whose change makes another plan.
 const PLAN_FIELDS: &[&str] = &[
@@ -29,6 +30,8 @@ pub struct Around<'a> {
     pub team: Option<&'a Folded>,
     /// Every other order at the workshop or on the vehicle that [`is_active`].
     pub others: &'a [Folded],
+    /// Transfer plans that the vehicle is put into.
+    pub transfers: &'a [Folded],
 }
 
 /// Whether an order takes place and time: planned or in work.
@@ -74,6 +77,7 @@ pub fn check_plan(order: &Folded, around: &Around<'_>, now: i64) -> Result<(), R
     };
     check_limits(order, span)?;
     check_vehicle(order, span, around.others, now)?;
+    check_transfers(order, span, around.transfers, now)?;
     check_tracks(order, span, around, now)?;
     check_team(order, span, around, now)
 }
@@ -139,6 +143,34 @@ fn check_vehicle(order: &Folded, span: Span, others: &[Folded], now: i64) -> Res
     Err(Refusal::conflict(
         "scheduled_start",
         "vehicle_elsewhere",
+        text,
+    ))
+}
+
+/// A vehicle that runs is in no workshop then. Work that is begun is begun on what stands there, whatever was planned.
+fn check_transfers(
+    order: &Folded,
+    span: Span,
+    transfers: &[Folded],
+    now: i64,
+) -> Result<(), Refusal> {
+    if status(order) != "scheduled" {
+        return Ok(());
+    }
+    let run = transfers.iter().find(|plan| {
+        plan.text("status") != Some("completed")
+            && transfer_plan::span_of(plan, now).is_some_and(|taken| taken.meets(span))
+    });
+    let Some(run) = run else { return Ok(()) };
+    let taken = transfer_plan::span_of(run, now).map(Span::shown);
+    let text = format!(
+        "The vehicle runs in transfer plan {} then: {}; take it out of the plan, or choose another time",
+        shown(run, "plan_id"),
+        taken.unwrap_or_default()
+    );
+    Err(Refusal::conflict(
+        "scheduled_start",
+        "vehicle_in_transfer",
         text,
     ))
 }

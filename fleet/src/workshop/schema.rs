@@ -26,7 +26,9 @@ const COMPLETED_KEY: &str = "total_completed_orders";
 const COMPLETED_MORE: Field = whole("completed_orders").adding(COMPLETED_KEY);
 
 /// The Workshop aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
+    .totals(&[COMPLETED_KEY])
+    .listed(LISTING);
 
 const LISTING: Listing = Listing {
     keys: &["code"],

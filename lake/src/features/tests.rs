@@ -106,11 +106,11 @@ fn a_new_export_takes_the_place_of_the_old_one() {
             .len(),
         1_000
     );
+    let place = folder.path().join("features/failure");
+    fs::write(place.join("mine.parquet"), "PAR1").unwrap();
     write(folder.path(), &["a"], &many[..5]);
-    let left = fs::read_dir(folder.path().join("features/failure"))
-        .unwrap()
-        .count();
-    assert_eq!(left, 2, "a file and the manifest");
+    let left = fs::read_dir(&place).unwrap().count();
+    assert_eq!(left, 3, "a file, the manifest, and what is somebody else's");
 }
 
 #[test]

@@ -176,3 +176,13 @@ fn bytes_that_are_no_value_are_kept_as_text() {
     let (cell, _) = read(Kind::Whole, Wire::Integer, b"abc", Zone::Utc);
     assert_eq!(cell, Cell::Odd("abc".into(), Treatment::ValueUnreadable));
 }
+
+#[test]
+fn a_json_null_is_nothing_however_it_is_written() {
+    for null in ["null", "null ", " null", "\n\tnull\r\n"] {
+        check(Kind::Json, Wire::Json, null.as_bytes(), "", None);
+        text(Kind::Json, null, "", None);
+    }
+    text(Kind::Json, "[null ]", "[null]", None);
+    text(Kind::Json, "\"null \"", "\"null \"", None);
+}

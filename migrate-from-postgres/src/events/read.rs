@@ -8,6 +8,7 @@ use storage::{
 use uuid::Uuid;
 
 use super::EVENTS;
+use crate::cell;
 use crate::finding::{Findings, Sample, Treatment};
 use crate::ids;
 use crate::json;
@@ -199,7 +200,8 @@ fn metadata(
     note: &mut impl FnMut(Treatment, &str),
 ) -> (Vec<u8>, Vec<Box<str>>) {
     let mut members: Map<String, Value> = match text {
-        None | Some(b"null") => Map::new(),
+        None => Map::new(),
+        Some(text) if cell::is_null(text) => Map::new(),
         Some(text) => serde_json::from_slice(text).unwrap_or_else(|_| {
             note(Treatment::JsonUnreadable, "metadata");
             let text = String::from_utf8_lossy(text).into_owned();

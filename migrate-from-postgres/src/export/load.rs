@@ -24,6 +24,8 @@ const SENT_BYTES: usize = 256 << 10;
 const STAGING: &str = "railfleet_staging";
 /// The staging table's column for values of columns that Phase 2 does not have: one JSON object.
 const REST: &str = "railfleet rest";
+/// The staging table's column for whether a row was kept as it was.
+const KEPT: &str = "railfleet kept";
 
 /// What came of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,8 +83,9 @@ impl<'a> Load<'a> {
         let (table, columns) = (quoted(self.table().name), self.columns(""));
         let make = format!(
             "CREATE TEMP TABLE {STAGING} ON COMMIT DROP AS \
-             SELECT {columns}, NULL::json AS {} FROM public.{table} WITH NO DATA",
-            quoted(REST)
+             SELECT {columns}, NULL::json AS {}, false AS {} FROM public.{table} WITH NO DATA",
+            quoted(REST),
+            quoted(KEPT)
         );
         let client = &self.session.client;
         client
@@ -110,7 +113,8 @@ impl<'a> Load<'a> {
             self.buffer.push(b'\t');
         }
         self.put_rest(row, findings);
-        self.buffer.push(b'\n');
+        let kept: &[u8] = if row.is_kept { b"\tt\n" } else { b"\tf\n" };
+        self.buffer.extend_from_slice(kept);
         if self.buffer.len() >= SENT_BYTES {
             self.send().await?;
         }
@@ -205,7 +209,8 @@ impl<'a> Load<'a> {
         Ok(())
     }
 
-    /// Ends the copy, sees to what the schema demands, and fills the table.
+    /// Ends the copy, sees to what the schema demands, and fills the table. Every row that was put is in it then, or refused, or
+    /// said by another.
     pub(super) async fn finish(mut self, findings: &mut Findings) -> Result<Loaded, SourceError> {
         if !self.buffer.is_empty() {
             self.send().await?;
@@ -214,13 +219,32 @@ impl<'a> Load<'a> {
             copy.as_mut().finish().await.map_err(doing(self.doing()))?;
         }
         let key = quoted(self.table().key);
-        // What was said later of the same row counts.
+        // What was said later of the same row counts: of a row that was kept as it was, and where both say the same.
+        let kept = quoted(KEPT);
         self.run(&format!(
-            "ANALYZE {STAGING}; DELETE FROM {STAGING} a USING {STAGING} b WHERE a.ctid < b.ctid AND a.{key} = b.{key}"
+            "ANALYZE {STAGING}; DELETE FROM {STAGING} a USING {STAGING} b WHERE a.ctid < b.ctid AND a.{key} = b.{key} \
+             AND (a.{kept} OR ROW(a.*)::text = ROW(b.*)::text)"
         ))
         .await?;
-        let refused = self.refuse(findings).await?;
+        // Two aggregates that say otherwise of the same row cannot both be in the table.
+        let twice = format!(
+            "DELETE FROM {STAGING} x USING {STAGING} y WHERE x.ctid < y.ctid AND x.{key} = y.{key}"
+        );
+        let name = self.table().key;
+        let mut refused = self
+            .note(&twice, Treatment::RowRefused, name, findings)
+            .await?;
+        refused += self.refuse(findings).await?;
         self.fill().await?;
+        // A rule of the table there may have taken rows away without a word.
+        let table = quoted(self.table().name);
+        let absent = format!(
+            "DELETE FROM {STAGING} x WHERE NOT EXISTS (SELECT 1 FROM public.{table} p WHERE p.{key} = x.{key})"
+        );
+        refused += self
+            .note(&absent, Treatment::RowRefused, name, findings)
+            .await?;
+        self.run(&format!("DROP TABLE {STAGING}")).await?;
         Ok(Loaded { refused })
     }
 
@@ -327,7 +351,7 @@ impl<'a> Load<'a> {
                 .await?;
             }
         }
-        self.run(&format!("DROP TABLE {STAGING}")).await
+        Ok(())
     }
 
     async fn run(&self, statements: &str) -> Result<(), SourceError> {

@@ -25,6 +25,8 @@ pub(super) struct Row {
     pub(super) extra: Map<String, Value>,
     /// When what it belongs to last changed.
     pub(super) changed_at: i64,
+    /// Whether it was kept as it was, in the imported log of its table.
+    pub(super) is_kept: bool,
 }
 
 /// See the module.
@@ -109,6 +111,7 @@ impl<'a> Rows<'a> {
                 values,
                 extra: object(extra),
                 changed_at: 0,
+                is_kept: true,
             });
         };
         of_stream(self.depot, stream, self.position, &mut take).map_err(ImportError::Read)?;

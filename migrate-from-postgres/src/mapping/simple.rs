@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::{Columns, Family, Mapping, Seen};
 use crate::finding::Treatment;
 use crate::made::{Made, Making};
+use crate::places::is_usable;
 use crate::row::Row;
 use crate::tables::assets::WORKSHOPS as W;
 use crate::tables::goods::STOCK_LOCATIONS as L;
@@ -157,10 +158,19 @@ pub(super) fn time_of(row: &Row<'_>, (created, updated): Times) -> Option<i64> {
     row.time(created).or_else(|| row.time(updated))
 }
 
-/// The id of an aggregate that goes by a business key: the row's UUID where it has none, or another row has it already.
+/// The id of an aggregate that goes by a business key: the row's UUID where it has none, or another row has it already. A row
+/// whose history is in the log goes on there.
 pub(super) fn business_id(row: &Row<'_>, made: &mut Made<'_>, place: usize) -> String {
-    let key = row.text(place).filter(|key| !key.is_empty());
-    let Some(key) = key.filter(|key| key.len() <= storage::AGGREGATE_ID_BYTES_MAX) else {
+    let key = row.text(place);
+    if let Some(found) = made
+        .places
+        .get(&(row.layout.table.name, row.key()))
+        .cloned()
+    {
+        made.note(row, found.why, key.as_deref().unwrap_or_default());
+        return found.id;
+    }
+    let Some(key) = key.filter(|key| is_usable(key)) else {
         made.note(row, Treatment::NullKey, "");
         return row.key();
     };

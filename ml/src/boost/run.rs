@@ -64,7 +64,7 @@ impl<'run> Run<'run> {
         }
     }
 
-    /// Adds one tree an output; returns whether any of them splits.
+    /// Adds one tree an output, to the model and to the scores, unless none of them splits; returns whether any does.
     pub(super) fn round(&mut self, round: usize, mut valid: Option<&mut ValidScores<'_>>) -> bool {
         self.fill_derivatives();
         let mut random = Random::new(self.params.seed, round as u64);
@@ -73,14 +73,17 @@ impl<'run> Run<'run> {
             let count = share_of(rows, self.params.row_share);
             random.choose_ordered(rows, count)
         });
+        let rate = self.params.learning_rate;
         let mut any = false;
+        // Output and step of each tree without a split: it is worth keeping only beside one that splits.
+        let mut constant: Vec<(usize, f64)> = Vec::new();
         for output in 0..self.params.loss.outputs() {
             let span = output * rows..(output + 1) * rows;
             self.packed
                 .pack(&self.gradients[span.clone()], &self.hessians[span]);
             let chosen = self.choose_features(&mut random);
             let mut grown = self.grow(sample.as_deref(), &chosen);
-            any |= !grown.is_constant();
+            let splits = !grown.is_constant();
             // The rows that were not drawn had no say in where the tree splits, so they judge its leaves without favour.
             let mut others = sample
                 .as_deref()
@@ -94,21 +97,30 @@ impl<'run> Run<'run> {
                 grown.take_in(sums, &self.rules());
             }
             self.settle_leaves(output, &mut grown);
-            self.add_scores(output, &others, &grown);
-            if let Some(valid) = &mut valid {
-                valid.add(output, &grown, self.params.learning_rate);
+            self.trees
+                .push(grown.finish(&self.matrix.used, &self.binner, rate));
+            if splits {
+                any = true;
+                self.add_scores(output, &others, &grown);
+                if let Some(valid) = &mut valid {
+                    valid.add(output, &grown, rate);
+                }
+            } else {
+                constant.push((output, f64::from(grown.leaves()[0].step(rate))));
             }
-            self.trees.push(grown.finish(
-                &self.matrix.used,
-                &self.binner,
-                self.params.learning_rate,
-            ));
         }
         if !any {
             self.trees
                 .truncate(self.trees.len() - self.params.loss.outputs());
+            return false;
         }
-        any
+        for (output, step) in constant {
+            add_to_all(&mut self.scores[output * rows..(output + 1) * rows], step);
+            if let Some(valid) = &mut valid {
+                valid.add_to_all(output, step);
+            }
+        }
+        true
     }
 
     pub(super) fn loss(&self) -> &Loss {
@@ -262,9 +274,9 @@ impl<'run> Run<'run> {
     ) -> Model {
         let outputs = params.loss.outputs();
         if params.patience_rounds.is_some()
-            && let Some((round, _)) = best
+            && let Some((kept, _)) = best
         {
-            self.trees.truncate(round * outputs);
+            self.trees.truncate(kept * outputs);
         }
         let earlier = start.map_or(&[][..], |model| model.trees());
         let trees: Vec<Tree> = earlier.iter().cloned().chain(self.trees).collect();
@@ -317,8 +329,20 @@ impl<'run> ValidScores<'run> {
         }
     }
 
+    /// Adds the step of a tree without a split.
+    fn add_to_all(&mut self, output: usize, step: f64) {
+        let rows = self.matrix.rows;
+        add_to_all(&mut self.scores[output * rows..(output + 1) * rows], step);
+    }
+
     pub(super) fn loss(&self, loss: &Loss) -> f64 {
         loss.mean(&self.scores, self.valid.labels(), self.valid.weights())
+    }
+}
+
+fn add_to_all(scores: &mut [f64], step: f64) {
+    for score in scores {
+        *score += step;
     }
 }
 

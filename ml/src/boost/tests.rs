@@ -72,9 +72,8 @@ fn settings(loss: Loss) -> Params {
 }
 
 fn mean_loss(model: &Model, dataset: &Dataset) -> f64 {
-    let rows = Array2::from_shape_fn((dataset.rows(), 5), |(row, column)| {
-        dataset.column(column)[row]
-    });
+    let shape = (dataset.rows(), dataset.features().len());
+    let rows = Array2::from_shape_fn(shape, |(row, column)| dataset.column(column)[row]);
     let scores: Vec<f64> = model
         .scores(rows.view(), 1)
         .unwrap()
@@ -211,6 +210,57 @@ fn early_stopping_keeps_the_best_round() {
     assert!(seen.len() < 2_000);
     assert_eq!(model.record().valid_loss, Some(best));
     assert!((mean_loss(&model, &valid) - best).abs() < 1e-9);
+}
+
+/// Two informative numbers and flags so rare that no split on them is admissible.
+fn rare_flags(rows: usize, seed: u64, classes: u32) -> Dataset {
+    let known = table(rows, seed, classes);
+    let values = Array2::from_shape_fn((7, rows), |(column, row)| match column {
+        0 | 1 => known.column(column)[row],
+        _ => f32::from(u8::from(row % 211 == column)),
+    });
+    let flags = (2..7).map(|flag| Feature::numeric(format!("flag {flag}")));
+    let numbers = [Feature::numeric("a"), Feature::numeric("b")];
+    let features = numbers.into_iter().chain(flags).collect();
+    Dataset::from_columns(features, values, known.labels().to_vec()).unwrap()
+}
+
+/// Regression: a round that drew none of the informative columns left no tree but was counted as one, so that trees behind
+/// the best were kept, and its constant step stayed in the scores.
+#[test]
+fn rounds_without_a_tree_do_not_count_for_early_stopping() {
+    for (loss, classes) in [
+        (Loss::Squared, 0),
+        (Loss::Logistic, 2),
+        (Loss::Multiclass { classes: 4 }, 4),
+    ] {
+        let (train, valid) = (rare_flags(400, 6, classes), rare_flags(400, 7, classes));
+        let params = Params {
+            rounds_max: 2_000,
+            patience_rounds: Some(15),
+            column_share: 0.4,
+            ..settings(loss)
+        };
+        let mut seen = 0;
+        let mut observe = |_: Progress| {
+            seen += 1;
+            ControlFlow::Continue(())
+        };
+        let fit = Fit::new(&params).valid(&valid).observe(&mut observe);
+        let model = fit.train(&train).unwrap();
+        let (kept, promised) = (model.record().rounds, model.record().valid_loss.unwrap());
+        let found = mean_loss(&model, &valid);
+        assert!(
+            (found - promised).abs() < 1e-9,
+            "{loss:?}: {found} for {promised}"
+        );
+        // Each output draws its own columns; hardly a round draws none that is informative for any of four.
+        let has_many = loss.outputs() > 1;
+        assert!(
+            kept > 5 && (has_many || kept + 15 < seen),
+            "{loss:?}: {kept} of {seen} rounds"
+        );
+    }
 }
 
 #[test]

@@ -89,6 +89,19 @@ fn nothing_is_changed_where_nothing_helps() {
     );
 }
 
+/// Regression: from 500 rows on, Platt scaling was tried on the earlier half and an isotonic fit, never tried, was shipped.
+#[test]
+fn the_kind_that_is_shipped_is_the_one_that_was_tried() {
+    for rows in [500, 600, ISOTONIC_ROWS_MIN - 1] {
+        let (probabilities, labels) = overconfident(rows);
+        let chosen = Calibration::choose(&of(&probabilities, &labels)).unwrap();
+        assert!(
+            matches!(chosen, Calibration::Platt { .. }),
+            "{rows} rows: {chosen:?}"
+        );
+    }
+}
+
 #[test]
 fn bad_input_is_named() {
     assert!(matches!(

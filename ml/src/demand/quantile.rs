@@ -9,6 +9,9 @@ pub struct NegativeBinomial {
 
 /// Counts beyond this many means and deviations are not looked at.
 const STEPS_MAX: u32 = 1_000_000;
+/// Counts whose probability has a logarithm below this are walked over in logs: as doubles they would soon be zero, and
+/// zero times any ratio stays zero.
+const LOG_PROBABILITY_MIN: f64 = -600.0;
 
 impl NegativeBinomial {
     /// A mean that is not negative; a dispersion below 1 counts as 1, which is Poisson.
@@ -33,7 +36,14 @@ impl NegativeBinomial {
                 .round()
                 .max(0.0);
         }
-        let (mut probability, mut count) = (self.none(), 0_u32);
+        let (mut log_probability, mut count) = (self.log_none(), 0_u32);
+        // What is walked over here adds up to less than any level. The walk ends well before the mode, whose logarithm
+        // is about -10 for the largest mean.
+        while log_probability < LOG_PROBABILITY_MIN && count < STEPS_MAX {
+            log_probability += self.ratio(f64::from(count)).ln();
+            count += 1;
+        }
+        let mut probability = log_probability.exp();
         let mut reached = probability;
         while reached < level.min(1.0 - 1e-12) && count < STEPS_MAX {
             probability *= self.ratio(f64::from(count));
@@ -43,13 +53,13 @@ impl NegativeBinomial {
         f64::from(count)
     }
 
-    /// Probability of zero.
-    fn none(&self) -> f64 {
+    /// Logarithm of the probability of zero.
+    fn log_none(&self) -> f64 {
         if self.dispersion - 1.0 < 1e-9 {
-            return (-self.mean).exp();
+            return -self.mean;
         }
         let size = self.mean / (self.dispersion - 1.0);
-        (-size * self.dispersion.ln()).exp()
+        -size * self.dispersion.ln()
     }
 
     /// Probability of `count + 1` over that of `count`.

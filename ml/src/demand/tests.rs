@@ -100,7 +100,7 @@ fn forecasts_are_near_the_truth_and_quantiles_cover() {
     );
     for level in [0.9, 0.95] {
         let covered = future.iter().enumerate().flat_map(|(index, ahead)| {
-            let quantile = forecast.quantile(index, 1, level).unwrap();
+            let quantile = forecast.quantile(index, 1.0, level).unwrap();
             ahead
                 .iter()
                 .map(move |&demand| f64::from(u8::from(demand <= quantile)))
@@ -108,8 +108,9 @@ fn forecasts_are_near_the_truth_and_quantiles_cover() {
         let share = covered.sum::<f64>() / (400.0 * 6.0);
         assert!((share - level).abs() < 0.03, "{share} for {level}");
     }
-    assert!(forecast.quantile(0, 3, 0.95) >= forecast.quantile(0, 1, 0.95));
-    assert_eq!(forecast.quantile(400, 1, 0.5), None);
+    let spans = [0.0, 0.2, 1.0, 1.5, 3.0].map(|periods| forecast.quantile(0, periods, 0.95));
+    assert!(spans[0] == Some(0.0) && spans.is_sorted(), "{spans:?}");
+    assert_eq!(forecast.quantile(400, 1.0, 0.5), None);
 }
 
 #[test]
@@ -155,6 +156,31 @@ fn counts_have_the_right_quantiles() {
     assert_eq!(NegativeBinomial::new(0.0, 1.0).quantile(0.99), 0.0);
     let large = NegativeBinomial::new(1e6, 4.0);
     assert!((large.quantile(0.975) - 1e6 - 1.96 * 2_000.0).abs() < 20.0);
+}
+
+/// Regression: from a mean of about 745 on, the probability of zero is zero as a double; the walk multiplied it to the
+/// end and promised a million pieces.
+#[test]
+fn quantiles_hold_where_the_probability_of_zero_underflows() {
+    let usual = NegativeBinomial::new(900.0, 1.143);
+    assert!((usual.quantile(0.5) - 900.0).abs() < 9.0);
+    let deviation = (900.0_f64 * 1.143).sqrt();
+    assert!((usual.quantile(0.95) - 900.0 - 1.645 * deviation).abs() < 2.0);
+    for dispersion in [1.0, 1.143, 2.0, 4.0] {
+        for level in [0.05, 0.5, 0.95, 0.99] {
+            let mut last = 0.0;
+            for mean in (100..20_000).step_by(50).map(f64::from) {
+                let found = NegativeBinomial::new(mean, dispersion).quantile(level);
+                // None of the levels lies five deviations out.
+                let off = (found - mean).abs() / (mean * dispersion).sqrt();
+                assert!(
+                    found >= last && off < 5.0,
+                    "{found} after {last} for mean {mean}, dispersion {dispersion}, level {level}"
+                );
+                last = found;
+            }
+        }
+    }
 }
 
 #[test]

@@ -84,10 +84,10 @@ impl<'run, 'store> Forest<'run, 'store> {
 
     /// The trees up to the best round.
     pub(super) fn finish(mut self, best: Option<(usize, f64)>) -> Vec<Tree> {
-        if let Some((round, _)) = best
+        if let Some((kept, _)) = best
             && self.params.patience_rounds.is_some()
         {
-            self.trees.truncate(round);
+            self.trees.truncate(kept);
         }
         self.trees
     }
@@ -237,7 +237,11 @@ impl Rounds for Forest<'_, '_> {
         let limits = GrowthLimits::new(params);
         let used = &self.binned.used;
         let mut grown = grow_leaves(drawn.count, sum, &mut growing, used, &rules, &limits)?;
-        let splits = !grown.is_constant();
+        if grown.is_constant() {
+            // The scores stay as they are; their derivatives were packed where they stood and are computed anew.
+            self.move_scores(None)?;
+            return Ok(false);
+        }
         let count = grown.leaves().len();
         let mut numbers: Vec<usize> = (0..count).collect();
         let all = drawn.count == self.binned.train.rows;
@@ -257,11 +261,9 @@ impl Rounds for Forest<'_, '_> {
         let steps: Vec<f64> = numbers.iter().map(step).collect();
         self.move_scores(Some(&steps))?;
         self.validate(&grown)?;
-        if splits {
-            let tree = grown.finish(used, &self.binned.binner, params.learning_rate);
-            self.trees.push(tree);
-        }
-        Ok(splits)
+        let tree = grown.finish(used, &self.binned.binner, params.learning_rate);
+        self.trees.push(tree);
+        Ok(true)
     }
 
     fn valid_loss(&self) -> Option<f64> {

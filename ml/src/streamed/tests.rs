@@ -213,6 +213,29 @@ fn every_way_to_draw_rows_and_features_gives_the_same_bytes() {
 }
 
 #[test]
+fn rounds_without_a_tree_give_the_same_bytes() {
+    // Two columns are drawn a round; most are flags so rare that no split on them is admissible.
+    let with_rare_flags = |mut units: Units| {
+        let columns = units.features.len();
+        for (unit, values) in units.values.chunks_mut(columns).enumerate() {
+            for (column, value) in values.iter_mut().enumerate().skip(2) {
+                *value = f32::from(u8::from(unit % 301 == column));
+            }
+        }
+        units
+    };
+    let units = with_rare_flags(Units::of(1_500, 10));
+    let valid = with_rare_flags(Units::of(400, 11));
+    let params = [Params {
+        column_share: 0.2,
+        rows_min: 40,
+        patience_rounds: Some(15),
+        ..settings(200)
+    }];
+    same_bytes(&params, &units, Some(&valid));
+}
+
+#[test]
 fn several_blocks_and_a_sample_for_the_cuts_give_the_same_bytes() {
     // Some 250,000 rows and periods: eight blocks, and more rows than cuts are taken from.
     let units = Units::of(140_000, 5);

@@ -5,13 +5,16 @@
 //!
 //! The notes lie in one file beside the log, one behind the other. They are of no use where only the server has them:
 //! who wants to hold the server to its word keeps copies elsewhere.
+//!
+//! What is signed is not always kept: whoever may read may ask for a checkpoint, and the file must not grow with the asking.
+//! A note that was handed out and not kept holds the log to its word wherever it lies; the server holds it to those in the file.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use storage::{Log, Position, TreeError};
+use storage::{Log, Position, Timestamp, TreeError};
 
 use super::note::{Checkpoint, NOTES_BYTES_MAX, NoteError, Signer, Verifier, split_notes};
 use crate::auth::keys::{self, KeyError};
@@ -22,6 +25,9 @@ const KEY_FILE: &str = "checkpoint.key";
 pub const PUBLIC_KEY_FILE: &str = "checkpoint.pub";
 /// The notes, in the data folder.
 pub const NOTES_FILE: &str = "checkpoints.txt";
+/// Microseconds between two notes that are kept because somebody asked: ten minutes. A note takes about 250 bytes, so that
+/// somebody who asks without end fills [`NOTES_BYTES_MAX`] in five years.
+const ASKED_APART: i64 = 10 * 60 * 1_000_000;
 
 /// Why there is no checkpoint.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +74,8 @@ pub struct Kept {
     pub signed: Vec<Signed>,
     /// Notes that are no checkpoint signed by this server: edited, cut by a crash, or of another key.
     pub unopened: Vec<(String, NoteError)>,
+    /// Bytes of older notes that were not read, in a file of more than [`NOTES_BYTES_MAX`].
+    pub older_bytes: u64,
 }
 
 /// Signs and keeps checkpoints of one log.
@@ -75,13 +83,31 @@ pub struct Kept {
 pub struct Checkpoints {
     signer: Signer,
     file: PathBuf,
-    /// The last that was kept.
-    last: Mutex<Option<Signed>>,
+    known: Mutex<Known>,
+}
+
+/// What is known of the file.
+#[derive(Debug, Default)]
+struct Known {
+    /// The last note that was kept.
+    last: Option<Signed>,
+    /// When one was last kept because somebody asked, since the start.
+    asked_at: Option<Timestamp>,
+}
+
+impl Known {
+    /// Whether a note that somebody asks for is kept. A clock that was set back keeps nobody waiting.
+    fn keeps_what_is_asked(&self, now: Timestamp) -> bool {
+        self.asked_at.is_none_or(|at| {
+            let since = now.micros().saturating_sub(at.micros());
+            !(0..ASKED_APART).contains(&since)
+        })
+    }
 }
 
 impl Checkpoints {
     /// The checkpoints of `log` in the data folder `data`. The secret is made at the first call, in `keys`, with the public
-    /// key beside it.
+    /// key beside it. Of a file of notes beyond [`NOTES_BYTES_MAX`] the end is read.
     ///
     /// # Errors
     /// `Key`, `Io`.
@@ -96,7 +122,10 @@ impl Checkpoints {
         Ok(Checkpoints {
             signer,
             file,
-            last: Mutex::new(last),
+            known: Mutex::new(Known {
+                last,
+                asked_at: None,
+            }),
         })
     }
 
@@ -112,7 +141,7 @@ impl Checkpoints {
 
     /// The last checkpoint that was kept.
     pub fn last(&self) -> Option<Signed> {
-        self.lock().clone()
+        self.lock().last.clone()
     }
 
     /// Signs the tree of the first `size` events, and does not keep it.
@@ -144,23 +173,45 @@ impl Checkpoints {
     /// `Forked`, `Tree`, `Io`.
     pub fn keep(&self, log: &Log) -> Result<Signed, CheckpointError> {
         let signed = self.sign(log, log.durable_position())?;
-        let mut last = self.lock();
-        let known = last.as_ref().map_or(0, |last| last.checkpoint.size);
-        if signed.checkpoint.size > known {
-            append(&self.file, &signed.note)?;
-            *last = Some(signed.clone());
+        self.keep_last(&mut self.lock(), &signed)?;
+        Ok(signed)
+    }
+
+    /// The same for somebody who asks, at this time: the note is kept if none was for ten minutes.
+    ///
+    /// # Errors
+    /// `Forked`, `Tree`, `Io`.
+    pub fn sign_on_demand(&self, log: &Log, now: Timestamp) -> Result<Signed, CheckpointError> {
+        let signed = self.sign(log, log.durable_position())?;
+        let mut known = self.lock();
+        if known.keeps_what_is_asked(now) && self.keep_last(&mut known, &signed)? {
+            known.asked_at = Some(now);
         }
         Ok(signed)
     }
 
-    /// The notes that were kept.
+    /// Keeps a note, unless it says no more than the last. Whether it was kept.
+    fn keep_last(&self, known: &mut Known, signed: &Signed) -> Result<bool, CheckpointError> {
+        let size = known.last.as_ref().map_or(0, |last| last.checkpoint.size);
+        if signed.checkpoint.size <= size {
+            return Ok(false);
+        }
+        append(&self.file, &signed.note)?;
+        known.last = Some(signed.clone());
+        Ok(true)
+    }
+
+    /// The notes that were kept; of a file beyond [`NOTES_BYTES_MAX`] the newest.
     ///
     /// # Errors
     /// `Io`.
     pub fn kept(&self) -> Result<Kept, CheckpointError> {
-        let text = read(&self.file)?;
-        let mut kept = Kept::default();
-        for note in split_notes(&text) {
+        let tail = read_tail(&self.file, NOTES_BYTES_MAX)?;
+        let mut kept = Kept {
+            older_bytes: tail.older_bytes,
+            ..Kept::default()
+        };
+        for note in tail.notes() {
             match opened(note, self.verifier()) {
                 Ok(signed) => kept.signed.push(signed),
                 Err(error) => kept.unopened.push((note.to_owned(), error)),
@@ -169,8 +220,8 @@ impl Checkpoints {
         Ok(kept)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Signed>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -192,8 +243,15 @@ pub fn opened(note: &str, verifier: &Verifier) -> Result<Signed, NoteError> {
 
 /// The last note that can be used: one that a crash has cut is passed over.
 fn last_note(file: &Path, verifier: &Verifier) -> Result<Option<Signed>, CheckpointError> {
-    let text = read(file)?;
-    for note in split_notes(&text).into_iter().rev() {
+    let tail = read_tail(file, NOTES_BYTES_MAX)?;
+    if tail.older_bytes > 0 {
+        tracing::warn!(
+            file = %file.display(),
+            older_bytes = tail.older_bytes,
+            "the file of kept checkpoints is so long that only its end is read: while the server is down, its beginning can be moved elsewhere"
+        );
+    }
+    for note in tail.notes().into_iter().rev() {
         match opened(note, verifier) {
             Ok(signed) => return Ok(Some(signed)),
             Err(error) => {
@@ -204,17 +262,43 @@ fn last_note(file: &Path, verifier: &Verifier) -> Result<Option<Signed>, Checkpo
     Ok(None)
 }
 
-/// The file's text; none when there is no file.
-fn read(file: &Path) -> Result<String, CheckpointError> {
-    let length = fs::metadata(file).map_or(0, |metadata| metadata.len());
-    if length > NOTES_BYTES_MAX as u64 {
-        let error = io::Error::other("it is larger than the notes of a lifetime");
-        return Err(io_error("read", file)(error));
+/// The end of a file of notes.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    text: String,
+    /// Bytes in front of it.
+    pub(super) older_bytes: u64,
+}
+
+impl Tail {
+    /// The notes that lie in it as a whole, the oldest first.
+    pub(super) fn notes(&self) -> Vec<&str> {
+        let mut notes = split_notes(&self.text);
+        if self.older_bytes > 0 && !notes.is_empty() {
+            // It may have begun in front.
+            notes.remove(0);
+        }
+        notes
     }
-    match fs::read_to_string(file) {
-        Ok(text) => Ok(text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(io_error("read", file)(error)),
+}
+
+/// The last `bytes_max` bytes of a file of notes; nothing when there is no file.
+pub(super) fn read_tail(file: &Path, bytes_max: u64) -> Result<Tail, CheckpointError> {
+    let read = File::open(file).and_then(|mut opened| {
+        let older_bytes = opened.metadata()?.len().saturating_sub(bytes_max);
+        opened.seek(SeekFrom::Start(older_bytes))?;
+        let mut bytes = Vec::new();
+        opened.take(bytes_max).read_to_end(&mut bytes)?;
+        // A note that has rotted, or that the tail cuts, need not be text: it cannot be opened, which is all that there is to tell.
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        };
+        Ok(Tail { text, older_bytes })
+    });
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Tail::default()),
+        read => read.map_err(io_error("read", file)),
     }
 }
 

@@ -25,8 +25,8 @@ const SIGNATURE_PREFIX: &str = "\u{2014} ";
 const ED25519: u8 = 1;
 /// Bytes that tell a key.
 const KEY_ID_BYTES: usize = 4;
-/// Bytes of a file of notes.
-pub const NOTES_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a file of notes that are read: those at its end.
+pub const NOTES_BYTES_MAX: u64 = 64 << 20;
 
 /// Why a note is not taken for what it says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

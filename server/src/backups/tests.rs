@@ -50,6 +50,39 @@ fn a_clock_that_was_set_back_asks_for_what_was_taken_before() {
 }
 
 #[test]
+fn what_was_taken_in_the_future_is_told_apart_and_restored_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = [1_000, 1_024, 9_000].map(|hour| name_at(at(hour * HOUR)));
+    for name in &names {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    let newest_at = |hour| newest(folder.path(), at(hour * HOUR)).unwrap().unwrap();
+    assert_eq!(newest_at(1_030), folder.path().join(&names[1]));
+    assert_eq!(newest_at(9_001), folder.path().join(&names[2]));
+    assert_eq!(newest_at(900), folder.path().join(&names[2]), "all are");
+    let seen = taken(folder.path(), at(1_030 * HOUR)).unwrap();
+    assert_eq!(seen.newest, Some(at(1_024 * HOUR)));
+    assert_eq!(seen.ahead, names[2..]);
+    let nowhere = folder.path().join("nowhere");
+    assert_eq!(taken(&nowhere, at(0)).unwrap(), Taken::default());
+    assert_eq!(newest(&nowhere, at(0)).unwrap(), None);
+}
+
+#[test]
+fn after_a_damaged_one_the_next_waits_until_it_is_due() {
+    let day = Duration::from_secs(24 * 3_600);
+    let damaged = Some(at(1_000 * HOUR));
+    assert!(rests(damaged, at(1_000 * HOUR), day));
+    assert!(rests(damaged, at(1_023 * HOUR), day));
+    assert!(!rests(damaged, at(1_024 * HOUR), day));
+    assert!(
+        !rests(damaged, at(999 * HOUR), day),
+        "the clock was set back"
+    );
+    assert!(!rests(None, at(1_000 * HOUR), day));
+}
+
+#[test]
 fn the_oldest_are_put_away() {
     let names = ["a", "b", "c"].map(str::to_owned);
     assert_eq!(to_put_away(&names, "c", 2), ["a"]);

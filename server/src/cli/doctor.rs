@@ -8,9 +8,11 @@ mod disk;
 mod keys;
 
 use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use ::lake::LakeError;
 use clap::Args;
 use storage::{Clock as _, OpenError, SystemClock, VerifyError, VerifyOptions};
 
@@ -54,6 +56,7 @@ pub(super) fn run(args: DoctorArgs) -> Result<ExitCode, CliError> {
     findings.extend(connections::certificate(&config));
     findings.extend(backups::backups(&config));
     findings.extend(archive(&config));
+    findings.extend(lake(&config));
     findings.extend(log(&config));
     Ok(report(&findings))
 }
@@ -175,22 +178,28 @@ fn archive(config: &Config) -> Option<Finding> {
         );
         return (away > 0).then_some(Finding::Bad(text));
     };
-    let options = crate::archive::options(config).map_err(|error| chain(&error));
-    let asked = options.and_then(|options| match options {
-        Some(options) => {
-            let answer = options.tier.length("doctor");
-            answer.map_err(|error| chain(&error)).map(|_| ())
-        }
-        None => Ok(()),
-    });
-    Some(match asked {
+    Some(match crate::archive::ask(to) {
         Ok(()) => Finding::Fine(format!(
             "the archive {to} answers; {away} segments of the log lie there"
         )),
-        Err(said) => Finding::Bad(format!(
-            "the archive {to} cannot be reached: {said}; {away} segments of the log lie there, whose history cannot be read"
+        Err(LakeError::Folder { source, .. })
+            if away == 0 && source.kind() == io::ErrorKind::NotFound =>
+        {
+            Finding::Look(format!(
+                "the archive {to} is not there: the first segment that is sent makes the folder; where that is to be another disk, see that it is mounted"
+            ))
+        }
+        Err(error) => Finding::Bad(format!(
+            "the archive {to} cannot be reached: {}; {away} segments of the log lie there, whose history cannot be read",
+            chain(&error)
         )),
     })
+}
+
+/// A place for exports that can be none: the server does not start with it.
+fn lake(config: &Config) -> Option<Finding> {
+    let error = crate::lake::check(config).err()?;
+    Some(Finding::Bad(format!("lake.to: {}", chain(&error))))
 }
 
 fn log(config: &Config) -> Vec<Finding> {

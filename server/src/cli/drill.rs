@@ -41,7 +41,7 @@ pub(super) fn run(args: &DrillArgs) -> Result<ExitCode, CliError> {
     let folder = config.backups_folder();
     let from = match &args.from {
         Some(from) => from.clone(),
-        None => backups::newest(&folder)
+        None => backups::newest(&folder, SystemClock.now())
             .map_err(CliError::io(format!("cannot list {}", folder.display())))?
             .ok_or_else(|| {
                 let place = folder.display();
@@ -50,7 +50,7 @@ pub(super) fn run(args: &DrillArgs) -> Result<ExitCode, CliError> {
                 ))
             })?,
     };
-    let scratch = Scratch::new(folder.join(format!(".drill-{}", std::process::id())));
+    let scratch = Scratch::of_drill(&config);
     create_private_folder(scratch.path()).map_err(CliError::io(format!(
         "cannot create {}",
         scratch.path().display()

@@ -29,6 +29,7 @@ use migrate_from_postgres::{ImportError, Progress, Step, Wanted, dry_run, import
 use storage::{Clock as _, SystemClock};
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::following::Note;
 use super::{CliError, DataArgs, chain, print, say};
 use crate::app::open_log;
 use crate::rfc3339;
@@ -117,9 +118,11 @@ pub(super) fn run(args: ImportArgs) -> Result<ExitCode, CliError> {
     let reports = config.data.join(REPORTS_FOLDER);
     let log = match open_log(&config, Arc::new(SystemClock)) {
         Ok(log) => log,
-        Err(_) if args.cut_over && following::is_there(&reports) => {
-            return following::cut_over(&config, &wanted, &reports, &stop);
-        }
+        Err(error) if error.is_locked() && args.cut_over => match following::note(&reports) {
+            Note::Held => return following::cut_over(&config, &wanted, &reports, &stop),
+            Note::LeftOver => return Err(following::left_over(&reports, &error)),
+            Note::None => return Err(error.into()),
+        },
         Err(error) => return Err(error.into()),
     };
     let outcome = match () {

@@ -170,7 +170,8 @@ fn export(args: &ExportArgs) -> Result<ExitCode, CliError> {
     }
     if report.unreadable > 0 {
         say(&format!(
-            "{} events are not in it, for they cannot be read: restore them from a backup",
+            "{} events cannot be read: states lack them, and files of events that were written since. Restore them from a \
+             backup, and the next export takes them in",
             report.unreadable
         ));
         return Ok(ExitCode::from(DAMAGED));

@@ -1,17 +1,21 @@
 //! `railfleet restore`: a data folder's log out of a backup, whole or up to a position, verified before it is called
-//! restored. Read models are not part of a backup: the first start makes them from the log.
+//! restored. Read models are not part of a backup: the first start makes them from the log. Neither are the keys of people, and
+//! those nothing makes again: what has to be done about them is said in the end.
 
 mod new_depot;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use storage::{Position, VerifyError, VerifyOptions};
+use storage::{DirectoryLock, Position, Timestamp, VerifyError, VerifyOptions};
 
+use super::verify::lost_people;
 use super::{CliError, DataArgs, chain, log_folder, print};
-use crate::archive;
+use crate::archive::{self, Scratch};
 use crate::auth::keys::create_private_folder;
+use crate::privacy::{lost, store};
 
 #[derive(Debug, Args)]
 pub(super) struct RestoreArgs {
@@ -34,8 +38,16 @@ pub(super) struct RestoreArgs {
 
 pub(super) fn run(args: RestoreArgs) -> Result<ExitCode, CliError> {
     let config = args.data.load()?;
+    let from = log_folder(&args.from);
+    // A log that is being written has an end that moves. A backup has no lock, or one that nobody holds.
+    let _reading = DirectoryLock::take_if_there(&from).map_err(|error| {
+        CliError::Other(format!(
+            "nothing was restored from {}: {}; restore from a backup, or stop what has it open",
+            args.from.display(),
+            chain(&error)
+        ))
+    })?;
     if args.as_new_depot {
-        let from = log_folder(&args.from);
         let position = args.position.map(Position::new);
         let adopted = new_depot::restore(&from, position, args.keys.as_deref(), &config)?;
         print(&format!(
@@ -52,8 +64,11 @@ pub(super) fn run(args: RestoreArgs) -> Result<ExitCode, CliError> {
     create_private_folder(&config.data).map_err(CliError::io(format!(
         "cannot create the data folder {data}"
     )))?;
-    let (from, to) = (log_folder(&args.from), config.log_folder());
-    let tier = archive::options(&config).map_err(|error| CliError::Other(chain(&error)))?;
+    let to = config.log_folder();
+    // What a running server has fetched, and is fetching, lies in the folder that the settings name.
+    let fetched = Scratch::of_restore(&config);
+    let tier = archive::options_in(&config, fetched.path())
+        .map_err(|error| CliError::Other(chain(&error)))?;
     let position = args.position.map(Position::new);
     let report = storage::restore_tiered(&from, &to, position, tier.as_ref())
         .map_err(|error| CliError::Other(format!("nothing was restored: {}", chain(&error))))?;
@@ -71,6 +86,7 @@ pub(super) fn run(args: RestoreArgs) -> Result<ExitCode, CliError> {
                 report.archived,
                 chain(&error)
             ));
+            tell_keys(&config.keys_folder(), None);
             return Ok(ExitCode::SUCCESS);
         }
         Err(error) => {
@@ -90,5 +106,44 @@ pub(super) fn run(args: RestoreArgs) -> Result<ExitCode, CliError> {
         "restored {} events up to position {} into {data}, and verified them",
         verified.events, report.position
     ));
+    tell_keys(&config.keys_folder(), Some(&verified.covered));
     Ok(ExitCode::SUCCESS)
 }
+
+fn tell_keys(keys: &Path, covered: Option<&BTreeMap<Box<str>, Timestamp>>) {
+    for line in about_keys(keys, covered) {
+        print(&line);
+    }
+}
+
+/// What has to be done about keys of people, which no backup of a log holds. `covered` has whose fields lie in the log, where
+/// that is known.
+fn about_keys(keys: &Path, covered: Option<&BTreeMap<Box<str>, Timestamp>>) -> Vec<String> {
+    if covered.is_some_and(BTreeMap::is_empty) {
+        return Vec::new();
+    }
+    let copy = format!(
+        "copy the depot's folder keys to {} before the first start, which would make new ones",
+        keys.display()
+    );
+    let mut lines = Vec::new();
+    match covered.map(|covered| lost_people(keys, covered)) {
+        Some(Ok(people)) if people.is_empty() => {}
+        Some(Ok(people)) => lines.push(format!(
+            "the keys of {} people whose fields lie in it are not there: {}; {copy}",
+            people.len(),
+            lost::named(&people)
+        )),
+        Some(Err(error)) => lines.push(format!("{}; {copy}", chain(&error))),
+        None if keys.join(store::FILE_NAME).exists() => {}
+        None => lines.push(format!("a backup has no keys of people: {copy}")),
+    }
+    lines.push(
+        "who was erased after this backup stays so with the keys as they are now; where the keys are an old copy as well, erase them again, from your list of requests"
+            .to_owned(),
+    );
+    lines
+}
+
+#[cfg(test)]
+mod tests;

@@ -183,3 +183,57 @@ fn a_folder_holds_a_log_if_it_has_a_segment_or_a_watermark() {
     std::fs::write(path.join("000000000002.log"), "").unwrap();
     assert!(holds_log(path));
 }
+
+/// Every file in the folder of keys, with what it holds.
+fn keys_of(config: &Config) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = std::fs::read_dir(config.keys_folder()).unwrap();
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+/// The master key stands in the service's environment, and whoever types a command lacks it or has another.
+#[test]
+fn a_command_that_is_refused_leaves_every_key_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::new(folder.path());
+    let right = Some("the master key that the service has".to_owned());
+    config.privacy.master_key = right.clone();
+    let log = open_log(&config, Arc::new(SystemClock)).unwrap();
+    let append = |log: &Log, id: &str| {
+        let event = storage::NewEvent::new("StaffCreated", r#"{"first_name":"Ada"}"#);
+        let name = storage::StreamName::new("Staff", id);
+        let any = storage::ExpectedVersion::Any;
+        log.append(storage::Transaction::single(name, any, event))
+            .unwrap();
+    };
+    append(&log, "s1");
+    let before = keys_of(&config);
+    let wrong = Some("another master key of enough bytes".to_owned());
+    for master in [&right, &wrong, &None] {
+        config.privacy.master_key = master.clone();
+        let refused = open_log(&config, Arc::new(SystemClock)).unwrap_err();
+        assert!(refused.is_locked(), "{refused:?}");
+        assert_eq!(keys_of(&config), before, "{master:?}");
+    }
+    // What the server goes on writing is what the next start finds.
+    append(&log, "s2");
+    log.close();
+    let before = keys_of(&config);
+    for (master, said) in [(&wrong, "does not open"), (&None, "there is no master key")] {
+        config.privacy.master_key = master.clone();
+        let refused = chain(&open_log(&config, Arc::new(SystemClock)).unwrap_err());
+        assert!(
+            refused.contains(said) && refused.contains("people.keys.unopened"),
+            "{refused}"
+        );
+        assert_eq!(keys_of(&config), before, "{master:?}");
+    }
+    config.privacy.master_key = right;
+    let (log, privacy) = crate::app::open_log_and_keys(&config, Arc::new(SystemClock)).unwrap();
+    assert_eq!(privacy.store().people_count(), 2);
+    log.close();
+}

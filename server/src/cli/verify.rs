@@ -1,4 +1,5 @@
-//! `railfleet verify`: whether a log is what it was, byte by byte. Nothing is changed, and nothing is made.
+//! `railfleet verify`: whether a log is what it was, byte by byte. Nothing is changed, and nothing is made; what such a command
+//! fetched that was killed is removed.
 //!
 //! Standard output says the same of the same events, whatever stands around them: `COUNT`, `DIGEST` and `HEAD`, then
 //! a line for each problem and each missing event. What is only for people goes to standard error.
@@ -13,13 +14,15 @@
 //! acknowledged event is missing; 20 when there is damage, which is told by file and place (also when events are
 //! missing: the damage is why); 1 when it could not look: no log there, or a server has it open.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 use storage::{
-    ArchivedError, OpenError, Position, Problem, TreeHash, VerifyError, VerifyOptions, VerifyReport,
+    ArchivedError, OpenError, Position, Problem, Timestamp, TreeHash, VerifyError, VerifyOptions,
+    VerifyReport,
 };
 use uuid::Uuid;
 
@@ -28,7 +31,7 @@ use crate::archive::{self, Scratch};
 use crate::audit::checkpoints::{NOTES_FILE, PUBLIC_KEY_FILE, opened};
 use crate::audit::note::{NoteError, Verifier, split_notes};
 use crate::config::{Config, Sources};
-use crate::privacy::{KeyStore, lost};
+use crate::privacy::{KeyStore, StoreError, Subject, lost};
 
 /// An acknowledged event is missing.
 const MISSING: u8 = 10;
@@ -87,8 +90,7 @@ pub(super) fn run(args: VerifyArgs) -> Result<ExitCode, CliError> {
     let folder = log_folder(&args.folder);
     let settings = settings(&args.folder, args.config)?;
     // All of it is fetched anew, for it is the archive that is verified; and a server may run beside, when this is a backup.
-    let fetched = settings.fetched_folder();
-    let fetched = Scratch::new(fetched.join(format!("verify-{}", std::process::id())));
+    let fetched = Scratch::of_verify(&settings);
     let tier = archive::options_in(&settings, fetched.path())
         .map_err(|error| CliError::Other(chain(&error)))?;
     let mut roots = match &args.checkpoint {
@@ -166,23 +168,28 @@ fn tell(report: VerifyReport) -> Told {
 /// Says whose fields cannot be read in a data folder, where keys of people ought to be.
 fn tell_lost_keys(data: &Path, report: &VerifyReport) {
     let keys = data.join("keys");
-    if !keys.is_dir() || report.covered.is_empty() {
+    if !keys.is_dir() {
         return;
     }
-    match KeyStore::look(&keys, None) {
-        Ok(looked) => {
-            let people = looked.unwrap_or_default().lost(&report.covered);
-            if !people.is_empty() {
-                say(&format!(
-                    "the log agrees, but the keys of {} people are lost: {}; {}",
-                    people.len(),
-                    lost::named(&people),
-                    lost::WHAT_TO_DO
-                ));
-            }
-        }
+    match lost_people(&keys, &report.covered) {
+        Ok(people) if people.is_empty() => {}
+        Ok(people) => say(&format!(
+            "the log agrees, but the keys of {} people are lost: {}; {}",
+            people.len(),
+            lost::named(&people),
+            lost::WHAT_TO_DO
+        )),
         Err(error) => say(&chain(&error)),
     }
+}
+
+/// Those of the people covered in a log whose keys are not in this folder, which need not be there.
+pub(super) fn lost_people(
+    keys: &Path,
+    covered: &BTreeMap<Box<str>, Timestamp>,
+) -> Result<Vec<Subject>, StoreError> {
+    let looked = KeyStore::look(keys, None)?;
+    Ok(looked.unwrap_or_default().lost(covered))
 }
 
 /// What a data folder holds of its own checkpoints.

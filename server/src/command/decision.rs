@@ -25,7 +25,8 @@ const AHEAD_OF_CLOCK_MAX: i64 = 1_000_000;
 
 /// One making of a decision.
 ///
-/// What is *loaded* is meant to be written: its events are appended at exactly the version that was seen. What is
+/// What is *loaded* is meant to be written: its events are appended at exactly the version that was seen. What was
+/// loaded and gets no event is not held to its version; what was concluded from it is for a *claim* to hold. What is
 /// *found* is only looked at: the append holds if it has not been deleted since; what is *read*, if nothing at all
 /// happened to it.
 #[derive(Debug)]
@@ -254,6 +255,13 @@ impl<'a> Decision<'a> {
         Some(entry)
     }
 
+    /// As [`find`](Decision::find), and the append does not depend on it: for what a [`claim`](Decision::claim) holds, and
+    /// for what would only free something by going.
+    pub fn look(&self, aggregate_type: &str, id: &str) -> Option<Entry> {
+        let catalog = self.state.projections.catalog();
+        catalog.find(aggregate_type, id).value
+    }
+
     /// The rows of a type that have this value of a declared filter, at most ten thousand, as the read model has them.
     /// Whether they stay as they are is for a [`claim`](Decision::claim) to say.
     pub fn list(
@@ -272,6 +280,38 @@ impl<'a> Decision<'a> {
         page.map_or_else(|_| Vec::new(), |page| page.value.entries)
     }
 
+    /// As [`list`](Decision::list), with what this decision has staged so far: what takes several steps at once, a
+    /// tablet's push, must not judge one step by what another of them has ended.
+    pub fn list_so_far(
+        &self,
+        aggregate_type: &'static str,
+        filter: &'static str,
+        value: &str,
+    ) -> Vec<Entry> {
+        let mut entries = self.list(aggregate_type, filter, value);
+        let filter = registry().aggregate(aggregate_type).and_then(|aggregate| {
+            let mut filters = aggregate.listing.filters.iter();
+            filters.find(|known| known.name == filter)
+        });
+        let staged = self.streams.iter().filter(|loaded| {
+            *loaded.name.aggregate_type == *aggregate_type && !loaded.staged.is_empty()
+        });
+        for loaded in staged {
+            let (id, folded) = (&*loaded.name.aggregate_id, &loaded.folded);
+            entries.retain(|entry| *entry.aggregate_id != *id);
+            let listed_under = filter.and_then(|filter| filter.of(folded));
+            if folded.exists() && listed_under.as_deref() == Some(value) {
+                entries.push(Entry {
+                    aggregate_type: aggregate_type.into(),
+                    aggregate_id: id.into(),
+                    version: loaded.version,
+                    folded: folded.clone(),
+                });
+            }
+        }
+        entries
+    }
+
     /// Takes something that only one writer at a time may take, `calendar:Staff:…`: every event of this write carries
     /// the tag, and the append fails if another event with it was appended meanwhile.
     pub fn claim(&mut self, tag: &str) {
@@ -284,7 +324,8 @@ impl<'a> Decision<'a> {
         catalog.by_key(aggregate_type, field, value).value.is_some()
     }
 
-    /// The next number behind `prefix` in a business key, with at least so many digits. It is given to nobody else.
+    /// The next number behind `prefix` in a business key, with at least so many digits. It is given to nobody else, and no row
+    /// has it.
     pub fn next_number(
         &self,
         aggregate_type: &str,
@@ -294,11 +335,15 @@ impl<'a> Decision<'a> {
     ) -> String {
         let catalog = self.state.projections.catalog();
         let used = catalog.highest_number(aggregate_type, field, prefix).value;
-        let number = self
-            .state
-            .numbers
-            .next(&format!("{aggregate_type}/{field}/{prefix}"), used);
-        format!("{prefix}{number:0digits$}")
+        let series = format!("{aggregate_type}/{field}/{prefix}");
+        loop {
+            let number = self.state.numbers.next(&series, used);
+            let key = format!("{prefix}{number:0digits$}");
+            // Behind the highest that is counted, what was given before the last start is not known as such.
+            if !self.is_taken(aggregate_type, field, &key) {
+                return key;
+            }
+        }
     }
 
     /// Stages events of an aggregate. What is loaded of it afterwards has them folded.

@@ -24,17 +24,26 @@ use crate::reads;
 /// How often an append is tried again after somebody else wrote in between.
 const RETRIES_MAX: usize = 24;
 
-/// Whether this append changes a level, and has to go by [`append_minding_stock`].
+/// Whether this append may change a level, and has to go by [`append_minding_stock`].
 pub fn touches_stock(transaction: &Transaction) -> bool {
     transaction.writes.iter().any(|write| {
         *write.stream.aggregate_type == *part::AGGREGATE_TYPE
-            && write.events.iter().any(changes_level)
+            && write
+                .events
+                .iter()
+                .any(|event| changes_level(&event.event_type))
     })
 }
 
-fn changes_level(event: &NewEvent) -> bool {
-    let name = alias::canonical(&event.event_type);
-    name == part::event::STOCK_LEVEL_CHANGED || name == part::event::PART_CREATED
+/// Whether an event of this type adds to levels, opens them, or moves the life in which the opening value counts. No other
+/// does, whatever it carries: levels are reserved ([`fleet::schema::AggregateSchema::is_reserved`]).
+fn changes_level(event_type: &str) -> bool {
+    [
+        part::event::STOCK_LEVEL_CHANGED,
+        part::event::PART_CREATED,
+        part::event::PART_DELETED,
+    ]
+    .contains(&alias::canonical(event_type))
 }
 
 /// Appends events as they were sent, unless they take stock below zero.
@@ -182,3 +191,6 @@ impl Touched {
         Refusal::conflict("delta", "insufficient_stock", message)
     }
 }
+
+#[cfg(test)]
+mod tests;

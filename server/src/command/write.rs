@@ -168,7 +168,12 @@ impl Write {
                     self.shown(position, SHOWN_WAIT).await;
                     return Ok(self.done(Some(decided.value), position, decided.subject));
                 }
-                Err(AppendError::WrongVersion { .. }) => {}
+                Err(AppendError::WrongVersion { stream, .. }) => {
+                    // What the next decision lists shall show what it loads.
+                    if let Some(tip) = self.state.log.stream(&stream) {
+                        self.shown(tip.position, SHOWN_WAIT).await;
+                    }
+                }
                 Err(AppendError::ConditionFailed { position, .. }) => {
                     self.shown(position, SHOWN_WAIT).await;
                 }

@@ -1,6 +1,7 @@
 //! From flags, environment and file to a [`Config`].
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::Value;
@@ -29,12 +30,12 @@ pub enum ConfigError {
         path: PathBuf,
     },
     /// The file is no TOML.
-    #[error("{path} is no valid TOML")]
+    #[error("{path} is no valid TOML: {fault}")]
     Toml {
         /// The file.
         path: PathBuf,
-        /// What and where.
-        source: Box<toml::de::Error>,
+        /// Where, and what; not what stands there, which may be a secret.
+        fault: String,
     },
     /// There is no such option.
     #[error("{origin} sets {key:?}, which does not exist{}", suggestion.as_ref().map(|near| format!("; did you mean {near:?}?")).unwrap_or_default())]
@@ -137,9 +138,9 @@ impl Sources {
         let Some(text) = read(&path, self.file.is_none())? else {
             return Ok(Vec::new());
         };
-        let table = toml::from_str::<toml::Table>(&text).map_err(|source| ConfigError::Toml {
+        let table = toml::from_str::<toml::Table>(&text).map_err(|error| ConfigError::Toml {
             path: path.clone(),
-            source: Box::new(source),
+            fault: fault(&text, error.message(), error.span()),
         })?;
         let mut flat = BTreeMap::new();
         flatten("", Value::Table(table), &mut flat);
@@ -148,6 +149,22 @@ impl Sources {
             .map(|(key, text)| Ok((find(&key, &origin)?, text, origin.clone())))
             .collect()
     }
+}
+
+/// What is wrong with a settings' file, and where. What the parsers print shows the line as well, and a key may stand there.
+pub(crate) fn fault(text: &str, message: &str, span: Option<Range<usize>>) -> String {
+    // Of a number that is too large for one it is said which.
+    let what = match message.starts_with("invalid type: ") {
+        true => "a value that no setting has",
+        false => message,
+    };
+    let Some(before) = span.and_then(|span| text.get(..span.start)) else {
+        return what.to_owned();
+    };
+    let line = before.matches('\n').count() + 1;
+    let in_line = before.rsplit('\n').next().unwrap_or_default();
+    let column = in_line.chars().count() + 1;
+    format!("line {line}, column {column}: {what}")
 }
 
 /// Variables that look like ours and are none. They are reported and not refused: an environment is shared.

@@ -153,6 +153,53 @@ fn bad_values_are_refused_with_what_is_allowed() {
     check_refused(&missing, &["cannot read /nonexistent/x.toml"]);
 }
 
+/// Whatever is told of the file goes to the journal, where many read it.
+#[test]
+fn a_broken_file_is_told_by_its_place_and_not_by_what_stands_there() {
+    const SECRET: &str = "correct-horse-battery-staple-0123456789";
+    const NUMBER: &str = "31415926535897932384626433832795";
+    for (text, place) in [
+        (
+            format!("[privacy]\nmaster_key = {SECRET}\n"),
+            "line 2, column ",
+        ),
+        (format!("[privacy]\nmaster_key = \"{SECRET}\n"), "line 2"),
+        (format!("[privacy]\nmaster_key \"{SECRET}\"\n"), "line 2"),
+        (
+            format!("[privacy]\nmaster_key = \"{SECRET}\"\"\n"),
+            "line 2",
+        ),
+        (
+            format!("[privacy]\nmaster_key = {NUMBER}\n"),
+            "no valid TOML",
+        ),
+        (
+            format!("[a]\n\n[federation]\nservers = [\"nats://u:{SECRET}@h\"\n"),
+            "no valid TOML",
+        ),
+    ] {
+        let (_folder, broken) = with_file(&text);
+        check_refused(&broken, &[place, FILE_NAME]);
+        let error = broken.load().unwrap_err();
+        let told = format!("{} {error:?}", crate::cli::chain(&error));
+        for secret in [SECRET, NUMBER] {
+            assert!(!told.contains(secret), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_place_is_counted_as_editors_do() {
+    let text = "a = 1\nü = ?\n";
+    let at = text.find('?').unwrap();
+    assert_eq!(fault(text, "m", Some(at..at + 1)), "line 2, column 5: m");
+    assert_eq!(fault(text, "m", Some(0..0)), "line 1, column 1: m");
+    let end = text.len();
+    assert_eq!(fault(text, "m", Some(end..end)), "line 3, column 1: m");
+    assert_eq!(fault(text, "m", Some(end + 1..end + 1)), "m");
+    assert_eq!(fault(text, "m", None), "m");
+}
+
 #[test]
 fn strange_variables_are_reported() {
     let environment = variables(&[

@@ -4,6 +4,7 @@ use chrono::{
     DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone,
 };
 use chrono_tz::Tz;
+use fleet::calendar::date_alone;
 use storage::Timestamp;
 
 /// An hour, microseconds.
@@ -120,6 +121,15 @@ pub(crate) fn local_month(zone: Tz, at: i64) -> String {
     date_of(zone, Timestamp::from_micros(at))
         .format("%Y-%m")
         .to_string()
+}
+
+/// The last moment at which what is due at `due` is in time: of a date alone that of its day, here.
+pub(super) fn last_in_time(zone: Tz, due: i64) -> i64 {
+    if date_alone(due).is_none() {
+        return due;
+    }
+    let date = date_of(chrono_tz::UTC, Timestamp::from_micros(due));
+    next(Interval::Day, date).map_or(due, |next| begin_of(zone, next) - 1)
 }
 
 /// The local day of a moment: its first moment, that of the next day, and its number from 1970 on.

@@ -25,7 +25,7 @@ use fleet::{registry, vehicle};
 use serde_json::{Map, Value};
 use storage::EventRef;
 
-use super::calendar::local_day;
+use super::calendar::{last_in_time, local_day};
 use crate::projection::order_of;
 use staff::Staff;
 use stores::Stores;
@@ -71,6 +71,7 @@ struct OrderState {
 struct TaskState {
     vehicle: Latest<Arc<str>>,
     kind: Latest<Arc<str>>,
+    /// The last moment at which it is in time.
     due: Latest<i64>,
     is_completed: Latest<bool>,
     completed_at: Latest<i64>,
@@ -422,11 +423,14 @@ impl Folding {
             self.task_states.push(TaskState::default());
             self.task_states.len() - 1
         });
+        let zone = self.zone;
         let (state, store) = (&mut self.task_states[index], &mut self.store);
         let mut name = |value: &Value| text(value).map(|text| store.share(text));
         told.set(&mut state.vehicle, "vehicle_id", &mut name);
         told.set(&mut state.kind, "type", &mut name);
-        told.set(&mut state.due, "due_date", time);
+        told.set(&mut state.due, "due_date", |value| {
+            time(value).map(|due| last_in_time(zone, due))
+        });
         told.set(&mut state.is_completed, "is_completed", Value::as_bool);
         told.set(&mut state.completed_at, "completed_at", time);
         match told.known.event.event_type {

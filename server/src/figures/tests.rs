@@ -1,3 +1,4 @@
+use analytics::kpi::{Kpi, Selection};
 use chrono_tz::Tz;
 use serde_json::json;
 use storage::{ExpectedVersion, Log, LogOptions, NewEvent, StreamName, Timestamp, Transaction};
@@ -111,4 +112,63 @@ fn figures_do_not_mind_the_order_in_which_depots_hear_of_a_tie() {
     let late = || status(2, "completed", 900);
     assert_eq!(facts([early(), late()]), facts([late(), early()]));
     assert_eq!(facts([late(), early()]).1, Some(90_000));
+}
+
+/// A log with main inspections that are due and done at these times.
+fn inspections(log: &Log, tasks: &[(&str, Option<&str>)]) {
+    for (number, (due, done)) in tasks.iter().enumerate() {
+        let created = json!({ "vehicle_id": "V", "type": "HU", "due_date": due });
+        let created = NewEvent::new("MaintenanceTaskCreated", created.to_string());
+        let done = done.map(|at| {
+            let data = json!({ "completed_at": at });
+            NewEvent::new("MaintenanceTaskCompleted", data.to_string())
+        });
+        for event in [Some(created), done].into_iter().flatten() {
+            let stream = StreamName::new("MaintenanceTask", number.to_string());
+            let transaction = Transaction::single(stream, ExpectedVersion::Any, event);
+            log.append(transaction).unwrap();
+        }
+    }
+}
+
+/// Regression: a date was taken for its first moment, so what was done on its day at ten counted as late for good.
+#[test]
+fn a_task_that_is_due_on_a_day_is_in_time_until_that_day_has_passed() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path(), LogOptions::default()).unwrap();
+    let day = "2026-11-03T00:00:00.000000Z";
+    inspections(
+        &log,
+        &[
+            (day, Some("2026-11-03T10:00:00Z")),
+            (day, Some("2026-11-03T22:59:59Z")),
+            // The day after it, in Berlin.
+            (day, Some("2026-11-03T23:00:00Z")),
+            (day, None),
+            // Due at a moment, and done two hours later.
+            ("2026-11-03T08:00:00Z", Some("2026-11-03T10:00:00Z")),
+        ],
+    );
+    let figures = Figures::new(BERLIN);
+    // The local third and fourth of November.
+    let edges = ["2026-11-02", "2026-11-03", "2026-11-04"]
+        .map(|day| at(&format!("{day}T23:00:00Z")).micros());
+    let check = |key: &str, now: &str, expected: [(i64, i64); 2]| {
+        let told = figures.ask(&log, None, |known| {
+            let selection = Selection {
+                edges: &edges,
+                now: at(now).micros(),
+                vehicle: None,
+            };
+            let figures = known.take(&selection).figures(Kpi::named(key).unwrap());
+            let sums = figures.iter().map(|one| (one.numerator, one.denominator));
+            sums.collect::<Vec<_>>()
+        });
+        assert_eq!(told.unwrap(), expected, "{key} at {now}");
+    };
+    let (that_day, later) = ("2026-11-03T12:00:00Z", "2026-11-10T12:00:00Z");
+    check("pm_compliance", that_day, [(0, 1), (0, 0)]);
+    check("pm_compliance", later, [(2, 5), (0, 0)]);
+    check("overdue_safety_critical", that_day, [(0, 1), (0, 1)]);
+    check("overdue_safety_critical", later, [(2, 1), (1, 1)]);
 }

@@ -19,6 +19,8 @@ use analytics::trend::{Label, trend};
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::Response;
+use chrono::{DateTime, SecondsFormat};
+use chrono_tz::Tz;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use storage::{Position, Timestamp};
@@ -188,6 +190,18 @@ fn month_edges(state: &AppState, now: Timestamp, count: u32) -> Vec<i64> {
     let zone = state.config.analytics.time_zone;
     let from = months_before(zone, now, count);
     edges(zone, Interval::Month, from, now, BUCKETS_MAX).unwrap_or_default()
+}
+
+/// Where buckets begin and, last, where the last one ends, as times of the depot with their offset: a client can ask for
+/// exactly one bucket with them, and name its day without knowing the time zone.
+fn local_times(zone: Tz, edges: &[i64]) -> Vec<String> {
+    let text = |edge: &i64| {
+        let moment = DateTime::from_timestamp_micros(*edge).unwrap_or_default();
+        moment
+            .with_timezone(&zone)
+            .to_rfc3339_opts(SecondsFormat::Secs, false)
+    };
+    edges.iter().map(text).collect()
 }
 
 /// Key figures of the fleet or of one vehicle, with their trends.
@@ -401,6 +415,7 @@ pub(crate) async fn timeseries(
         }
         let mut body = json!({
             "x": x,
+            "edges": local_times(zone, &edges),
             "series": [{"key": kpi.key, "unit": kpi.unit, "values": values}],
             "position": known.position().get(),
             "definition": kpi.definition,
@@ -465,6 +480,7 @@ pub(crate) async fn heatmap(
             .iter()
             .map(|(vehicle, _)| &*known.facts().vehicles[*vehicle].0)
             .collect();
+        let edges = local_times(zone, &months);
         let columns: Vec<String> = months[..months.len().saturating_sub(1)]
             .iter()
             .map(|edge| local_month(zone, *edge))
@@ -485,6 +501,7 @@ pub(crate) async fn heatmap(
         let body = json!({
             "rows": names,
             "cols": columns,
+            "edges": edges,
             "values": values,
             "unit": "failures",
             "position": known.position().get(),

@@ -6,9 +6,10 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::{Response, StatusCode};
 use fleet::command::Asked;
 use fleet::maintenance_task::{self, MaintenanceTaskCommand, is_overdue};
+use fleet::policy::Role;
 use fleet::schema::body;
 use fleet::work_order::{self, Around, STATUSES, WorkOrderCommand, consequences};
-use fleet::{Folded, calendar, vehicle, workshop};
+use fleet::{Folded, Refusal, calendar, transfer_assignment, transfer_plan, vehicle, workshop};
 use serde_json::{Map, Value};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,6 +32,8 @@ const TASK_MISSING: &str = "Maintenance task not found";
 const ORDER_MISSING: &str = "Work order not found";
 const VEHICLE_MISSING: &str = "Vehicle not found";
 const WORKSHOP_MISSING: &str = "Workshop not found";
+/// Who lets a vehicle back into service, as the table of routes has it.
+const RELEASES: Role = Role::WorkshopManager;
 
 /// The routes of tasks and work orders.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -80,6 +83,7 @@ pub(crate) async fn create_task(
     operation_id = "list_maintenance_tasks",
     params(
         ("vehicle_id" = Option<String>, Query, description = "Only of this vehicle: UUID or asset id"),
+        ("is_completed" = Option<bool>, Query, description = "Only those that are done, or only those that are not"),
         ("overdue_only" = Option<bool>, Query, description = "Only those that are open and past their day or kilometres"),
         ("skip" = Option<u64>, Query, description = "How many to pass over"),
         ("limit" = Option<u64>, Query, description = "1 to 1,000, default 100"),
@@ -95,12 +99,14 @@ pub(crate) async fn list_tasks(
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
     let vehicle = query.text("vehicle_id");
+    let is_completed = query.flag("is_completed");
     let overdue_only = query.one_of("overdue_only", &["false", "true"]) == Some(1);
     let mut list = List::read(&mut query, &state, TASK, &[]);
     list.narrow(
         "vehicle_id",
         vehicle.map(|text| row_id(&state, "Vehicle", &text)),
     );
+    list.narrow("is_completed", is_completed.map(|flag| flag.to_string()));
     query.finish()?;
     if !overdue_only {
         let (position, page) = list.page(&state).await?;
@@ -363,12 +369,13 @@ pub(crate) async fn update_order(
     PathParts([id]): PathParts<1>,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
-    let by = caller.id_text().to_owned();
+    let (by, role) = (caller.id_text().to_owned(), caller.role());
     let (write, body) = Write::with_body(&state, caller, request).await?;
     let fields = body::parse(work_order::CHANGE, &body)?;
     let done = write
         .run(move |tx| {
             let order = tx.load_existing(ORDER, &id, ORDER_MISSING)?;
+            refuse_waiver(&order.folded, &fields, role)?;
             let mut fields = fields.clone();
             refer(tx, &mut fields, "workshop_id", "Workshop", WORKSHOP_MISSING)?;
             let command = WorkOrderCommand::Change { fields };
@@ -376,6 +383,18 @@ pub(crate) async fn update_order(
         })
         .await?;
     written(StatusCode::OK, &done)
+}
+
+/// What has begun under a release is spared it only by whoever may release.
+fn refuse_waiver(order: &Folded, fields: &Map<String, Value>, role: Role) -> Result<(), Problem> {
+    if role.reaches(RELEASES) || !work_order::waives_release(order, fields) {
+        return Ok(());
+    }
+    let message = format!(
+        "The work has begun and is to be released; only a {RELEASES} or above may turn requires_release off now"
+    );
+    let refusal = Refusal::forbidden("requires_release", "release_waived", message);
+    Err(Problem::from(refusal).with("role", RELEASES.name()))
 }
 
 /// Release a completed work order: its vehicle may run again.
@@ -420,15 +439,19 @@ pub(crate) fn step_order(
     let drafts = work_order::decide(&before, command, asked)?;
     tx.append(ORDER, id, drafts)?;
     let after = tx.load(ORDER, id)?;
+    let vehicle = after.text("vehicle_id");
+    let vehicle = vehicle.and_then(|id| tx.find("Vehicle", id));
     if work_order::needs_plan_check(&before, &after) {
-        check_plan(tx, id, &after, now)?;
+        check_plan(tx, id, &after, vehicle.as_ref(), now)?;
     }
-    let Some(vehicle) = after
-        .text("vehicle_id")
-        .and_then(|id| tx.find("Vehicle", id))
-    else {
+    let Some(vehicle) = vehicle else {
         return Ok(());
     };
+    // Another order on the vehicle is judged by this one, and this one by it, also where the vehicle itself gets no event:
+    // one of two that step at once has to see the other.
+    if work_order::changes_hold(&before, &after) {
+        claim_vehicle(tx, &vehicle);
+    }
     let others = others(tx, "open_on_vehicle", after.text("vehicle_id"), id);
     let held_by_others = others.iter().any(work_order::holds_vehicle);
     let mileage_km = match command {
@@ -444,7 +467,7 @@ pub(crate) fn step_order(
         asked,
     )?;
     if !caused.vehicle.is_empty() {
-        tx.claim(&format!("calendar:Vehicle:{}", vehicle.aggregate_id));
+        claim_vehicle(tx, &vehicle);
     }
     tx.append("Vehicle", &vehicle.aggregate_id, caused.vehicle)?;
     for (place, command) in caused.workshops {
@@ -457,19 +480,31 @@ pub(crate) fn step_order(
     Ok(())
 }
 
+/// Takes the time and the whereabouts of a vehicle: nobody else may plan with it, or move it, meanwhile. All who do claim
+/// it here, so that they claim the same.
+pub(super) fn claim_vehicle(tx: &mut Decision<'_>, vehicle: &Entry) {
+    tx.claim(&format!("calendar:Vehicle:{}", vehicle.uuid()));
+}
+
 /// Refuses a plan that cannot be kept; nobody else may plan there or with that vehicle meanwhile.
-fn check_plan(tx: &mut Decision<'_>, id: &str, order: &Folded, now: i64) -> Result<(), Problem> {
+fn check_plan(
+    tx: &mut Decision<'_>,
+    id: &str,
+    order: &Folded,
+    vehicle: Option<&Entry>,
+    now: i64,
+) -> Result<(), Problem> {
     let named = |key| order.text(key).filter(|text| !text.is_empty());
     let workshop = named("workshop_id").and_then(|place| tx.find("Workshop", place));
     let track = named("assigned_track").and_then(|track| tx.find("Track", track));
     let team = named("assigned_team").and_then(|team| tx.find("Team", team));
-    for (what, name) in [
-        ("Workshop", named("workshop_id")),
-        ("Vehicle", named("vehicle_id")),
-    ] {
-        if let Some(name) = name {
-            tx.claim(&format!("calendar:{what}:{name}"));
-        }
+    if let Some(name) = named("workshop_id") {
+        tx.claim(&format!("calendar:Workshop:{name}"));
+    }
+    let mut transfers = Vec::new();
+    if let Some(vehicle) = vehicle {
+        claim_vehicle(tx, vehicle);
+        transfers = transfers_of(tx, vehicle);
     }
     let mut around = others(tx, "open_at_workshop", named("workshop_id"), id);
     let elsewhere = others(tx, "open_on_vehicle", named("vehicle_id"), id);
@@ -482,13 +517,29 @@ fn check_plan(tx: &mut Decision<'_>, id: &str, order: &Folded, now: i64) -> Resu
         track: track.as_ref().map(|entry| &entry.folded),
         team: team.as_ref().map(|entry| &entry.folded),
         others: &around,
+        transfers: &transfers,
     };
     Ok(work_order::check_plan(order, &around, now)?)
 }
 
+/// The transfer plans that a vehicle is put into. Who puts it into one, or moves one, claims the vehicle.
+fn transfers_of(tx: &Decision<'_>, vehicle: &Entry) -> Vec<Folded> {
+    let of_vehicle = vehicle.uuid().to_string();
+    let assigned = tx.list(
+        transfer_assignment::AGGREGATE_TYPE,
+        "active_vehicle",
+        &of_vehicle,
+    );
+    let plans = assigned
+        .iter()
+        .filter_map(|entry| entry.folded.text("transfer_plan_id"));
+    let plans = plans.filter_map(|plan| tx.look(transfer_plan::AGGREGATE_TYPE, plan));
+    plans.map(|plan| plan.folded).collect()
+}
+
 /// The other orders with this value of a filter.
 fn others(tx: &Decision<'_>, filter: &'static str, value: Option<&str>, id: &str) -> Vec<Folded> {
-    let entries = value.map_or_else(Vec::new, |value| tx.list(ORDER, filter, value));
+    let entries = value.map_or_else(Vec::new, |value| tx.list_so_far(ORDER, filter, value));
     let others = entries
         .into_iter()
         .filter(|entry| *entry.aggregate_id != *id);

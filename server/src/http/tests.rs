@@ -45,4 +45,6 @@ mod sync_states;
 mod sync_tablets;
 mod sync_tasks;
 mod sync_upkeep;
+mod transfers;
+mod vehicle_holds;
 mod vehicles;

@@ -8,18 +8,19 @@ use fleet::schema::body;
 use fleet::transfer_assignment::{self, Around, TransferAssignmentCommand};
 use fleet::transfer_plan::{self, STATUSES, TransferPlanCommand};
 use fleet::vehicle::{self, VehicleCommand};
-use fleet::{Folded, staff_assignment};
+use fleet::{Folded, Refusal, staff_assignment};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::PathParts;
 use super::listing::{List, no_content, one, written};
-use super::maintenance::{refer, row_id};
+use super::maintenance::{claim_vehicle, refer, row_id};
 use super::problem::Problem;
 use super::query::Query;
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::command::{Decision, Write};
+use crate::projection::Entry;
 
 const PLAN: &str = transfer_plan::AGGREGATE_TYPE;
 const ASSIGNMENT: &str = transfer_assignment::AGGREGATE_TYPE;
@@ -133,7 +134,7 @@ pub(crate) async fn get_plan(
     operation_id = "update_transfer_plan",
     params(("plan_id" = String, Path, description = "Its UUID or its plan_id")),
     request_body = serde_json::Value,
-    responses((status = 200, description = "The plan now"), (status = 400, description = "It would arrive before it leaves"), (status = 404, description = "No such plan"), (status = 409, description = "The step may not be taken")),
+    responses((status = 200, description = "The plan now"), (status = 400, description = "It would arrive before it leaves"), (status = 404, description = "No such plan"), (status = 409, description = "The step may not be taken, or a vehicle or driver of it is elsewhere then")),
 )]
 pub(crate) async fn update_plan(
     State(state): State<AppState>,
@@ -198,7 +199,8 @@ pub(crate) async fn delete_plan(
     Ok(no_content(&done))
 }
 
-/// Decides a plan's command; where the train arrives its vehicles stand.
+/// Decides a plan's command, and holds a plan that moves against what is planned around it; where the train arrives its
+/// vehicles stand.
 fn step_plan(
     tx: &mut Decision<'_>,
     id: &str,
@@ -210,7 +212,13 @@ fn step_plan(
     let drafts = transfer_plan::decide(&before, command, Asked { now, by })?;
     tx.append(PLAN, id, drafts)?;
     let after = tx.load(PLAN, id)?;
-    if !before.exists() || !transfer_plan::has_arrived(&before, &after) {
+    if !before.exists() {
+        return Ok(());
+    }
+    if transfer_plan::is_moved(&before, &after, now) {
+        check_moved(tx, id, &after, now)?;
+    }
+    if !transfer_plan::has_arrived(&before, &after) {
         return Ok(());
     }
     let Some(place) = after.text("to_location").map(str::to_owned) else {
@@ -231,6 +239,24 @@ fn step_plan(
         };
         let drafts = vehicle::decide(&held, &vehicle.aggregate_id, &moved)?;
         tx.append("Vehicle", &vehicle.aggregate_id, drafts)?;
+    }
+    Ok(())
+}
+
+/// Holds a plan at its new time against what else its vehicles and drivers are planned for then. Nobody may put another
+/// vehicle into it meanwhile.
+fn check_moved(tx: &mut Decision<'_>, id: &str, plan: &Folded, now: i64) -> Result<(), Problem> {
+    let uuid = tx.uuid_of(PLAN, id)?.to_string();
+    tx.claim(&format!("calendar:{PLAN}:{uuid}"));
+    for entry in tx.list(ASSIGNMENT, "active_plan", &uuid) {
+        let Some(known) = Known::of(tx, &entry.aggregate_id, &entry.folded) else {
+            continue;
+        };
+        // The plan is what was asked about, so it is told which of its vehicles stands in the way.
+        transfer_assignment::check_times(&known.around(plan), now).map_err(|refusal| Refusal {
+            message: format!("{}: {}", known.vehicle.aggregate_id, refusal.message).into(),
+            ..refusal
+        })?;
     }
     Ok(())
 }
@@ -405,68 +431,87 @@ fn step_assignment(
     if !transfer_assignment::is_active(&after) || !takes_more {
         return Ok(());
     }
-    let named = |key: &str| after.text(key).unwrap_or_default().to_owned();
-    let (plan_id, vehicle_id, driver_id) = (
-        named("transfer_plan_id"),
-        named("vehicle_id"),
-        named("driver_id"),
-    );
+    let plan_id = after.text("transfer_plan_id").unwrap_or_default();
     let plan = tx
-        .read(PLAN, &plan_id)
+        .read(PLAN, plan_id)
         .ok_or_else(|| Problem::not_found(PLAN_MISSING))?;
-    let vehicle = tx.find("Vehicle", &vehicle_id);
-    let vehicle = vehicle.ok_or_else(|| Problem::not_found("Vehicle not found"))?;
-    let driver = Some(&driver_id)
-        .filter(|id| !id.is_empty())
-        .and_then(|id| tx.find("Staff", id));
-    for (what, name) in [
-        ("TransferPlan", &plan_id),
-        ("Vehicle", &vehicle_id),
-        ("Staff", &driver_id),
-    ] {
-        if !name.is_empty() {
-            tx.claim(&format!("calendar:{what}:{name}"));
+    tx.claim(&format!("calendar:{PLAN}:{plan_id}"));
+    let known = Known::of(tx, id, &after);
+    let known = known.ok_or_else(|| Problem::not_found("Vehicle not found"))?;
+    Ok(transfer_assignment::check(
+        &after,
+        &known.around(&plan.folded),
+        now,
+    )?)
+}
+
+/// What is known around an assignment, whatever the time of its plan.
+struct Known {
+    vehicle: Entry,
+    driver: Option<Entry>,
+    of_plan: Vec<Folded>,
+    plans_of_vehicle: Vec<Folded>,
+    plans_of_driver: Vec<Folded>,
+    orders_of_vehicle: Vec<Folded>,
+}
+
+impl Known {
+    /// Of the assignment `id`; `None` without its vehicle. Nobody else may plan with its vehicle or its driver meanwhile.
+    fn of(tx: &mut Decision<'_>, id: &str, assignment: &Folded) -> Option<Self> {
+        let named = |key: &str| assignment.text(key).unwrap_or_default();
+        let plan_id = named("transfer_plan_id");
+        let vehicle_id = named("vehicle_id");
+        let driver_id = assignment.text("driver_id").filter(|id| !id.is_empty());
+        let vehicle = tx.find("Vehicle", vehicle_id)?;
+        claim_vehicle(tx, &vehicle);
+        let driver = driver_id.and_then(|id| tx.find("Staff", id));
+        if let Some(driver_id) = driver_id {
+            tx.claim(&format!("calendar:Staff:{driver_id}"));
+        }
+        let tx = &*tx;
+        let others = |filter, value: &str| -> Vec<Folded> {
+            let entries = tx.list(ASSIGNMENT, filter, value).into_iter();
+            let others = entries.filter(|entry| *entry.aggregate_id != *id);
+            others.map(|entry| entry.folded).collect()
+        };
+        // Who moves one of these plans claims the vehicle and the driver as well.
+        let plans_of = |filter, value: &str| -> Vec<Folded> {
+            let others = others(filter, value);
+            let plans = others
+                .iter()
+                .filter_map(|other| other.text("transfer_plan_id"));
+            let plans = plans
+                .filter(|plan| *plan != plan_id)
+                .filter_map(|plan| tx.look(PLAN, plan));
+            plans.map(|entry| entry.folded).collect()
+        };
+        let of_plan = others("active_plan", plan_id);
+        let plans_of_vehicle = plans_of("active_vehicle", vehicle_id);
+        let plans_of_driver =
+            driver_id.map_or_else(Vec::new, |driver_id| plans_of("active_driver", driver_id));
+        let orders = tx
+            .list("WorkOrder", "open_on_vehicle", vehicle_id)
+            .into_iter();
+        let orders = orders.map(|entry| entry.folded);
+        Some(Known {
+            vehicle,
+            driver,
+            of_plan,
+            plans_of_vehicle,
+            plans_of_driver,
+            orders_of_vehicle: orders.filter(fleet::work_order::is_active).collect(),
+        })
+    }
+
+    fn around<'a>(&'a self, plan: &'a Folded) -> Around<'a> {
+        Around {
+            plan,
+            vehicle: &self.vehicle.folded,
+            driver: self.driver.as_ref().map(|entry| &entry.folded),
+            of_plan: &self.of_plan,
+            plans_of_vehicle: &self.plans_of_vehicle,
+            plans_of_driver: &self.plans_of_driver,
+            orders_of_vehicle: &self.orders_of_vehicle,
         }
     }
-    let others = |tx: &Decision<'_>, filter, value: &str| -> Vec<Folded> {
-        let entries = tx.list(ASSIGNMENT, filter, value).into_iter();
-        let others = entries.filter(|entry| *entry.aggregate_id != *id);
-        others.map(|entry| entry.folded).collect()
-    };
-    let of_plan = others(tx, "active_plan", &plan_id);
-    let plans_of = |tx: &mut Decision<'_>, filter, value: &str| -> Vec<Folded> {
-        let plans = others(tx, filter, value);
-        let plans = plans
-            .iter()
-            .filter_map(|other| other.text("transfer_plan_id"));
-        let plans: Vec<String> = plans
-            .filter(|plan| *plan != plan_id)
-            .map(str::to_owned)
-            .collect();
-        let plans = plans.iter().filter_map(|plan| tx.find(PLAN, plan));
-        plans.map(|entry| entry.folded).collect()
-    };
-    let plans_of_vehicle = plans_of(tx, "active_vehicle", &vehicle_id);
-    let plans_of_driver = if driver_id.is_empty() {
-        Vec::new()
-    } else {
-        plans_of(tx, "active_driver", &driver_id)
-    };
-    let orders = tx
-        .list("WorkOrder", "open_on_vehicle", &vehicle_id)
-        .into_iter();
-    let orders: Vec<Folded> = orders
-        .map(|entry| entry.folded)
-        .filter(fleet::work_order::is_active)
-        .collect();
-    let around = Around {
-        plan: &plan.folded,
-        vehicle: &vehicle.folded,
-        driver: driver.as_ref().map(|entry| &entry.folded),
-        of_plan: &of_plan,
-        plans_of_vehicle: &plans_of_vehicle,
-        plans_of_driver: &plans_of_driver,
-        orders_of_vehicle: &orders,
-    };
-    Ok(transfer_assignment::check(&after, &around, now)?)
 }

@@ -96,7 +96,7 @@ impl Desk {
         if !caller.role().reaches(self.least) {
             return None;
         }
-        let write = read_write(self.state.log.log_id(), &caller, head.wishes, body).ok()?;
+        let write = read_write(&self.state, &caller, head.wishes, body).ok()?;
         // What changes a level is held against the part first, and what another depot decides is refused: the router's.
         let mut writes = write.0.writes.iter();
         let is_ours = writes.all(|write| !may_be_decided_elsewhere(&self.state, write));

@@ -179,7 +179,10 @@ impl Learning {
         let (demand, interval, class) = match &learned {
             Some((made, at)) => {
                 let mean = made.forecast.series[*at].mean * months;
-                let level = |level: f64| quantile_over(&made.forecast, *at, months, level);
+                let level = |level: f64| {
+                    let quantile = made.forecast.quantile(*at, months, level);
+                    quantile.unwrap_or(0.0)
+                };
                 (
                     mean,
                     Some([level(0.05), level(0.95)]),
@@ -245,7 +248,7 @@ impl Learning {
         for (at, name) in rest.take(limit + 1) {
             let each: Vec<Value> = (0..months)
                 .map(|ahead| {
-                    let level = |level: f64| made.forecast.quantile(at, 1, level).unwrap_or(0.0);
+                    let level = |level: f64| made.forecast.quantile(at, 1.0, level).unwrap_or(0.0);
                     json!({
                         "month": month_name(made.from + i64::try_from(ahead).unwrap_or(0)),
                         "mean": rounded(made.forecast.series[at].mean),
@@ -290,13 +293,6 @@ impl Learning {
     }
 }
 
-/// A quantile of the demand over a stretch that need not be whole months.
-fn quantile_over(forecast: &DemandForecast, at: usize, months: f64, level: f64) -> f64 {
-    #[expect(clippy::cast_possible_truncation, reason = "few months")]
-    let whole = months.ceil().max(1.0) as usize;
-    forecast.quantile(at, whole, level).unwrap_or(0.0)
-}
-
 /// Order-up-to level for the lead time and a month of review, at a service level, by what was known of the part at a time.
 fn reorder(
     forecast: &DemandForecast,
@@ -310,8 +306,11 @@ fn reorder(
         .filter(|days| *days > 0.0)
         .unwrap_or(LEAD_TIME_DAYS);
     let (during, covered) = (lead / MONTH_DAYS, lead / MONTH_DAYS + 1.0);
-    let point = quantile_over(forecast, at, during, service_level);
-    let up_to = quantile_over(forecast, at, covered, service_level);
+    let over = |months: f64| {
+        let quantile = forecast.quantile(at, months, service_level);
+        quantile.unwrap_or(0.0)
+    };
+    let (point, up_to) = (over(during), over(covered));
     let mean = forecast.series[at].mean * during;
     let quantity = if stock <= point {
         (up_to - stock).max(0.0).ceil()

@@ -14,6 +14,7 @@ use super::training::DirectTraining;
 use super::vehicle::{self, Dictionary};
 use super::{FAILURE, Learning, Times, Wanted, metrics};
 
+mod demand;
 mod known;
 
 /// A clock that stands at the end of the story.

@@ -9,7 +9,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use storage::{Clock, Log};
+use storage::{Clock, Log, Timestamp};
 
 use super::gauge;
 use crate::federation::{Homes, still_gone};
@@ -22,6 +22,8 @@ pub(super) struct FederationCollector {
     pub(super) homes: Arc<Homes>,
     pub(super) log: Weak<Log>,
     pub(super) clock: Arc<dyn Clock>,
+    /// When this server started.
+    pub(super) started: Timestamp,
 }
 
 impl Collector for FederationCollector {
@@ -39,10 +41,10 @@ impl Collector for FederationCollector {
             "1 while the broker sends those of others",
             i64::from(standing.receives),
         )?;
-        let now = self.clock.now().micros();
+        let now = self.clock.now();
         let silent = |depot: &DepotStanding| {
-            let since = depot.last_contact?;
-            Some((now - since.micros()) as f64 / 1e6)
+            let since = silent_since(depot.last_contact, depot.key.is_some(), self.started)?;
+            Some((now.micros() - since.micros()) as f64 / 1e6)
         };
         let lag =
             |depot: &DepotStanding| Some(depot.published.saturating_sub(depot.received) as f64);
@@ -59,7 +61,7 @@ impl Collector for FederationCollector {
             ),
             (
                 "federation_silent_seconds",
-                "Since when nothing was heard of another depot",
+                "For how long nothing was heard of another depot; since the start where it was not heard of since",
                 &silent,
             ),
             (
@@ -80,7 +82,11 @@ impl Collector for FederationCollector {
             let gauges = Family::<Vec<(String, String)>, Gauge<f64, AtomicU64>>::default();
             for depot in &depots {
                 if let Some(value) = figure(depot) {
-                    let labels = vec![("depot".to_owned(), depot.depot.clone())];
+                    // Two may have the same name.
+                    let labels = vec![
+                        ("depot".to_owned(), depot.depot.clone()),
+                        ("log".to_owned(), depot.log.to_string()),
+                    ];
                     gauges.get_or_create(&labels).set(value);
                 }
             }
@@ -88,5 +94,34 @@ impl Collector for FederationCollector {
             gauges.encode(encoder.encode_descriptor(name, help, None, kind)?)?;
         }
         Ok(())
+    }
+}
+
+/// Since when nothing was heard of a depot. When it was heard of last is forgotten at a restart: one that has signed something that
+/// is here, and has not been heard of since, is silent since the start at least.
+fn silent_since(
+    last_contact: Option<Timestamp>,
+    has_signed: bool,
+    started: Timestamp,
+) -> Option<Timestamp> {
+    last_contact.or(has_signed.then_some(started))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An alert on a depot that is silent must not end with a restart of this server for good.
+    #[test]
+    fn a_known_depot_that_was_not_heard_of_is_silent_since_the_start() {
+        let (heard, started) = (Timestamp::from_micros(9), Timestamp::from_micros(5));
+        assert_eq!(silent_since(Some(heard), true, started), Some(heard));
+        assert_eq!(silent_since(Some(heard), false, started), Some(heard));
+        assert_eq!(silent_since(None, true, started), Some(started));
+        assert_eq!(
+            silent_since(None, false, started),
+            None,
+            "anybody may send something in the name of a depot that there is not"
+        );
     }
 }

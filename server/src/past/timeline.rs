@@ -250,7 +250,7 @@ impl Timeline {
         let mut damaged = whole_versions as u64 - self.events_before(plan.whole);
         for stretch in &plan.stretches {
             let mut expected = whole_versions;
-            read_stretch(log, name, *stretch, bounds.position, |event| {
+            let is_followed = read_stretch(log, name, *stretch, bounds.position, |event| {
                 let folds = if event.occurred_at() <= bounds.at {
                     folded.fold(event)
                 } else {
@@ -262,6 +262,10 @@ impl Timeline {
                     expected = index + 1;
                 }
             })?;
+            if is_followed {
+                // A later version is there, so all up to the stretch's end were: those not met are lost.
+                damaged += (stretch.to_version as usize).saturating_sub(expected) as u64;
+            }
         }
         Ok(Found {
             folded: folded.into_settled(),
@@ -471,14 +475,15 @@ fn index_of(event: &EventRef<'_>) -> usize {
     (event.version().get() as usize).saturating_sub(1)
 }
 
-/// Gives the events of a stretch, in order, up to a position. Those that are damaged are left out.
+/// Gives the events of a stretch, in order, up to a position. Those that are damaged are left out. Whether a version behind the
+/// stretch was met.
 fn read_stretch(
     log: &Log,
     name: &StreamName,
     stretch: Stretch,
     to: Position,
     mut each: impl FnMut(&EventRef<'_>),
-) -> Result<(), ReadError> {
+) -> Result<bool, ReadError> {
     let mut reader = log.read(&ReadRequest {
         query: Query::stream(name.clone()),
         from: Position::new(stretch.from_position),
@@ -487,13 +492,13 @@ fn read_stretch(
     })?;
     while let Some(event) = reader.next() {
         match event {
-            Ok(event) if event.version().get() > stretch.to_version => return Ok(()),
+            Ok(event) if event.version().get() > stretch.to_version => return Ok(true),
             Ok(event) => each(&event),
             Err(ReadError::Damaged { .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Folds the event at a position; one that is damaged is left out.

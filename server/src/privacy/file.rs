@@ -4,18 +4,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Where a file that no key opens is set aside. One set aside before stays: it may hold the keys after all, once the right
-/// master key is given again.
-pub(super) fn free_name_beside(path: &Path) -> PathBuf {
-    let mut aside = path.with_extension("keys.unopened");
-    let mut number = 2;
-    while aside.exists() {
-        aside = path.with_extension(format!("keys.unopened-{number}"));
-        number += 1;
-    }
-    aside
-}
-
 /// Adds a line and syncs it. Where that fails nothing of it is left, so that a full disk does not spoil the next line.
 pub(super) fn append_line(file: &mut File, line: &str) -> io::Result<()> {
     let end = file.seek(SeekFrom::End(0))?;

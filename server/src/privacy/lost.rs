@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 use storage::{Log, ReadError, ReadRequest, Timestamp};
 
 use super::field::KEY_BYTES;
+use super::lines::Line;
 use super::master::Master;
-use super::store::{KeyStore, Line};
+use super::store::KeyStore;
 use super::subject::Subject;
 use crate::rfc3339;
 

@@ -9,9 +9,11 @@
 /// The master key's file in the folder of keys, where the configuration names none.
 pub const MASTER_FILE_NAME: &str = "master.key";
 
+pub mod aside;
 pub mod erase;
 mod field;
 mod file;
+mod lines;
 pub mod lost;
 mod master;
 mod splice;

@@ -5,8 +5,12 @@
 //! Whoever is erased stays so: no key is made for them again.
 //!
 //! The file is not part of a backup of the log, on purpose: a backup that held the keys would bring erased people back. Copy
-//! it by itself, to where old copies are destroyed. A store that is lost, or whose master key is, is begun anew; what was
-//! sealed under the lost keys shows as such, and all else goes on.
+//! it by itself, to where old copies are destroyed. A store that is lost is begun anew; what was sealed under the lost keys
+//! shows as such, and all else goes on. A store that the master key does not open is left as it is, and whoever wanted it is
+//! refused: a second one begun for a mistake in the settings would take new keys, and one of the two could not be read again.
+//! Whose master key is lost for good sets the store aside by hand ([`aside`]), and begins anew.
+//!
+//! Opening changes files, so it is for whoever holds the lock of the log's folder ([`storage::DirectoryLock`]).
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
@@ -18,8 +22,10 @@ use serde::{Deserialize, Serialize};
 use storage::Timestamp;
 use thiserror::Error;
 
+use super::aside;
 use super::field::{KEY_BYTES, PersonKey, keyed_hash, random};
-use super::file::{append_line, free_name_beside, overwrite, write_new};
+use super::file::{append_line, overwrite, write_new};
+use super::lines::{FORMAT, Line, Person, Read, lines_of, read_lines, text_of};
 use super::lost::Looked;
 use super::master::Master;
 use super::subject::Subject;
@@ -32,12 +38,14 @@ pub const FILE_NAME: &str = "people.keys";
 const PURGE_NAME: &str = "people.purge";
 /// The file that says that keys may be lost, and that whose they are has not been looked for.
 const SEARCH_NAME: &str = "people.lost";
-/// The number of the file's layout.
-const FORMAT: u16 = 1;
 /// Bytes of the file; a person is about 250.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 /// Persons with a lost key that are remembered.
 const LOST_MAX: usize = 10_000;
+/// What to do where the master key is not the right one.
+const GIVE_MASTER: &str = "give the one that it was made under (privacy.master_key, or the file keys/master.key), or put the copy of keys/ back";
+/// What comes of setting the file aside.
+const WHAT_THEN: &str = "what was sealed under its keys cannot be read until it is back under its master key, and all else is served";
 
 /// Why the store cannot be used.
 #[derive(Debug, Error)]
@@ -60,26 +68,29 @@ pub enum StoreError {
         /// Its format.
         format: u16,
     },
+    /// The master key does not open the file. Nothing was changed.
+    #[error(
+        "the master key does not open {path}, or the file is damaged: {GIVE_MASTER}; only where that cannot be done, rename the file to {aside} and start again: {WHAT_THEN}"
+    )]
+    Unopened {
+        /// The file.
+        path: String,
+        /// A name under which it can be set aside.
+        aside: String,
+    },
+    /// There is a file, and no master key. None was made: it would not open the file.
+    #[error(
+        "there is no master key for {path}: {GIVE_MASTER}; only where that cannot be done, rename the file to {aside} and start again: {WHAT_THEN}"
+    )]
+    NoMaster {
+        /// The file.
+        path: String,
+        /// A name under which it can be set aside.
+        aside: String,
+    },
     /// The machine has no randomness to give.
     #[error("no random bytes for a key: {0}")]
     Random(getrandom::Error),
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "record", rename_all = "snake_case")]
-pub(super) enum Line {
-    /// The first one. `index` is the key of hashes in tags, wrapped; that it unwraps shows that the master key is the right one.
-    Store { format: u16, index: String },
-    Key {
-        subject: String,
-        key: String,
-        made_at: String,
-    },
-    Erased {
-        subject: String,
-        #[serde(flatten)]
-        erased: Erased,
-    },
 }
 
 /// That somebody was erased.
@@ -93,13 +104,6 @@ pub struct Erased {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
-}
-
-#[derive(Debug)]
-enum Person {
-    /// Oldest first; the last one seals. More than one only where a lost store was found again.
-    Keys(Vec<(Arc<PersonKey>, String)>),
-    Erased(Erased),
 }
 
 /// What can be said of somebody.
@@ -134,21 +138,9 @@ pub struct KeyStore {
     pub begun_anew: bool,
 }
 
-/// What a file held.
-#[derive(Default)]
-struct Read {
-    index: Option<[u8; 32]>,
-    people: HashMap<Subject, Person>,
-    /// Bytes of whole lines.
-    whole: u64,
-    /// Lines that could not be understood, or whose key does not unwrap.
-    bad: u64,
-}
-
 impl KeyStore {
-    /// The store in `folder`, under this master secret; begun there if there is none.
-    ///
-    /// A file that the master secret does not open is set aside, and a store is begun with who is erased in it.
+    /// The store in `folder`, under this master secret; begun there if there is none, with who is erased in files that were set
+    /// aside. For whoever holds the lock of the log's folder: files are written.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -182,16 +174,18 @@ impl KeyStore {
                 }
                 (index, people, Some(whole))
             }
-            Some(unreadable) => {
-                tracing::error!(path = %path.display(), "the master key does not open the keys of people: they are set aside as lost");
-                is_doubtful = true;
-                let aside = free_name_beside(&path);
-                fs::rename(&path, &aside).map_err(failed("set aside", &path))?;
-                let mut people = unreadable.people;
-                people.retain(|_, person| matches!(person, Person::Erased(_)));
-                (random().map_err(StoreError::Random)?, people, None)
+            Some(_) => {
+                return Err(StoreError::Unopened {
+                    path: path.display().to_string(),
+                    aside: aside::free_name(folder).display().to_string(),
+                });
             }
-            None => (random().map_err(StoreError::Random)?, HashMap::new(), None),
+            None => {
+                let erased = aside::erased(folder)?.into_iter();
+                let people = erased.map(|(of, erased)| (of, Person::Erased(erased)));
+                let index = random().map_err(StoreError::Random)?;
+                (index, people.collect(), None)
+            }
         };
         let file = match keeps {
             Some(whole) => {
@@ -210,6 +204,11 @@ impl KeyStore {
         if is_doubtful {
             mark_for_search(&path);
         }
+        // Also of who was erased by a release that did not look there.
+        let is_erased = |of: &Subject| matches!(people.get(of), Some(Person::Erased(_)));
+        if let Err(error) = aside::forget(folder, is_erased) {
+            tracing::error!(%error, "keys of erased people may be left in files that were set aside");
+        }
         Ok(KeyStore {
             path,
             master,
@@ -218,6 +217,21 @@ impl KeyStore {
             file: Mutex::new(file),
             lost: Mutex::default(),
             begun_anew,
+        })
+    }
+
+    /// Refuses where there is a file and no master key to open it: one that is made now is not its own.
+    ///
+    /// # Errors
+    /// [`StoreError::NoMaster`], or that it cannot be told.
+    pub fn refuse_without_master(folder: &Path) -> Result<(), StoreError> {
+        let path = folder.join(FILE_NAME);
+        if !path.try_exists().map_err(failed("look for", &path))? {
+            return Ok(());
+        }
+        Err(StoreError::NoMaster {
+            path: path.display().to_string(),
+            aside: aside::free_name(folder).display().to_string(),
         })
     }
 
@@ -301,10 +315,11 @@ impl KeyStore {
     }
 
     /// Destroys somebody's keys, for ever. On return they are gone from the disk as far as the file system lets that be
-    /// known, and [`KeyStore::needs_purge`] until [`KeyStore::purged`]. Repeating it changes nothing.
+    /// known, also from files that were set aside, and [`KeyStore::needs_purge`] until [`KeyStore::purged`]. Repeating it changes
+    /// nothing.
     ///
     /// # Errors
-    /// When the file cannot be written; then nothing was destroyed.
+    /// When a file cannot be written; then they are not erased, and it is to be repeated.
     pub fn erase(&self, subject: &Subject, erased: Erased) -> Result<Erased, StoreError> {
         let mut people = self.people_mut();
         if let Some(Person::Erased(earlier)) = people.get(subject) {
@@ -312,6 +327,9 @@ impl KeyStore {
         }
         let marker = self.path.with_file_name(PURGE_NAME);
         write_new(&marker, subject.to_string().as_bytes()).map_err(failed("mark", &marker))?;
+        // Before they count as erased: a failure is tried again, and what counts as done is not.
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        aside::forget(folder, |of| of == subject)?;
         let before = people.insert(subject.clone(), Person::Erased(erased.clone()));
         let written = lines_of(&self.master, &self.index, &people)
             .and_then(|text| write_new(&self.path, &text).map_err(failed("write", &self.path)));
@@ -470,95 +488,16 @@ fn newest(people: &HashMap<Subject, Person>, subject: &Subject) -> Option<KeyOf>
     }
 }
 
-fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError + use<> {
+pub(super) fn failed(
+    doing: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> StoreError + use<> {
     let path = path.display().to_string();
     move |source| StoreError::Io {
         doing,
         path,
         source,
     }
-}
-
-fn text_of(line: &Line) -> String {
-    let mut text = serde_json::to_string(line).expect("a record of texts always encodes");
-    text.push('\n');
-    text
-}
-
-/// The whole file.
-fn lines_of(
-    master: &Master,
-    index: &[u8; 32],
-    people: &HashMap<Subject, Person>,
-) -> Result<Vec<u8>, StoreError> {
-    let mut text = text_of(&Line::Store {
-        format: FORMAT,
-        index: master.wrap("index", index)?,
-    });
-    let mut ordered: Vec<_> = people.iter().collect();
-    ordered.sort_by(|left, right| left.0.cmp(right.0));
-    for (subject, person) in ordered {
-        let subject = subject.to_string();
-        match person {
-            Person::Erased(erased) => text.push_str(&text_of(&Line::Erased {
-                subject,
-                erased: erased.clone(),
-            })),
-            Person::Keys(keys) => {
-                for (key, made_at) in keys {
-                    text.push_str(&text_of(&Line::Key {
-                        key: master.wrap(&subject, key.bytes())?,
-                        subject: subject.clone(),
-                        made_at: made_at.clone(),
-                    }));
-                }
-            }
-        }
-    }
-    Ok(text.into_bytes())
-}
-
-fn read_lines(bytes: &[u8], master: &Master, path: &Path) -> Result<Read, StoreError> {
-    let mut read = Read::default();
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        if line.last() != Some(&b'\n') {
-            break;
-        }
-        read.whole += line.len() as u64;
-        match serde_json::from_slice(line) {
-            Ok(Line::Store { format, .. }) if format > FORMAT => {
-                let path = path.display().to_string();
-                return Err(StoreError::Format { path, format });
-            }
-            Ok(Line::Store { index, .. }) => read.index = master.unwrap("index", &index),
-            Ok(Line::Key {
-                subject,
-                key,
-                made_at,
-            }) => match (Subject::parse(&subject), master.unwrap(&subject, &key)) {
-                (Some(of), Some(key)) => {
-                    let key = (Arc::new(PersonKey::new(key)), made_at);
-                    match read
-                        .people
-                        .entry(of)
-                        .or_insert_with(|| Person::Keys(Vec::new()))
-                    {
-                        Person::Keys(keys) => keys.push(key),
-                        Person::Erased(_) => {}
-                    }
-                }
-                _ => read.bad += 1,
-            },
-            Ok(Line::Erased { subject, erased }) => match Subject::parse(&subject) {
-                Some(of) => {
-                    read.people.insert(of, Person::Erased(erased));
-                }
-                None => read.bad += 1,
-            },
-            Err(_) => read.bad += 1,
-        }
-    }
-    Ok(read)
 }
 
 /// Notes that whose keys are lost is to be looked for. Where that cannot be written, only those are known who are asked about.

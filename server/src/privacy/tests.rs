@@ -214,8 +214,19 @@ fn a_lost_store_or_master_key_tells_whom_and_serves_the_rest() {
             .unwrap();
         depot.erase("Staff:s9");
     }
-    let kept = std::fs::read(folder.path().join("keys/people.keys")).unwrap();
+    let keys = folder.path().join("keys");
+    let kept = std::fs::read(keys.join("people.keys")).unwrap();
     let wrong = b"another master key of at least 32 bytes";
+    let before = contents(&keys);
+    let refused = KeyStore::open(&keys, wrong).unwrap_err();
+    assert_eq!(contents(&keys), before, "nothing was changed");
+    let aside = keys.join("people.keys.unopened");
+    let said = refused.to_string();
+    assert!(
+        said.contains("does not open") && said.contains(&*aside.display().to_string()),
+        "{said}"
+    );
+    std::fs::rename(keys.join("people.keys"), &aside).unwrap();
     {
         let depot = Depot::open(folder.path(), wrong);
         let all = depot.all();
@@ -246,7 +257,7 @@ fn a_lost_store_or_master_key_tells_whom_and_serves_the_rest() {
             "Ada",
             "what comes now has a key again"
         );
-        assert!(folder.path().join("keys/people.keys.unopened").exists());
+        assert_eq!(std::fs::read(&aside).unwrap(), kept, "as it was");
     }
     std::fs::remove_file(folder.path().join("keys/people.keys")).unwrap();
     {
@@ -418,25 +429,90 @@ fn every_personal_field_of_every_schema_is_sealed() {
     );
 }
 
-/// A wrong master key and then the right one again: what was set aside first holds the keys, and is still there.
+/// Every file in a folder, with what it holds.
+fn contents(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = paths
+        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+/// A name is proposed that is free: what was set aside first may hold the keys.
 #[test]
-fn what_was_set_aside_is_not_overwritten() {
+fn what_was_set_aside_is_not_to_be_overwritten() {
     let folder = tempfile::tempdir().unwrap();
-    let depot = Depot::open(folder.path(), SECRET);
-    let body = json!({"staff_id": "S1", "name": "Anna Berg"}).to_string();
-    depot.log.append(staff(1, &body)).unwrap();
-    drop(depot);
     let keys = folder.path().join("keys");
-    let real = std::fs::read(keys.join("people.keys")).unwrap();
-    for secret in [
-        b"another master key of thirty-two bytes and more",
-        SECRET as &[u8],
-    ] {
-        KeyStore::open(&keys, secret).unwrap();
+    drop(KeyStore::open(&keys, SECRET).unwrap());
+    let other = b"another master key of thirty-two bytes and more";
+    let proposed = |secret: &[u8]| match KeyStore::open(&keys, secret) {
+        Err(StoreError::Unopened { aside, .. }) => aside,
+        opened => panic!("{opened:?}"),
+    };
+    let first = proposed(other);
+    assert!(first.ends_with("people.keys.unopened"), "{first}");
+    std::fs::rename(keys.join("people.keys"), &first).unwrap();
+    drop(KeyStore::open(&keys, other).unwrap());
+    let second = proposed(SECRET);
+    assert!(second.ends_with("people.keys.unopened-2"), "{second}");
+}
+
+/// The master key that opens it may turn up long after the erasure.
+#[test]
+fn whoever_is_erased_loses_the_keys_in_every_file_that_was_set_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    let people = keys.join("people.keys");
+    let asides = ["people.keys.unopened", "people.keys.unopened-2"].map(|name| keys.join(name));
+    {
+        let depot = Depot::open(folder.path(), SECRET);
+        depot.log.append(staff(1, ADA)).unwrap();
     }
-    assert_eq!(
-        std::fs::read(keys.join("people.keys.unopened")).unwrap(),
-        real
-    );
-    assert!(keys.join("people.keys.unopened-2").exists());
+    for aside in &asides {
+        std::fs::copy(&people, aside).unwrap();
+    }
+    std::fs::remove_file(&people).unwrap();
+    let other = b"another master key of thirty-two bytes and more";
+    {
+        let depot = Depot::open(folder.path(), other);
+        let before = asides.each_ref().map(|path| std::fs::read(path).unwrap());
+        depot.erase("Staff:s2");
+        let after = asides.each_ref().map(|path| std::fs::read(path).unwrap());
+        assert_eq!(before, after, "nothing of theirs is there");
+        depot.erase("Staff:s1");
+    }
+    let gone = ["\"Staff:s1\",\"key\""];
+    assert_eq!(holding(&keys, &gone), Vec::<String>::new());
+    for aside in &asides {
+        let text = std::fs::read_to_string(aside).unwrap();
+        assert!(text.contains("User:u1"), "everybody else is: {text}");
+    }
+    // The right key is found, and its file put back.
+    std::fs::rename(&asides[0], &people).unwrap();
+    let depot = Depot::open(folder.path(), SECRET);
+    let shown = &depot.all()[0];
+    assert_eq!(shown["data"]["first_name"], "[key lost]");
+    assert_eq!(shown["metadata"]["user_email"], "boss@depot.example");
+}
+
+/// A release of before left them there, or a crash.
+#[test]
+fn keys_of_the_erased_in_a_file_that_was_set_aside_go_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    let (people, aside) = (keys.join("people.keys"), keys.join("people.keys.unopened"));
+    let early = {
+        let depot = Depot::open(folder.path(), SECRET);
+        depot.log.append(staff(1, ADA)).unwrap();
+        let early = std::fs::read(&people).unwrap();
+        depot.erase("Staff:s1");
+        early
+    };
+    std::fs::write(&aside, early).unwrap();
+    let held = ["\"Staff:s1\",\"key\""];
+    assert_eq!(holding(&keys, &held).len(), 1);
+    drop(Depot::open(folder.path(), SECRET));
+    assert_eq!(holding(&keys, &held), Vec::<String>::new());
 }

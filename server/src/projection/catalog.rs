@@ -104,7 +104,7 @@ impl ReadModel for CatalogModel {
         "ProcurementProjection",
         "FinanceProjection",
     ];
-    const FORMAT: u16 = 3;
+    const FORMAT: u16 = 4;
     const ROWS_PER_PAGE: usize = 32;
 
     type Row = Row;

@@ -25,7 +25,7 @@ use crate::auth::keys::create_private_folder;
 
 const KIND: u16 = 0x5201;
 /// Raised when the same events are folded to another state than before.
-const FORMAT: u16 = 3;
+const FORMAT: u16 = 4;
 const FILE: &str = "state";
 
 /// Why a saved state is not gone on from.

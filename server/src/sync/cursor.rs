@@ -1,11 +1,12 @@
 //! Cursors as devices hold them: opaque, and of no use to anybody else.
 //!
-//! Beside the two numbers of the protocol stands what tells another history from this one (the first bytes of the id of
-//! the event at `complete`: a log that was restored from a backup has another event there), and an HMAC under a key of
-//! this server, so that a device cannot claim to have seen what it was never given.
+//! Beside the two numbers of the protocol stands what tells another history from this one (the last bytes of the id of
+//! the event at `reached`, the later of the two: a log that was restored from a backup has another event there, or none),
+//! and an HMAC under a key of this server, so that a device cannot claim to have seen what it was never given.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crdt::LogPosition;
 use crdt::sync::Cursor;
 use crdt::wire::{Reader, Wire, Writer};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -54,7 +55,7 @@ impl Cursors {
     pub fn write(&self, engine: &Engine, device: u32, cursor: Cursor) -> String {
         let mut writer = Writer::new();
         cursor.encode(&mut writer);
-        writer.raw(&check(engine, cursor).flatten().unwrap_or_default());
+        writer.raw(&check(engine, cursor.reached).flatten().unwrap_or_default());
         let mac = self.mac(device, writer.as_bytes());
         writer.raw(&mac);
         URL_SAFE_NO_PAD.encode(writer.as_bytes())
@@ -78,9 +79,16 @@ impl Cursors {
         }
         let mut reader = Reader::new(said);
         let cursor = Cursor::decode(&mut reader).map_err(|_| forged)?;
-        match check(engine, cursor).ok_or(CursorError::OtherHistory)? {
-            Some(check) if reader.rest() != check => Err(CursorError::OtherHistory),
-            _ => Ok(cursor),
+        let said = reader.rest();
+        let is_of_here = match check(engine, cursor.reached) {
+            None => false,
+            Some(None) => true,
+            // Cursors of a download that began before an update name the event at `complete` here.
+            Some(Some(check)) => said == check || names(engine, cursor.complete, said),
+        };
+        match is_of_here {
+            true => Ok(cursor),
+            false => Err(CursorError::OtherHistory),
         }
     }
 
@@ -95,15 +103,20 @@ impl Cursors {
     }
 }
 
-/// The last bytes of the id of the event at `complete`; zeros at the start. `None` where the log does not reach so far,
+/// Whether these are the bytes of the event at a position.
+fn names(engine: &Engine, position: LogPosition, said: &[u8]) -> bool {
+    let known = check(engine, position).flatten();
+    known.is_some_and(|check| said == check)
+}
+
+/// The last bytes of the id of the event at a position; zeros at the start. `None` where the log does not reach so far,
 /// `Some(None)` where the event cannot be read any more: damage is not another history.
-fn check(engine: &Engine, cursor: Cursor) -> Option<Option<[u8; CHECK_BYTES]>> {
+fn check(engine: &Engine, position: LogPosition) -> Option<Option<[u8; CHECK_BYTES]>> {
     let mut check = [0; CHECK_BYTES];
-    let complete = cursor.complete.get();
-    if complete == 0 {
+    if position == LogPosition::START {
         return Some(Some(check));
     }
-    let position = Position::new(complete);
+    let position = Position::new(position.get());
     if position > engine.log().durable_position() {
         return None;
     }
@@ -116,3 +129,6 @@ fn check(engine: &Engine, cursor: Cursor) -> Option<Option<[u8; CHECK_BYTES]>> {
         check
     }))
 }
+
+#[cfg(test)]
+mod tests;

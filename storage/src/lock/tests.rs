@@ -4,6 +4,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::log::{Log, LogOptions};
 
 fn held_by(dir: &Path) -> String {
     match DirectoryLock::acquire(dir).unwrap_err() {
@@ -84,4 +85,48 @@ fn a_child_process_does_not_keep_the_lock() {
     drop(child.stdin.take());
     child.wait().unwrap();
     again.unwrap();
+}
+
+/// What is done between the lock and the log is done by one process alone.
+#[test]
+fn a_log_is_opened_with_the_lock_that_was_taken_before() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("log");
+    let lock = DirectoryLock::take(&folder).unwrap();
+    assert_eq!(lock.folder(), folder);
+    let open = || Log::open(&folder, LogOptions::default());
+    assert!(matches!(open(), Err(OpenError::Locked { .. })));
+    let log = Log::open_locked(lock, LogOptions::default()).unwrap();
+    let again = DirectoryLock::take(&folder);
+    assert!(
+        matches!(again, Err(OpenError::Locked { .. })),
+        "the log holds it"
+    );
+    log.close();
+    open().unwrap().close();
+}
+
+#[test]
+fn a_folder_that_is_read_is_locked_where_it_has_a_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(
+        DirectoryLock::take_if_there(folder.path())
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        !folder.path().join(LOCK_FILE).exists(),
+        "and nothing is made"
+    );
+    let first = DirectoryLock::take(folder.path()).unwrap();
+    let held = DirectoryLock::take_if_there(folder.path());
+    assert!(matches!(held, Err(OpenError::Locked { .. })), "{held:?}");
+    drop(first);
+    let _second = DirectoryLock::take_if_there(folder.path())
+        .unwrap()
+        .expect("it is free");
+    assert_eq!(
+        held_by(folder.path()),
+        format!("process {}", std::process::id())
+    );
 }

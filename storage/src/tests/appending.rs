@@ -307,6 +307,18 @@ fn streams_and_types_are_listed() {
         StreamName::new("Part", "7"),
     ];
     assert_eq!(log.streams_of_id("7"), of_seven);
+    let tip = |position| StreamTip {
+        version: Version::FIRST,
+        position: Position::new(position),
+    };
+    let [vehicle, part] = of_seven.clone();
+    let eighth = StreamName::new("Vehicle", "8");
+    assert_eq!(
+        log.tips_of_type("Vehicle"),
+        [(vehicle, tip(1)), (eighth, tip(3))]
+    );
+    assert_eq!(log.streams_of_type("Part"), [part]);
+    assert!(log.tips_of_type("Track").is_empty());
     assert_eq!(log.stream_count(), 3);
     assert_eq!(
         log.aggregate_type_names(),

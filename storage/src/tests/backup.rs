@@ -1,6 +1,8 @@
 //! Copies taken while the log is written, and logs made from them.
 
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -326,14 +328,22 @@ fn an_archived_log_is_backed_up_and_restored_whole() {
 #[test]
 fn a_backup_on_another_disk_is_a_copy() {
     let folder = tempfile::tempdir().unwrap();
-    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
-        eprintln!("skipped: there is no /dev/shm to write to");
+    let device = |path: &Path| std::fs::metadata(path).unwrap().dev();
+    let other = tempfile::tempdir_in("/dev/shm")
+        .ok()
+        .filter(|other| device(other.path()) != device(folder.path()));
+    let Some(other) = other else {
+        // The runner captures what the print macros write; nobody would read it there.
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED a_backup_on_another_disk_is_a_copy: /dev/shm is no other disk"
+        );
         return;
     };
     let log = log_in(&folder.path().join("log"));
     let backup = other.path().join("backup");
     let report = log.backup(&backup).unwrap();
-    assert!(report.linked == 0 || report.linked + 1 == report.segments);
-    assert!(report.linked > 0 || report.bytes_copied > log.stats().bytes_appended);
+    assert_eq!(report.linked, 0);
+    assert!(report.bytes_copied > log.stats().bytes_appended);
     assert_eq!(content_of(&backup), all(&log));
 }

@@ -1,6 +1,7 @@
 //! Many threads, one log: what each was told is what the log holds.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -141,4 +142,33 @@ fn one_id_from_many_threads_is_one_event() {
         assert!(told.iter().all(|(_, events)| events == &told[0].1));
     });
     assert_eq!(all(&log).len(), 1);
+}
+
+/// The thread that leads panics after the first group of many: who waits is told that the log has stopped, and so is whoever comes later.
+#[test]
+fn a_writer_that_panics_leaves_nobody_waiting() {
+    let log = open(&memory(), &small());
+    log.append(one("a", "T", "1")).unwrap();
+    log.on_durable(|_| panic!("the hook of this test fails"));
+    let (sender, answers) = std::sync::mpsc::channel();
+    for round in 0..ROUNDS {
+        let sender = sender.clone();
+        let last = one("a", "T", &round.to_string());
+        log.submit(last, move |_, answer| sender.send(answer).unwrap());
+    }
+    for _ in 0..ROUNDS {
+        let answer = answers.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert!(
+            matches!(answer, Err(AppendError::Stopped { .. })),
+            "{answer:?}"
+        );
+    }
+    let refused = log.append(one("a", "T", "2"));
+    assert!(
+        matches!(refused, Err(AppendError::Stopped { .. })),
+        "{refused:?}"
+    );
+    assert!(matches!(log.health().state, LogState::Stopped { .. }));
+    assert!(!all(&log).is_empty(), "what is durable can be read");
+    log.close();
 }

@@ -207,3 +207,19 @@ fn derived_files_that_cannot_be_written_are_made_at_the_next_open() {
     let names = repo.list().unwrap();
     assert!(names.iter().any(|name| name.ends_with(".idx")), "{names:?}");
 }
+
+/// The watermark is counted where it cannot be written, and written by the next try.
+#[test]
+fn a_watermark_that_cannot_be_written_is_counted() {
+    let (faulty, repo) = world();
+    let log = open(&repo, &small());
+    log.append(one("a", "T", "1")).unwrap();
+    fail(&faulty, Operation::Sync, FaultKind::Io);
+    assert!(crate::maintenance::mark(&log.shared).is_err());
+    assert_eq!(log.stats().watermark_failures, 1);
+    crate::maintenance::mark(&log.shared).unwrap();
+    assert_eq!(log.stats().watermark_failures, 1);
+    log.append(one("a", "T", "2")).unwrap();
+    log.close();
+    assert_eq!(all(&open(&repo, &small())).len(), 2);
+}

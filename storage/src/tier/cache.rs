@@ -20,6 +20,8 @@ const FETCHES_MAX: usize = 4;
 const WAITING_MAX: usize = 16;
 /// How often a segment is asked for that comes back as something else.
 const ATTEMPTS: usize = 3;
+/// Behind the name of a segment while it is being fetched.
+const DRAFT: &str = ".new";
 
 /// See the module.
 #[derive(Debug)]
@@ -53,12 +55,16 @@ struct Held {
 }
 
 impl Cache {
-    /// Takes over the folder. What an earlier run left counts against the limit.
+    /// Takes over the folder. What an earlier run left counts against the limit, or is removed where it was not fetched whole.
+    /// Whatever else lies there is somebody's, and is left alone.
     pub(crate) fn new(options: TierOptions) -> io::Result<Self> {
         let mut inner = Inner::default();
         for name in options.fetched.list()? {
-            if !name.ends_with(".log") {
+            if name.strip_suffix(DRAFT).is_some_and(is_segment) {
                 options.fetched.remove(&name)?;
+                continue;
+            }
+            if !is_segment(&name) {
                 continue;
             }
             let bytes = options.fetched.open(&name)?.len()?;
@@ -182,7 +188,7 @@ impl Cache {
     }
 
     fn fetch(&self, stub: &Stub, name: &str) -> Result<Arc<dyn View>, ArchivedError> {
-        let temporary = format!("{name}.new");
+        let temporary = format!("{name}{DRAFT}");
         let fetched = &self.options.fetched;
         let mut what = String::new();
         for _ in 0..ATTEMPTS {
@@ -335,6 +341,19 @@ impl Drop for Turn<'_> {
         }
         self.cache.changed.notify_all();
     }
+}
+
+/// Whether a segment is called so here: see [`Stub::file`].
+fn is_segment(name: &str) -> bool {
+    let parts = name
+        .strip_suffix(".log")
+        .and_then(|stem| stem.split_once('-'));
+    parts.is_some_and(|(number, hash)| {
+        number.len() >= 12
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+            && hash.len() == 16
+            && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
 
 fn length_differs(actual: u64, expected: u64) -> String {

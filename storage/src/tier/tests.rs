@@ -226,7 +226,8 @@ fn what_an_earlier_run_fetched_is_checked_and_used() {
     drop(cache);
     let torn = options.fetched.open(&stubs[1].file()).unwrap();
     torn.write_at(&[0; 100], 700).unwrap();
-    options.fetched.create("half.log.new").unwrap();
+    let half = format!("{}.new", stubs[2].file());
+    options.fetched.create(&half).unwrap();
     assert_eq!(tier.fetches(), 2);
 
     let cache = Cache::new(options.clone()).unwrap();
@@ -237,6 +238,39 @@ fn what_an_earlier_run_fetched_is_checked_and_used() {
     let again = cache.view(&stubs[1]).unwrap();
     assert_eq!((tier.fetches(), again.bytes()[710]), (1, 2));
     assert_eq!(options.fetched.list().unwrap().len(), 2);
+}
+
+/// Whoever names a folder that has something else in it loses nothing, and the segments have no less room for it.
+#[test]
+fn what_somebody_else_keeps_in_the_folder_is_left_alone() {
+    let (_, options, stubs) = three();
+    Cache::new(options.clone())
+        .unwrap()
+        .view(&stubs[0])
+        .unwrap();
+    let others = [
+        "letter.txt",
+        "app.log",
+        "app.log.new",
+        "draft.new",
+        "000000000001.log",
+        "000000000001-0123456789abcdef.idx",
+        "2026-01-01.log",
+    ];
+    for name in others {
+        let file = options.fetched.create(name).unwrap();
+        file.write_at(&[1; 3_000], 0).unwrap();
+    }
+    let cache = Cache::new(options.clone()).unwrap();
+    assert_eq!(cache.stats().bytes_held, 1_128);
+    for stub in &stubs {
+        cache.view(stub).unwrap();
+    }
+    let left = options.fetched.list().unwrap();
+    for name in others {
+        assert!(left.iter().any(|left| left == name), "{name}: {left:?}");
+    }
+    assert_eq!(left.len(), others.len() + 2, "{left:?}");
 }
 
 #[test]

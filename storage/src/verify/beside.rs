@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Problem;
 use crate::log::SNAPSHOT_FOLDER;
 use crate::maintenance::SPARE_PREFIX;
+use crate::merkle::{NODES_FILE, Stored, TREE_FOLDER};
 use crate::position::SegmentId;
 use crate::repo::Repo;
 use crate::segment::segment_of;
@@ -74,4 +75,15 @@ pub(super) fn of_snapshots(repo: &dyn Repo, log_id: Uuid) -> io::Result<Vec<Prob
             ),
         })
         .collect())
+}
+
+/// What is told of the file of the tree's nodes. That its whole tiles are those of the events is another matter, and a problem.
+pub(super) fn of_nodes(stored: &Stored) -> Option<Problem> {
+    stored.is_damaged.then(|| Problem {
+        file: format!("{TREE_FOLDER}/{NODES_FILE}"),
+        what: format!(
+            "tile {} does not verify; it is hashed again, and what is behind it, when the log is opened",
+            stored.tiles.len()
+        ),
+    })
 }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::Problem;
 use super::pieces::{Hands, Piece};
-use crate::merkle::{
-    Accumulator, NODES_FILE, Stored, TILE_LEAVES, TREE_FOLDER, TreeHash, hash_leaves, root_of,
-};
+use crate::merkle::{Accumulator, TILE_LEAVES, TreeHash, hash_leaves, root_of};
 use crate::position::{Position, SegmentId};
 use crate::repo::View;
 use crate::segment::segment_file;
@@ -168,18 +166,10 @@ impl Extent<'_> {
         self,
         hashed: &Hashed,
         roots: &[(Position, TreeHash)],
-        stored: Option<Stored>,
+        stored: &[TreeHash],
     ) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let stored = stored.unwrap_or_default();
-        if stored.is_damaged {
-            problems.push(Problem {
-                file: format!("{TREE_FOLDER}/{NODES_FILE}"),
-                what: "the tree's nodes are damaged; remove the file and it is made again"
-                    .to_owned(),
-            });
-        }
-        let mut pairs = hashed.tiles.iter().zip(&stored.tiles).zip(0..);
+        let mut pairs = hashed.tiles.iter().zip(stored).zip(0..);
         let changed = pairs
             .find(|((now, then), _)| now != then)
             .map(|(_, tile)| Position::new(tile * TILE_LEAVES + 1));

@@ -15,7 +15,7 @@ const ON_DISK: [&str; 16] = [
     "crdt/src/sync/saved.rs FORMAT",
     "ml/src/frame.rs FORMAT_NUMBER",
     "server/src/past/cache.rs FORMAT",
-    "server/src/privacy/store.rs FORMAT",
+    "server/src/privacy/lines.rs FORMAT",
     "server/src/projection/catalog.rs FORMAT",
     "server/src/projection/checkpoint.rs HEADING_FORMAT",
     "server/src/projection/event_counts.rs FORMAT",

@@ -19,6 +19,8 @@ interface Props {
   file: string;
   /** Seconds since 1970, one a point. */
   x: number[];
+  /** The day of each point, `2026-05-01`, where it is the depot's; else it is the reader's. */
+  days?: string[];
   lines: Line[];
   /** Indexes of the lines between which the band lies: lower, upper. */
   band?: [number, number];
@@ -47,7 +49,8 @@ function useLibrary(): Library | null {
 
 const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-export function LineChart({ title, summary, file, x, lines, band, unit, onPick }: Props) {
+export function LineChart({ title, summary, file, x, days, lines, band, unit, onPick }: Props) {
+  const dayOf = (index: number): string => day(days?.[index] ?? (x[index] ?? 0) * 1_000);
   const place = useRef<HTMLDivElement>(null);
   const Plot = useLibrary();
   useEffect(() => {
@@ -62,7 +65,7 @@ export function LineChart({ title, summary, file, x, lines, band, unit, onPick }
         cursor: { drag: { x: false, y: false }, sync: { key: "time" } },
         legend: { live: true },
         series: [
-          { label: t("history.when"), value: (_: uPlot, second: number | null) => (second === null ? "–" : day(second * 1_000)) },
+          { label: t("history.when"), value: (_: uPlot, __: number | null, ___: number, index: number | null) => (index == null ? "–" : dayOf(index)) },
           ...lines.map((line) => ({
             label: line.label,
             stroke: () => css(`--series-${line.color ?? "one"}`),
@@ -105,14 +108,14 @@ export function LineChart({ title, summary, file, x, lines, band, unit, onPick }
     if (box) {
       box.dataset.at = String(at);
       const label = lines.map((line) => `${line.label} ${number(line.values[at], 1)} ${unit}`).join(", ");
-      box.setAttribute("aria-valuetext", `${day((x[at] ?? 0) * 1_000)}: ${label}`);
+      box.setAttribute("aria-valuetext", `${dayOf(at)}: ${label}`);
       box.setAttribute("aria-valuenow", String(at));
     }
     if (event.key === "Enter" && onPick) onPick(at);
   };
 
   const rows = x.map((second, index) => [
-    new Date(second * 1000).toISOString().slice(0, 10),
+    days?.[index] ?? new Date(second * 1000).toISOString().slice(0, 10),
     ...lines.map((line) => line.values[index] ?? null),
   ]);
   return (

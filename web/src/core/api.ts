@@ -1,5 +1,6 @@
 // The one way to the server: the public API, as anybody may call it.
-import { accessToken, refresh } from "./session";
+import { t } from "../i18n";
+import { accessToken, refresh, user } from "./session";
 
 /** What the server refused, and why. */
 export class Problem extends Error {
@@ -40,14 +41,18 @@ async function checked(answer: Response): Promise<Response> {
 
 /** The answer to a request; a token that ran out is renewed once. */
 export async function call(path: string, init: RequestInit = {}): Promise<Response> {
+  const who = user.value?.id;
   let answer = await send(path, init, accessToken());
-  if (answer.status === 401 && (await refresh())) answer = await send(path, init, accessToken());
+  // Sent again only for the one who asked: with another person's token it would be theirs.
+  if (answer.status === 401 && user.value?.id === who && (await refresh())) answer = await send(path, init, accessToken());
   return checked(answer);
 }
 
-/** The answer to a tablet's own request: by its token, and never by the person's. */
+/** The answer to a tablet's own request: by its token, and never by the person's; of the server, and never of this browser's memory. */
 export async function callAsDevice(path: string, token: string, init: RequestInit = {}): Promise<Response> {
-  return checked(await send(path, init, token));
+  const answer = await checked(await send(path, init, token));
+  if (answer.headers.has("x-kept-at")) throw new Offline("the server was not reached");
+  return answer;
 }
 
 export type Params = Record<string, string | number | boolean | undefined | null>;
@@ -69,6 +74,8 @@ export interface Answer<T> {
   value: T;
   /** When it was true, if it comes from this tablet's memory and not from the server. */
   keptAt: Date | null;
+  /** Where a list goes on; null at its end, and for what is no list. */
+  next: string | null;
 }
 
 /** The lowest position of the log at which an answer about now stood: whoever follows the log from here misses nothing. */
@@ -82,17 +89,43 @@ export async function get<T>(path: string, params: Params = {}, abort?: AbortSig
   const kept = answer.headers.get("x-kept-at");
   const keptAt = kept ? new Date(kept) : null;
   const value = (await answer.json()) as T;
-  const position = (value as { position?: unknown } | null)?.position;
+  const { position, next_cursor } = (value ?? {}) as { position?: unknown; next_cursor?: unknown };
   if (!kept && typeof position === "number" && ABOUT_NOW.test(path)) oldest = Math.min(oldest ?? position, position);
-  return { value, keptAt };
+  const next = answer.headers.get("x-next-cursor") ?? (typeof next_cursor === "string" ? next_cursor : null);
+  return { value, keptAt, next };
+}
+
+/** Rows of one question about a list that is wanted whole; the server's own bound is never below 100, and 1,000 unless it is set. */
+const WHOLE_PAGE = 500;
+/** Questions that a whole list may take. */
+const WHOLE_PAGES_MAX = 200;
+
+/**
+ * All rows of a list, however many questions that takes: an array, or what an object has under the last word of its path
+ * (`/vehicles`) or under `name`. A part of a list is never given for the whole: when one question fails, all have.
+ */
+export async function getWhole<T>(path: string, params: Params = {}, abort?: AbortSignal, name = path.slice(path.lastIndexOf("/") + 1)): Promise<Answer<T[]>> {
+  const rows: T[] = [];
+  let keptAt: Date | null = null;
+  let cursor: string | null = null;
+  for (let page = 0; page < WHOLE_PAGES_MAX; page += 1) {
+    const part: Answer<T[] | Record<string, T[]>> = await get(path, { limit: WHOLE_PAGE, ...params, cursor }, abort);
+    rows.push(...(Array.isArray(part.value) ? part.value : (part.value[name] as T[])));
+    // The whole is as old as its oldest part.
+    if (part.keptAt && (keptAt === null || part.keptAt < keptAt)) keptAt = part.keptAt;
+    cursor = part.next;
+    if (cursor === null) return { value: rows, keptAt, next: null };
+  }
+  throw new Error(t("state.too-long"));
 }
 
 /** Sends a change. The key makes it count once, however often it is sent. */
-export async function write<T>(method: string, path: string, body: unknown, key: string = crypto.randomUUID()): Promise<T> {
+export async function write<T>(method: string, path: string, body: unknown, key: string = crypto.randomUUID(), abort?: AbortSignal): Promise<T> {
   const answer = await call(url(path), {
     method,
     headers: { "Content-Type": "application/json", "Idempotency-Key": key },
     body: body === undefined ? null : JSON.stringify(body),
+    ...(abort ? { signal: abort } : {}),
   });
   return (answer.status === 204 ? undefined : await answer.json()) as T;
 }

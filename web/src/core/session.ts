@@ -89,12 +89,14 @@ export function refresh(): Promise<boolean> {
     if (!now) return false;
     try {
       const found = await tokens("refresh", { refresh_token: now.refresh });
+      if (session.value?.user.id !== now.user.id) return false;
       keep({ ...now, access: found.access_token, refresh: found.refresh_token });
       return true;
     } catch (error) {
       // Without a network the session goes on; only the server can end it.
       if (error instanceof TypeError) return false;
-      keep(null);
+      // Whoever signed in meanwhile stays.
+      if (session.value?.user.id === now.user.id) keep(null);
       return false;
     } finally {
       refreshing = null;

@@ -55,6 +55,20 @@ const PAGE = 1_000;
 const RETRY_MS = 15_000;
 /** Acts that the server took are shown for a while. */
 const SENT_KEPT = 20;
+/** Held by whoever changes what the tablet holds for a person, over all tabs. */
+const LOCK = "railfleet.tablet";
+
+/**
+ * Whose an exchange is. Whoever is here when it begins stays the one in whose name all of it is sent and kept; when another
+ * person is here, it ends: after every wait `gone` is asked before anything else is.
+ */
+interface Shift {
+  id: string;
+  username: string;
+  gone: AbortSignal;
+}
+/** Ends what is under way for whoever is here; another one stands here for the next person. */
+let leaving = new AbortController();
 
 export const acts = signal<Act[]>([]);
 export const waiting = computed(() => acts.value.filter((act) => act.state === "waiting"));
@@ -84,15 +98,29 @@ export function held(type: string): Held[] {
     });
 }
 
-const deviceFact = (): string => `device:${user.value?.id ?? ""}`;
+const deviceFact = (id: string): string => `device:${id}`;
 
 async function load(): Promise<void> {
-  const [everyAct, everything, device] = await Promise.all([all<Act>("acts"), all<Kept>("entities"), fact<Device>(deviceFact())]);
-  acts.value = everyAct.filter((act) => act.user === user.value?.id);
-  kept.value = everything.filter((one) => one.user === user.value?.id);
+  const id = user.value?.id ?? "";
+  const [everyAct, everything, device] = await Promise.all([all<Act>("acts"), all<Kept>("entities"), fact<Device>(deviceFact(id))]);
+  // Whoever came meanwhile loads what is theirs.
+  if ((user.value?.id ?? "") !== id) return;
+  acts.value = everyAct.filter((act) => act.user === id);
+  kept.value = everything.filter((one) => one.user === id);
   isTablet.value = device !== null;
   heardAt.value = device?.heardAt ? new Date(device.heardAt) : null;
   isReady.value = true;
+}
+
+/** Lets the next person see nothing of the one before, until what is theirs is loaded. */
+function clear(): void {
+  acts.value = [];
+  kept.value = [];
+  isTablet.value = false;
+  heardAt.value = null;
+  asked.value = false;
+  trouble.value = null;
+  isReady.value = false;
 }
 
 /** Keeps an act and tries to send it. It is safe on the disk once this resolves. */
@@ -120,18 +148,18 @@ export async function forget(act: Act): Promise<void> {
   await load();
 }
 
-async function register(before: Device | null): Promise<Device> {
+async function register(me: Shift, before: Device | null): Promise<Device> {
   const id = before?.id ?? `tablet-${crypto.randomUUID()}`;
   const platform = /\(([^;)]+)/.exec(navigator.userAgent)?.[1] ?? "browser";
-  const body = { device_id: id, device_name: `${user.value?.username ?? ""}, ${platform}`.slice(0, 100), device_type: "tablet" };
-  const { device_token } = await write<{ device_token: string }>("POST", "/sync/devices/register", body);
+  const body = { device_id: id, device_name: `${me.username}, ${platform}`.slice(0, 100), device_type: "tablet" };
+  const { device_token } = await write<{ device_token: string }>("POST", "/sync/devices/register", body, undefined, me.gone);
   const device: Device = { id, token: device_token, cursor: null, heardAt: null };
-  const mine = user.value?.id;
-  const old = (await all<Kept>("entities")).filter((one) => one.user === mine);
+  const old = (await all<Kept>("entities")).filter((one) => one.user === me.id);
+  me.gone.throwIfAborted();
   // A device that registers begins a new store: what it held is pulled anew.
   await transact(["facts", "entities"], (store) => {
     for (const one of old) store("entities").delete([one.user, one.type, one.id]);
-    return store("facts").put({ name: deviceFact(), value: device });
+    return store("facts").put({ name: deviceFact(me.id), value: device });
   });
   return device;
 }
@@ -152,7 +180,7 @@ interface Page {
 }
 
 /** Sends what waits and takes what is new, once; true when there is more of either. */
-async function round(device: Device): Promise<boolean> {
+async function round(me: Shift, device: Device): Promise<boolean> {
   const pushed: Act[] = [];
   let count = 0;
   const unsent = waiting.value.filter((one) => one.operations.length > 0);
@@ -165,30 +193,31 @@ async function round(device: Device): Promise<boolean> {
   const body = JSON.stringify({ operations: pushed.flatMap((one) => one.operations), ...(device.cursor ? { cursor: device.cursor } : {}) });
   const answer =
     count > 0
-      ? await callAsDevice(url("/sync/crdt/sync"), device.token, { method: "POST", headers: json, body })
-      : await callAsDevice(url("/sync/crdt/pull", { cursor: device.cursor, limit: PAGE }), device.token);
+      ? await callAsDevice(url("/sync/crdt/sync"), device.token, { method: "POST", headers: json, body, signal: me.gone })
+      : await callAsDevice(url("/sync/crdt/pull", { cursor: device.cursor, limit: PAGE }), device.token, { signal: me.gone });
   const page = (await answer.json()) as Page;
-  await take(device, page, pushed);
+  me.gone.throwIfAborted();
+  await take(me, device, page, pushed);
+  me.gone.throwIfAborted();
   // What was pushed and got no verdict is not pushed again at once: that would never end.
   const left = waiting.value.filter((one) => one.operations.length > 0).length;
   return page.has_more || (left > 0 && left < unsent.length);
 }
 
 /** Page, cursor and verdicts are kept in one transaction: after a crash either all of them are here or none. */
-async function take(device: Device, page: Page, pushed: Act[]): Promise<void> {
-  const mine = user.value?.id ?? "";
+async function take(me: Shift, device: Device, page: Page, pushed: Act[]): Promise<void> {
   const before = new Map(kept.value.map((one) => [`${one.type}\n${one.id}`, one.row]));
   const verdicts = new Map((page.results ?? []).map((result) => [result.id, result]));
   const lives = page.manifest && new Set(page.manifest.map((one) => `${one.entity_type}\n${one.entity_id}`));
+  const gone = page.deleted.map((one) => ({ type: one.entity_type, id: one.entity_id }));
+  if (lives) gone.push(...kept.value.filter((one) => !lives.has(`${one.type}\n${one.id}`)));
   await transact(["acts", "entities", "facts"], (store) => {
     for (const state of page.states) {
       if (!KINDS.has(state.entity_type)) continue;
       const row = merged(before.get(`${state.entity_type}\n${state.entity_id}`) ?? {}, state.fields);
-      store("entities").put({ user: mine, type: state.entity_type, id: state.entity_id, row });
+      store("entities").put({ user: me.id, type: state.entity_type, id: state.entity_id, row });
     }
-    const gone = page.deleted.map((one) => ({ type: one.entity_type, id: one.entity_id }));
-    if (lives) gone.push(...kept.value.filter((one) => !lives.has(`${one.type}\n${one.id}`)));
-    for (const one of gone) store("entities").delete([mine, one.type, one.id]);
+    for (const one of gone) store("entities").delete([me.id, one.type, one.id]);
     for (const one of pushed) {
       const found = one.operations.flatMap((operation) => verdicts.get(operation.id) ?? []);
       if (found.length < one.operations.length) continue;
@@ -198,18 +227,18 @@ async function take(device: Device, page: Page, pushed: Act[]): Promise<void> {
     }
     device.cursor = page.next_cursor;
     device.heardAt = new Date().toISOString();
-    return store("facts").put({ name: deviceFact(), value: device });
+    return store("facts").put({ name: deviceFact(me.id), value: device });
   });
   await load();
 }
 
 /** Photos go as documents of their order, by the person's own token; the key makes each count once. */
-async function sendDocuments(): Promise<void> {
+async function sendDocuments(me: Shift): Promise<void> {
   for (const one of waiting.value.filter((act) => act.document !== null)) {
     let state: ActState = "sent";
     let said: string | null = null;
     try {
-      await write("POST", "/docs/links", one.document, one.id);
+      await write("POST", "/docs/links", one.document, one.id, me.gone);
     } catch (error) {
       const isFinal = error instanceof Problem && error.status < 500 && ![401, 408, 429].includes(error.status);
       if (!isFinal) throw error;
@@ -218,36 +247,43 @@ async function sendDocuments(): Promise<void> {
     // The picture is with the server now: it need not be here twice.
     await transact(["acts"], (store) => store("acts").put({ ...one, state, said, document: state === "sent" ? null : one.document }));
     await load();
+    me.gone.throwIfAborted();
   }
 }
 
 /** Whether a refusal says that this store has to be begun anew: the token or the cursor is no longer good. */
 const isOver = (error: unknown): boolean => error instanceof Problem && (error.status === 401 || (error.status === 409 && (error.code ?? "").length > 0));
 
-/** Sends what waits and takes what is new. One tab does it at a time. */
-export async function exchange(): Promise<void> {
+/** Sends what waits and takes what is new. One tab does it at a time. `join` makes this browser a tablet first, if it is none. */
+export async function exchange(join = false): Promise<void> {
   if (!user.value) return;
-  await navigator.locks.request("railfleet.tablet", async () => {
+  await navigator.locks.request(LOCK, async () => {
+    // Whoever is here when it is this one's turn.
+    if (!user.value) return;
+    const me: Shift = { id: user.value.id, username: user.value.username, gone: leaving.signal };
     await load();
-    if (!isTablet.value && waiting.value.length === 0) return;
+    if (me.gone.aborted || (!join && !isTablet.value && waiting.value.length === 0)) return;
     syncing.value = true;
     try {
-      let device = (await fact<Device>(deviceFact())) ?? (await register(null));
+      let device = (await fact<Device>(deviceFact(me.id))) ?? (await register(me, null));
       for (let fresh = false; ; ) {
+        me.gone.throwIfAborted();
         try {
-          if (!(await round(device))) break;
+          if (!(await round(me, device))) break;
         } catch (error) {
           if (fresh || !isOver(error)) throw error;
           fresh = true;
-          device = await register(device);
+          device = await register(me, device);
           await load();
         }
       }
-      await sendDocuments();
+      await sendDocuments(me);
       await trim();
+      me.gone.throwIfAborted();
       trouble.value = null;
     } catch (error) {
-      trouble.value = error instanceof Offline ? null : (error as Error).message;
+      // What ended because its person went is no trouble of the next one.
+      if (!me.gone.aborted) trouble.value = error instanceof Offline ? null : (error as Error).message;
     } finally {
       syncing.value = false;
     }
@@ -266,27 +302,34 @@ async function trim(): Promise<void> {
 
 /** Makes this browser a tablet of the person who is signed in, the first time with a network. */
 export async function becomeTablet(): Promise<void> {
+  const id = user.value?.id;
+  const isHere = (): boolean => user.value?.id === id;
   if (heardAt.value === null) asked.value = false;
   try {
     await load();
-    if (!isTablet.value && user.value) await register(null);
-    await exchange();
+    await exchange(true);
   } catch (error) {
-    trouble.value = error instanceof Offline ? null : (error as Error).message;
+    if (isHere()) trouble.value = error instanceof Offline ? null : (error as Error).message;
   } finally {
-    asked.value = true;
+    if (isHere()) asked.value = true;
   }
 }
 
-/** When somebody signed out, nothing is left that the next person could read, but what waits to be sent. */
+/**
+ * When somebody signed out, nothing is left that the next person could read, but what waits to be sent. An exchange that was
+ * under way has ended by then, so it puts nothing back.
+ */
 async function leave(id: string): Promise<void> {
-  const [everything, everyAct, device] = await Promise.all([all<Kept>("entities"), all<Act>("acts"), fact<Device>(`device:${id}`)]);
-  await transact(["acts", "entities", "facts"], (store) => {
-    for (const one of everything) if (one.user === id) store("entities").delete([one.user, one.type, one.id]);
-    for (const one of everyAct) if (one.user === id && one.state === "sent") store("acts").delete(one.order as number);
-    // The id stays, so that what waits is known again when it comes twice; the token does not.
-    if (device) store("facts").put({ name: `device:${id}`, value: { ...device, token: "", cursor: null } });
-    return null;
+  await navigator.locks.request(LOCK, async () => {
+    if (user.value?.id === id) return;
+    const [everything, everyAct, device] = await Promise.all([all<Kept>("entities"), all<Act>("acts"), fact<Device>(deviceFact(id))]);
+    await transact(["acts", "entities", "facts"], (store) => {
+      for (const one of everything) if (one.user === id) store("entities").delete([one.user, one.type, one.id]);
+      for (const one of everyAct) if (one.user === id && one.state === "sent") store("acts").delete(one.order as number);
+      // The id stays, so that what waits is known again when it comes twice; the token does not.
+      if (device) store("facts").put({ name: deviceFact(id), value: { ...device, token: "", cursor: null } });
+      return null;
+    });
   });
 }
 
@@ -296,9 +339,13 @@ export function keepExchanging(): void {
   effect(() => {
     const now = user.value?.id ?? null;
     const who = before;
+    if (now === who) return;
     before = now;
-    const left = who !== null && who !== now ? leave(who) : Promise.resolve();
-    void left.then(load).then(exchange);
+    leaving.abort();
+    leaving = new AbortController();
+    clear();
+    if (who !== null) void leave(who);
+    void load().then(() => exchange());
   });
   effect(() => {
     if (pulse.value > 0) void exchange();

@@ -103,6 +103,8 @@ export interface Kpis {
 
 export interface Series {
   x: number[];
+  /** Where each bucket begins and, last, where the last one ends: times of the depot with their offset. */
+  edges: string[];
   series: { key: string; unit: string; values: (number | null)[] }[];
   position: number;
 }
@@ -110,6 +112,8 @@ export interface Series {
 export interface Heat {
   rows: string[];
   cols: string[];
+  /** As those of a series. */
+  edges: string[];
   values: (number | null)[][];
   unit: string;
 }

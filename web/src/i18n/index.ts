@@ -60,12 +60,23 @@ export function money(value: number | string | null | undefined, currency = "EUR
   return new Intl.NumberFormat(locale(), { style: "currency", currency, maximumFractionDigits: 0 }).format(Number(value));
 }
 
-/** A day, `2026-03-29` or a time on it, in the depot's zone. */
+const DATE_ONLY = /^\d{4}-\d\d-\d\d$/;
+const MIDNIGHT = /T00:00(:00(\.0+)?)?Z$/;
+/** Whether a time is midnight UTC: what was given as a date comes so. */
+export const isMidnight = (time: string): boolean => MIDNIGHT.test(time);
+
+/** The day of a time, in the reader's zone; a date without a time, `2026-03-29`, is that day in every zone. */
 export function day(value: string | number | Date | null | undefined): string {
   if (value === null || value === undefined || value === "") return "–";
-  const date = new Date(value);
-  if (Number.isNaN(date.getTime())) return "–";
-  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium" }).format(date);
+  const at = new Date(value);
+  if (Number.isNaN(at.getTime())) return "–";
+  const isDate = typeof value === "string" && DATE_ONLY.test(value);
+  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeZone: isDate ? "UTC" : undefined }).format(at);
+}
+
+/** The day of a `due_date` and its like: one that was given without a time of day comes as midnight UTC, and is that day. */
+export function date(value: string | null | undefined): string {
+  return day(value?.replace(MIDNIGHT, ""));
 }
 
 /** The day of the week, short. */
@@ -82,7 +93,7 @@ export function monthName(month: string, withYear: boolean): string {
 export function axisTime(at: number, gap: number, isFirst: boolean): string {
   const date = new Date(at);
   const form: Intl.DateTimeFormatOptions =
-    gap >= 300 * 86_400 ? { year: "numeric" } : gap >= 27 * 86_400 ? { month: "short", ...(isFirst || date.getUTCMonth() === 0 ? { year: "2-digit" } : {}) } : { day: "numeric", month: "short" };
+    gap >= 300 * 86_400 ? { year: "numeric" } : gap >= 27 * 86_400 ? { month: "short", ...(isFirst || date.getMonth() === 0 ? { year: "2-digit" } : {}) } : { day: "numeric", month: "short" };
   return new Intl.DateTimeFormat(locale(), form).format(date);
 }
 

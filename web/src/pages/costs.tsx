@@ -1,19 +1,21 @@
 // What maintenance costs and will cost: the executive's second question. A month opens into the orders that made it.
-import { LineChart } from "../charts/line";
+import { type Line, LineChart } from "../charts/line";
 import { useAsked } from "../core/query";
 import { filters, go, href, setFilters } from "../core/route";
 import type { Kpis } from "../core/types";
 import { money, number, t, word } from "../i18n";
 import { DataLinks, PrintButton, ServerTable } from "../parts/exports";
 import { Badge, Field, Grid, Page, Shown } from "../parts/ui";
-import { KpiTile, span, Window } from "./kpi";
+import { daysOf, KpiTile, span, Window } from "./kpi";
 
 interface Fan {
-  history: { x: number[]; values: (number | null)[] };
+  history: { x: number[]; edges: string[]; values: (number | null)[] };
   x: number[];
+  edges: string[];
   point: number[];
-  lo80: number[];
-  hi80: number[];
+  /** Null where the months are too few to say how wrong the forecast may be. */
+  lo80: (number | null)[];
+  hi80: (number | null)[];
   planned_layer: number[];
   skill: number | null;
   method: string;
@@ -74,26 +76,30 @@ export function CostFan({ months }: { months: string }) {
         const before = found.history.x.map(() => null);
         const after = found.x.map(() => null);
         const skill = found.skill === null ? t("costs.short") : found.skill > 1 ? t("costs.no-better") : t("costs.skill", { share: number(found.skill, 2) });
+        const hasBand = found.lo80.some((value) => value !== null);
+        const ends: Line[] = [
+          { label: "80 % ↑", values: [...before, ...found.hi80], color: "soft", dashed: true },
+          { label: "80 % ↓", values: [...before, ...found.lo80], color: "soft", dashed: true },
+        ];
         return (
           <>
             <LineChart
               title={t("costs.fan")}
-              summary={`${t("costs.fan.summary")} ${skill} ${t("costs.drill")}`}
+              summary={`${t(hasBand ? "costs.fan.summary" : "costs.no-band")} ${skill} ${t("costs.drill")}`}
               file="cost-forecast"
               unit="EUR"
               x={x}
-              band={[3, 2]}
+              days={[...daysOf(found.history.edges), ...daysOf(found.edges)]}
+              {...(hasBand ? { band: [3, 2] as [number, number] } : {})}
               lines={[
                 { label: t("costs.was"), values: [...found.history.values, ...after] },
                 { label: t("costs.will"), values: [...before, ...found.point], color: "two" },
-                { label: "80 % ↑", values: [...before, ...found.hi80], color: "soft", dashed: true },
-                { label: "80 % ↓", values: [...before, ...found.lo80], color: "soft", dashed: true },
+                ...(hasBand ? ends : []),
                 { label: t("costs.planned"), values: [...before, ...found.planned_layer], color: "three" },
               ]}
               onPick={(index) => {
-                const from = found.history.x[index];
-                const to = x[index + 1];
-                if (from !== undefined) go(href(["drill", "maintenance_cost"], { since: iso(from), until: iso((to ?? from + 31 * 86_400) - 86_400) }));
+                const [since, until] = [found.history.edges[index], found.history.edges[index + 1]];
+                if (since && until) go(href(["drill", "maintenance_cost"], { since, until }));
               }}
             />
             <ServerTable path="/analytics/forecast/costs" params={{ months }} file="cost-forecast" />
@@ -110,4 +116,3 @@ const lastMonth = (): string => {
   const now = new Date();
   return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 1, 1)).toISOString().slice(0, 7);
 };
-const iso = (second: number): string => new Date(second * 1_000).toISOString().slice(0, 10);

@@ -1,17 +1,20 @@
 // Which vehicles may run tomorrow, with which restrictions, and which may not: each with its reason and what stands behind it.
-import { useAsked } from "../core/query";
+import { isStale, together, useWhole } from "../core/query";
 import { filters, href, setFilters } from "../core/route";
 import type { Task, Vehicle, WorkOrder } from "../core/types";
-import { day, t, word } from "../i18n";
+import { date, day, number, t, word } from "../i18n";
 import { Badge, Field, Grid, Page, Shown, toneOfStatus, type Tone } from "../parts/ui";
 import { DataLinks, PrintButton } from "../parts/exports";
 import { daysUntil } from "./planning";
 
-type Verdict = "released" | "restricted" | "blocked";
-const VERDICT: Record<Verdict, Tone> = { released: "good", restricted: "warn", blocked: "bad" };
-const ORDER: Verdict[] = ["blocked", "restricted", "released"];
+/** `unknown`: nothing that is known speaks against it, but not all that could is known to be fresh. */
+type Verdict = "released" | "restricted" | "blocked" | "unknown";
+const VERDICT: Record<Verdict, Tone> = { released: "good", restricted: "warn", blocked: "bad", unknown: "none" };
+const ORDER: Verdict[] = ["blocked", "restricted", "unknown", "released"];
 /** Tasks with a legal limit: past it a vehicle does not run. */
 const LEGAL = new Set(["HU", "ECM"]);
+/** Rows that a page can be drawn with; the tiles count all, the file has all, and the page says that there are more. */
+const ROWS_SHOWN = 1_000;
 
 interface Judged {
   vehicle: Vehicle;
@@ -21,48 +24,61 @@ interface Judged {
   link: string;
 }
 
-/** Looks at tomorrow: what is due until then counts as due. */
-function judge(vehicle: Vehicle, orders: WorkOrder[], tasks: Task[]): Judged {
+/** What bears on each vehicle, by its id. */
+function byVehicle<T extends { vehicle_id: string }>(rows: T[]): Map<string, T[]> {
+  const found = new Map<string, T[]>();
+  for (const row of rows) {
+    const before = found.get(row.vehicle_id);
+    if (before) before.push(row);
+    else found.set(row.vehicle_id, [row]);
+  }
+  return found;
+}
+
+/** Looks at tomorrow: what is due until then counts as due. `orders` and `tasks` are the vehicle's own. */
+function judge(vehicle: Vehicle, orders: WorkOrder[], tasks: Task[], isCertain: boolean): Judged {
   const as = (verdict: Verdict, reason: string, link: string): Judged => ({ vehicle, verdict, reason, link });
   const statusLink = href(["audit"], { type: "Vehicle", id: vehicle.asset_id, event: "VehicleStatusChanged" });
-  const running = orders.find((order) => order.vehicle_id === vehicle.id && order.status === "in_progress");
+  const running = orders.find((order) => order.status === "in_progress");
   if (running) return as("blocked", t("dispatch.order", { order: running.order_number }), href(["order", running.order_number]));
   if (["in_workshop", "out_of_service", "retired"].includes(vehicle.status)) return as("blocked", word("status", vehicle.status), statusLink);
-  const overdue = tasks.filter((task) => task.vehicle_id === vehicle.id && !task.is_completed && (task.is_overdue || (task.due_date !== null && daysUntil(task.due_date) < 1)));
+  const overdue = tasks.filter((task) => !task.is_completed && (task.is_overdue || (task.due_date !== null && daysUntil(task.due_date) < 1)));
   const legal = overdue.find((task) => LEGAL.has(task.type));
   const worst = legal ?? overdue[0];
-  if (worst) return as(legal ? "blocked" : "restricted", t("dispatch.overdue", { task: word("task", worst.type), day: day(worst.due_date) }), href(["vehicle", vehicle.asset_id]));
+  if (worst) return as(legal ? "blocked" : "restricted", t("dispatch.overdue", { task: word("task", worst.type), day: date(worst.due_date) }), href(["vehicle", vehicle.asset_id]));
   const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
-  const planned = orders.find((order) => order.vehicle_id === vehicle.id && order.status === "scheduled" && (order.scheduled_start ?? "9").slice(0, 10) <= tomorrow && (order.scheduled_end ?? "").slice(0, 10) >= tomorrow);
+  const planned = orders.find((order) => order.status === "scheduled" && (order.scheduled_start ?? "9").slice(0, 10) <= tomorrow && (order.scheduled_end ?? "").slice(0, 10) >= tomorrow);
   if (planned) return as("restricted", t("dispatch.planned", { order: planned.order_number, day: day(planned.scheduled_start) }), href(["order", planned.order_number]));
   if (vehicle.status === "maintenance_due" || vehicle.status === "workshop_planned") {
-    const next = orders.find((order) => order.vehicle_id === vehicle.id && order.status === "scheduled");
+    const next = orders.find((order) => order.status === "scheduled");
     return as("restricted", next ? t("dispatch.planned", { order: next.order_number, day: day(next.scheduled_start) }) : word("status", vehicle.status), next ? href(["order", next.order_number]) : statusLink);
   }
-  return as("released", word("status", vehicle.status), statusLink);
+  return isCertain ? as("released", word("status", vehicle.status), statusLink) : as("unknown", t("dispatch.unknown.why"), statusLink);
 }
 
 export function Dispatcher() {
-  const vehicles = useAsked<{ vehicles: Vehicle[] }>("/vehicles", { limit: 500 });
-  const running = useAsked<WorkOrder[]>("/maintenance/orders", { status: "in_progress", limit: 500 });
-  const planned = useAsked<WorkOrder[]>("/maintenance/orders", { status: "scheduled", limit: 500 });
-  const tasks = useAsked<Task[]>("/maintenance/tasks", { limit: 1000 });
+  const vehicles = useWhole<Vehicle>("/vehicles");
+  const running = useWhole<WorkOrder>("/maintenance/orders", { status: "in_progress" });
+  const planned = useWhole<WorkOrder>("/maintenance/orders", { status: "scheduled" });
+  const tasks = useWhole<Task>("/maintenance/tasks", { is_completed: false });
   const only = filters.value.get("verdict") ?? "";
   const search = (filters.value.get("search") ?? "").toLowerCase();
-  // A verdict without its grounds would be a guess, so all of them have to be there.
-  const missing = [running, planned, tasks].find((asked) => asked.value === null);
+  // A verdict without its grounds would be a guess, so all of them have to be there; and nobody is released on old ones.
+  const grounds = together([vehicles, running, planned, tasks], () => ({ vehicles: vehicles.value ?? [], orders: [...(running.value ?? []), ...(planned.value ?? [])], tasks: tasks.value ?? [] }));
+  const isCertain = !isStale(grounds);
   return (
     <Page title={t("page.dispatcher")} lead={t("dispatch.lead")} actions={<PrintButton />}>
-      <Shown asked={missing ? { ...vehicles, value: null, loading: missing.loading, error: missing.error } : vehicles} isEmpty={(found) => found.vehicles.length === 0} empty={t("fleet.none")}>
+      <Shown asked={grounds} isEmpty={(found) => found.vehicles.length === 0} empty={t("fleet.none")}>
         {(found) => {
-          const orders = [...(running.value ?? []), ...(planned.value ?? [])];
-          const all = found.vehicles.filter((vehicle) => vehicle.status !== "retired" || only === "blocked").map((vehicle) => judge(vehicle, orders, tasks.value ?? []));
+          const orders = byVehicle(found.orders);
+          const due = byVehicle(found.tasks);
+          const all = found.vehicles.filter((vehicle) => vehicle.status !== "retired" || only === "blocked").map((vehicle) => judge(vehicle, orders.get(vehicle.id) ?? [], due.get(vehicle.id) ?? [], isCertain));
           all.sort((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict) || a.vehicle.asset_id.localeCompare(b.vehicle.asset_id));
           const rows = all.filter((row) => (only === "" || row.verdict === only) && `${row.vehicle.asset_id} ${row.vehicle.current_location ?? ""}`.toLowerCase().includes(search));
           return (
             <>
               <div class="tiles three">
-                {ORDER.map((name) => (
+                {ORDER.filter((name) => name !== (isCertain ? "unknown" : "released")).map((name) => (
                   <button type="button" class="tile" aria-pressed={only === name} onClick={() => setFilters({ verdict: only === name ? "" : name })}>
                     <span class="figure">{all.filter((row) => row.verdict === name).length}</span>
                     <Badge tone={VERDICT[name]}>{word("dispatch", name)}</Badge>
@@ -74,7 +90,7 @@ export function Dispatcher() {
               </div>
               <Grid
                 label={t("page.dispatcher")}
-                rows={rows}
+                rows={rows.slice(0, ROWS_SHOWN)}
                 keyOf={(row) => row.vehicle.asset_id}
                 columns={[
                   { name: t("vehicle.id"), cell: (row) => <a href={href(["vehicle", row.vehicle.asset_id])}>{row.vehicle.asset_id}</a> },
@@ -84,6 +100,7 @@ export function Dispatcher() {
                   { name: t("filter.status"), cell: (row) => <Badge tone={toneOfStatus(row.vehicle.status)}>{word("status", row.vehicle.status)}</Badge> },
                 ]}
               />
+              {rows.length > ROWS_SHOWN && <p class="notice" role="status">{t("dispatch.part", { shown: number(ROWS_SHOWN), count: number(rows.length) })}</p>}
               <DataLinks file="dispatch" table={{ head: ["vehicle", "verdict", "reason", "place", "status"], rows: rows.map((row) => [row.vehicle.asset_id, row.verdict, row.reason, row.vehicle.current_location ?? row.vehicle.home_depot, row.vehicle.status]) }} />
             </>
           );

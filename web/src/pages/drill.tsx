@@ -13,7 +13,7 @@ import { ProofBadge } from "../parts/proof";
 import { Field, Grid, Page, Shown } from "../parts/ui";
 import { Details } from "../parts/values";
 import { Subject } from "./audit";
-import { digits, kpiName, KpiTile, span, Window } from "./kpi";
+import { daysOf, digits, kpiName, KpiTile, span, Window } from "./kpi";
 
 type Counted = LogEvent & { amount: number };
 interface Drilled {
@@ -94,11 +94,11 @@ export function Drill({ metric }: { metric: string }) {
             file={metric}
             unit={word("unit", found.series[0]?.unit)}
             x={found.x}
+            days={daysOf(found.edges)}
             lines={found.series.map((one) => ({ label: kpiName(one.key), values: one.values }))}
             onPick={(index) => {
-              const from = found.x[index];
-              const to = found.x[index + 1];
-              if (from !== undefined) setFilters({ days: "", since: iso(from), until: iso((to ?? from + 31 * 86_400) - 86_400) });
+              const [since, until] = [found.edges[index], found.edges[index + 1]];
+              if (since && until) setFilters({ days: "", since, until });
             }}
           />
           <ServerTable path={`/analytics/timeseries/${metric}`} params={{ interval: "month", vehicle_id: vehicle }} file={`${metric}-months`} /></>
@@ -118,8 +118,6 @@ export function Drill({ metric }: { metric: string }) {
     </Page>
   );
 }
-
-const iso = (second: number): string => new Date(second * 1_000).toISOString().slice(0, 10);
 
 /** One side of the fraction, page by page, with the sum of what is shown beside the sum that the figure uses. */
 function Events({ metric, side, first, count, params, total }: { metric: string; side: Side; first: Counted[]; count: number; params: Params; total: number | undefined }) {

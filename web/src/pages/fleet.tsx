@@ -56,7 +56,7 @@ export function Fleet() {
                 columns={found.cols}
                 values={found.values}
                 unit={t("timeline.failures")}
-                href={(row, column) => href(["drill", "failures"], { vehicle: found.rows[row] ?? "", ...monthOf(found.cols[column] ?? "") })}
+                href={(row, column) => href(["drill", "failures"], { vehicle: found.rows[row] ?? "", since: found.edges[column] ?? "", until: found.edges[column + 1] ?? "" })}
                 rowHref={(row) => href(["vehicle", found.rows[row] ?? ""])}
               />
             )}
@@ -68,14 +68,6 @@ export function Fleet() {
       <VehicleList />
     </Page>
   );
-}
-
-/** `2026-05` as the window of that month. */
-function monthOf(month: string): Record<string, string> {
-  const from = new Date(`${month}-01T00:00:00Z`);
-  if (Number.isNaN(from.getTime())) return {};
-  const to = new Date(Date.UTC(from.getUTCFullYear(), from.getUTCMonth() + 1, 0));
-  return { since: from.toISOString().slice(0, 10), until: to.toISOString().slice(0, 10) };
 }
 
 /** What fails, and on which vehicles: causes by number, and failures against kilometres. */

@@ -11,13 +11,28 @@ const MUST_BE_ZERO = new Set(["overdue_safety_critical"]);
 const DAY_MS = 86_400_000;
 const DAYS = ["30", "90", "180", "365"];
 
-/** The window in the address, as the API's parameters; the server's own where none is chosen. */
+/**
+ * The window in the address, as the API's parameters; the server's own where none is chosen. A time in the address, such as a
+ * month of a chart has, is exact, and `until` the first moment outside; a date stands for its whole day in UTC.
+ */
 export function span(): { from?: string; to?: string } {
   const since = filters.value.get("since");
   const until = filters.value.get("until");
-  if (since || until) return { ...(since ? { from: `${since}T00:00:00Z` } : {}), ...(until ? { to: `${until}T23:59:59Z` } : {}) };
+  if (since || until) return { ...(since ? { from: isTime(since) ? since : `${since}T00:00:00Z` } : {}), ...(until ? { to: isTime(until) ? until : `${until}T23:59:59Z` } : {}) };
   const days = filters.value.get("days");
   return days ? { from: `${new Date(Date.now() - Number(days) * DAY_MS).toISOString().slice(0, 10)}T00:00:00Z` } : {};
+}
+
+const isTime = (text: string): boolean => text.includes("T");
+
+/** The depot's days on which buckets begin, of the edges that the server gives with them. */
+export const daysOf = (edges: string[]): string[] => edges.slice(0, -1).map((edge) => edge.slice(0, 10));
+
+/** The days of a window, first and last, as the clocks of its own times have them. */
+export function windowName(since: string, until: string): string {
+  const end = new Date(`${until.slice(0, 19)}Z`).getTime() - 1_000;
+  const last = isTime(until) && Number.isFinite(end) ? new Date(end).toISOString() : until;
+  return `${since.slice(0, 10)} – ${last.slice(0, 10)}`;
 }
 
 /** The window's part of an address, to hand on to another page. */
@@ -31,7 +46,7 @@ export function Window() {
     <div class="filters no-print">
       <Field label={t("filter.days")}>
         <select value={days} onChange={(event) => setFilters({ days: event.currentTarget.value === "90" ? "" : event.currentTarget.value, since: "", until: "" })}>
-          {days === "" && <option value="">{filters.value.get("since")} – {filters.value.get("until")}</option>}
+          {days === "" && <option value="">{windowName(filters.value.get("since") ?? "", filters.value.get("until") ?? "")}</option>}
           {DAYS.map((count) => <option value={count}>{t("filter.last-days", { count })}</option>)}
         </select>
       </Field>

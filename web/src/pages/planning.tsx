@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { HeatMap } from "../charts/svg";
 import { Problem, seg, write } from "../core/api";
-import { useAsked } from "../core/query";
+import { isStale, together, useAsked, useWhole } from "../core/query";
 import { filters, href, setFilters } from "../core/route";
 import { may } from "../core/session";
 import type { Task, Track, Vehicle, WorkOrder, Workshop } from "../core/types";
@@ -15,32 +15,41 @@ const DAY_MS = 86_400_000;
 const DAYS = 14;
 const COLUMNS = ["draft", "scheduled", "in_progress", "completed"] as const;
 const DONE_SHOWN = 8;
+/** Closed orders that are asked for, the newest first: the board shows few of them, and nothing collides with them. */
+const DONE_ASKED = 100;
 
 export const iso = (at: number | string | Date): string => new Date(at).toISOString().slice(0, 10);
 export const daysUntil = (date: string): number => Math.floor((new Date(date).getTime() - new Date(iso(Date.now())).getTime()) / DAY_MS);
 const isOpen = (order: WorkOrder): boolean => order.status !== "completed" && order.status !== "cancelled";
 
 export function Planner() {
-  const tasks = useAsked<Task[]>("/maintenance/tasks", { limit: 500 });
-  const orders = useAsked<WorkOrder[]>("/maintenance/orders", { limit: 500 });
-  const workshops = useAsked<Workshop[]>("/workshops");
-  const tracks = useAsked<{ tracks: Track[] }>("/tracks", { limit: 500 });
-  const vehicles = useAsked<{ vehicles: Vehicle[] }>("/vehicles", { limit: 500 });
+  const tasks = useWhole<Task>("/maintenance/tasks", { is_completed: false });
+  const draft = useWhole<WorkOrder>("/maintenance/orders", { status: "draft" });
+  const planned = useWhole<WorkOrder>("/maintenance/orders", { status: "scheduled" });
+  const running = useWhole<WorkOrder>("/maintenance/orders", { status: "in_progress" });
+  const done = useAsked<WorkOrder[]>("/maintenance/orders", { status: "completed", limit: DONE_ASKED });
+  const workshops = useWhole<Workshop>("/workshops");
+  const tracks = useWhole<Track>("/tracks");
+  const vehicles = useWhole<Vehicle>("/vehicles");
   const [moving, setMoving] = useState<Moving | null>(null);
-  const fleet = vehicles.value?.vehicles ?? [];
+  const fleet = vehicles.value ?? [];
   const nameOf = new Map(fleet.map((vehicle) => [vehicle.id, vehicle.asset_id]));
+  // What an order can collide with: every one that is open, not only the newest.
+  const open = together([draft, planned, running], () => [draft, planned, running].flatMap((asked) => asked.value ?? []));
+  const due = together([tasks, open, vehicles], () => tasks.value ?? []);
+  const plan = together([open, done, workshops, tracks, vehicles], () => open.value ?? []);
   return (
     <Page title={t("page.planner")} lead={t("plan.lead")} actions={<PrintButton />}>
-      <Shown asked={tasks}>{(found) => <Due tasks={found} orders={orders.value ?? []} vehicles={fleet} />}</Shown>
-      <Shown asked={orders}>
+      <Shown asked={due}>{(found) => <Due tasks={found} orders={open.value ?? []} vehicles={fleet} />}</Shown>
+      <Shown asked={plan}>
         {(found) => (
           <>
-            <Plan orders={found} workshops={workshops.value ?? []} tracks={tracks.value?.tracks ?? []} nameOf={nameOf} onMove={setMoving} />
-            <Board orders={found} nameOf={nameOf} onMove={(order) => setMoving({ order, day: null, track: order.assigned_track })} />
+            <Plan orders={found} workshops={workshops.value ?? []} tracks={tracks.value ?? []} nameOf={nameOf} onMove={setMoving} />
+            <Board open={found} done={done.value ?? []} nameOf={nameOf} onMove={(order) => setMoving({ order, day: null, track: order.assigned_track })} />
           </>
         )}
       </Shown>
-      {moving && <Move moving={moving} others={orders.value ?? []} tracks={tracks.value?.tracks ?? []} onClose={() => setMoving(null)} onDone={() => { setMoving(null); orders.again(); }} />}
+      {moving && <Move moving={moving} others={open.value ?? []} isCertain={plan.value !== null && !isStale(plan)} tracks={tracks.value ?? []} onClose={() => setMoving(null)} onDone={() => { setMoving(null); open.again(); }} />}
     </Page>
   );
 }
@@ -62,8 +71,8 @@ function useRates(vehicles: Vehicle[]): Map<string, number> {
   const heard = vehicles.map((vehicle) => vehicle.updated_at).sort();
   const last = heard[Math.floor(heard.length / 2)];
   const at = last ? iso(new Date(last).getTime() - 30 * DAY_MS) : null;
-  const before = useAsked<{ vehicles: Vehicle[] }>(at ? "/time-travel/fleet" : null, { at: at && `${at}T00:00:00Z`, limit: 500 }, false);
-  const then = new Map((before.value?.vehicles ?? []).map((vehicle) => [vehicle.asset_id, vehicle.current_mileage_km]));
+  const before = useWhole<Vehicle>(at ? "/time-travel/fleet" : null, { at: at && `${at}T00:00:00Z`, limit: 1_000 }, false, "vehicles");
+  const then = new Map((before.value ?? []).map((vehicle) => [vehicle.asset_id, vehicle.current_mileage_km]));
   const rates = new Map<string, number>();
   for (const vehicle of vehicles) {
     const was = then.get(vehicle.asset_id);
@@ -83,7 +92,8 @@ function Due({ tasks, orders, vehicles }: { tasks: Task[]; orders: WorkOrder[]; 
     const name = vehicle?.asset_id ?? task.vehicle_id.slice(0, 8);
     const km = task.due_mileage_km !== null && vehicle?.current_mileage_km != null ? task.due_mileage_km - vehicle.current_mileage_km : null;
     const rate = rates.get(name);
-    const byKm = km !== null && rate ? Math.floor(km / rate) : null;
+    // What is run already is overdue, however little the vehicle runs now.
+    const byKm = km === null ? null : rate ? Math.floor(km / rate) : km <= 0 ? -1 : null;
     const byDate = task.due_date ? daysUntil(task.due_date) : null;
     const days = Math.min(byKm ?? Infinity, byDate ?? Infinity);
     if (!Number.isFinite(days)) continue;
@@ -207,17 +217,18 @@ function Plan({ orders, workshops, tracks, nameOf, onMove }: PlanProps) {
   );
 }
 
-function Board({ orders, nameOf, onMove }: { orders: WorkOrder[]; nameOf: Map<string, string>; onMove: (order: WorkOrder) => void }) {
+function Board({ open, done, nameOf, onMove }: { open: WorkOrder[]; done: WorkOrder[]; nameOf: Map<string, string>; onMove: (order: WorkOrder) => void }) {
   return (
     <section>
       <h2>{t("plan.board")}</h2>
       <div class="board">
         {COLUMNS.map((status) => {
-          const of = orders.filter((order) => order.status === status).sort((a, b) => (a.scheduled_start ?? "9").localeCompare(b.scheduled_start ?? "9"));
+          const of = [...open, ...done].filter((order) => order.status === status).sort((a, b) => (a.scheduled_start ?? "9").localeCompare(b.scheduled_start ?? "9"));
+          const more = status === "completed" && of.length >= DONE_ASKED ? "+" : "";
           const shown = status === "completed" ? of.slice(-DONE_SHOWN).reverse() : of.slice(0, 30);
           return (
             <section aria-label={word("order-status", status)}>
-              <h3>{word("order-status", status)} <span class="count">{of.length}</span></h3>
+              <h3>{word("order-status", status)} <span class="count">{of.length}{more}</span></h3>
               <ul class="cards">
                 {shown.map((order) => (
                   <li class="card" draggable={may("DISPATCHER") && isOpen(order)} onDragStart={(event) => event.dataTransfer?.setData("text/plain", order.id)}>
@@ -227,7 +238,7 @@ function Board({ orders, nameOf, onMove }: { orders: WorkOrder[]; nameOf: Map<st
                     {may("DISPATCHER") && isOpen(order) && <button type="button" onClick={() => onMove(order)}>{t("plan.move")}</button>}
                   </li>
                 ))}
-                {of.length > shown.length && <li class="small">{t("plan.more", { count: number(of.length - shown.length) })}</li>}
+                {of.length > shown.length && <li class="small">{t("plan.more", { count: number(of.length - shown.length) + more })}</li>}
               </ul>
             </section>
           );
@@ -246,8 +257,11 @@ const local = (at: string): string => {
 };
 const instant = (text: string): string => new Date(text).toISOString();
 
-/** Another time and track for an order, by form and not only by drag; what it collides with shows before it is saved. */
-function Move({ moving, others, tracks, onClose, onDone }: { moving: Moving; others: WorkOrder[]; tracks: Track[]; onClose: () => void; onDone: () => void }) {
+/**
+ * Another time and track for an order, by form and not only by drag; what it collides with shows before it is saved. That it
+ * collides with nothing is said only where `others` are certain to be all and as they are now.
+ */
+function Move({ moving, others, isCertain, tracks, onClose, onDone }: { moving: Moving; others: WorkOrder[]; isCertain: boolean; tracks: Track[]; onClose: () => void; onDone: () => void }) {
   const { order } = moving;
   const was = order.scheduled_start ?? new Date().toISOString();
   const length = order.scheduled_start && order.scheduled_end ? new Date(order.scheduled_end).getTime() - new Date(order.scheduled_start).getTime() : 8 * 3_600_000;
@@ -280,7 +294,9 @@ function Move({ moving, others, tracks, onClose, onDone }: { moving: Moving; oth
             {own.map((one) => <option value={one.track_id}>{one.name}</option>)}
           </select>
         </Field>
-        {clash.length > 0 ? <p class="notice warn" role="alert">{t("plan.clash", { orders: clash.map((other) => other.order_number).join(", ") })}</p> : <p class="small" role="status">{t(isWrong ? "plan.order-of-times" : "plan.clash.none")}</p>}
+        {clash.length > 0 && <p class="notice warn" role="alert">{t("plan.clash", { orders: clash.map((other) => other.order_number).join(", ") })}</p>}
+        {clash.length === 0 && (isWrong || isCertain) && <p class="small" role="status">{t(isWrong ? "plan.order-of-times" : "plan.clash.none")}</p>}
+        {!isWrong && !isCertain && <p class="notice warn" role="status">{t("plan.clash.unknown")}</p>}
         {closed.length > 0 && <p class="notice warn" role="alert">{t("plan.closed")}</p>}
         {error && <p class="failure" role="alert">{error}</p>}
         <button type="submit" class="main" disabled={isWrong}>{t("action.save")}</button>

@@ -6,7 +6,7 @@ import { filters, href, setFilters } from "../core/route";
 import type { LogEvent } from "../core/live";
 import { seg } from "../core/api";
 import type { Vehicle, WorkOrder } from "../core/types";
-import { day, number, t, time, word } from "../i18n";
+import { date, day, number, t, time, word } from "../i18n";
 import { Badge, Field, Grid, Page, Shown, toneOfStatus } from "../parts/ui";
 import { ProofBadge, ProveAll } from "../parts/proof";
 import { Details, text } from "../parts/values";
@@ -36,7 +36,7 @@ export function VehiclePage({ id }: { id: string }) {
             <div><dt>{t("vehicle.mileage")}</dt><dd>{number(vehicle.current_mileage_km)} km</dd></div>
             <div><dt>{t("vehicle.hours")}</dt><dd>{number(vehicle.total_operating_hours)} h</dd></div>
             <div><dt>{t("vehicle.place")}</dt><dd>{vehicle.current_location ?? vehicle.home_depot ?? "–"}</dd></div>
-            <div><dt>{t("vehicle.service")}</dt><dd>{day(vehicle.last_service_date)}</dd></div>
+            <div><dt>{t("vehicle.service")}</dt><dd>{date(vehicle.last_service_date)}</dd></div>
             <div><dt>{t("vehicle.failures")}</dt><dd>{number(vehicle.incidents?.failures)} / {number(vehicle.incidents?.total)}</dd></div>
           </dl>
         )}

@@ -1,5 +1,5 @@
 // The log's values as people read them: times as times, words of the API in the reader's language, ids short.
-import { number, t, time, word } from "../i18n";
+import { date, isMidnight, number, t, time, word } from "../i18n";
 
 const WORDS: Record<string, string> = { status: "status", old_status: "status", new_status: "status", priority: "priority", type: "task", maintenance_type: "task", move_type: "move" };
 /** Numbers that are no amounts, so that a year does not read as 1,997. */
@@ -11,7 +11,7 @@ export function text(value: unknown, field = ""): string {
   if (typeof value === "boolean") return t(value ? "value.yes" : "value.no");
   if (typeof value === "number") return PLAIN.has(field) ? String(value) : number(value, 2);
   if (typeof value === "string") {
-    if (/^\d{4}-\d\d-\d\dT/.test(value)) return time(value);
+    if (/^\d{4}-\d\d-\d\dT/.test(value)) return field.endsWith("_date") && isMidnight(value) ? date(value) : time(value);
     if (UUID.test(value)) return value.slice(0, 8);
     const prefix = WORDS[field];
     if (prefix === "status") return word("status", value) === value.replaceAll("_", " ") ? word("order-status", value) : word("status", value);

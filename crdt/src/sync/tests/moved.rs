@@ -56,22 +56,28 @@ fn depot_changed_at(vehicle: u64, order: u64) -> (Depot, Tablet) {
     (depot, tablet)
 }
 
-/// What pages of one entity each bring: entities, and what is to be dropped.
+/// What a page of one entity brings: entities, and what is to be dropped.
+fn next_page(depot: &mut Depot, tablet: &mut Tablet, scope: &Elsewhere) -> (Vec<u32>, Vec<u32>) {
+    let request = PullRequest {
+        device: tablet.device(),
+        cursor: tablet.cursor(),
+        head_ms: NOW_MS,
+        entities_max: 1,
+        with_digest: false,
+    };
+    let page = depot.pull_within(&request, scope).expect("sound memory");
+    let handles = page.entities.iter().map(|(handle, _)| handle.0);
+    let deleted = page.deleted.iter().map(|handle| handle.0);
+    let brought = (handles.collect(), deleted.collect());
+    assert!(tablet.page(&page));
+    brought
+}
+
+/// What the pages up to the head bring.
 fn pages(depot: &mut Depot, tablet: &mut Tablet, scope: &Elsewhere) -> Vec<(Vec<u32>, Vec<u32>)> {
     let mut pages = Vec::new();
     while tablet.cursor() != Cursor::at(depot.head()) {
-        let request = PullRequest {
-            device: tablet.device(),
-            cursor: tablet.cursor(),
-            head_ms: NOW_MS,
-            entities_max: 1,
-            with_digest: false,
-        };
-        let page = depot.pull_within(&request, scope).expect("sound memory");
-        let handles = page.entities.iter().map(|(handle, _)| handle.0);
-        let deleted = page.deleted.iter().map(|handle| handle.0);
-        pages.push((handles.collect(), deleted.collect()));
-        assert!(tablet.page(&page));
+        pages.push(next_page(depot, tablet, scope));
     }
     pages
 }
@@ -103,4 +109,27 @@ fn what_moved_with_the_change_of_another_entity_is_of_the_same_page() {
 fn what_left_is_told_to_be_dropped_where_it_left() {
     check((10, 20), 30, false, &[(&[0], &[]), (&[], &[1])]);
     check((20, 10), 20, false, &[(&[0], &[1])]);
+}
+
+/// Regression: it was held against the last complete point, which a new tablet does not have, and so stayed on it for good.
+#[test]
+fn what_left_during_a_first_download_is_told_to_be_dropped() {
+    let (mut depot, _) = depot_changed_at(20, 10);
+    let (device, _) = depot.register(NOW_MS).expect("a new device");
+    let mut tablet = Tablet::new(device, &TABLES);
+    let mut scope = Elsewhere {
+        sees_order: true,
+        since: LogPosition::START,
+    };
+    let first = next_page(&mut depot, &mut tablet, &scope);
+    assert_eq!(first, (vec![1], vec![]));
+    assert!(tablet.confirmed(ORDER).is_some());
+    scope = Elsewhere {
+        sees_order: false,
+        since: LogPosition::new(30),
+    };
+    depot.advance_to(scope.since);
+    let rest = pages(&mut depot, &mut tablet, &scope);
+    assert_eq!(rest, [(vec![0], vec![]), (vec![], vec![1])]);
+    assert!(tablet.confirmed(ORDER).is_none());
 }

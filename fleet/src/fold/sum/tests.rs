@@ -90,6 +90,77 @@ fn money_adds_up_in_hundredths_and_stays_text() {
     assert_eq!(state.get("actual_amount"), Some(json!("49.95")));
 }
 
+/// It once took the opening value's place: a raw event set any level, and a difference with the level beside it counted twice.
+#[test]
+fn a_total_is_opened_by_its_tables_fields_alone() {
+    let level = json!({ "north": 4 });
+    let strays = [
+        TestEvent::new(
+            "Part",
+            "PartRecounted",
+            7,
+            90,
+            json!({ "current_stock": -50 }),
+        ),
+        TestEvent::new(
+            "Part",
+            "PartRecounted",
+            8,
+            90,
+            json!({ "stock_by_location": level }),
+        ),
+        TestEvent::new(
+            "Part",
+            "PartRecounted",
+            9,
+            90,
+            json!({ "old_current_stock": 1, "new_current_stock": -50 }),
+        ),
+        TestEvent::new(
+            "Part",
+            "PartUpdated",
+            10,
+            90,
+            json!({ "current_stock": -50 }),
+        ),
+    ];
+    let told = stock_events();
+    let expected = fold_all(told.iter().map(TestEvent::view));
+    let mut beside = told.clone();
+    for moved in &mut beside[1..5] {
+        moved.data.insert("current_stock".to_owned(), json!(1_000));
+    }
+    let state = fold_all(beside.iter().chain(&strays).map(TestEvent::view));
+    for key in ["current_stock", "stock_by_location"] {
+        assert_eq!(state.get(key), expected.get(key), "{key}");
+    }
+    // Nor does one open a total to which nothing was added yet.
+    let state = fold_all(strays.iter().map(TestEvent::view));
+    assert_eq!(state.get("current_stock"), None);
+    assert_eq!(state.get("stock_by_location"), None);
+
+    let booked = json!({ "amount": "5.00", "actual_amount": "900.00" });
+    let budget = [
+        TestEvent::new(
+            "Budget",
+            "BudgetCreated",
+            1,
+            1,
+            json!({ "actual_amount": "100.00" }),
+        ),
+        TestEvent::new("Budget", "BudgetBooked", 2, 2, booked),
+        TestEvent::new(
+            "Budget",
+            "BudgetUpdated",
+            3,
+            3,
+            json!({ "actual_amount": "70.00" }),
+        ),
+    ];
+    let state = fold_all(budget.iter().map(TestEvent::view));
+    assert_eq!(state.get("actual_amount"), Some(json!("75.00")));
+}
+
 #[test]
 fn what_came_of_each_line_adds_up_over_deliveries() {
     let received = |position, lines| {

@@ -18,6 +18,7 @@ fn state_of(events: &[TestEvent]) -> State {
 /// Payloads of few keys, among them readings, old and new values, and things with names.
 fn any_report() -> impl Strategy<Value = Map<String, Value>> {
     let key = prop::sample::select(vec![
+        "id",
         "status",
         "new_status",
         "old_status",
@@ -102,6 +103,32 @@ fn events_of_ever_other_keys_are_folded_late_all_the_same() {
         .collect();
     let events: Vec<_> = history.iter().map(|(event, _)| event.clone()).collect();
     assert_eq!(folded_late(&history), state_of(&events));
+}
+
+#[test]
+fn what_is_reserved_does_not_wait_to_be_set() {
+    let part = |event_type, position, data| TestEvent::new("Part", event_type, position, 1, data);
+    let history = [
+        (part("PartCreated", 1, json!({ "current_stock": 7 })), false),
+        (
+            part(
+                "PartRecounted",
+                2,
+                json!({ "current_stock": -50, "id": "x", "by": "eva" }),
+            ),
+            true,
+        ),
+        (part("StockLevelChanged", 3, json!({ "delta": -2 })), false),
+        (
+            part("PartRecounted", 4, json!({ "current_stock": 8 })),
+            false,
+        ),
+    ];
+    let events: Vec<_> = history.iter().map(|(event, _)| event.clone()).collect();
+    let state = folded_late(&history);
+    assert_eq!(state, state_of(&events));
+    assert_eq!(state.integer("current_stock"), Some(5));
+    assert_eq!((state.get("id"), state.text("by")), (None, Some("eva")));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::testing::NOW;
-use crate::{track, vehicle, workshop};
+use crate::{track, transfer_plan, vehicle, workshop};
 
 const HOUR_TEN: &str = "2026-11-02T10:00:00Z";
 
@@ -35,6 +35,7 @@ fn check(order: &Folded, others: &[Folded], expected: Option<&str>) {
         track: None,
         team: None,
         others,
+        transfers: &[],
     };
     let code = check_plan(order, &around, NOW)
         .err()
@@ -91,6 +92,43 @@ fn a_vehicle_is_in_one_workshop_at_a_time() {
         &[at("V", "X", "2026-11-02T14:00:00Z", "2026-11-03")],
         None,
     );
+}
+
+/// The code of the refusal of `order` while its vehicle runs from ten to twelve, the train being in this status.
+#[track_caller]
+fn check_run(order: &Folded, status: &str, expected: Option<&str>) {
+    let body = json!({ "plan_id": "TP", "from_location": "a", "to_location": "b",
+        "scheduled_departure_ts": HOUR_TEN, "scheduled_arrival_ts": "2026-11-02T12:00:00Z" });
+    let create = transfer_plan::TransferPlanCommand::Create(fields(transfer_plan::CREATE, body));
+    let step = json!({ "status": status });
+    let step = transfer_plan::TransferPlanCommand::Change(fields(transfer_plan::CHANGE, step));
+    let run = [create, step]
+        .iter()
+        .fold(Folded::default(), |run, command| {
+            let drafts = transfer_plan::decide(&run, command, ASKED).unwrap();
+            applied(transfer_plan::AGGREGATE_TYPE, run, &drafts)
+        });
+    let around = Around {
+        workshop: None,
+        track: None,
+        team: None,
+        others: &[],
+        transfers: &[run],
+    };
+    let refusal = check_plan(order, &around, NOW).err();
+    assert_eq!(refusal.map(|refusal| refusal.code), expected);
+}
+
+#[test]
+fn a_vehicle_that_runs_is_not_planned_into_the_workshop() {
+    let meets = at("V", "W", "2026-11-02T11:00:00Z", "2026-11-02T14:00:00Z");
+    check_run(&meets, "draft", Some("vehicle_in_transfer"));
+    check_run(&meets, "scheduled", Some("vehicle_in_transfer"));
+    check_run(&meets, "cancelled", None);
+    let behind = at("V", "W", "2026-11-02T12:00:00Z", "2026-11-02T14:00:00Z");
+    check_run(&behind, "scheduled", None);
+    let begun = after(meets, &changing(json!({ "status": "in_progress" })));
+    check_run(&begun, "scheduled", None);
 }
 
 #[test]
@@ -167,6 +205,7 @@ fn tracks_and_teams_that_are_kept_have_hours_and_homes() {
             track: Some(&track),
             team: None,
             others: &[],
+            transfers: &[],
         };
         let refusal = check_plan(&order, &around, NOW).err();
         assert_eq!(refusal.map(|refusal| refusal.code), expected);
@@ -337,6 +376,100 @@ fn an_order_that_must_be_released_keeps_the_vehicle_until_then() {
         caused.vehicle[0].data["reason"],
         "Work order WO-2026-0001 released"
     );
+}
+
+/// It used to be set available, the crack being open, unless somebody had asked for a release beforehand.
+#[test]
+fn a_grave_finding_keeps_the_vehicle_when_the_work_is_done() {
+    let found = |severity: &str| WorkOrderCommand::RecordFinding {
+        finding_id: severity.to_owned(),
+        fields: fields(FINDING, json!({ "text": "crack", "severity": severity })),
+    };
+    let done = json!({ "status": "completed" });
+    for (severity, status) in [
+        ("low", "available"),
+        ("medium", "available"),
+        ("high", "in_workshop"),
+        ("critical", "in_workshop"),
+    ] {
+        let begun = after(order_in("in_progress"), &found(severity));
+        let expected: &[&str] = match status {
+            "available" => &["MaintenanceCompleted", "VehicleStatusChanged"],
+            _ => &["MaintenanceCompleted"],
+        };
+        on_vehicle(&begun, done.clone(), "in_workshop", false, expected, status);
+    }
+
+    let begun = after(order_in("in_progress"), &found("critical"));
+    let held = after(begun, &changing(done));
+    assert!(holds_vehicle(&held));
+    let resolve = WorkOrderCommand::ResolveFinding {
+        finding_id: "critical".to_owned(),
+        fields: fields(RESOLUTION, json!({ "resolution": "welded" })),
+    };
+    let cleared = after(held.clone(), &resolve);
+    assert!(!holds_vehicle(&cleared) && changes_hold(&held, &cleared));
+    let vehicle = vehicle_in("in_workshop");
+    for (held_by_others, expected) in [(false, 1), (true, 0)] {
+        let caused = consequences(
+            ("O", &held, &cleared),
+            ("4711", &vehicle),
+            held_by_others,
+            None,
+            ASKED,
+        )
+        .unwrap();
+        assert_eq!(caused.vehicle.len(), expected);
+        for draft in &caused.vehicle {
+            assert_eq!(draft.data["new_status"], "available");
+            assert_eq!(
+                draft.data["reason"],
+                "Work order WO-2026-0001 cleared of findings"
+            );
+        }
+    }
+}
+
+#[test]
+fn steps_that_take_or_free_the_vehicle_are_told_apart() {
+    let step = |from: &str, body: Value| {
+        let before = order_in(from);
+        let after = after(before.clone(), &changing(body));
+        changes_hold(&before, &after)
+    };
+    assert!(step("scheduled", json!({ "status": "in_progress" })));
+    assert!(step("in_progress", json!({ "status": "completed" })));
+    assert!(step("in_progress", json!({ "status": "cancelled" })));
+    assert!(!step("scheduled", json!({ "status": "cancelled" })));
+    assert!(!step("in_progress", json!({ "notes": "x" })));
+}
+
+#[test]
+fn who_spares_begun_work_its_release_is_told() {
+    let waived = |order: &Folded, body: Value| waives_release(order, &fields(CHANGE, body));
+    let planned = after(
+        order_in("scheduled"),
+        &changing(json!({ "requires_release": true })),
+    );
+    let off = json!({ "requires_release": false });
+    assert!(!waived(&planned, off.clone()), "a plan may be changed");
+    let begun = after(planned, &changing(json!({ "status": "in_progress" })));
+    assert!(waived(&begun, off.clone()));
+    assert!(waived(
+        &begun,
+        json!({ "requires_release": false, "status": "completed" })
+    ));
+    assert!(!waived(&begun, json!({ "requires_release": true })));
+    assert!(!waived(&begun, json!({ "status": "completed" })));
+    // What was called off and planned anew had begun.
+    let again = ["cancelled", "draft"].iter().fold(begun, |order, status| {
+        after(
+            order,
+            &changing(json!({ "status": status, "reason": "so" })),
+        )
+    });
+    assert!(waived(&again, off.clone()));
+    assert!(!waived(&order_in("in_progress"), off), "nothing is spared");
 }
 
 #[test]

@@ -95,6 +95,16 @@ fn versions_that_are_missing_are_named() {
     assert_eq!(gap.severity, Severity::Critical);
 }
 
+/// Reports by when things happened once took every version outside their span for lost.
+#[test]
+fn versions_that_were_left_out_are_not_missing() {
+    let mut detector = Detector::of_thinned(Thresholds::default());
+    detector.see(&seen(1, "Crane/1", 1, NOON));
+    detector.see(&seen(3, "Crane/1", 3, NOON + 5 * SECOND));
+    let (found, _) = detector.finish(Timestamp::from_micros(NOON + DAY));
+    assert_eq!(found, []);
+}
+
 #[test]
 fn nights_are_counted_by_the_depots_clock() {
     // 23:30, 00:30 and 04:30 are one night; noon is none.

@@ -21,6 +21,8 @@ const FOUND_MAX: usize = 1_000;
 #[derive(Debug)]
 pub struct Detector {
     thresholds: Thresholds,
+    /// Whether all versions of a stream are seen between its first and its last one: then one that is not there was lost.
+    versions_are_dense: bool,
     found: Vec<Anomaly>,
     beyond: u64,
     streams: Recent<StreamWatch>,
@@ -61,10 +63,11 @@ struct Late {
 }
 
 impl Detector {
-    /// A detector with these lines.
+    /// A detector with these lines, for streams of which every version is given that can be read.
     pub fn new(thresholds: Thresholds) -> Self {
         Detector {
             thresholds,
+            versions_are_dense: true,
             found: Vec::new(),
             beyond: 0,
             streams: Recent::default(),
@@ -72,6 +75,15 @@ impl Detector {
             devices: Recent::default(),
             backdaters: Recent::default(),
             last_recorded: None,
+        }
+    }
+
+    /// The same for streams of which only some events are given, as by when they happened: that a version is not among them says
+    /// nothing about it.
+    pub fn of_thinned(thresholds: Thresholds) -> Self {
+        Detector {
+            versions_are_dense: false,
+            ..Detector::new(thresholds)
         }
     }
 
@@ -127,12 +139,13 @@ impl Detector {
 
     /// Versions that are not there, and events that follow each other within a second.
     fn see_stream(&mut self, seen: &Seen) {
+        let dense = self.versions_are_dense;
         let (watch, forgotten) = self.streams.touch(&seen.stream);
         let last = watch.last.replace((seen.version, seen.occurred_at));
         let mut ended = Evidence::default();
         let mut gap = None;
         if let Some((version, at)) = last {
-            if seen.version > version.saturating_add(1) {
+            if dense && seen.version > version.saturating_add(1) {
                 gap = Some((version + 1, seen.version - 1));
             }
             let apart = seen.occurred_at.micros().saturating_sub(at.micros());

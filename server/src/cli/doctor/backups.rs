@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use storage::{Clock as _, SystemClock, Timestamp};
 
-use super::Finding;
-use crate::backups::newest_taken;
+use super::{Finding, disk};
+use crate::backups::{Taken, taken};
 use crate::cli::holds_log;
 use crate::config::Config;
 use crate::rfc3339;
@@ -27,18 +27,34 @@ pub(super) fn backups(config: &Config) -> Vec<Finding> {
             "the server takes no backups by itself (backups.interval_h is 0): see that somebody else does, and that `railfleet drill FROM` can restore them".to_owned(),
         )];
     }
-    let mut findings = Vec::new();
-    match newest_taken(&folder) {
-        Err(error) => findings.push(Finding::Bad(format!("{shown} cannot be read: {error}"))),
-        Ok(None) => findings.push(Finding::Look(format!(
-            "there is no backup in {shown} yet: a running server takes one every {} hours; `railfleet backup` takes one now",
-            interval.as_secs() / 3_600
-        ))),
-        Ok(Some(taken)) => findings.push(judge_age(taken, SystemClock.now(), interval)),
-    }
+    let now = SystemClock.now();
+    let mut findings = match taken(&folder, now) {
+        Err(error) => vec![Finding::Bad(format!("{shown} cannot be read: {error}"))],
+        Ok(taken) => judge(&taken, now, interval, &folder),
+    };
     if same_disk(&folder, &config.log_folder()) {
         findings.push(Finding::Look(format!(
             "backups lie on the same disk as the log, in {shown}: they are lost with it; set events.backups_path, or copy them elsewhere"
+        )));
+    } else {
+        findings.push(disk::space_for_backups(&folder));
+    }
+    findings
+}
+
+fn judge(taken: &Taken, now: Timestamp, interval: Duration, folder: &Path) -> Vec<Finding> {
+    let shown = folder.display();
+    let mut findings = vec![match taken.newest {
+        None => Finding::Look(format!(
+            "there is no backup in {shown} yet: a running server takes one every {} hours; `railfleet backup` takes one now",
+            interval.as_secs() / 3_600
+        )),
+        Some(newest) => judge_age(newest, now, interval),
+    }];
+    if let Some(first) = taken.ahead.first() {
+        findings.push(Finding::Look(format!(
+            "{} backups in {shown} are of a time that has not come, the first is {first}: the clock is wrong, or was when they were taken; they count as the oldest",
+            taken.ahead.len()
         )));
     }
     findings

@@ -19,19 +19,37 @@ const SYNC_MICROS_BELIEVABLE: u128 = 30;
 const SYNC_MICROS_SLOW: u128 = 20_000;
 
 pub(super) fn space(data: &Path) -> Finding {
-    let existing = data
+    match free(data) {
+        Some((free, all)) => judge_space(free, all),
+        None => Finding::Look("how much space the disk has cannot be told".to_owned()),
+    }
+}
+
+/// The same where backups have a disk of their own.
+pub(super) fn space_for_backups(folder: &Path) -> Finding {
+    match free(folder) {
+        Some((free, all)) => judge_space_for_backups(free, all),
+        None => Finding::Look("how much space the backups' disk has cannot be told".to_owned()),
+    }
+}
+
+/// Bytes that are free on the disk of this folder, which need not be there yet, and all it has.
+fn free(folder: &Path) -> Option<(u64, u64)> {
+    let existing = folder
         .ancestors()
         .find(|folder| folder.exists())
         .unwrap_or(Path::new("."));
-    let Ok(disk) = rustix::fs::statvfs(existing) else {
-        return Finding::Look("how much space the disk has cannot be told".to_owned());
-    };
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    judge_space(free, disk.f_blocks.saturating_mul(disk.f_frsize))
+    let disk = rustix::fs::statvfs(existing).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+    Some((bytes(disk.f_bavail), bytes(disk.f_blocks)))
+}
+
+fn percent(free: u64, all: u64) -> u64 {
+    free.saturating_mul(100) / all.max(1)
 }
 
 pub(super) fn judge_space(free: u64, all: u64) -> Finding {
-    let percent = free.saturating_mul(100) / all.max(1);
+    let percent = percent(free, all);
     let text = format!("{} MiB of the disk are free, {percent} %", free >> 20);
     match percent {
         ..FREE_PERCENT_MIN => Finding::Bad(format!(
@@ -39,6 +57,23 @@ pub(super) fn judge_space(free: u64, all: u64) -> Finding {
         )),
         FREE_PERCENT_MIN..FREE_PERCENT_LOOK => Finding::Look(format!(
             "{text}: see how fast it goes (railfleet_disk_free_bytes), and make space or send old segments away (archive.to)"
+        )),
+        _ => Finding::Fine(text),
+    }
+}
+
+pub(super) fn judge_space_for_backups(free: u64, all: u64) -> Finding {
+    let percent = percent(free, all);
+    let text = format!(
+        "{} MiB of the backups' disk are free, {percent} %",
+        free >> 20
+    );
+    match percent {
+        ..FREE_PERCENT_MIN => Finding::Bad(format!(
+            "{text}: no backup is taken when it is full; make space, or keep fewer (backups.keep)"
+        )),
+        FREE_PERCENT_MIN..FREE_PERCENT_LOOK => Finding::Look(format!(
+            "{text}: a backup is as large as the log; make space, or keep fewer (backups.keep)"
         )),
         _ => Finding::Fine(text),
     }

@@ -9,7 +9,7 @@ use super::{Finding, mode};
 use crate::auth::keys::FILE_NAME;
 use crate::cli::chain;
 use crate::config::Config;
-use crate::privacy::{self, KeyStore, MASTER_FILE_NAME, lost};
+use crate::privacy::{self, KeyStore, MASTER_FILE_NAME, aside, lost};
 
 /// Whether the secrets belong to their owner alone.
 pub(super) fn files(config: &Config) -> Vec<Finding> {
@@ -26,9 +26,21 @@ pub(super) fn files(config: &Config) -> Vec<Finding> {
         })
         .filter(|path| path.file_name().is_some_and(|name| name != FILE_NAME))
         .collect();
+    let set_aside = aside::files(&folder).unwrap_or_default();
+    secrets.extend_from_slice(&set_aside);
     secrets.sort();
     findings.extend(secrets.iter().filter_map(|path| open_to_others(path)));
+    findings.extend(set_aside.iter().map(|path| kept_aside(path)));
     findings
+}
+
+/// That keys lie there which nothing opens now.
+fn kept_aside(path: &Path) -> Finding {
+    Finding::Look(format!(
+        "{} holds keys of people that were set aside: under the master key that they were made by it is to be named {} again, while no server runs; remove it once nobody looks for that key any more",
+        path.display(),
+        privacy::store::FILE_NAME
+    ))
 }
 
 fn signing(config: &Config, folder: &Path) -> Finding {
@@ -73,11 +85,11 @@ pub(super) fn people(config: &Config, report: &VerifyReport) -> Vec<Finding> {
     let mut findings = Vec::new();
     match &looked {
         Some(_) if master.is_none() => findings.push(Finding::Bad(format!(
-            "the master key is gone: {} cannot be read and privacy.master_key is not set; put it back before the next start, which would make another and set the keys of people aside",
+            "the master key is gone: {} cannot be read and privacy.master_key is not set; put it back, for without it no start and no command opens the keys of people",
             master_file.display()
         ))),
         Some(looked) if !looked.opens => findings.push(Finding::Bad(
-            "the master key does not open the keys of people: give the one that they were made under before the next start, which would set them aside"
+            "the master key does not open the keys of people: give the one that they were made under, for with this one no start and no command does"
                 .to_owned(),
         )),
         Some(looked) if looked.bad > 0 => findings.push(Finding::Bad(format!(

@@ -214,6 +214,10 @@ fn a_full_disk_and_a_strange_one_are_told() {
         "bad",
         "appends are refused when it is full",
     );
+    let judge = disk::judge_space_for_backups;
+    check(&judge(50, 100), "ok", "backups' disk");
+    check(&judge(14, 100), "look", "backups.keep");
+    check(&judge(4, 100), "bad", "no backup is taken");
     check(&disk::judge_syncs(29), "look", "faster than disks are");
     check(&disk::judge_syncs(2_000), "ok", "2000 µs");
     check(
@@ -252,6 +256,11 @@ fn an_old_backup_a_missing_one_and_one_beside_the_log_are_told() {
     let old = config.backups_folder().join("auto-2020-01-01T000000Z");
     fs::create_dir_all(&old).unwrap();
     check(&backups::backups(&config)[0], "bad", "2020-01-01");
+    // What the server does not take for the newest, this does not either.
+    fs::create_dir_all(config.backups_folder().join("auto-2999-01-01T000000Z")).unwrap();
+    let said = backups::backups(&config);
+    check(&said[0], "bad", "2020-01-01");
+    check(&said[1], "look", "auto-2999-01-01T000000Z");
     config.backups.interval = Duration::ZERO;
     check(
         &backups::backups(&config)[0],
@@ -286,6 +295,13 @@ fn whatever_others_may_read_is_told() {
         check(&said[1], "bad", name);
         set(&file, 0o600);
     }
+    let aside = config.keys_folder().join("people.keys.unopened-2");
+    fs::write(&aside, "").unwrap();
+    set(&aside, 0o644);
+    let said = keys::files(&config);
+    check(&said[1], "bad", "people.keys.unopened-2");
+    check(&said[2], "look", "named people.keys again");
+    fs::remove_file(&aside).unwrap();
     fs::write(config.keys_folder().join("jwt.key"), [1; 32]).unwrap();
     set(&config.keys_folder().join("jwt.key"), 0o640);
     check(&keys::files(&config)[0], "bad", "mode 640");
@@ -324,6 +340,24 @@ fn too_few_open_files_and_an_open_address_are_told() {
     check(&connections::address(&config), "ok", "encrypted");
 }
 
+/// Whoever looks as root would make folders that the server cannot write to.
+#[test]
+fn a_look_at_the_archive_makes_no_folder() {
+    let home = tempfile::tempdir().unwrap();
+    let mut config = depot(&home.path().join("data"));
+    let place = home.path().join("archive");
+    config.archive.to = Some(format!("file://{}", place.display()));
+    check(&archive(&config).unwrap(), "look", "is not there");
+    assert!(!place.exists() && !config.fetched_folder().exists());
+    fs::create_dir(&place).unwrap();
+    check(&archive(&config).unwrap(), "ok", "answers");
+    assert!(!config.fetched_folder().exists());
+    // What was sent there is gone with the disk.
+    fs::remove_dir(&place).unwrap();
+    fs::write(config.log_folder().join("000000000009.stub"), "").unwrap();
+    check(&archive(&config).unwrap(), "bad", "cannot be reached");
+}
+
 #[test]
 fn a_damaged_log_is_told_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
@@ -338,4 +372,17 @@ fn a_damaged_log_is_told_and_what_to_do() {
             .any(|line| line.contains("restore a backup beside it")),
         "{said:?}"
     );
+}
+
+#[test]
+fn a_place_for_exports_that_is_no_address_is_told_and_how_one_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::new(folder.path());
+    assert!(lake(&config).is_none());
+    config.lake.to = Some("/mnt/lake".to_owned());
+    check(&lake(&config).unwrap(), "bad", "give file:///folder");
+    let place = folder.path().join("lake");
+    config.lake.to = Some(format!("file://{}", place.display()));
+    assert!(lake(&config).is_none());
+    assert!(!place.exists(), "nothing is changed");
 }

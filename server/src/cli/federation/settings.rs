@@ -1,12 +1,14 @@
 //! The table `[federation]` of the settings' file, written and taken out with everything else left as it is.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use toml_edit::{Array, DocumentMut, Item, Table, value};
 
 use super::CliError;
+use crate::config::fault;
 
 const TABLE: &str = "federation";
 
@@ -72,9 +74,10 @@ fn change(file: &Path, edit: impl FnOnce(&mut Table)) -> Result<(), CliError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(source) => return Err(CliError::io(format!("cannot read {shown}"))(source)),
     };
-    let parsed = text.parse::<DocumentMut>();
-    let mut document =
-        parsed.map_err(|error| CliError::Other(format!("{shown} is no valid TOML: {error}")))?;
+    let mut document = text.parse::<DocumentMut>().map_err(|error| {
+        let what = fault(&text, error.message(), error.span());
+        CliError::Other(format!("{shown} is no valid TOML: {what}"))
+    })?;
     let table = document.entry(TABLE).or_insert(Item::Table(Table::new()));
     let Some(table) = table.as_table_mut() else {
         let why = format!("{shown}: write {TABLE} as a table, [{TABLE}], and try again");
@@ -92,9 +95,18 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = file.with_file_name(name);
-    let mut written = File::create(&new)?;
+    // Of a try that a crash ended; its permissions are not to be taken over.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // It may hold a password.
+    let mut written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&new)?;
     if let Ok(known) = fs::metadata(file) {
-        // It may hold a password.
         written.set_permissions(known.permissions())?;
     }
     written.write_all(text.as_bytes())?;

@@ -1,6 +1,7 @@
 //! What `join` and `leave` do to a settings' file, and what `status` says.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
 
@@ -52,9 +53,26 @@ fn settings_come_and_go_and_leave_the_rest_alone() {
 fn a_file_that_is_not_there_is_made_and_emptied() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("railfleet.toml");
+    // What a crash left of an earlier try is not what comes of this one.
+    fs::write(folder.path().join("railfleet.toml.new"), "half").unwrap();
     nord().write(&file).unwrap();
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "the address may hold a password");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
     Settings::remove(&file).unwrap();
     assert_eq!(fs::read_to_string(&file).unwrap(), "");
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640, "as the administrator had it");
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_told_by_its_place_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("railfleet.toml");
+    fs::write(&file, "[privacy]\nmaster_key = correct-horse-battery\n").unwrap();
+    let refused = nord().write(&file).unwrap_err().to_string();
+    assert!(refused.contains("line 2, column "), "{refused}");
+    assert!(!refused.contains("horse"), "{refused}");
 }
 
 #[test]

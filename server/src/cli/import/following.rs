@@ -1,15 +1,17 @@
 //! `railfleet import --follow` and `--cut-over`: how one asks the other, who has the data folder to itself.
 //!
-//! The one that follows leaves a note in the folder of reports for as long as it runs. A request is a second note beside
-//! it; when the first is gone, the log says what came of it.
+//! The one that follows leaves a note in the folder of reports for as long as it runs, and keeps it locked: the lock ends
+//! with the process, however that ends, so that a note which nobody holds is known to be left over. A request is a second
+//! note beside it; when the first is gone, the log says what came of it.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use migrate_from_postgres::follow::{Following, Look, follow, is_cut_over};
 use migrate_from_postgres::report::Report;
@@ -18,41 +20,93 @@ use storage::{Log, SystemClock};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{INTERRUPTED, MISMATCHES};
-use crate::app::open_log;
-use crate::cli::{CliError, print, say, small_runtime};
+use crate::app::{StartError, open_log};
+use crate::cli::{CliError, chain, print, say, small_runtime};
 use crate::config::Config;
 
 /// Says that somebody follows.
 const FOLLOWING: &str = "following";
+/// The same before it is locked.
+const FOLLOWING_UNLOCKED: &str = "following.new";
 /// Asks whoever follows to cut over.
 const REQUEST: &str = "cut-over";
 /// How often it is looked whether the one that follows has ended.
 const GLANCE: Duration = Duration::from_millis(100);
+/// How long the one that followed has to let the data folder go once its note is gone.
+const LETTING_GO_MAX: Duration = Duration::from_secs(60);
 
-/// Whether somebody follows, or did until it was killed.
-pub(super) fn is_there(reports: &Path) -> bool {
-    reports.join(FOLLOWING).exists()
+/// What the note says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Note {
+    /// Nobody follows.
+    None,
+    /// Somebody does.
+    Held,
+    /// Somebody did until it was killed.
+    LeftOver,
+}
+
+/// Looks at the note of whoever follows.
+pub(super) fn note(reports: &Path) -> Note {
+    let Ok(file) = File::open(reports.join(FOLLOWING)) else {
+        return Note::None;
+    };
+    // Shared: two that look at the same time do not take each other for the one that follows.
+    match file.try_lock_shared() {
+        Ok(()) => Note::LeftOver,
+        // Where a file system knows no locks, a note is a note.
+        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => Note::Held,
+    }
+}
+
+/// Why nobody can be asked to cut over: somebody else has the folder, and the note is left over.
+pub(super) fn left_over(reports: &Path, error: &StartError) -> CliError {
+    CliError::Other(format!(
+        "{}; {} is left over from a --follow that was killed, so nobody was asked to cut over: end what has the folder \
+         open, and ask again",
+        chain(error),
+        reports.join(FOLLOWING).display()
+    ))
 }
 
 /// Both notes; removed when dropped.
-struct Notes(PathBuf);
+struct Notes {
+    reports: PathBuf,
+    /// What the lock belongs to.
+    _following: File,
+}
 
 impl Notes {
     fn leave(reports: &Path) -> Result<Self, CliError> {
         let doing = || CliError::io(format!("cannot write to {}", reports.display()));
         fs::create_dir_all(reports).map_err(doing())?;
-        let notes = Notes(reports.to_owned());
         // A request that nobody saw is not for us.
         let _ = fs::remove_file(reports.join(REQUEST));
-        fs::write(reports.join(FOLLOWING), std::process::id().to_string()).map_err(doing())?;
-        Ok(notes)
+        Ok(Notes {
+            _following: Notes::leave_locked(reports).map_err(doing())?,
+            reports: reports.to_owned(),
+        })
+    }
+
+    /// Locked before anybody sees it: whoever waits for it may ask at once.
+    fn leave_locked(reports: &Path) -> io::Result<File> {
+        let unlocked = reports.join(FOLLOWING_UNLOCKED);
+        let mut file = File::create(&unlocked)?;
+        match file.try_lock() {
+            // Where a file system knows no locks, the note has to do.
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+        }
+        file.write_all(std::process::id().to_string().as_bytes())?;
+        fs::rename(&unlocked, reports.join(FOLLOWING))?;
+        Ok(file)
     }
 }
 
 impl Drop for Notes {
     fn drop(&mut self) {
-        let _ = fs::remove_file(self.0.join(REQUEST));
-        let _ = fs::remove_file(self.0.join(FOLLOWING));
+        let _ = fs::remove_file(self.reports.join(REQUEST));
+        let _ = fs::remove_file(self.reports.join(FOLLOWING));
     }
 }
 
@@ -103,19 +157,31 @@ pub(super) fn cut_over(
         request.display()
     )))?;
     say("asked the one that follows to cut over; waiting");
-    while is_there(reports) {
+    while note(reports) == Note::Held {
         if stop.load(Ordering::Relaxed) {
             let _ = fs::remove_file(&request);
             return Ok(ExitCode::from(INTERRUPTED));
         }
         thread::sleep(GLANCE);
     }
-    // It lets the folder go a moment after its note.
+    let was_killed = note(reports) == Note::LeftOver;
+    if was_killed {
+        let _ = fs::remove_file(&request);
+    }
+    // It lets the folder go a moment after its note; somebody else may take it then.
+    let until = Instant::now() + LETTING_GO_MAX;
     let log = loop {
         match open_log(config, Arc::new(SystemClock)) {
             Ok(log) => break log,
-            Err(error) if stop.load(Ordering::Relaxed) => return Err(error.into()),
-            Err(_) => thread::sleep(GLANCE),
+            Err(error) if error.is_locked() && was_killed => {
+                return Err(left_over(reports, &error));
+            }
+            Err(error)
+                if error.is_locked() && !stop.load(Ordering::Relaxed) && Instant::now() < until =>
+            {
+                thread::sleep(GLANCE);
+            }
+            Err(error) => return Err(error.into()),
         }
     };
     let done = is_cut_over(&log, wanted);
@@ -124,6 +190,10 @@ pub(super) fn cut_over(
         Ok(true) => {
             print("cut over: the old database is followed no more");
             Ok(ExitCode::SUCCESS)
+        }
+        Ok(false) if was_killed => {
+            print("not cut over: the one that followed was killed before it could; ask again");
+            Ok(ExitCode::from(MISMATCHES))
         }
         Ok(false) => {
             print("not cut over: the report of the one that followed says why");
@@ -156,3 +226,6 @@ fn on_signal() -> Result<Arc<AtomicBool>, CliError> {
         .map_err(doing())?;
     Ok(asked)
 }
+
+#[cfg(test)]
+mod tests;

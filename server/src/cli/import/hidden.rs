@@ -1,34 +1,37 @@
-//! A report lies in the data folder for years and has no key that could be destroyed: what is personal does not get into it.
+//! A report lies in the data folder for years and has no key that could be destroyed: what is personal or secret does not
+//! get into it.
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-use fleet::schema::Sensitivity;
 use migrate_from_postgres::finding::Treatment;
 use migrate_from_postgres::report::Report;
 use serde_json::Value;
 
 use crate::privacy::subject::METADATA_FIELDS;
 
-/// What stands in place of a personal value.
+/// What stands in place of a personal value, or of a secret one.
 const HIDDEN: &str = "[personal]";
+/// Names that no schema has: the old system's own for the hash of a password, and that of a text which nobody can look into
+/// because it is no JSON.
+const NAMES_OF_NO_SCHEMA: &[&str] = &["hashed_password", "unreadable"];
 /// Tables whose rows are people, or name one.
 const PEOPLE: &[&str] = &["users", "staff", "suppliers", "workshops"];
 /// What is said of a whole row and shows no value of it.
 const WITHOUT_VALUE: &[Treatment] = &[Treatment::UnknownColumns, Treatment::TimeMissing];
 
-/// Takes personal values out of what a report shows of single rows.
+/// Takes personal and secret values out of what a report shows of single rows.
 pub(super) fn hide_personal(report: &mut Report) {
     for table in &mut report.tables {
         let is_of_people = PEOPLE.contains(&table.table);
         for finding in &mut table.findings {
             let shows_values = !WITHOUT_VALUE.contains(&finding.treatment);
             for sample in &mut finding.samples {
-                let is_personal = match &sample.column {
-                    Some(column) => personal().contains(column.as_str()),
+                let is_hidden = match &sample.column {
+                    Some(column) => hidden_names().contains(column.as_str()),
                     None => is_of_people && shows_values,
                 };
-                if is_personal && !sample.value.is_empty() {
+                if is_hidden && !sample.value.is_empty() {
                     HIDDEN.clone_into(&mut sample.value);
                 }
             }
@@ -45,7 +48,7 @@ pub(super) fn hide_personal(report: &mut Report) {
 fn hide_in(name: &str, value: &mut Value) {
     match value {
         Value::Null => {}
-        value if personal().contains(name) => *value = HIDDEN.into(),
+        value if hidden_names().contains(name) => *value = HIDDEN.into(),
         Value::Object(members) => members
             .iter_mut()
             .for_each(|(name, value)| hide_in(name, value)),
@@ -63,16 +66,19 @@ fn hide_in(name: &str, value: &mut Value) {
     }
 }
 
-/// The names of all fields that event schemas and metadata mark personal, in any aggregate: Phase 2 calls its columns the same.
-fn personal() -> &'static HashSet<&'static str> {
+/// The names of all fields that event schemas and metadata mark as personal or secret, in any aggregate: Phase 2 calls its
+/// columns the same, but for those of [`NAMES_OF_NO_SCHEMA`].
+fn hidden_names() -> &'static HashSet<&'static str> {
     static NAMES: OnceLock<HashSet<&'static str>> = OnceLock::new();
     NAMES.get_or_init(|| {
         let tables = fleet::registry::AGGREGATES.iter();
         let events = tables.flat_map(|table| table.events);
-        let fields = events.flat_map(|event| event.fields);
-        let marked = fields.filter(|field| field.sensitivity == Sensitivity::Personal);
-        let marked = marked.map(|field| field.name);
-        marked.chain(METADATA_FIELDS.iter().copied()).collect()
+        let marked = events.flat_map(|event| event.sensitive_fields());
+        let others = METADATA_FIELDS.iter().chain(NAMES_OF_NO_SCHEMA);
+        marked
+            .map(|field| field.name)
+            .chain(others.copied())
+            .collect()
     })
 }
 

@@ -9,13 +9,17 @@ use federation::{Adopted, adopt};
 use storage::{Position, SystemClock, VerifyOptions};
 
 use super::super::{CliError, chain};
-use crate::app::open_log_and_keys;
+use crate::app::{StartError, open_log_and_keys};
 use crate::auth::keys::create_private_folder;
 use crate::config::Config;
+use crate::privacy::StoreError;
 
 /// The folders within the data folder while it is being made.
 const ASIDE: &str = "restoring-from";
 const NEW: &str = "restoring-new";
+/// What is said where the other depot's keys do not open.
+const OTHER_MASTER: &str = "the master key does not open the keys that --keys names; set privacy.master_key to the one of the depot that \
+                            they are of, or name a folder that has its master.key";
 
 /// Makes a new depot in the data folder of `config`, which must have neither a log nor keys, from the log in `from`, up to a
 /// position if there is one. `keys` is the other depot's folder of keys.
@@ -81,7 +85,12 @@ fn make(
         copy_keys(keys, &aside.keys_folder())?;
     }
     let open = |config: &Config| {
-        open_log_and_keys(config, Arc::new(SystemClock)).map_err(|error| other(chain(&error)))
+        open_log_and_keys(config, Arc::new(SystemClock)).map_err(|error| match error {
+            StartError::People(StoreError::Unopened { .. } | StoreError::NoMaster { .. }) => {
+                other(OTHER_MASTER.to_owned())
+            }
+            error => other(chain(&error)),
+        })
     };
     let (old_log, old_keys) = open(aside)?;
     let (new_log, _) = open(new)?;

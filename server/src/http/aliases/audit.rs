@@ -13,6 +13,7 @@ use crate::http::audit::anomalies::{anomalies_of, recorded};
 use crate::http::audit::entries::write_entry;
 use crate::http::audit::trail::{account_id, may_look};
 use crate::http::compliance::reports::{OldReportAsked, old_report};
+use crate::http::damage::{self, Stretch};
 use crate::http::extract::PathParts;
 use crate::http::json_response;
 use crate::http::problem::Problem;
@@ -33,12 +34,14 @@ fn required_span(query: &mut Query<'_>) -> Span {
     span
 }
 
-/// The first `limit` entries of a request that the caller may see.
+/// The first `limit` entries of a request that the caller may see. What could not be read and may belong among them is added to
+/// `damaged`.
 fn entries(
     state: &AppState,
     sight: Sight,
     request: &ReadRequest,
     limit: u64,
+    damaged: &mut Vec<Stretch>,
 ) -> Result<Vec<Value>, Problem> {
     let mut entries: Vec<Value> = Vec::new();
     let mut text = Vec::new();
@@ -54,7 +57,8 @@ fn entries(
                     break;
                 }
             }
-            Ok(_) | Err(ReadError::Damaged { .. }) => {}
+            Ok(_) => {}
+            Err(ReadError::Damaged { first, last, .. }) => damaged.push((first, last)),
             Err(error) => return Err(error.into()),
         }
     }
@@ -87,13 +91,16 @@ pub(crate) async fn timeline(
             direction: Direction::Backward,
             ..stream_request(&target.name)
         };
-        let timeline = entries(state, sight, &request, limit)?;
-        Ok(json!({
+        let mut damaged = Vec::new();
+        let timeline = entries(state, sight, &request, limit, &mut damaged)?;
+        let mut body = json!({
             "aggregate_type": &*target.name.aggregate_type,
             "aggregate_id": &*target.name.aggregate_id,
             "count": timeline.len(),
             "timeline": timeline,
-        }))
+        });
+        damage::put_into(&damaged, &mut body);
+        Ok(body)
     })
     .await?;
     Ok(json_response(body.to_string()))
@@ -122,13 +129,16 @@ pub(crate) async fn stream_anomalies(
     let sight = Sight::of(&caller);
     let body = reads::run(&state, move |state| {
         let target = Target::find(state, sight, StreamName::new(aggregate_type, aggregate_id))?;
-        let anomalies = anomalies_of(state, sight, &target, span)?;
-        Ok(json!({
+        let mut damaged = Vec::new();
+        let anomalies = anomalies_of(state, sight, &target, span, &mut damaged)?;
+        let mut body = json!({
             "aggregate_type": &*target.name.aggregate_type,
             "aggregate_id": &*target.name.aggregate_id,
             "count": anomalies.len(),
             "anomalies": anomalies,
-        }))
+        });
+        damage::put_into(&damaged, &mut body);
+        Ok(body)
     })
     .await?;
     Ok(json_response(body.to_string()))
@@ -170,14 +180,17 @@ pub(crate) async fn user_activity(
             direction: Direction::Backward,
             ..ReadRequest::default()
         };
-        let entries = entries(state, sight, &request, limit)?;
-        Ok(json!({
+        let mut damaged = Vec::new();
+        let entries = entries(state, sight, &request, limit, &mut damaged)?;
+        let mut body = json!({
             "user_id": user_id,
             "start_time": from.map(rfc3339::to_string),
             "end_time": to.map(rfc3339::to_string),
             "count": entries.len(),
             "entries": entries,
-        }))
+        });
+        damage::put_into(&damaged, &mut body);
+        Ok(body)
     })
     .await?;
     Ok(json_response(body.to_string()))

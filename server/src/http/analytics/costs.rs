@@ -1,6 +1,6 @@
 //! What maintenance will cost: months that were, months to come, and what is planned already.
 
-use analytics::forecast::{self, Method};
+use analytics::forecast::{self, Band, Method};
 use analytics::kpi::Selection;
 use analytics::rollup::Store;
 use axum::body::Body;
@@ -11,7 +11,7 @@ use storage::Timestamp;
 
 use super::reply::{Question, Reply, answered};
 use super::table::{Cell, Format, Table};
-use super::{BUCKETS_MAX, DAY, described, docs, month_edges, named};
+use super::{BUCKETS_MAX, DAY, described, docs, local_times, month_edges, named};
 use crate::app::AppState;
 use crate::figures::{Interval, edges};
 use crate::http::problem::{Kind, Problem};
@@ -76,13 +76,14 @@ pub(crate) async fn cost_forecast(
         let to_come = edges(zone, Interval::Month, running, until, BUCKETS_MAX).unwrap_or_default();
         let to_come = &to_come[..=ahead.min(to_come.len().saturating_sub(1))];
         let body = json!({
-            "history": {"x": seconds(begins), "values": costs},
+            "history": {"x": seconds(begins), "edges": local_times(zone, &closed[first..]), "values": costs},
             "x": seconds(&to_come[..to_come.len() - 1]),
+            "edges": local_times(zone, to_come),
             "point": found.point,
-            "lo80": found.band80.iter().map(|band| band.low).collect::<Vec<_>>(),
-            "hi80": found.band80.iter().map(|band| band.high).collect::<Vec<_>>(),
-            "lo95": found.band95.iter().map(|band| band.low).collect::<Vec<_>>(),
-            "hi95": found.band95.iter().map(|band| band.high).collect::<Vec<_>>(),
+            "lo80": ends(found.band80.as_deref(), ahead, |band| band.low),
+            "hi80": ends(found.band80.as_deref(), ahead, |band| band.high),
+            "lo95": ends(found.band95.as_deref(), ahead, |band| band.low),
+            "hi95": ends(found.band95.as_deref(), ahead, |band| band.high),
             "planned_layer": planned(known.store(), to_come),
             "skill": found.skill,
             "method": match found.method {
@@ -128,6 +129,14 @@ fn table(fan: &Value) -> Table {
     }
     let columns = ["month", "booked"].into_iter().chain(EXPECTED);
     Table::new("costs", columns, rows.into_iter())
+}
+
+/// One end of the bands, a month each; null where too little is known for bands.
+fn ends(bands: Option<&[Band]>, months: usize, end: fn(&Band) -> f64) -> Vec<Option<f64>> {
+    match bands {
+        Some(bands) => bands.iter().map(|band| Some(end(band))).collect(),
+        None => vec![None; months],
+    }
 }
 
 fn seconds(edges: &[i64]) -> Vec<i64> {

@@ -71,6 +71,8 @@ pub(crate) struct Line {
 pub(crate) struct Series {
     /// When each bucket begins, in seconds since 1970.
     x: Vec<i64>,
+    /// The same as local times with their offset, and when the last bucket ends: one more than there are buckets.
+    edges: Vec<String>,
     /// The lines.
     series: Vec<Line>,
     /// The position of the log that they reflect.
@@ -86,6 +88,8 @@ pub(crate) struct Heat {
     rows: Vec<String>,
     /// Months, `2026-11`.
     cols: Vec<String>,
+    /// When each month begins and, last, when the last one ends, as local times with their offset.
+    edges: Vec<String>,
     /// By row, then column.
     values: Vec<Vec<i64>>,
     /// The values' unit.
@@ -156,6 +160,8 @@ pub(crate) struct Drilled {
 pub(crate) struct MonthsBefore {
     /// When each month begins, in seconds since 1970.
     x: Vec<i64>,
+    /// The same as local times with their offset, and when the last month ends: one more than there are months.
+    edges: Vec<String>,
     /// What was booked.
     values: Vec<f64>,
 }
@@ -167,16 +173,18 @@ pub(crate) struct Fan {
     history: MonthsBefore,
     /// When each month to come begins, in seconds since 1970.
     x: Vec<i64>,
+    /// The same as local times with their offset, and when the last month ends.
+    edges: Vec<String>,
     /// What is expected.
     point: Vec<f64>,
-    /// Where four of five months lie: the lower ends.
-    lo80: Vec<f64>,
+    /// Where four of five months lie: the lower ends. Null where the history is too short to tell.
+    lo80: Vec<Option<f64>>,
     /// The upper ends.
-    hi80: Vec<f64>,
-    /// Where nineteen of twenty months lie: the lower ends.
-    lo95: Vec<f64>,
+    hi80: Vec<Option<f64>>,
+    /// Where nineteen of twenty months lie: the lower ends. Null where the history is too short to tell.
+    lo95: Vec<Option<f64>>,
     /// The upper ends.
-    hi95: Vec<f64>,
+    hi95: Vec<Option<f64>>,
     /// What open orders will cost, at the mean cost of a closed one.
     planned_layer: Vec<f64>,
     /// Errors over the last year as a share of those of "the same month of the year before".

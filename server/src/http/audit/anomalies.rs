@@ -10,6 +10,7 @@ use super::docs;
 use crate::app::AppState;
 use crate::audit::anomaly::{Anomaly, Detector, KINDS, Seen, Thresholds};
 use crate::auth::Caller;
+use crate::http::damage::{self, Stretch};
 use crate::http::extract::ReadAt;
 use crate::http::json_response;
 use crate::http::problem::Problem;
@@ -103,7 +104,7 @@ pub(crate) async fn anomalies(
             .filter(|anomaly| kind.is_none_or(|kind| kind == anomaly.kind))
             .map(Anomaly::to_json)
             .collect();
-        Ok(json!({
+        let mut body = json!({
             "aggregate_type": aggregate_type,
             "aggregate_id": aggregate_id,
             "start_time": from.map(rfc3339::to_string),
@@ -113,7 +114,9 @@ pub(crate) async fn anomalies(
             "more_findings": looked.beyond,
             "anomalies": found,
             "next_cursor": looked.next.map(|position| position.to_string()),
-        }))
+        });
+        damage::put_into(&looked.damaged, &mut body);
+        Ok(body)
     })
     .await?;
     Ok(json_response(body.to_string()))
@@ -166,8 +169,17 @@ pub(in crate::http) struct Looked {
     /// Findings that were left out.
     pub(in crate::http) beyond: u64,
     pub(in crate::http) events: u64,
+    /// What could not be read and may belong among the events.
+    pub(in crate::http) damaged: Vec<Stretch>,
     /// Where the look ended early.
     pub(in crate::http) next: Option<Position>,
+}
+
+/// Whether a read gives every version of a stream between the first and the last that it gives. One that is narrowed by when things
+/// happened passes over what was told late or early.
+fn gives_every_version(request: &ReadRequest) -> bool {
+    let narrows = |item: &storage::QueryItem| !item.event_types.is_empty() || !item.tags.is_empty();
+    request.occurred.is_none() && !request.query.items.iter().any(narrows)
 }
 
 /// Looks at the events of `request`, at most [`EVENTS_MAX`].
@@ -177,8 +189,12 @@ pub(in crate::http) fn look(
     request: ReadRequest,
     thresholds: Thresholds,
 ) -> Result<Looked, Problem> {
-    let mut detector = Detector::new(thresholds);
+    let mut detector = match gives_every_version(&request) {
+        true => Detector::new(thresholds),
+        false => Detector::of_thinned(thresholds),
+    };
     let (mut events, mut last, mut next) = (0, None, None);
+    let mut damaged = Vec::new();
     let mut reader = state.log.read(&request)?;
     while let Some(event) = reader.next() {
         match event {
@@ -192,8 +208,7 @@ pub(in crate::http) fn look(
                 events += 1;
                 last = Some(event.position());
             }
-            // The next version shows what is missing.
-            Err(ReadError::Damaged { .. }) => {}
+            Err(ReadError::Damaged { first, last, .. }) => damaged.push((first, last)),
             Err(error) => return Err(error.into()),
         }
     }
@@ -202,16 +217,19 @@ pub(in crate::http) fn look(
         found,
         beyond,
         events,
+        damaged,
         next,
     })
 }
 
-/// Anomalies of one aggregate as the old system gave them: by when things happened, two events make a burst.
+/// Anomalies of one aggregate as the old system gave them: by when things happened, two events make a burst. What could not be
+/// read and may belong to the aggregate is added to `damaged`.
 pub(in crate::http) fn anomalies_of(
     state: &AppState,
     sight: Sight,
     target: &Target,
     (from, to): (Option<Timestamp>, Option<Timestamp>),
+    damaged: &mut Vec<Stretch>,
 ) -> Result<Vec<Value>, Problem> {
     let request = ReadRequest {
         occurred: recorded(from, to),
@@ -222,5 +240,6 @@ pub(in crate::http) fn anomalies_of(
         ..Thresholds::default()
     };
     let looked = look(state, sight, request, thresholds)?;
+    damaged.extend(looked.damaged);
     Ok(looked.found.iter().map(Anomaly::to_json).collect())
 }

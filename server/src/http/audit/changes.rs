@@ -15,6 +15,7 @@ use super::anomalies::recorded as range;
 use super::docs;
 use crate::app::AppState;
 use crate::auth::Caller;
+use crate::http::damage::{self, Stretch};
 use crate::http::extract::PathParts;
 use crate::http::json_response;
 use crate::http::problem::Problem;
@@ -99,12 +100,14 @@ fn changed_fields(before: &Map<String, Value>, after: &Map<String, Value>) -> Ve
     fields.into_iter().map(change).collect()
 }
 
-/// The changesets of an aggregate within a span of time by when things happened; and whether there are more.
+/// The changesets of an aggregate within a span of time by when things happened; and whether there are more. What could not be
+/// read and may belong among them is added to `damaged`.
 fn changesets(
     state: &AppState,
     sight: Sight,
     target: &Target,
     (from, to): (Option<Timestamp>, Option<Timestamp>),
+    damaged: &mut Vec<Stretch>,
 ) -> Result<(Vec<Changeset>, bool), Problem> {
     let request = ReadRequest {
         occurred: range(from, to),
@@ -117,7 +120,10 @@ fn changesets(
     while let Some(event) = reader.next() {
         let event = match event {
             Ok(event) => event,
-            Err(ReadError::Damaged { .. }) => continue,
+            Err(ReadError::Damaged { first, last, .. }) => {
+                damaged.push((first, last));
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
         if sets.len() == CHANGESETS_MAX || weight.is_full() {
@@ -238,8 +244,11 @@ async fn history_of(
     let sight = Sight::of(caller);
     let body = reads::run(state, move |state| {
         let target = Target::find(state, sight, name)?;
-        let (sets, truncated) = changesets(state, sight, &target, span)?;
-        Ok(history_json(&target.name, &sets, truncated))
+        let mut damaged = Vec::new();
+        let (sets, truncated) = changesets(state, sight, &target, span, &mut damaged)?;
+        let mut body = history_json(&target.name, &sets, truncated);
+        damage::put_into(&damaged, &mut body);
+        Ok(body)
     })
     .await?;
     Ok(json_response(body.to_string()))
@@ -266,21 +275,24 @@ pub(crate) async fn field_history(
     let sight = Sight::of(&caller);
     let body = reads::run(&state, move |state| {
         let target = Target::find(state, sight, StreamName::new(aggregate_type, aggregate_id))?;
-        let (sets, truncated) = changesets(state, sight, &target, (None, None))?;
+        let mut damaged = Vec::new();
+        let (sets, truncated) = changesets(state, sight, &target, (None, None), &mut damaged)?;
         let changes: Vec<Value> = sets
             .iter()
             .flat_map(|set| set.changes.iter().map(move |change| (set, change)))
             .filter(|(_, change)| change.field == field)
             .map(|(set, change)| change.to_json(Some(&set.cause)))
             .collect();
-        Ok(json!({
+        let mut body = json!({
             "aggregate_type": &*target.name.aggregate_type,
             "aggregate_id": &*target.name.aggregate_id,
             "field_name": field,
             "count": changes.len(),
             "changes": changes,
             "truncated": truncated,
-        }))
+        });
+        damage::put_into(&damaged, &mut body);
+        Ok(body)
     })
     .await?;
     Ok(json_response(body.to_string()))
@@ -321,8 +333,8 @@ pub(crate) async fn compare_versions(
     let body = reads::run(&state, move |state| {
         let target = Target::find(state, sight, StreamName::new(aggregate_type, aggregate_id))?;
         let name = &target.name;
-        let (first, _) = state.past.state(name, Moment::version(versions[0]))?;
-        let (second, _) = state.past.state(name, Moment::version(versions[1]))?;
+        let (first, lost_1) = state.past.state(name, Moment::version(versions[0]))?;
+        let (second, lost_2) = state.past.state(name, Moment::version(versions[1]))?;
         let seen = |folded: &Folded| sight.state(&name.aggregate_type, folded.to_object());
         let changes = changed_fields(&seen(&first), &seen(&second));
         let fields: Vec<String> = changes.iter().map(|change| change.field.clone()).collect();
@@ -339,6 +351,8 @@ pub(crate) async fn compare_versions(
             "version_2": versions[1],
             "count": changes.len(),
             "changes": changes,
+            // What the earlier version lacks the later one lacks, too.
+            "damaged_events": lost_1.max(lost_2),
         }))
     })
     .await?;
@@ -368,7 +382,8 @@ pub(crate) async fn who_changed_what(
     let sight = Sight::of(&caller);
     let body = reads::run(&state, move |state| {
         let target = Target::find(state, sight, StreamName::new(aggregate_type, aggregate_id))?;
-        let (sets, truncated) = changesets(state, sight, &target, (None, None))?;
+        let mut damaged = Vec::new();
+        let (sets, truncated) = changesets(state, sight, &target, (None, None), &mut damaged)?;
         let mut by_user: BTreeMap<&str, BTreeMap<&str, (u64, &Cause)>> = BTreeMap::new();
         for set in &sets {
             let user = set.cause.user_id.as_deref().unwrap_or("unattributed");
@@ -396,13 +411,15 @@ pub(crate) async fn who_changed_what(
                 })
             })
             .collect();
-        Ok(json!({
+        let mut body = json!({
             "aggregate_type": &*target.name.aggregate_type,
             "aggregate_id": &*target.name.aggregate_id,
             "user_changes": user_changes,
             "details": details,
             "truncated": truncated,
-        }))
+        });
+        damage::put_into(&damaged, &mut body);
+        Ok(body)
     })
     .await?;
     Ok(json_response(body.to_string()))

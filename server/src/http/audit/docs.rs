@@ -36,6 +36,8 @@ pub(in crate::http) struct CheckpointAnswer {
 pub(in crate::http) struct CheckpointList {
     total: usize,
     checkpoints: Vec<SignedRoot>,
+    /// Whether there are older ones, beyond the newest 64 MiB of notes.
+    truncated: bool,
     public_key: String,
 }
 
@@ -187,6 +189,8 @@ pub(in crate::http) struct Anomalies {
     anomalies: Vec<Oddity>,
     /// The `cursor` with which the look goes on; null: all was looked at.
     next_cursor: Option<String>,
+    /// First and last position of events that cannot be read and may belong here; absent where there are none.
+    damaged: Option<Vec<[u64; 2]>>,
 }
 
 /// A field that changed.
@@ -231,6 +235,8 @@ pub(in crate::http) struct ChangeHistory {
     summary: Value,
     /// Whether there are more than 10,000.
     truncated: bool,
+    /// First and last position of events that cannot be read and may belong here; absent where there are none.
+    damaged: Option<Vec<[u64; 2]>>,
 }
 
 /// The changes of one field.
@@ -242,6 +248,8 @@ pub(in crate::http) struct FieldHistory {
     count: usize,
     changes: Vec<ChangedField>,
     truncated: bool,
+    /// First and last position of events that cannot be read and may belong here; absent where there are none.
+    damaged: Option<Vec<[u64; 2]>>,
 }
 
 /// What differs between two versions.
@@ -253,6 +261,8 @@ pub(in crate::http) struct VersionComparison {
     version_2: u32,
     count: usize,
     changes: Vec<ChangedField>,
+    /// Events up to the later version that cannot be read and are missing in what is compared.
+    damaged_events: u64,
 }
 
 /// Who changed which fields.
@@ -267,6 +277,8 @@ pub(in crate::http) struct WhoChangedWhat {
     #[schema(value_type = Vec<Object>)]
     details: Vec<Value>,
     truncated: bool,
+    /// First and last position of events that cannot be read and may belong here; absent where there are none.
+    damaged: Option<Vec<[u64; 2]>>,
 }
 
 /// An audit report.
@@ -288,6 +300,8 @@ pub(in crate::http) struct Report {
     related: Option<Value>,
     /// Whether something was left out.
     truncated: bool,
+    /// First and last position of events that cannot be read and may belong here; absent where there are none.
+    damaged: Option<Vec<[u64; 2]>>,
 }
 
 /// Something that was refused, or a login.
@@ -313,4 +327,6 @@ pub(in crate::http) struct SecurityEvents {
     events: Vec<SecurityEntry>,
     count: usize,
     next_cursor: Option<String>,
+    /// First and last position of events that cannot be read and may belong here; absent where there are none.
+    damaged: Option<Vec<[u64; 2]>>,
 }

@@ -86,7 +86,10 @@ pub(crate) async fn checkpoint(
     let (signed, recorded_at) = reads::run(&state, move |state| {
         let signed = match position {
             Some(position) => state.checkpoints.sign(&state.log, position)?,
-            None => state.checkpoints.keep(&state.log)?,
+            None => {
+                let now = state.clock.now();
+                state.checkpoints.sign_on_demand(&state.log, now)?
+            }
         };
         let recorded_at = recorded_at(&state.log, signed.checkpoint.size)?;
         Ok((signed, recorded_at))
@@ -160,13 +163,15 @@ pub(crate) async fn checkpoints(
     let limit = query.number("limit", 1..=NOTES_MAX).unwrap_or(NOTES_MAX);
     query.finish()?;
     let body = reads::run(&state, move |state| {
-        let mut kept = state.checkpoints.kept()?.signed;
+        let kept = state.checkpoints.kept()?;
+        let (older_bytes, mut kept) = (kept.older_bytes, kept.signed);
         kept.retain(|signed| signed.checkpoint.size >= from.get());
         let total = kept.len();
         kept.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(json!({
             "total": total,
             "checkpoints": kept.iter().map(signed_json).collect::<Vec<_>>(),
+            "truncated": older_bytes > 0,
             "public_key": state.checkpoints.verifier().to_string(),
         }))
     })

@@ -20,6 +20,7 @@ use crate::auth::Caller;
 use crate::envelope;
 use crate::field_error::FieldError;
 use crate::http::auth::small_json;
+use crate::http::damage::{self, Stretch};
 use crate::http::json_response;
 use crate::http::problem::Problem;
 use crate::http::time_travel::Target;
@@ -58,7 +59,7 @@ struct Counted {
     by_user: BTreeMap<String, u64>,
     by_aggregate_type: BTreeMap<String, u64>,
     days: BTreeMap<String, u64>,
-    damaged: Vec<(u64, u64)>,
+    damaged: Vec<Stretch>,
 }
 
 /// An audit report.
@@ -102,7 +103,7 @@ pub(crate) async fn report(
         };
         let (entries, counted, truncated) = entries(state, sight, &request)?;
         let looked = look(state, sight, request, Thresholds::default())?;
-        let body = json!({
+        let mut body = json!({
             "aggregate_type": &*target.name.aggregate_type,
             "aggregate_id": &*target.name.aggregate_id,
             "start_time": rfc3339::to_string(from),
@@ -114,6 +115,7 @@ pub(crate) async fn report(
             "related": belonging.as_ref().map(|found| &found.counts),
             "truncated": truncated || belonging.is_some_and(|found| found.truncated),
         });
+        damage::put_into(&counted.damaged, &mut body);
         Ok(body)
     })
     .await?;
@@ -161,7 +163,7 @@ fn entries(
         let event = match event {
             Ok(event) => event,
             Err(ReadError::Damaged { first, last, .. }) => {
-                counted.damaged.push((first.get(), last.get()));
+                counted.damaged.push((first, last));
                 continue;
             }
             Err(error) => return Err(error.into()),

@@ -12,6 +12,7 @@ use super::docs;
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::envelope::{self, USER_PREFIX, tag};
+use crate::http::damage;
 use crate::http::extract::ReadAt;
 use crate::http::json_response;
 use crate::http::problem::Problem;
@@ -105,6 +106,7 @@ pub(crate) async fn security_events(
     }
     let body = reads::run(&state, move |state| {
         let (mut events, mut last, mut more) = (Vec::new(), None, false);
+        let mut damaged = Vec::new();
         let mut reader = state.log.read(&request)?;
         while let Some(event) = reader.next() {
             match event {
@@ -116,15 +118,17 @@ pub(crate) async fn security_events(
                     last = Some(event.position());
                     events.push(entry(sight, &event));
                 }
-                Err(ReadError::Damaged { .. }) => {}
+                Err(ReadError::Damaged { first, last, .. }) => damaged.push((first, last)),
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(json!({
+        let mut body = json!({
             "count": events.len(),
             "events": events,
             "next_cursor": last.filter(|_| more).map(|last| last.to_string()),
-        }))
+        });
+        damage::put_into(&damaged, &mut body);
+        Ok(body)
     })
     .await?;
     Ok(json_response(body.to_string()))

@@ -26,12 +26,16 @@ use crate::field_error::{FieldError, Place};
 use crate::http::body::{self, BodyLimits};
 use crate::http::problem::{Kind, Problem};
 use crate::json::put_number;
+use crate::rfc3339;
 use crate::sync::is_of_log;
 
 /// The header under which a client repeats a write without doing it twice.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Bytes of an idempotency key.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// How far ahead of the server's clock an event may claim to have happened, in microseconds: states go by when things happened,
+/// so what a wrong clock dates into next year outweighs until then whatever is done. A day is more than time zones are apart.
+const AHEAD_MAX: i64 = 24 * 3_600 * 1_000_000;
 /// The header with which a client asks for a short answer.
 pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
 
@@ -69,12 +73,8 @@ pub(crate) async fn append_event(
     };
     body::require_json(&parts.headers)?;
     let bytes = body::read(&parts.headers, body, limits).await?;
-    let (transaction, asked) = read_write(
-        state.log.log_id(),
-        &caller,
-        Wishes::of(&parts.headers),
-        &bytes,
-    )?;
+    let wishes = Wishes::of(&parts.headers);
+    let (transaction, asked) = read_write(&state, &caller, wishes, &bytes)?;
     let (transaction, result) = append_minding_stock(&state, transaction).await?;
     let mut text = Vec::new();
     let written = asked.write_answer(&transaction, result, &mut text)?;
@@ -117,18 +117,19 @@ pub(crate) struct Written {
     pub(crate) version: Version,
 }
 
-/// What `caller` wants appended to the log of this id: all that can be checked before it is asked.
+/// What `caller` wants appended: all that can be checked before the log is asked.
 ///
 /// # Errors
 /// `invalid`, `bad-request`, `forbidden`.
 pub(crate) fn read_write(
-    log: Uuid,
+    state: &AppState,
     caller: &Caller,
     wishes: Wishes<'_>,
     body: &[u8],
 ) -> Result<(Transaction, Asked), Problem> {
     let mut envelope = parse_event(body)?;
-    check_own(log, &envelope.event, &[])?;
+    check_own(state.log.log_id(), &envelope.event, &[])?;
+    check_time(state, &envelope.event, &[])?;
     attribute_to(caller, &mut envelope.event)?;
     rank::check(caller, &envelope.stream.aggregate_type, &envelope.event)?;
     if let Some(key) = idempotency_key(wishes)? {
@@ -232,7 +233,9 @@ pub(crate) async fn append_batch(
             .map(move |event| (aggregate_type, event))
     });
     for (index, (aggregate_type, event)) in events.enumerate() {
-        check_own(log, event, &["events".into(), index.into()])?;
+        let outer: [Place; 2] = ["events".into(), index.into()];
+        check_own(log, event, &outer)?;
+        check_time(&state, event, &outer)?;
         attribute_to(&caller, event)?;
         rank::check(&caller, aggregate_type, event)?;
         if let Some(key) = key {
@@ -367,6 +370,24 @@ fn check_own(log: Uuid, event: &NewEvent, outer: &[Place]) -> Result<(), Problem
         _ => "is written by the server alone",
     };
     let fault = FieldError::new(loc, "internal_member", msg).below(outer);
+    Err(Problem::invalid(vec![fault]))
+}
+
+/// Refuses what is said to have happened long after the present time. What comes from files, other depots and tablets has
+/// ways in of its own.
+fn check_time(state: &AppState, event: &NewEvent, outer: &[Place]) -> Result<(), Problem> {
+    let Some(occurred_at) = event.occurred_at else {
+        return Ok(());
+    };
+    let now = state.clock.now();
+    if occurred_at <= now.plus_micros(AHEAD_MAX) {
+        return Ok(());
+    }
+    let msg = format!(
+        "is more than 24 hours ahead of the server's clock, which says {}: set the sender's clock, or leave `occurred_at` out",
+        rfc3339::to_string(now)
+    );
+    let fault = FieldError::body("occurred_at", "datetime_past", msg).below(outer);
     Err(Problem::invalid(vec![fault]))
 }
 

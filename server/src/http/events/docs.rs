@@ -27,7 +27,7 @@ pub(crate) struct NewEvent {
     /// The event's id: the same id twice is one event. Also as `event_id`.
     #[schema(value_type = Option<String>, format = Uuid)]
     id: Option<String>,
-    /// When it happened; when it is recorded, if absent. RFC 3339; without an offset, UTC.
+    /// When it happened; when it is recorded, if absent. RFC 3339; without an offset, UTC. At most 24 hours ahead of the server's clock.
     #[schema(value_type = Option<String>, format = DateTime)]
     occurred_at: Option<String>,
     /// The number of the schema that `data` follows, 1 if absent. Also as `event_version`.

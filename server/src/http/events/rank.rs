@@ -20,9 +20,11 @@ enum What {
     Event(&'static str),
     /// Events that set this field, or take its value away.
     Field(&'static str),
+    /// Events that say anything but yes under this field: the yes is anybody's who may write at all.
+    Denial(&'static str),
 }
 
-use What::{Event, Everything, Field};
+use What::{Denial, Event, Everything, Field};
 
 const RULES: &[(&str, What, Role)] = &[
     ("Invoice", Everything, Role::Dispatcher),
@@ -55,6 +57,13 @@ const RULES: &[(&str, What, Role)] = &[
     ),
     ("WorkOrder", Field("released_at"), Role::WorkshopManager),
     ("WorkOrder", Field("released_by"), Role::WorkshopManager),
+    // Work that need not be released lets its vehicle run when it is completed. No event says whether it has begun, so
+    // this is asked of all.
+    (
+        "WorkOrder",
+        Denial("requires_release"),
+        Role::WorkshopManager,
+    ),
     ("Vehicle", Event("VehicleDeleted"), Role::FleetManager),
     ("Vehicle", Event("VehicleHandedOver"), Role::FleetManager),
     ("Vehicle", Event("VehicleTakenOver"), Role::FleetManager),
@@ -117,7 +126,7 @@ pub(super) fn check(
         return Ok(());
     }
     let rules = || RULES.iter().filter(|rule| rule.0 == aggregate_type);
-    let set = match rules().any(|(_, what, _)| matches!(what, Field(_))) {
+    let set = match rules().any(|(_, what, _)| matches!(what, Field(_) | Denial(_))) {
         true => fields_of(event),
         false => Vec::new(),
     };
@@ -126,6 +135,9 @@ pub(super) fn check(
             Everything => true,
             Event(event_type) => *event_type == &*event.event_type,
             Field(name) => set.iter().any(|(field, _)| field == name),
+            Denial(name) => set
+                .iter()
+                .any(|(field, value)| field == name && *value != Value::Bool(true)),
         };
         if applies && !caller.role().reaches(*least) {
             let detail = format!(
@@ -187,7 +199,9 @@ mod tests {
                     .events
                     .iter()
                     .any(|event| event.event_type == *event_type),
-                Field(name) => table.events.iter().any(|event| event.field(name).is_some()),
+                Field(name) | Denial(name) => {
+                    table.events.iter().any(|event| event.field(name).is_some())
+                }
             };
             assert!(known, "{aggregate_type}: {what:?}");
         }

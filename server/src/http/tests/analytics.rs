@@ -443,6 +443,37 @@ async fn series_have_a_bucket_each_and_say_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn a_month_of_a_series_can_be_asked_for_as_it_is() {
+    let server = TestServer::start_with(|config| {
+        config.analytics.time_zone = chrono_tz::Europe::Berlin;
+    });
+    let token = server.token(Role::FleetManager).await;
+    let created = json!({"asset_id": "1", "model": "BR 185", "status": "in_service"});
+    let begin = "2023-03-01T00:00:00Z";
+    append(&server, &token, "1", "VehicleCreated", begin, created).await;
+    // In UTC it is still April.
+    let at = "2023-04-30T22:30:00Z";
+    let failed = json!({"is_failure": true, "delay_min": 12});
+    append(&server, &token, "1", "VehicleIncidentReported", at, failed).await;
+    let path =
+        "/api/v1/analytics/timeseries/failures?from=2023-04-10T00:00:00Z&to=2023-05-20T00:00:00Z";
+    let series = server.get(path, &token).await.expect(200);
+    let edges = [
+        "2023-04-01T00:00:00+02:00",
+        "2023-05-01T00:00:00+02:00",
+        "2023-06-01T00:00:00+02:00",
+    ];
+    assert_eq!(series["edges"], json!(edges));
+    assert_eq!(series["series"][0]["values"][1], 1.0);
+    for (month, count) in [(0, 0), (1, 1)] {
+        let [from, to] = [edges[month], edges[month + 1]].map(|edge| edge.replace('+', "%2B"));
+        let path = format!("/api/v1/analytics/drilldown/failures?from={from}&to={to}");
+        let found = server.get(&path, &token).await.expect(200);
+        assert_eq!(found["numerator_events"], count, "{from}");
+    }
+}
+
+#[tokio::test]
 async fn amounts_are_shown_as_they_lie() {
     let server = TestServer::start();
     let token = server.token(Role::FleetManager).await;

@@ -156,3 +156,36 @@ async fn a_figure_as_of_an_earlier_position_is_what_was_computed_then() {
         );
     }
 }
+
+/// Regression: bands of no width stood around a forecast from three months, as if it were sure.
+#[tokio::test]
+async fn a_forecast_from_few_months_has_no_bands() {
+    let (server, token) = depot().await;
+    for (id, month, cost) in [
+        ("F1", "08", 900.0),
+        ("F2", "09", 100.0),
+        ("F3", "10", 500.0),
+    ] {
+        let order = json!({"vehicle_id": "1", "status": "scheduled", "actual_cost": cost});
+        let done = json!({"new_status": "completed"});
+        for (what, day, data) in [
+            ("WorkOrderCreated", "09", order),
+            ("WorkOrderStatusChanged", "10", done),
+        ] {
+            let at = format!("2023-{month}-{day}T00:00:00Z");
+            append(&server, &token, ("WorkOrder", id), what, &at, data).await;
+        }
+    }
+    let fan = get(&server, &token, "/forecast/costs?months=3").await;
+    assert_eq!(fan["history"]["values"], json!([900.0, 100.0, 500.0]));
+    assert_eq!(fan["point"], json!([500.0, 500.0, 500.0]));
+    for end in ["lo80", "hi80", "lo95", "hi95"] {
+        assert_eq!(fan[end], json!([null, null, null]), "{end}");
+    }
+    let path = "/api/v1/analytics/forecast/costs?months=3&format=csv";
+    let table = server.get(path, &token).await;
+    assert_eq!(
+        String::from_utf8_lossy(&table.body).lines().count(),
+        1 + 3 + 3
+    );
+}

@@ -50,6 +50,39 @@ async fn an_event_is_answered_with_its_place_and_read_back() {
     assert_eq!(read, json!([body]));
 }
 
+/// States go by when things happened: what a clock that was a year ahead told outweighed for a year all that was done.
+#[tokio::test]
+async fn what_is_to_happen_after_tomorrow_is_refused() {
+    let server = TestServer::start();
+    let token = server.token(Role::Technician).await;
+    // The test clock stands at 2023-11-14T22:13:20Z.
+    let at = |occurred_at: &str| {
+        let mut sent = event("1", json!({}));
+        sent["occurred_at"] = json!(occurred_at);
+        sent
+    };
+    let near = at("2023-11-15T22:13:20Z");
+    server
+        .post("/api/v1/events", &token, near.clone())
+        .await
+        .expect(201);
+    let before = server.state.log.durable_position();
+    let far = at("2023-11-15T23:13:20.000001+01:00");
+    let one = server.post("/api/v1/events", &token, far.clone()).await;
+    let batch = json!({"events": [near, far]});
+    let several = server.post("/api/v1/events/batch", &token, batch).await;
+    let msg = "is more than 24 hours ahead of the server's clock, which says 2023-11-14T22:13:20.000000Z: set the sender's clock, or leave `occurred_at` out";
+    for (answer, loc) in [
+        (one, json!(["body", "occurred_at"])),
+        (several, json!(["body", "events", 1, "occurred_at"])),
+    ] {
+        let problem = answer.expect_problem(422, "invalid");
+        let expected = json!([{"loc": loc, "msg": msg, "type": "datetime_past"}]);
+        assert_eq!(problem["errors"], expected);
+    }
+    assert_eq!(server.state.log.durable_position(), before);
+}
+
 #[tokio::test]
 async fn a_repeated_id_gives_the_first_answer_again() {
     let server = TestServer::start();

@@ -35,7 +35,7 @@ async fn damaged() -> (TestServer, String, u64) {
         ("1", "e"),
     ] {
         let event = json!({"aggregate_type": "Crane", "aggregate_id": crane, "event_type": "CraneLifted",
-            "occurred_at": "2024-05-01T00:00:00Z", "tags": ["heavy"], "data": {"note": note},
+            "occurred_at": "2023-11-01T00:00:00Z", "tags": ["heavy"], "data": {"note": note},
             "metadata": {"correlation_id": "shift-1"}});
         let receipt = server
             .post("/api/v1/events", &token, event)
@@ -80,7 +80,7 @@ async fn lists_name_it_whatever_they_are_asked_for() {
             "tag=heavy",
             "correlation_id=shift-1",
             &format!("user_id={user}"),
-            "since=2024-04-30&until=2024-05-02",
+            "since=2023-10-31&until=2023-11-02",
             "since=2030-01-01",
             "recorded_since=2020-01-01&recorded_until=2030-01-01",
         ] {
@@ -144,6 +144,89 @@ async fn a_stream_has_a_mark_where_it_was() {
     );
     let past = server.get(&format!("{state}2"), &token).await.expect(200);
     assert_eq!(past["damaged_events"], 0);
+}
+
+#[tokio::test]
+async fn audits_name_it() {
+    let (server, token, lost) = damaged().await;
+    let mark = json!([[lost, lost]]);
+    let changes = "/api/v1/changes/Crane/1";
+    let span = "start_time=2023-10-31T00:00:00Z&end_time=2023-11-02T00:00:00Z";
+    for path in [
+        format!("{changes}/history"),
+        format!("{changes}/recent?hours=720"),
+        format!("{changes}/field/note"),
+        format!("{changes}/who-changed-what"),
+        "/api/v1/audit/anomalies?aggregate_type=Crane&aggregate_id=1".to_owned(),
+        "/api/v1/audit/Crane/1/timeline".to_owned(),
+        format!("/api/v1/audit/Crane/1/anomalies?{span}"),
+        format!("/api/v1/audit/user/technician/activity?{span}"),
+    ] {
+        let answer = server.get(&path, &token).await.expect(200);
+        assert_eq!(answer["damaged"], mark, "{path}: {answer}");
+    }
+    let history = server.get(&format!("{changes}/history"), &token).await;
+    let history = history.expect(200);
+    let versions = history["changesets"].as_array().unwrap().iter();
+    let versions: Vec<_> = versions.map(|set| set["version"].as_u64()).collect();
+    assert_eq!(versions, [Some(1), Some(3)]);
+
+    let report = json!({"aggregate_type": "Crane", "aggregate_id": "1",
+        "start_time": "2023-10-31T00:00:00Z", "end_time": "2023-11-02T00:00:00Z"});
+    let report = server
+        .post("/api/v1/audit/report", &token, report)
+        .await
+        .expect(200);
+    assert_eq!(report["damaged"], mark, "{report}");
+    let sentence =
+        format!("The events at positions {lost} to {lost} are damaged and cannot be read");
+    let findings = report["findings"].as_array().unwrap();
+    assert!(findings.contains(&json!(sentence)), "{report}");
+
+    let admin = server.token(Role::SuperAdmin).await;
+    let logins = server.get("/api/v1/audit/security", &admin).await;
+    assert_eq!(logins.expect(200)["damaged"], mark);
+}
+
+#[tokio::test]
+async fn comparisons_count_it() {
+    let (server, token, _) = damaged().await;
+    let versions = "/api/v1/changes/Crane/1/compare-versions?version_1=1&version_2=";
+    // Also where the lost event is the last that counts.
+    for (second, lacking) in [(1, 0), (2, 1), (3, 1)] {
+        let path = format!("{versions}{second}");
+        let compared = server.get(&path, &token).await.expect(200);
+        assert_eq!(compared["damaged_events"], lacking, "{path}: {compared}");
+    }
+    let of_it = "aggregate_type=Crane&aggregate_id=1";
+    for path in [
+        format!("/api/v1/time-travel/compare?{of_it}&version1=1&version2=3"),
+        "/api/v1/audit/diff/1?aggregate_type=Crane&v1=1".to_owned(),
+    ] {
+        let compared = server.get(&path, &token).await.expect(200);
+        let lacking = ["time_point_1", "time_point_2"].map(|at| &compared[at]["damaged_events"]);
+        assert_eq!(lacking, [&json!(0), &json!(1)], "{path}: {compared}");
+    }
+    let path = format!("/api/v1/time-travel/compare?{of_it}&version1=0&version2=3");
+    let nothing = server.get(&path, &token).await.expect(200);
+    assert_eq!(
+        (&nothing["snapshot_1"], &nothing["damaged_events"]),
+        (&json!(false), &json!(1))
+    );
+
+    let path = "/api/v1/time-travel/fleet?aggregate_type=Crane";
+    let fleet = server.get(path, &token).await.expect(200);
+    assert_eq!(
+        (&fleet["total"], &fleet["damaged_events"]),
+        (&json!(2), &json!(1))
+    );
+    let manager = server.token(Role::FleetManager).await;
+    let back = json!({"aggregate_type": "Crane", "aggregate_id": "1", "version": 1});
+    let proposed = server
+        .post("/api/v1/time-travel/restore", &manager, back)
+        .await
+        .expect(200);
+    assert_eq!(proposed["damaged_events"], 1);
 }
 
 #[tokio::test]

@@ -171,6 +171,13 @@ async fn a_raw_event_takes_the_role_of_the_route_that_decides_it() {
         "DocumentOpened",
         json!({ "new_access_level": "public" }),
     );
+    let waived = |waived: Value| {
+        event(
+            "WorkOrder",
+            "WorkOrderUpdated",
+            json!({ "requires_release": waived }),
+        )
+    };
     for refused in [
         &release("technician"),
         &approve,
@@ -179,6 +186,8 @@ async fn a_raw_event_takes_the_role_of_the_route_that_decides_it() {
         &unknown,
         &taken_back,
         &opened,
+        &waived(json!(false)),
+        &waived(Value::Null),
     ] {
         server
             .post(EVENTS, &technician, refused.clone())
@@ -211,6 +220,11 @@ async fn a_raw_event_takes_the_role_of_the_route_that_decides_it() {
     server.post(EVENTS, &manager, approve).await.expect(201);
     let report = event("WorkOrder", "WorkOrderUpdated", json!({ "notes": "y" }));
     server.post(EVENTS, &technician, report).await.expect(201);
+    // Who may write may ask for a release.
+    let asked = waived(json!(true));
+    server.post(EVENTS, &technician, asked).await.expect(201);
+    let spared = waived(json!(false));
+    server.post(EVENTS, &foreman, spared).await.expect(201);
 }
 
 #[tokio::test]

@@ -181,6 +181,51 @@ async fn tasks_are_overdue_by_day_and_by_kilometres() {
 }
 
 #[tokio::test]
+async fn tasks_are_listed_open_or_done() {
+    let (server, token) = depot().await;
+    for due in ["2001-01-01", "2001-01-02", "2031-01-01"] {
+        let body = json!({ "vehicle_id": "185123", "type": "HU", "due_date": due });
+        server.post(TASKS, &token, body).await.expect(201);
+    }
+    let all = server.get(TASKS, &token).await.expect(200);
+    let first = all[0]["id"].as_str().unwrap();
+    server
+        .patch(
+            &format!("{TASKS}/{first}"),
+            &token,
+            json!({ "is_completed": true }),
+        )
+        .await
+        .expect(200);
+    // What was done long ago stands before all that is due: whoever wants the open ones must not have to page past it.
+    let cases: [(&str, &[usize]); 5] = [
+        ("is_completed=false", &[1, 2]),
+        ("is_completed=true", &[0]),
+        ("is_completed=false&overdue_only=true", &[1]),
+        ("is_completed=true&overdue_only=true", &[]),
+        ("is_completed=false&vehicle_id=185123", &[1, 2]),
+    ];
+    for (asked, expected) in cases {
+        let listed = server.get(&format!("{TASKS}?{asked}"), &token).await;
+        let total = listed.header("x-total-count").map(str::to_owned);
+        assert_eq!(total, Some(expected.len().to_string()), "{asked}");
+        let listed = listed.expect(200);
+        let ids: Vec<&Value> = listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| &row["id"])
+            .collect();
+        let expected: Vec<&Value> = expected.iter().map(|index| &all[*index]["id"]).collect();
+        assert_eq!(ids, expected, "{asked}");
+    }
+    server
+        .get(&format!("{TASKS}?is_completed=perhaps"), &token)
+        .await
+        .expect(422);
+}
+
+#[tokio::test]
 async fn beginning_an_order_takes_its_vehicle_into_the_workshop() {
     let (server, token) = depot().await;
     let order = server

@@ -202,6 +202,96 @@ async fn raw_events_do_not_take_stock_below_zero() {
     assert_eq!(server.stock(&token).await, 0);
 }
 
+/// An event of no table once set any level, and one beside a difference counted twice, for ever.
+#[tokio::test]
+async fn a_level_that_comes_along_with_a_raw_event_is_none() {
+    let (server, token) = store().await;
+    server.incoming(&token, 10).await;
+    let technician = server.token(Role::Technician).await;
+    for (event_type, schema, data) in [
+        ("PartRecounted", 1, json!({ "current_stock": -50 })),
+        (
+            "PartRecounted",
+            1,
+            json!({ "old_current_stock": 10, "new_current_stock": -50 }),
+        ),
+        ("PartUpdated", 1, json!({ "current_stock": -50 })),
+        (
+            "StockLevelChanged",
+            2,
+            json!({ "delta": -2, "current_stock": 8 }),
+        ),
+    ] {
+        let mut told = event("Part", "BRK/1", event_type, data);
+        told["schema"] = json!(schema);
+        server.post(EVENTS, &technician, told).await.expect(201);
+    }
+    shown(&server).await;
+    assert_eq!(server.stock(&token).await, 8);
+}
+
+#[tokio::test]
+async fn a_number_of_no_series_does_not_end_the_numbers() {
+    let server = TestServer::start();
+    let token = server.token(Role::Dispatcher).await;
+    let vehicle = json!({ "asset_id": "1", "model": "x", "type": "diesel" });
+    server
+        .post("/api/v1/vehicles", &token, vehicle)
+        .await
+        .expect(201);
+    let create = async |server: &TestServer, token: &str| {
+        let body = json!({ "vehicle_id": "1" });
+        let created = server.post(ORDERS, token, body).await.expect(201);
+        created["order_number"].as_str().unwrap().to_owned()
+    };
+    let tell = async |server: &TestServer, token: &str, number: &str| {
+        let data = json!({ "order_number": number });
+        let told = event("WorkOrder", number, "WorkOrderCreated", data);
+        server.post(EVENTS, token, told).await.expect(201);
+        shown(server).await;
+    };
+    // The test clock stands in 2023.
+    assert_eq!(create(&server, &token).await, "WO-2023-0001");
+    for number in ["WO-2023-18446744073709551615", "WO-2023-1000000000"] {
+        tell(&server, &token, number).await;
+    }
+    assert_eq!(create(&server, &token).await, "WO-2023-0002");
+    // The last that counts: what follows is not known as such after a start, and is not given again all the same.
+    tell(&server, &token, "WO-2023-999999999").await;
+    assert_eq!(create(&server, &token).await, "WO-2023-1000000001");
+    let folder = server.stop();
+    let server = TestServer::start_in(folder, |_| {});
+    let token = server.token(Role::Dispatcher).await;
+    shown(&server).await;
+    assert_eq!(create(&server, &token).await, "WO-2023-1000000002");
+}
+
+#[tokio::test]
+async fn a_vehicle_keeps_its_uuid() {
+    let server = TestServer::start();
+    let token = server.token(Role::Dispatcher).await;
+    let mut ids = Vec::new();
+    for asset_id in ["A", "B"] {
+        let vehicle = json!({ "asset_id": asset_id, "model": "x", "type": "diesel" });
+        let made = server.post("/api/v1/vehicles", &token, vehicle).await;
+        ids.push(made.expect(201)["id"].as_str().unwrap().to_owned());
+    }
+    let technician = server.token(Role::Technician).await;
+    for event_type in ["VehicleUpdated", "VehicleWashed"] {
+        let told = event("Vehicle", "A", event_type, json!({ "id": ids[1] }));
+        server.post(EVENTS, &technician, told).await.expect(201);
+    }
+    shown(&server).await;
+    for (id, asset_id) in ids.iter().zip(["A", "B"]) {
+        let path = format!("/api/v1/vehicles/{id}");
+        let found = server.get(&path, &token).await.expect(200);
+        assert_eq!(
+            (&found["asset_id"], &found["id"]),
+            (&json!(asset_id), &json!(id))
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn stock_that_is_taken_at_once_is_taken_once() {
     let (server, token) = store().await;

@@ -172,7 +172,7 @@ async fn read_models_answer_with_the_position_they_reflect() {
         .expect(200);
     assert_eq!(
         (&days["total"], &days["days"][0]["day"]),
-        (&json!(6), &json!("2024-01-01"))
+        (&json!(6), &json!("2023-01-01"))
     );
     let types = server
         .get(

@@ -177,10 +177,12 @@ pub(in crate::http) fn compare_points(
         moments[0].bounds(&state.log)?,
         moments[1].bounds(&state.log)?,
     ];
-    let (first, _) = state.past.state_within(name, &bounds[0])?;
-    let (second, _) = state.past.state_within(name, &bounds[1])?;
+    let (first, lost_1) = state.past.state_within(name, &bounds[0])?;
+    let (second, lost_2) = state.past.state_within(name, &bounds[1])?;
     if first.last.is_none() || second.last.is_none() {
-        return Ok(no_state(first.last.is_some(), second.last.is_some()));
+        let mut body = no_state(first.last.is_some(), second.last.is_some());
+        body["damaged_events"] = json!(lost_1.max(lost_2));
+        return Ok(body);
     }
     let seen = |folded: &Folded| sight.state(&name.aggregate_type, folded.to_object());
     let (before, after) = (seen(&first), seen(&second));
@@ -209,8 +211,8 @@ pub(in crate::http) fn compare_points(
     Ok(json!({
         "aggregate_type": &*name.aggregate_type,
         "aggregate_id": &*name.aggregate_id,
-        "time_point_1": point_json(&first),
-        "time_point_2": point_json(&second),
+        "time_point_1": point_json(&first, lost_1),
+        "time_point_2": point_json(&second, lost_2),
         "changes": changes,
         "differences": by_field(&fields, &before, &after),
         "changed_fields": fields,
@@ -218,11 +220,12 @@ pub(in crate::http) fn compare_points(
     }))
 }
 
-fn point_json(folded: &Folded) -> Value {
+fn point_json(folded: &Folded, damaged: u64) -> Value {
     json!({
         "version": folded.last.map(|last| last.version),
         "timestamp": folded.last.map(|last| rfc3339::to_string(last.occurred_at())),
         "event_count": folded.events,
+        "damaged_events": damaged,
     })
 }
 

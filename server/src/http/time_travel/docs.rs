@@ -129,6 +129,8 @@ struct ComparedPoint {
     version: Option<u32>,
     timestamp: Option<String>,
     event_count: u64,
+    /// Events that cannot be read and are missing in it.
+    damaged_events: u64,
 }
 
 /// What two moments come to: what differs, or at which of them there was nothing yet.
@@ -156,6 +158,8 @@ struct NothingThen {
     snapshot_1: bool,
     /// Whether there was one at the second.
     snapshot_2: bool,
+    /// Events that cannot be read and are missing; absent where a moment says nothing.
+    damaged_events: Option<u64>,
 }
 
 /// What differs between two moments.
@@ -220,6 +224,8 @@ pub(in crate::http) struct FleetAt {
     #[schema(value_type = Vec<Object>)]
     vehicles: Vec<Value>,
     next_cursor: Option<String>,
+    /// Events that cannot be read and are missing in the rows of this page.
+    damaged_events: u64,
     warnings: Vec<String>,
 }
 
@@ -238,6 +244,8 @@ pub(in crate::http) struct Restoration {
     not_restorable: Vec<Value>,
     /// The version that `apply` is to be sent with.
     expected_version: u32,
+    /// Events of the aggregate that cannot be read: what they set is in neither of the states that were compared.
+    damaged_events: u64,
     /// Whether it was appended.
     applied: bool,
     /// The position of the last event appended.

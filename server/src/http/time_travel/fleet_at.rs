@@ -90,8 +90,8 @@ pub(crate) async fn fleet_at(
         }
         let more = names.last().filter(|_| !whole).cloned();
         let bounds = moment.bounds(&state.log)?;
-        let rows = rows_at(&state.past, &names, &bounds, |name, folded| {
-            Row::of(sight, name, folded).filter(|row| filter.covers(row))
+        let rows = rows_at(&state.past, &names, &bounds, |name, folded, damaged| {
+            Row::of(sight, name, folded, damaged).filter(|row| filter.covers(row))
         })?;
         let total = rows.len();
         let behind = rows
@@ -124,6 +124,7 @@ pub(crate) async fn fleet_at(
             "total_exact": whole,
             plural: page.iter().map(|row| &row.json).collect::<Vec<_>>(),
             "next_cursor": next,
+            "damaged_events": page.iter().map(|row| row.damaged).sum::<u64>(),
             "warnings": state_at::warnings(state, moment),
         }))
     })
@@ -138,11 +139,13 @@ struct Row {
     /// What is searched in, in lower case.
     text: String,
     json: Value,
+    /// Events of it that cannot be read and are missing in it.
+    damaged: u64,
 }
 
 impl Row {
     /// The row; `None` when there was no such aggregate then.
-    fn of(sight: Sight, name: &StreamName, folded: &Folded) -> Option<Row> {
+    fn of(sight: Sight, name: &StreamName, folded: &Folded, damaged: u64) -> Option<Row> {
         folded.last?;
         if &*name.aggregate_type == vehicle::AGGREGATE_TYPE {
             let view = vehicle::view(&name.aggregate_id, &folded.subject)?;
@@ -151,6 +154,7 @@ impl Row {
                 status: Some(view.status.clone()),
                 text: searched(&view),
                 json: serde_json::to_value(&view).ok()?,
+                damaged,
             });
         }
         if folded.subject.record.is_deleted() {
@@ -170,6 +174,7 @@ impl Row {
                 "version": folded.last.map(|last| last.version),
                 "timestamp": folded.last.map(|last| rfc3339::to_string(last.occurred_at())),
             }),
+            damaged,
         })
     }
 }
@@ -205,20 +210,21 @@ impl Filter {
     }
 }
 
-/// What `make` makes of each stream's state, in the order of the streams; on as many threads as there are cores.
+/// What `make` makes of each stream's state and of how many events it lacks, in the order of the streams; on as many threads as
+/// there are cores.
 fn rows_at<T: Send>(
     past: &Past,
     names: &[StreamName],
     bounds: &Bounds,
-    make: impl Fn(&StreamName, &Folded) -> Option<T> + Sync,
+    make: impl Fn(&StreamName, &Folded, u64) -> Option<T> + Sync,
 ) -> Result<Vec<T>, ReadError> {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let share = names.len().div_ceil(cores).max(STREAMS_PER_THREAD_MIN);
     let fold = |names: &[StreamName]| -> Result<Vec<T>, ReadError> {
         let mut rows = Vec::with_capacity(names.len());
         for name in names {
-            let (folded, _) = past.state_within(name, bounds)?;
-            rows.extend(make(name, &folded));
+            let (folded, damaged) = past.state_within(name, bounds)?;
+            rows.extend(make(name, &folded, damaged));
         }
         Ok(rows)
     };

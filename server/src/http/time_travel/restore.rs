@@ -84,9 +84,9 @@ pub(crate) async fn restore(
     }
     let fields = wanted.fields;
     let given_reason = reason.clone();
-    let (target, version, proposal) = reads::run(&state, move |state| {
+    let (target, version, proposal, damaged) = reads::run(&state, move |state| {
         let target = Target::find(state, sight, name)?;
-        let (now, _) = state.past.state(&target.name, Moment::default())?;
+        let (now, damaged) = state.past.state(&target.name, Moment::default())?;
         let (then, _) = state.past.state(&target.name, moment)?;
         if then.last.is_none() {
             return Err(state_at::nothing_then(&target.name, moment));
@@ -99,7 +99,8 @@ pub(crate) async fn restore(
             reason: &given_reason,
             now_micros: state.clock.now().micros(),
         });
-        Ok((target, now.last.map_or(0, |last| last.version), proposal))
+        let version = now.last.map_or(0, |last| last.version);
+        Ok((target, version, proposal, damaged))
     })
     .await?;
     let position = match wanted.apply && !proposal.events.is_empty() {
@@ -131,6 +132,7 @@ pub(crate) async fn restore(
         "changes": proposal.changes.iter().map(|change| difference_json(change, None)).collect::<Vec<_>>(),
         "not_restorable": left.collect::<Vec<_>>(),
         "expected_version": version,
+        "damaged_events": damaged,
         "applied": position.is_some(),
         "position": position,
     });

@@ -6,6 +6,7 @@
 mod bulk;
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -17,6 +18,9 @@ use super::sorted::Sorted;
 use super::text::Texts;
 use crate::projection::payload::NameList;
 
+/// Most digits of a number in a key that is counted.
+const NUMBER_DIGITS_MAX: usize = 9;
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -24,7 +28,9 @@ pub(super) struct Table {
     /// By ordinal.
     ids: Vec<Arc<str>>,
     listed: Vec<bool>,
-    aliases: HashMap<u128, u32>,
+    /// UUIDs with the ordinals of the rows that go by them. Mostly one: events may claim another row's, and which of several has
+    /// it must be the same now and after a start from what was saved.
+    aliases: BTreeSet<(u128, u32)>,
     alias_of: HashMap<u32, u128>,
     keys: Vec<KeyIndex>,
     filters: Vec<FilterIndex>,
@@ -82,7 +88,7 @@ impl Table {
             listing,
             ids: Vec::new(),
             listed: Vec::new(),
-            aliases: HashMap::new(),
+            aliases: BTreeSet::new(),
             alias_of: HashMap::new(),
             keys: listing.keys.iter().map(|_| KeyIndex::default()).collect(),
             filters: listing
@@ -181,9 +187,10 @@ impl Table {
         }
     }
 
-    /// The row with this UUID, of those whose aggregate id is another.
+    /// The row with this UUID, of those whose aggregate id is another; the one that began first, should there be several.
     pub(super) fn by_alias(&self, alias: u128) -> Option<u32> {
-        self.aliases.get(&alias).copied()
+        let mut having = self.aliases.range((alias, 0)..=(alias, u32::MAX));
+        having.next().map(|(_, ordinal)| *ordinal)
     }
 
     /// The row that exists with this value of a key; the one that began last, should there be several.
@@ -249,15 +256,13 @@ impl Table {
         if held == alias {
             return;
         }
-        if let Some(held) = held
-            && self.aliases.get(&held) == Some(&ordinal)
-        {
-            self.aliases.remove(&held);
+        if let Some(held) = held {
+            self.aliases.remove(&(held, ordinal));
         }
         match alias {
             Some(alias) => {
                 self.alias_of.insert(ordinal, alias);
-                self.aliases.insert(alias, ordinal);
+                self.aliases.insert((alias, ordinal));
             }
             None => {
                 self.alias_of.remove(&ordinal);
@@ -395,11 +400,15 @@ impl KeyIndex {
     }
 }
 
-/// What leads the number at the end of a key, and the number: `WO-2026-` and 17.
+/// What leads the number at the end of a key, and the number: `WO-2026-` and 17. A longer number than
+/// [`NUMBER_DIGITS_MAX`] is none of a series: one event that brings it must not end the numbers that follow.
 fn numbered(value: &str) -> Option<(&str, u64)> {
     let prefix = value.trim_end_matches(|character: char| character.is_ascii_digit());
-    let number = value[prefix.len()..].parse().ok()?;
-    Some((prefix, number))
+    let digits = &value[prefix.len()..];
+    if digits.len() > NUMBER_DIGITS_MAX {
+        return None;
+    }
+    Some((prefix, digits.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -411,6 +420,12 @@ mod tests {
         assert_eq!(numbered("WO-2026-0017"), Some(("WO-2026-", 17)));
         assert_eq!(numbered("WO-2026-"), None);
         assert_eq!(numbered(""), None);
+        assert_eq!(
+            numbered("WO-2026-999999999"),
+            Some(("WO-2026-", 999_999_999))
+        );
+        assert_eq!(numbered("WO-2026-1000000000"), None);
+        assert_eq!(numbered("WO-2026-18446744073709551615"), None);
         assert_eq!(numbered("WO-99999999999999999999999"), None);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::reference::root;
 use crate::log::Beside;
 use crate::merkle::{NODES_FILE, stored_tiles};
-use crate::repo::Repo;
+use crate::repo::{FaultyRepo, Repo};
 use crate::tests::support::{beside, event_place, memory, one, small};
 use crate::verify::{Places, verify_with};
 use crate::*;
@@ -136,7 +136,7 @@ fn the_nodes_file_is_grown_used_and_made_again() {
 
     // Rot in the file, and another log's file: told by verify, made again by the log.
     flip(&*site.tree, NODES_FILE, 36 * 3 + 5);
-    assert_eq!(site.verify(vec![]).problems.len(), 1);
+    assert_eq!(site.verify(vec![]).remarks.len(), 1);
     let log = site.open();
     assert_eq!(log.tree_root(Position::new(1_300)).unwrap(), all);
     assert_eq!(stored(&site, &log).tiles.len(), 5);
@@ -149,6 +149,33 @@ fn the_nodes_file_is_grown_used_and_made_again() {
     site.tree.remove(NODES_FILE).unwrap();
     let log = site.open();
     assert_eq!(log.tree_root(Position::new(1_300)).unwrap(), all);
+}
+
+/// A disk that is full at any byte of the file leaves what is no problem, and the next start mends it.
+#[test]
+fn a_full_disk_leaves_a_nodes_file_that_is_mended() {
+    let whole = 36 * 3;
+    for space in 0..=whole {
+        let disk = FaultyRepo::new();
+        disk.set_space_bytes_max(Some(space));
+        let site = Site {
+            tree: Arc::new(disk.clone()),
+            ..Site::new()
+        };
+        let log = site.open();
+        fill(&log, 600);
+        let root = log.tree_root(Position::new(600)).unwrap();
+        log.close();
+        assert_eq!(site.verify(vec![]).problems, [], "full at byte {space}");
+
+        disk.set_space_bytes_max(None);
+        let log = site.open();
+        assert_eq!(log.tree_root(Position::new(600)).unwrap(), root);
+        log.close();
+        assert_eq!(site.verify(vec![]).problems, [], "full at byte {space}");
+        let file = site.tree.open(NODES_FILE).unwrap();
+        assert_eq!(file.len().unwrap(), whole, "full at byte {space}");
+    }
 }
 
 /// More events than are hashed at once, in many segments; asked for at the ends of tiles and of what is hashed at once, and within.

@@ -90,3 +90,20 @@ fn without_the_keys_nothing_is_made() {
     );
     restore(&old.log_folder(), None, Some(&old.keys_folder()), &new).unwrap();
 }
+
+/// A later start would be told to rename a file in a folder that is gone.
+#[test]
+fn keys_that_another_master_key_opens_are_refused_in_words_of_the_command() {
+    let folder = TempDir::new().unwrap();
+    let (old, mut new) = (depot(&folder, "old"), depot(&folder, "new"));
+    old_depot(&old);
+    new.privacy.master_key = Some("another master key of more than 32 bytes".to_owned());
+    let refused = restore(&old.log_folder(), None, Some(&old.keys_folder()), &new)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("privacy.master_key") && !refused.contains("rename"),
+        "{refused}"
+    );
+    assert_eq!(fs::read_dir(&new.data).unwrap().count(), 0);
+}

@@ -181,6 +181,48 @@ async fn a_report_counts_and_remarks() {
         .expect_problem(422, "invalid");
 }
 
+/// What was told late lies outside a span by when things happened; the report once took it for lost.
+#[tokio::test]
+async fn a_report_does_not_miss_what_happened_outside_its_span() {
+    let server = TestServer::start();
+    let token = server.token(Role::Technician).await;
+    for (n, occurred_at) in [
+        (1, "2023-11-13T08:00:00Z"),
+        (2, "2023-11-07T08:00:00Z"),
+        (3, "2023-11-14T08:00:00Z"),
+    ] {
+        let event = json!({"aggregate_type": "Crane", "aggregate_id": "7", "event_type": "CraneMoved",
+            "occurred_at": occurred_at, "data": {"n": n}});
+        server
+            .post("/api/v1/events", &token, event)
+            .await
+            .expect(201);
+    }
+    let (start, end) = ("2023-11-13T00:00:00Z", "2023-11-14T23:59:59Z");
+    let body = json!({"aggregate_type": "Crane", "aggregate_id": "7", "start_time": start, "end_time": end});
+    let report = server
+        .post("/api/v1/audit/report", &token, body)
+        .await
+        .expect(200);
+    let versions: Vec<_> = report["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["version"].as_u64().unwrap())
+        .collect();
+    assert_eq!(versions, [1, 3]);
+    let old = format!("/api/v1/audit/Crane/7/anomalies?start_time={start}&end_time={end}");
+    let old = server.get(&old, &token).await.expect(200);
+    for answer in [&report, &old] {
+        let odd = answer["anomalies"].as_array().unwrap();
+        assert!(
+            odd.iter().all(|one| one["type"] != "missing_versions"),
+            "{answer}"
+        );
+        assert_eq!(answer["damaged"], Value::Null);
+    }
+}
+
 #[tokio::test]
 async fn what_looks_odd_is_found_with_its_events() {
     let (server, token, _) = filled().await;

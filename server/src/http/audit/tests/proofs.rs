@@ -120,6 +120,7 @@ async fn a_later_log_continues_an_earlier_checkpoint() {
         .expect(200);
     let old = signed(&before, "note");
     server.append(&token, "9", "CraneMoved", json!({})).await;
+    server.clock.advance_seconds(600);
     let between = server
         .get(
             &format!("/api/v1/audit/consistency?from={}", old.size),
@@ -169,6 +170,57 @@ async fn a_later_log_continues_an_earlier_checkpoint() {
             .expect(200)["total"],
         2,
         "what is known is not kept twice"
+    );
+}
+
+/// Whoever may read may ask: each answer signs the log as it is, and the file of notes does not grow with the asking.
+#[tokio::test]
+async fn checkpoints_asked_for_in_a_row_are_signed_and_one_is_kept() {
+    let (server, _) = filled(1).await;
+    let technician = server.token(Role::Technician).await;
+    let viewer = server.token(Role::Viewer).await;
+    let kept = async || {
+        let kept = server
+            .get("/api/v1/audit/checkpoints", &viewer)
+            .await
+            .expect(200);
+        assert_eq!(kept["truncated"], false);
+        let kept = kept["checkpoints"].as_array().unwrap().clone();
+        kept.iter()
+            .map(|one| signed(&json!({"public_key": server.state.checkpoints.verifier().to_string(), "note": one["note"]}), "note").size)
+            .collect::<Vec<u64>>()
+    };
+    let mut sizes = Vec::new();
+    for number in 0..100 {
+        server
+            .append(&technician, "1", "CraneMoved", json!({"n": number}))
+            .await;
+        let asked = server
+            .get("/api/v1/audit/checkpoint", &viewer)
+            .await
+            .expect(200);
+        let checkpoint = signed(&asked, "note");
+        assert_eq!(
+            checkpoint.size,
+            server.state.log.durable_position().get(),
+            "of all that there is"
+        );
+        sizes.push(checkpoint.size);
+    }
+    assert_eq!(kept().await, sizes[..1]);
+
+    // What was not kept can be held against the log all the same.
+    let path = format!("/api/v1/audit/consistency?from={}", sizes[50]);
+    server.get(&path, &viewer).await.expect(200);
+
+    server.clock.advance_seconds(600);
+    let asked = server
+        .get("/api/v1/audit/checkpoint", &viewer)
+        .await
+        .expect(200);
+    assert_eq!(
+        kept().await,
+        [sizes[0], asked["tree_size"].as_u64().unwrap()]
     );
 }
 

@@ -151,3 +151,37 @@ fn a_vehicle_is_found_by_its_asset_id_and_by_its_uuid_until_it_is_deleted() {
     assert_eq!(find(&id).unwrap().folded.text("model"), Some("Vectron"));
     assert_eq!(list(&projections, &all()).0, 4);
 }
+
+/// Once whoever claimed it last had it, and behind a restart whoever began last.
+#[test]
+fn of_rows_that_claim_a_uuid_the_first_has_it_before_and_behind_a_restart() {
+    const CLAIMED: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
+    let depot = Depot::new();
+    let claim = |of: &str| {
+        let data = json!({"asset_id": of, "id": CLAIMED});
+        depot.append(("Vehicle", of), "VehicleCreated", &data);
+    };
+    claim("1");
+    for of in ["2", "3"] {
+        depot.append(("Vehicle", of), "VehicleCreated", &json!({"asset_id": of}));
+    }
+    let projections = depot.start();
+    let having = |projections: &Projections| {
+        answers(&depot, projections);
+        let found = projections.catalog().find("Vehicle", CLAIMED).value;
+        found.map(|entry| entry.aggregate_id.to_string())
+    };
+    assert_eq!(having(&projections).as_deref(), Some("1"));
+    claim("3");
+    claim("2");
+    assert_eq!(having(&projections).as_deref(), Some("1"));
+    projections.stop();
+    drop(projections);
+
+    let projections = depot.start();
+    assert_eq!(having(&projections).as_deref(), Some("1"));
+    depot.append(("Vehicle", "1"), "VehicleDeleted", &json!({}));
+    assert_eq!(having(&projections).as_deref(), Some("2"));
+    claim("1");
+    assert_eq!(having(&projections).as_deref(), Some("1"));
+}
