@@ -97,11 +97,6 @@ pub fn date_alone(micros: i64) -> Option<Date> {
     (micros.rem_euclid(DAY) == 0).then(|| date_of(micros))
 }
 
-/// The last microsecond at which what is due at `due` is in time: of a date alone that of its day, UTC.
-pub fn last_in_time(due: i64) -> i64 {
-    date_alone(due).map_or(due, |date| date.micros() + DAY - 1)
-}
-
 /// Reads `YYYY-MM-DD`.
 pub fn parse_date(text: &str) -> Option<Date> {
     let bytes = text.as_bytes();

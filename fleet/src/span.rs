@@ -24,8 +24,9 @@ impl Span {
         Span::new(moment(start)?, moment(end)?)
     }
 
-    /// The span of what began at `start` and goes on `now`: it ends when it was planned to, or later, with the present.
-    /// What began no earlier than it was to end takes as long as it was planned to. It is never nothing.
+    /// The span of what began at `start` and goes on `now`: it ends when it was planned to, or later, with the present, but
+    /// at most a day later: what nobody has ended by then was forgotten, and would be in the way for ever. What began no
+    /// earlier than it was to end takes as long as it was planned to. It is never nothing.
     pub fn under_way(start: i64, planned: Option<Span>, now: i64) -> Self {
         let end = match planned {
             Some(planned) if planned.end > start => planned.end,
@@ -34,7 +35,7 @@ impl Span {
         };
         Span {
             start,
-            end: end.max(now),
+            end: end.max(now.min(end.saturating_add(calendar::DAY))),
         }
     }
 

@@ -95,17 +95,12 @@ impl Target {
     }
 
     /// Whether this is an address of a place: what a mistake in it would only show with the first export. No folder is made, no
-    /// bucket is asked, and keys are not looked for.
+    /// bucket is asked, and what it would be asked with (keys, settings in the environment, certificates) is not looked at.
     ///
     /// # Errors
     /// `Address` for what is no such address.
     pub fn check(url: &str) -> Result<(), LakeError> {
-        match Place::of(url)? {
-            Place::Folder(_) => Ok(()),
-            Place::Bucket(builder, parsed) => {
-                bucket_at(url, *builder, &parsed, Patience::USUAL).map(drop)
-            }
-        }
+        Place::of(url).map(drop)
     }
 
     fn reach(url: &str, makes_folder: bool, patience: Patience) -> Result<Self, LakeError> {
@@ -122,7 +117,8 @@ impl Target {
                         missing,
                     });
                 }
-                let store = bucket_at(url, *builder, &parsed, patience)?;
+                let store = bucket(*builder, parsed.path(), allows_http(), patience)
+                    .map_err(|error| refused(url, error.to_string()))?;
                 let base = url.trim_end_matches('/').to_owned();
                 Target::on(url, base, None, store)
             }
@@ -323,6 +319,11 @@ impl Place {
                 .map(Place::Folder)
                 .map_err(|()| refused(url, "it names no folder of this machine".to_owned())),
             "s3" => {
+                if parsed.host_str().is_none_or(str::is_empty) {
+                    return Err(refused(url, "it names no bucket".to_owned()));
+                }
+                Location::from_url_path(parsed.path())
+                    .map_err(|error| refused(url, error.to_string()))?;
                 let builder = AmazonS3Builder::from_env().with_url(url);
                 Ok(Place::Bucket(Box::new(builder), parsed))
             }
@@ -336,16 +337,6 @@ fn refused(url: &str, reason: String) -> LakeError {
         url: url.to_owned(),
         reason,
     }
-}
-
-fn bucket_at(
-    url: &str,
-    builder: AmazonS3Builder,
-    parsed: &Url,
-    patience: Patience,
-) -> Result<Arc<dyn ObjectStore>, LakeError> {
-    bucket(builder, parsed.path(), allows_http(), patience)
-        .map_err(|error| refused(url, error.to_string()))
 }
 
 fn located(doing: &'static str, path: &str) -> Result<Location, LakeError> {

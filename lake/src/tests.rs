@@ -486,7 +486,14 @@ fn what_cannot_be_is_refused_by_name() {
         );
     }
 
-    for url in ["lake", "ftp://host/lake", "s3://", "file://host/lake"] {
+    for url in [
+        "lake",
+        "ftp://host/lake",
+        "s3://",
+        "s3:///prefix",
+        "s3://bucket/%FF",
+        "file://host/lake",
+    ] {
         let refused = Target::open(url);
         assert!(
             matches!(refused, Err(LakeError::Address { .. })),

@@ -160,7 +160,7 @@ fn each_begun(
     Ok(())
 }
 
-/// The types of which every row causes at most one event: those that begin, and those that tell of a row once.
+/// The types of which a row causes one event, unless it is told anew: those that begin, and those that tell of a row once.
 const BEGINNINGS: &[&str] = &[
     "UserRegistered",
     "WorkshopCreated",

@@ -1,12 +1,14 @@
 //! Rows that do not go by the business key that they have now: the log has their history under another, or the key's history
 //! is another row's. A history is not told twice, and no two rows share one.
 //!
-//! Every row is looked for by the id of the event that began it, wherever that lies. What is left to the key, and to
-//! [`crate::mapping`], are rows that are not in the log.
+//! Every row is looked for by the id of the event that began it, wherever that lies, and before that by the id with which
+//! imports of earlier versions began it anew under another key. What is left to the key, and to [`crate::mapping`], are rows
+//! that are not in the log.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use storage::{Log, Position, ReadError, ReadRequest, StreamName, StreamRange};
+use storage::{Log, ReadError, ReadRequest, StreamName, StreamRange};
 use uuid::Uuid;
 
 use crate::checks::{BUSINESS_KEYS, SharedKeys};
@@ -37,17 +39,18 @@ pub(crate) type Places = HashMap<(&'static str, String), Place>;
 /// Finds the places of the rows that do not go by their business key, among those that `only_keys` narrows to, or all.
 ///
 /// # Errors
-/// Those of the source; `Read`.
+/// Those of the source; `Read`; `Stopped`.
 pub(crate) async fn look(
     source: &mut Source,
     shape: &Shape,
     depot: &dyn Depot,
     only_keys: Option<OnlyKeys<'_>>,
     shared_keys: &SharedKeys,
+    stop: &AtomicBool,
 ) -> Result<Places, ImportError> {
     let log = depot.log();
     let mut places = Places::new();
-    if log.durable_position() == Position::START {
+    if !may_have_rows(log) {
         return Ok(places);
     }
     for (table, column) in BUSINESS_KEYS {
@@ -89,6 +92,10 @@ pub(crate) async fn look(
         let what = format!("looking what the log has of {table}");
         let mut rows = source.copy(&statement, &what).await?;
         while rows.advance().await? {
+            // For a row that is new, the whole history of its key may have to be read.
+            if stop.load(Ordering::Relaxed) {
+                return Err(ImportError::Stopped);
+            }
             let (row, key) = (key_text(rows.field(0)), text(rows.field(1)));
             looking.take(row, &key).map_err(ImportError::Read)?;
         }
@@ -116,7 +123,7 @@ impl Looking<'_> {
     /// Looks for a row with this business key, which is empty where it has none.
     fn take(&mut self, row: String, key: &str) -> Result<(), ReadError> {
         let key = Some(key).filter(|key| is_usable(key));
-        if let Some(id) = begun_by(self.log, self.aggregate, self.table, &row)? {
+        if let Some(id) = self.kept_at(&row, key)? {
             let is_shared = |key: &str| {
                 let named = (self.table, key.to_owned());
                 self.shared_keys.contains_key(&named)
@@ -136,6 +143,24 @@ impl Looking<'_> {
             self.owned.push((row, owner));
         }
         Ok(())
+    }
+
+    /// The id of the aggregate that has the row's history and was kept up to date; `None` where the row is not in the log.
+    ///
+    /// Imports of earlier versions began a row whose key had changed once more, under the new one, or under its UUID where
+    /// another row had that, and went on there. This version moves no creation.
+    fn kept_at(&self, row: &str, key: Option<&str>) -> Result<Option<String>, ReadError> {
+        let Some(begun) = begun_by(self.log, self.aggregate, self.table, row)? else {
+            return Ok(None);
+        };
+        let first = ids::event_id(self.table, row, "created");
+        for id in key.into_iter().chain([row]) {
+            let moved = ids::moved_id(first, &StreamName::new(self.aggregate, id));
+            if self.log.position_of(moved)?.is_some() {
+                return Ok(Some(id.to_owned()));
+            }
+        }
+        Ok(Some(begun))
     }
 
     /// Rows whose key is another's go by their own UUIDs. Who is gone there leaves its history to whoever has the key now.
@@ -187,7 +212,14 @@ fn key_text(bytes: Option<&[u8]>) -> String {
     }
 }
 
-/// The id of the aggregate that an import began with this row.
+/// Whether the log may have rows: an import says that it began before it appends any. Where none did, what the old system's own
+/// events tell of a key is no row's history, however long it is.
+fn may_have_rows(log: &Log) -> bool {
+    let imports = log.streams_of_type(fleet::import::AGGREGATE_TYPE);
+    !imports.is_empty()
+}
+
+/// The id of the aggregate that an import began with this row first.
 fn begun_by(
     log: &Log,
     aggregate: &str,

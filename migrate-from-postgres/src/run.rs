@@ -153,7 +153,7 @@ async fn read_all(
     made.shared_keys = checks::shared_keys(source, &shape).await?;
     if let Some(depot) = depot {
         let shared_keys = &made.shared_keys;
-        made.places = places::look(source, &shape, depot, only_keys, shared_keys).await?;
+        made.places = places::look(source, &shape, depot, only_keys, shared_keys, stop).await?;
     }
     checks::surroundings(source, &shape, wanted.zone, &mut made.findings);
     refused(&made)?;

@@ -234,8 +234,8 @@ fn state_changes<'a>(
                 let data = json!({ "new_mileage": there, "reason": "the reading that the old system stated" });
                 changes.push(Change::of(expected, "VehicleMileageCorrected", data));
             }
-            // A row has the UUID that its creation told, and no later event gives it another.
-            (_, "id") => {}
+            // Where the creations of several rows stand in one stream, the latest gives the UUID.
+            (_, "id") => changes.extend(creation(portion, expected, there)),
             (_, column) => {
                 fields.insert(column.to_owned(), there);
             }
@@ -251,6 +251,22 @@ fn state_changes<'a>(
             )
         });
     }
+}
+
+/// A creation that gives the row this UUID, as no other event does. The status stands in it too: a creation without one is read
+/// as that of an available vehicle.
+fn creation<'a>(portion: &Portion, expected: &'a Expected, id: Value) -> Option<Change<'a>> {
+    let told = portion.told(expected)?;
+    let mut row: Map<String, Value> = serde_json::from_slice(&expected.row).ok()?;
+    let mut fields = Map::new();
+    fields.insert("id".to_owned(), id);
+    if let Some(status) = row.remove("status") {
+        fields.insert("status".to_owned(), status);
+    }
+    Some(Change {
+        schema: told.schema,
+        ..Change::of(expected, &*told.event_type, Value::Object(fields))
+    })
 }
 
 fn item_change<'a>(
@@ -368,3 +384,6 @@ fn latest(portion: &Portion, held: &Held) -> i64 {
         .max()
         .unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

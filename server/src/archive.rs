@@ -4,7 +4,7 @@
 //! Whoever reads history waits here, so a place that does not answer is asked for some seconds and then left alone for a
 //! few: meanwhile everybody is told at once, and no thread waits for what will not come.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +16,7 @@ use storage::repo::{FsRepo, View};
 use storage::{ArchiveReport, Log, Tier, TierOptions, Timestamp};
 
 use crate::app::AppState;
+use crate::auth::keys::create_private_folder;
 use crate::config::{ArchiveConfig, Config};
 use crate::lake::stopped;
 
@@ -47,6 +48,8 @@ const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
 const SCRATCH_OF_DRILL: &str = ".drill-";
 const SCRATCH_OF_VERIFY: &str = "verify-";
 const SCRATCH_OF_RESTORE: &str = "restore-";
+/// The file in such a folder that its process holds locked.
+const LOCK: &str = "lock";
 
 /// Why there is no archive, although one is configured.
 #[derive(Debug, thiserror::Error)]
@@ -113,44 +116,134 @@ pub(crate) fn ask(to: &str) -> Result<(), LakeError> {
 
 /// A folder that is gone in the end, however that comes; a process that is killed leaves it to [`remove_orphans`].
 #[derive(Debug)]
-pub(crate) struct Scratch(PathBuf);
+pub(crate) struct Scratch {
+    path: PathBuf,
+    /// What says that somebody uses the folder, also to other machines that have the same disk, where process numbers say nothing.
+    _lock: Option<File>,
+    /// Whether it is removed in the end; otherwise nothing was made.
+    is_ours: bool,
+}
 
 impl Scratch {
-    /// The folder of this path, which need not be there yet.
+    /// The folder of this path, which need not be there yet, and which nobody else uses.
     pub(crate) fn new(path: PathBuf) -> Self {
-        Scratch(path)
+        Scratch {
+            path,
+            _lock: None,
+            is_ours: true,
+        }
     }
 
     /// One for a drill of this process, beside the backups.
-    pub(crate) fn of_drill(config: &Config) -> Self {
-        Scratch::of_process(config, &config.backups_folder(), SCRATCH_OF_DRILL)
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn of_drill(config: &Config) -> io::Result<Self> {
+        remove_orphans(config);
+        Scratch::held(&config.backups_folder(), SCRATCH_OF_DRILL)
     }
 
     /// One for what this process fetches to verify a log.
-    pub(crate) fn of_verify(config: &Config) -> Self {
-        Scratch::of_process(config, &config.fetched_folder(), SCRATCH_OF_VERIFY)
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn of_verify(config: &Config) -> io::Result<Self> {
+        Scratch::for_fetching(config, SCRATCH_OF_VERIFY)
     }
 
     /// One for what this process fetches to restore a log.
-    pub(crate) fn of_restore(config: &Config) -> Self {
-        Scratch::of_process(config, &config.fetched_folder(), SCRATCH_OF_RESTORE)
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn of_restore(config: &Config) -> io::Result<Self> {
+        Scratch::for_fetching(config, SCRATCH_OF_RESTORE)
     }
 
-    fn of_process(config: &Config, folder: &Path, name: &str) -> Self {
+    /// Without an archive nothing is fetched, and nothing is made.
+    fn for_fetching(config: &Config, name: &str) -> io::Result<Self> {
         remove_orphans(config);
-        Scratch(folder.join(format!("{name}{}", std::process::id())))
+        let folder = config.fetched_folder();
+        if config.archive.to.is_some() {
+            return Scratch::held(&folder, name);
+        }
+        Ok(Scratch {
+            path: folder.join(format!("{name}{}", std::process::id())),
+            _lock: None,
+            is_ours: false,
+        })
+    }
+
+    /// One that is named by the number of this process. On a disk of several machines, or in a container, that may be another's
+    /// as well: where its folder is in use, another number goes behind it.
+    fn held(folder: &Path, name: &str) -> io::Result<Self> {
+        let process = std::process::id();
+        let mut path = folder.join(format!("{name}{process}"));
+        let mut number = 2_u32;
+        loop {
+            if let Some(lock) = hold(&path)? {
+                return Ok(Scratch {
+                    path,
+                    _lock: Some(lock),
+                    is_ours: true,
+                });
+            }
+            path = folder.join(format!("{name}{process}-{number}"));
+            number += 1;
+        }
     }
 
     /// Its path.
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        if self.is_ours {
+            let _ = fs::remove_dir_all(&self.path);
+        }
     }
+}
+
+/// Makes the folder and takes its lock, which goes with the process, however that ends. What was left in it is removed. `None`:
+/// somebody has it.
+fn hold(path: &Path) -> io::Result<Option<File>> {
+    create_private_folder(path)?;
+    let place = path.join(LOCK);
+    let mut options = File::options();
+    let lock = match options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&place)
+    {
+        // Another account's.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+        lock => lock?,
+    };
+    let is_locked = match lock.try_lock() {
+        // Removed as an orphan between the two steps.
+        Ok(()) if !place.exists() => return Ok(None),
+        Ok(()) => true,
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(_)) => false,
+    };
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_name() == LOCK {
+            continue;
+        }
+        if !is_locked {
+            // On a share where nothing can be locked what lies in it may be in use.
+            return Ok(None);
+        }
+        match entry.file_type()?.is_dir() {
+            true => fs::remove_dir_all(entry.path())?,
+            false => fs::remove_file(entry.path())?,
+        }
+    }
+    Ok(Some(lock))
 }
 
 /// Removes what drills, restores and looks at a log left whose process is gone: a copy of the whole log, or what was fetched.
@@ -164,12 +257,32 @@ pub(crate) fn remove_orphans(config: &Config) {
     ] {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let called = entry.file_name();
-            let process = called.to_str().and_then(|called| called.strip_prefix(name));
-            let process = process.and_then(|process| process.parse::<u32>().ok());
-            if process.is_some_and(is_gone) {
-                let _ = fs::remove_dir_all(entry.path());
+            let behind = called.to_str().and_then(|called| called.strip_prefix(name));
+            if let Some(process) = behind.and_then(process_in) {
+                remove_orphan(&entry.path(), process);
             }
         }
+    }
+}
+
+/// The process whose folder has this behind its name, as [`Scratch`] names them.
+fn process_in(behind: &str) -> Option<u32> {
+    let (process, number) = behind.split_once('-').unwrap_or((behind, "1"));
+    number.parse::<u32>().ok()?;
+    process.parse().ok()
+}
+
+/// Removes a process's folder that nobody uses.
+fn remove_orphan(folder: &Path, process: u32) {
+    // Held until the folder is gone, so that nobody takes it meanwhile.
+    let lock = File::options().write(true).open(folder.join(LOCK));
+    let is_orphan = match &lock {
+        Ok(lock) => lock.try_lock().is_ok(),
+        // As releases of before left it: the machine's own processes have to say.
+        Err(error) => error.kind() == io::ErrorKind::NotFound && is_gone(process),
+    };
+    if is_orphan {
+        let _ = fs::remove_dir_all(folder);
     }
 }
 

@@ -22,7 +22,7 @@ use analytics::rollup::{Store, Taken};
 use chrono_tz::Tz;
 use storage::{Log, Position, ReadError, ReadRequest};
 
-pub(crate) use calendar::{Interval, edges, local_date, local_month, months_before};
+pub(crate) use calendar::{Interval, edges, last_in_time, local_date, local_month, months_before};
 use fold::Folding;
 pub(crate) use fold::Planned;
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError};
 
 use crate::chain;
 use crate::header::SEGMENT_HEADER_BYTES;
+use crate::lock::{DirectoryLock, LOCK_FILE};
 use crate::log::{ARCHIVE_FOLDER, Log};
 use crate::open::{Listed, Listing, OpenError};
 use crate::position::{Position, SegmentId};
@@ -412,10 +413,20 @@ fn cut_group(
     Some(Cut { bytes, last, chain })
 }
 
-/// Whether something can be made under this name.
+/// Whether something can be made under this name: nothing is there, or an empty folder, or one of a log that was never begun. A
+/// start that is refused leaves that, with nothing in it but the lock, which nobody holds.
 fn is_free(path: &Path) -> io::Result<bool> {
     match fs::read_dir(path) {
-        Ok(mut entries) => Ok(entries.next().is_none()),
+        Ok(entries) => {
+            let mut has_lock = false;
+            for entry in entries {
+                if entry?.file_name() != LOCK_FILE {
+                    return Ok(false);
+                }
+                has_lock = true;
+            }
+            Ok(!has_lock || matches!(DirectoryLock::take_if_there(path), Ok(Some(_))))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
         Err(error) => Err(error),
@@ -448,11 +459,32 @@ fn remove_folder(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Takes away the folder of a log that was never begun: an empty one, or one with nothing in it but a lock that nobody holds, as
+/// a start leaves it that was refused. False: something else is there, and stays. One that is not there is no error.
+///
+/// # Errors
+/// Those of the file system.
+pub fn remove_unbegun(folder: &Path) -> io::Result<bool> {
+    if !is_free(folder)? {
+        return Ok(false);
+    }
+    // From here on nobody begins one.
+    let Ok(_lock) = DirectoryLock::take_if_there(folder) else {
+        return Ok(false);
+    };
+    let gone = |removed: io::Result<()>| match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    gone(fs::remove_file(folder.join(LOCK_FILE)))?;
+    gone(fs::remove_dir(folder))?;
+    Ok(true)
+}
+
 /// Gives a folder whose files are all on the disk its name.
 fn publish_folder(partial: &Path, to: &Path) -> io::Result<()> {
-    match fs::remove_dir(to) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    if !remove_unbegun(to)? {
+        return Err(io::ErrorKind::DirectoryNotEmpty.into());
     }
     fs::rename(partial, to)?;
     let parent = to

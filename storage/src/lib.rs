@@ -85,10 +85,12 @@ mod watermark;
 
 pub use append::{AppendError, AppendErrorKind};
 pub use archive::{ArchiveError, ArchiveReport};
-pub use backup::{BackupError, BackupReport, RestoreError, RestoreReport, restore, restore_tiered};
+pub use backup::{
+    BackupError, BackupReport, RestoreError, RestoreReport, remove_unbegun, restore, restore_tiered,
+};
 pub use event::{Event, EventRef, NewEvent, StreamName, StreamRef};
 pub use limits::*;
-pub use lock::DirectoryLock;
+pub use lock::{DirectoryLock, ReadLock};
 pub use log::{Health, Log, LogOptions, Stats};
 pub use merkle::{Accumulator, ConsistencyProof, InclusionProof, TILE_LEAVES, TreeError, TreeHash};
 pub use open::{OpenError, OpenReport};

@@ -65,6 +65,13 @@ pub struct DirectoryLock {
     _file: File,
 }
 
+/// A share in the lock of a log's folder: while it lives nobody opens the log, and others may read the folder as well.
+#[derive(Debug)]
+pub struct ReadLock {
+    /// The lock belongs to the open file.
+    _file: File,
+}
+
 impl DirectoryLock {
     /// Takes the lock of a log's folder, which is made where there is none. Whoever keeps something beside the log that one process
     /// alone may change takes it first, sees to that, and opens the log by [`Log::open_locked`](crate::Log::open_locked).
@@ -76,23 +83,25 @@ impl DirectoryLock {
         Ok(DirectoryLock::acquire(folder)?)
     }
 
-    /// Takes the lock of a folder that is only read, such as a backup's, where there is one to take. `None`: there is none, or this
-    /// account may not write it, and nothing is made.
+    /// Takes a share of the lock of a folder that is only read, such as a backup's, where there is one to take: others may read
+    /// meanwhile, and nobody opens the log. `None`: there is none, or this account may not read it, or it lies on a share where
+    /// nothing can be locked, and so no log can be opened. Nothing is made, and nothing written.
     ///
     /// # Errors
-    /// [`OpenError::Locked`] when a process has the log open; [`OpenError::Io`] when that cannot be told.
-    pub fn take_if_there(folder: &Path) -> Result<Option<DirectoryLock>, OpenError> {
+    /// [`OpenError::Locked`] when a process has the log open.
+    pub fn take_if_there(folder: &Path) -> Result<Option<ReadLock>, OpenError> {
         let path = folder.join(LOCK_FILE);
-        let Ok(mut file) = OpenOptions::new().read(true).write(true).open(&path) else {
+        let Ok(mut file) = File::open(&path) else {
             return Ok(None);
         };
-        lock(&mut file, &path)?;
-        // It is a word for people: a backup's disk that is full is no reason not to read from it.
-        let _ = write_holder(&mut file);
-        Ok(Some(DirectoryLock {
-            folder: folder.to_owned(),
-            _file: file,
-        }))
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Some(ReadLock { _file: file })),
+            Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
+                by: holder(&mut file),
+            }),
+            // Of all times in a disaster: what cannot be locked can still be read.
+            Err(TryLockError::Error(_)) => Ok(None),
+        }
     }
 
     /// The folder.

@@ -404,3 +404,24 @@ fn an_import_that_was_ended_anywhere_goes_on_to_the_same_log() {
         "the same events, whatever came between"
     );
 }
+
+/// Looking where the log has the rows may take as long as the log is, and comes before anything else is judged.
+#[test]
+fn a_run_that_shall_end_does_so_while_it_looks_where_the_log_has_the_rows() {
+    let Some(cluster) = Cluster::shared("ending early") else {
+        return;
+    };
+    let contents = Contents::new(2, 600).without_traps();
+    let database = phase2::create(cluster, Shape::Scripts, &contents);
+    let mut wanted = wanted(cluster, &database);
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = open(folder.path());
+    assert_agrees(&take(&log, &wanted).expect("an import"));
+    // What it ends at with --strict is looked for behind that.
+    wanted.strict = true;
+    let judged = take(&log, &wanted).expect_err("a reference to nothing");
+    let said = judged.to_string();
+    assert!(said.contains("a reference to"), "{said}");
+    let ended = import(&log, &wanted, &mut |_| {}, &AtomicBool::new(true));
+    assert!(matches!(ended, Err(ImportError::Stopped)), "{ended:?}");
+}

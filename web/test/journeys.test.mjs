@@ -19,6 +19,7 @@ before(async () => {
   await served.account("dispatcher", "DISPATCHER");
   await served.account("auditor", "VIEWER");
   await served.account("manager", "FLEET_MANAGER");
+  await served.account("foreman", "WORKSHOP_MANAGER");
 });
 
 after(async () => {
@@ -415,6 +416,140 @@ test("a forecast from too few months has no band, and says so", { skip }, async 
   await chart.locator("text=There are too few months for a band").waitFor();
   const csv = await saved(page, chart.locator("button", { hasText: "CSV" }).first());
   assert.doesNotMatch(csv.text, /80 %/);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+/** Work on a vehicle of its own that is done and waits for its release, with a finding that stands against it and one that does not. */
+async function heldBack(asset, plan) {
+  const vehicle = await served.call("admin", "POST", "/vehicles", { asset_id: asset, model: "BR 185", type: "electric", manufacturer: "Bombardier" });
+  const order = await served.call("planner", "POST", "/maintenance/orders", { vehicle_id: vehicle.id, work_description: "Axle inspection", ...plan });
+  const path = `/maintenance/orders/${order.order_number}`;
+  await served.call("technician", "PATCH", path, { status: "in_progress" });
+  for (const [text, severity] of [["Crack in axle 2", "critical"], ["Scratch at door 1", "low"]]) await served.call("technician", "POST", `${path}/findings`, { text, severity });
+  await served.call("technician", "PATCH", path, { status: "completed" });
+  assert.equal((await served.call("admin", "GET", `/vehicles/${asset}`)).status, "in_workshop");
+  return { order, path };
+}
+
+const crackOf = async (path) => (await served.call("admin", "GET", path)).finding_items.find((one) => one.text === "Crack in axle 2");
+
+test("the workshop manager: a finding is resolved, the order released, and its vehicle runs again", { skip }, async () => {
+  const { order, path } = await heldBack("7001", { requires_release: true });
+  const chief = await person(chromium, served, "foreman", DESK);
+  const { page } = chief;
+  await chief.go(`order/${order.order_number}`);
+  await settled(page);
+  const facts = page.locator("dl.facts");
+  await facts.locator("text=Waits for release").waitFor();
+  await facts.locator("text=In the workshop").waitFor();
+  await page.waitForSelector(".notice:has-text('critical findings have to be resolved; open: 1')");
+  assert.deepEqual(await violations(page), []);
+  await picture(page, "order-waits");
+
+  // By keyboard: what the server refuses stands in its words, and Escape goes back to where one was.
+  const release = page.getByRole("button", { name: "Release", exact: true });
+  await release.focus();
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("dialog .notice:has-text('Open findings: 2')");
+  await page.locator("dialog button.main").focus();
+  await page.keyboard.press("Enter");
+  await page.locator("dialog [role=alert]", { hasText: "A finding is open: Crack in axle 2" }).waitFor();
+  assert.deepEqual(await violations(page), []);
+  await picture(page, "order-release-refused");
+  await page.keyboard.press("Escape");
+  await page.waitForSelector("dialog", { state: "detached" });
+  await page.waitForFunction(() => document.activeElement?.textContent === "Release");
+  assert.equal((await served.call("admin", "GET", path)).released_at, null);
+
+  // The dispatcher may say what became of a finding, and may not release.
+  const desk = await person(chromium, served, "dispatcher", DESK);
+  await desk.go(`order/${order.order_number}`);
+  await settled(desk.page);
+  const resolve = desk.page.getByRole("button", { name: "Resolve: Crack in axle 2", exact: true });
+  await resolve.focus();
+  await desk.page.keyboard.press("Enter");
+  assert.equal(await desk.page.locator("dialog button.main").isDisabled(), true, "not without a text");
+  await desk.page.fill("dialog textarea", "Axle changed");
+  await desk.page.locator("dialog button.main").focus();
+  await desk.page.keyboard.press("Enter");
+  await desk.page.waitForSelector("dialog", { state: "detached" });
+  await desk.page.waitForSelector("[role=status]:has-text('The finding is resolved')");
+  await desk.page.locator("li", { hasText: "Crack in axle 2" }).locator("text=Axle changed").waitFor();
+  assert.equal(await resolve.count(), 0);
+  assert.equal(await desk.page.getByRole("button", { name: "Release", exact: true }).count(), 0);
+  assert.equal((await crackOf(path)).resolution, "Axle changed");
+  assert.equal((await served.call("admin", "GET", "/vehicles/7001")).status, "in_workshop", "the release is still to come");
+
+  // The manager's page hears of it by itself.
+  await page.locator("li", { hasText: "Axle changed" }).waitFor({ timeout: 10_000 });
+  await release.click();
+  await page.waitForSelector("dialog .notice:has-text('Open findings: 1')");
+  await page.fill("dialog textarea", "Test run done");
+  await page.click("dialog button.main");
+  await page.waitForSelector("dialog", { state: "detached" });
+  await page.waitForSelector("[role=status]:has-text('The order is released')");
+  await facts.locator("text=Available").waitFor({ timeout: 10_000 });
+  await facts.locator("text=Test run done").waitFor();
+  assert.equal(await facts.locator("text=Waits for release").count(), 0);
+  assert.equal(await page.getByRole("button", { name: /^(Release|Resolve)/ }).count(), 0, "what is released stays as it is");
+  await page.waitForSelector("tbody >> text=Released to service");
+  assert.deepEqual(await violations(page), []);
+  await picture(page, "order-released");
+  const released = await served.call("admin", "GET", path);
+  assert.ok(released.released_at);
+  assert.equal(released.release_notes, "Test run done");
+  assert.equal((await served.call("admin", "GET", "/vehicles/7001")).status, "available");
+  await desk.go("dispatcher");
+  await settled(desk.page);
+  assert.match(await desk.page.locator('tbody tr:has(th:has-text("7001"))').innerText(), /Released/);
+  for (const one of [chief, desk]) {
+    assert.deepEqual(one.faults, []);
+    await one.context.close();
+  }
+});
+
+test("an order that waits for its release: seen by all, without a network nothing is kept, in German as well", { skip }, async () => {
+  // Nobody planned a release: the critical finding asks for it when the work is done.
+  const { order, path } = await heldBack("7002", {});
+  const looking = await person(chromium, served, "auditor", DESK);
+  await looking.go("vehicle/7002");
+  await settled(looking.page);
+  const row = looking.page.locator(`tr:has(th a:has-text("${order.order_number}"))`);
+  await row.locator("text=Waits for release").waitFor();
+  await row.locator("th a").click();
+  await looking.page.locator("dl.facts >> text=Waits for release").waitFor();
+  await looking.page.locator("li", { hasText: "Crack in axle 2" }).waitFor();
+  assert.equal(await looking.page.getByRole("button", { name: /^(Release|Resolve)/ }).count(), 0, "who looks changes nothing");
+  assert.deepEqual(looking.faults, []);
+  await looking.context.close();
+
+  const { context, page, faults, go } = await person(chromium, served, "foreman", { ...DESK, language: "de" });
+  await go(`order/${order.order_number}`);
+  await settled(page);
+  await page.locator("dl.facts >> text=Wartet auf Freigabe").waitFor();
+  assert.deepEqual(await violations(page), []);
+  await context.setOffline(true);
+  await page.getByRole("button", { name: "Freigeben", exact: true }).click();
+  await page.click("dialog button.main");
+  await page.locator("dialog [role=alert]", { hasText: "nicht erreichbar" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.waitForSelector("dialog", { state: "detached" });
+  await page.getByRole("button", { name: "Befund erledigen: Crack in axle 2", exact: true }).click();
+  await page.fill("dialog textarea", "Achse getauscht");
+  await page.click("dialog button.main");
+  await page.locator("dialog [role=alert]", { hasText: "nicht erreichbar" }).waitFor();
+  assert.equal((await crackOf(path)).resolution ?? null, null);
+
+  // The text is still there when the network is back.
+  await context.setOffline(false);
+  await page.click("dialog button.main");
+  await page.waitForSelector("dialog", { state: "detached" });
+  await page.locator("li", { hasText: "Achse getauscht" }).waitFor();
+  await picture(page, "order-waits-de");
+  const now = await served.call("admin", "GET", path);
+  assert.equal((await crackOf(path)).resolution, "Achse getauscht");
+  assert.equal(now.released_at, null, "what was asked without a network was not kept");
   assert.deepEqual(faults, []);
   await context.close();
 });

@@ -189,6 +189,16 @@ test("a tablet takes no answer from the browser's memory for the server's", asyn
   await assert.rejects(callAsDevice("/api/v1/sync/crdt/pull", "token"), Offline);
 });
 
+test("an order waits for its release while it is done, asked for and not given", async () => {
+  const { graveFindings, isOpenFinding, waitsForRelease } = await module("src/pages/release.tsx");
+  const done = { status: "completed", requires_release: true, released_at: null };
+  assert.equal(waitsForRelease(done), true);
+  for (const other of [{ status: "in_progress" }, { requires_release: false }, { requires_release: undefined }, { released_at: "2026-05-01T00:00:00Z" }]) assert.equal(waitsForRelease({ ...done, ...other }), false, JSON.stringify(other));
+  const findings = [{ severity: "critical" }, { severity: "high", resolution: null }, { severity: "critical", resolution: "Changed" }, { severity: "medium" }, { severity: "high", resolved_at: "2026-05-01T00:00:00Z" }];
+  assert.deepEqual(findings.map(isOpenFinding), [true, true, false, true, false]);
+  assert.deepEqual(graveFindings(findings), findings.slice(0, 2));
+});
+
 test("a date is the same day in every zone, a time is the reader's", async () => {
   const { date, day } = await module("src/i18n/index.ts");
   for (const text of ["2026-03-29", "2026-03-29T00:00:00Z", "2026-03-29T00:00:00.000000Z"]) assert.equal(date(text), "29 Mar 2026", text);

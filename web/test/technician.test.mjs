@@ -185,8 +185,44 @@ test("what the server refuses stays, with the reason, until it is taken off", { 
   await context.close();
 });
 
+test("a finding is resolved on the tablet, with the network only", { skip }, async () => {
+  const planned = await order(6, "Guide rail");
+  const findings = `/maintenance/orders/${planned.order_number}/findings`;
+  await served.call("technician", "POST", findings, { text: "Guide rail is bent", severity: "high" });
+  const { context, page, faults, go } = await person(chromium, served, "technician", TABLET);
+  await page.waitForSelector(`.card:has-text("${planned.order_number}")`);
+  await prepared(page);
+  await go(`order/${planned.order_number}`);
+  const resolve = page.getByRole("button", { name: "Resolve: Guide rail is bent", exact: true });
+  await resolve.waitFor();
+  await context.setOffline(true);
+  // What the server does not know yet cannot be resolved there.
+  await page.fill("input[maxlength='500']", "Paint is off");
+  await page.tap("form button[type=submit]");
+  await page.waitForSelector("li:has-text('Paint is off')");
+  assert.equal(await page.locator("li:has-text('Paint is off') button").count(), 0);
+  await resolve.tap();
+  await page.fill("dialog textarea", "Straightened");
+  await page.tap("dialog button.main");
+  await page.locator("dialog [role=alert]", { hasText: "nothing is kept on this device" }).waitFor();
+  await picture(page, "technician-resolve-offline");
+  await context.setOffline(false);
+  await page.tap("dialog button.main");
+  await page.waitForSelector("dialog", { state: "detached" });
+  await page.locator("li:has-text('Guide rail is bent') >> text=Straightened").waitFor({ timeout: 40_000 });
+  assert.equal(await resolve.count(), 0);
+  await page.locator("li:has-text('Paint is off') button").waitFor({ timeout: 40_000 });
+  const { finding_items: items } = await served.call("admin", "GET", `/maintenance/orders/${planned.order_number}`);
+  assert.deepEqual(items.map((item) => [item.text, item.resolution ?? null]).sort(), [["Guide rail is bent", "Straightened"], ["Paint is off", null]]);
+  // It takes a track that the next ones need.
+  await served.call("planner", "PATCH", `/maintenance/orders/${planned.order_number}`, { status: "cancelled", reason: "Not needed" });
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
 test("every control is 56 px and 12 px from the next, in every theme and language", { skip }, async () => {
   const planned = await order(8, "Wipers");
+  await served.call("technician", "POST", `/maintenance/orders/${planned.order_number}/findings`, { text: "Wiper arm is loose", severity: "high" });
   for (const [theme, language] of [["light", "en"], ["dark", "de"], ["sun", "de"]]) {
     const { context, page, faults, go } = await person(chromium, served, "technician", { ...TABLET, theme, language });
     for (const path of ["technician", `order/${planned.order_number}`]) {

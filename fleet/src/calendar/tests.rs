@@ -105,16 +105,16 @@ proptest! {
 }
 
 #[test]
-fn a_date_alone_is_in_time_all_of_its_day() {
-    for (due, expected) in [
-        ("2026-11-03", "2026-11-03T23:59:59.999999Z"),
-        ("2026-11-03T00:00:00Z", "2026-11-03T23:59:59.999999Z"),
-        ("1969-12-31", "1969-12-31T23:59:59.999999Z"),
-        ("2026-11-03T08:00:00Z", "2026-11-03T08:00:00.000000Z"),
-        ("2026-11-03T00:00:00+01:00", "2026-11-02T23:00:00.000000Z"),
+fn midnight_stands_for_a_date_alone() {
+    for (time, expected) in [
+        ("2026-11-03", Some("2026-11-03")),
+        ("2026-11-03T00:00:00Z", Some("2026-11-03")),
+        ("1969-12-31", Some("1969-12-31")),
+        ("2026-11-03T08:00:00Z", None),
+        ("2026-11-03T00:00:00+01:00", None),
     ] {
-        let due = parse_time(due).unwrap();
-        assert_eq!(format_time(last_in_time(due)), expected);
+        let date = date_alone(parse_time(time).unwrap()).map(format_date);
+        assert_eq!(date.as_deref(), expected, "{time}");
     }
 }
 

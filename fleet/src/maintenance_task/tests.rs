@@ -48,21 +48,27 @@ fn a_new_task_is_the_row_that_clients_know() {
 
 #[test]
 fn a_task_is_overdue_by_its_day_or_its_kilometres() {
-    let day = 86_400_000_000;
+    use crate::calendar::{DAY, HOUR, date_alone};
+    // The day of a depot that is an hour ahead of UTC.
+    let last = |due: i64| date_alone(due).map_or(due, |date| date.micros() + DAY - HOUR - 1);
+    let is_late =
+        |task: &Folded, now: i64, mileage_km: Option<i64>| is_overdue(task, now, mileage_km, last);
     let by_day = task(json!({}));
-    assert!(!is_overdue(&by_day, NOW, Some(9_999_999)));
-    assert!(!is_overdue(&by_day, NOW + day, None), "it is due this day");
-    assert!(is_overdue(&by_day, NOW + 2 * day, None));
+    assert!(!is_late(&by_day, NOW, Some(9_999_999)));
+    // Due on the third, and now it is eight o'clock on the second, UTC.
+    let end = NOW + DAY + 15 * HOUR;
+    assert!(!is_late(&by_day, end - 1, None), "it is due this day");
+    assert!(is_late(&by_day, end, None));
     let by_moment = task(json!({ "due_date": "2026-11-03T07:00:00Z" }));
-    assert!(!is_overdue(&by_moment, NOW, None) && is_overdue(&by_moment, NOW + day, None));
+    assert!(!is_late(&by_moment, NOW, None) && is_late(&by_moment, NOW + DAY, None));
     let by_mileage = task(json!({ "due_mileage_km": 500 }));
-    assert!(!is_overdue(&by_mileage, NOW, Some(499)) && is_overdue(&by_mileage, NOW, Some(500)));
+    assert!(!is_late(&by_mileage, NOW, Some(499)) && is_late(&by_mileage, NOW, Some(500)));
     assert!(
-        !is_overdue(&by_mileage, NOW, None),
+        !is_late(&by_mileage, NOW, None),
         "nobody knows how far it ran"
     );
     let done = after(by_mileage, &change(json!({ "is_completed": true })));
-    assert!(!is_overdue(&done, NOW + 2 * day, Some(500)));
+    assert!(!is_late(&done, NOW + 2 * DAY, Some(500)));
 }
 
 #[test]

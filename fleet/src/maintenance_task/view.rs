@@ -26,14 +26,22 @@ pub(super) const SHAPE: RowShape = RowShape {
     ],
 };
 
-/// Whether a task is overdue at `now` on a vehicle that has run so far: its day has passed (UTC; or its moment, where it is
+/// Whether a task is overdue at `now` on a vehicle that has run so far: its day has passed (or its moment, where it is
 /// due at one), or its kilometres are run, and it is not done. The old system stored this and never set it.
-pub fn is_overdue(task: &Folded, now: i64, mileage_km: Option<i64>) -> bool {
+///
+/// `last_in_time` gives the last moment at which what is due at a time is in time: when a day ends is for the depot's time
+/// zone to say, which is not known here.
+pub fn is_overdue(
+    task: &Folded,
+    now: i64,
+    mileage_km: Option<i64>,
+    last_in_time: impl Fn(i64) -> i64,
+) -> bool {
     if task.is_true("is_completed") {
         return false;
     }
     let due = task.text("due_date").and_then(calendar::parse_time);
-    let is_late = due.is_some_and(|due| calendar::last_in_time(due) < now);
+    let is_late = due.is_some_and(|due| last_in_time(due) < now);
     let due_mileage = task.integer("due_mileage_km");
     let is_run = due_mileage.is_some_and(|due| mileage_km.is_some_and(|run| run >= due));
     is_late || is_run

@@ -48,6 +48,20 @@ fn what_goes_on_takes_its_time() {
     assert_eq!(Span::under_way(5, None, long), span(5, long));
 }
 
+/// What was begun and never ended was in the way of everything that was planned later.
+#[test]
+fn what_nobody_ends_is_over_a_day_after_it_should_have_been() {
+    let planned = Some(span(8, 10));
+    for late in [calendar::DAY, calendar::DAY + 1, 400 * calendar::DAY] {
+        let expected = span(8, 10 + calendar::DAY);
+        assert_eq!(Span::under_way(8, planned, 10 + late), expected);
+        assert_eq!(
+            Span::under_way(12, planned, 14 + late),
+            span(12, 14 + calendar::DAY)
+        );
+    }
+}
+
 fn any_span() -> impl Strategy<Value = Span> {
     (0_i64..20, 1_i64..8).prop_map(|(start, length)| span(start, start + length))
 }

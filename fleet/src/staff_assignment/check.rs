@@ -71,7 +71,10 @@ pub fn check(assignment: &Folded, around: &Around<'_>, now: i64) -> Result<Vec<S
     if let Some(other) = busy {
         let taken = span_of(other, now).map(Span::shown).unwrap_or_default();
         let name = around.person.text("staff_id").unwrap_or("(unnamed)");
-        let text = format!("Staff {name} is assigned elsewhere: {taken}");
+        let text = format!(
+            "Staff {name} is assigned elsewhere: {taken}, for {}; end or cancel that assignment, or choose another time",
+            target_of(other)
+        );
         return Err(Refusal::conflict(
             "scheduled_start_ts",
             "staff_overlap",
@@ -83,6 +86,14 @@ pub fn check(assignment: &Folded, around: &Around<'_>, now: i64) -> Result<Vec<S
     warnings.extend(missing_skills(around));
     warnings.extend(too_many_hours(span, around, now));
     Ok(warnings)
+}
+
+/// What an assignment is for, by which it is found.
+fn target_of(assignment: &Folded) -> String {
+    let named = |key: &str, what: &str| Some(format!("{what} {}", assignment.text(key)?));
+    named("work_order_id", "work order")
+        .or_else(|| named("transfer_plan_id", "transfer plan"))
+        .unwrap_or_else(|| "something else".to_owned())
 }
 
 fn outside_target(span: Span, around: &Around<'_>, now: i64) -> Option<String> {

@@ -63,7 +63,7 @@ pub fn is_active(assignment: &Folded) -> bool {
 }
 
 /// The time that it takes: as it was where that is known, else as it is planned. What has begun and has not ended takes
-/// it until `now` at least.
+/// it until `now` at least, for [a day](Span::under_way) longer than planned at most.
 pub fn span_of(assignment: &Folded, now: i64) -> Option<Span> {
     let moment = |name| assignment.text(name).and_then(calendar::parse_time);
     let (begun, ended) = (moment("actual_start_ts"), moment("actual_end_ts"));

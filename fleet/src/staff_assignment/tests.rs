@@ -211,6 +211,18 @@ fn nobody_is_in_two_places_at_once() {
         checked(&assignment(), &person, &order, std::slice::from_ref(&meets)),
         Err("staff_overlap")
     );
+    let around = Around {
+        person: &person,
+        work_order: Some(&order),
+        transfer_plan: None,
+        others: std::slice::from_ref(&meets),
+    };
+    let refusal = check(&assignment(), &around, NOW).unwrap_err();
+    assert_eq!(
+        refusal.message,
+        "Staff S-1 is assigned elsewhere: 2026-11-02 13:00 to 2026-11-02 15:00 UTC, for work order O; \
+         end or cancel that assignment, or choose another time"
+    );
     let cancelled = after(meets.clone(), &change(json!({ "status": "cancelled" })));
     assert_eq!(
         checked(&assignment(), &person, &order, &[cancelled]),
@@ -249,6 +261,12 @@ fn who_is_late_is_not_free() {
     let long = begun(json!({ "status": "in_progress", "actual_start_ts": "2026-11-02T05:00:00Z" }));
     let overlapping = next("2026-11-02T07:30:00Z");
     assert_eq!(checked_against(&overlapping, &long), Err("staff_overlap"));
+    // Work that nobody ended does not take all time from then on.
+    let forgotten = after(
+        at("2026-10-30T05:00:00Z", "2026-10-30T07:00:00Z"),
+        &change(json!({ "status": "in_progress", "actual_start_ts": "2026-10-30T05:00:00Z" })),
+    );
+    assert_eq!(checked_against(&overlapping, &forgotten), Ok(Vec::new()));
     // Who begins late is not refused for it: what comes after is told when it is planned.
     assert_eq!(checked_against(&late, &soon), Ok(Vec::new()));
 }

@@ -69,7 +69,8 @@ pub fn is_open(plan: &Folded) -> bool {
 }
 
 /// The time that it takes: as it was run where that is known, else as it is planned. A train that left and has not
-/// arrived takes it until `now` at least. `None` when it is called off.
+/// arrived takes it until `now` at least, for [a day](Span::under_way) longer than planned at most. `None` when it is called
+/// off.
 pub fn span_of(plan: &Folded, now: i64) -> Option<Span> {
     if !plan.exists() || status(plan) == "cancelled" {
         return None;
@@ -90,10 +91,14 @@ pub fn span_of(plan: &Folded, now: i64) -> Option<Span> {
     Span::new(start, arrived.or(arrival)?)
 }
 
-/// Whether this step plans another time than before, or plans what was called off. What is told of a train that runs is no
-/// plan.
-pub fn is_moved(before: &Folded, after: &Folded, now: i64) -> bool {
-    is_open(after) && span_of(before, now) != span_of(after, now)
+/// Whether this step plans another time than before, or plans what was called off. What is told of a train that ran or runs
+/// is no plan, whatever its status.
+pub fn is_moved(before: &Folded, after: &Folded) -> bool {
+    let is_planned_anew = || {
+        let times = ["scheduled_departure_ts", "scheduled_arrival_ts"];
+        times.iter().any(|name| before.get(name) != after.get(name))
+    };
+    is_open(after) && (!is_open(before) || is_planned_anew())
 }
 
 /// Whether this step brought it to its end: its vehicles stand there from now on.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::decide::{grave_finding, status};
+use super::decide::status;
 use crate::command::Asked;
 use crate::event::EventDraft;
 use crate::folded::Folded;
@@ -20,15 +20,14 @@ pub struct Consequences {
     pub workshops: Vec<(String, WorkshopCommand)>,
 }
 
-/// Whether an order keeps its vehicle in the workshop: in work, or done and waiting to be released or for a grave finding
-/// to be dealt with.
+/// Whether an order keeps its vehicle in the workshop: in work, or done and waiting to be released.
 pub fn holds_vehicle(order: &Folded) -> bool {
     match status(order) {
         "in_progress" => order.exists(),
         "completed" => {
             order.exists()
+                && order.is_true("requires_release")
                 && order.text("released_at").is_none()
-                && (order.is_true("requires_release") || grave_finding(order).is_some())
         }
         _ => false,
     }
@@ -90,18 +89,13 @@ pub fn consequences(
         }));
     }
     let is_released = after.text("released_at").is_some() && before.text("released_at").is_none();
-    // Its last grave finding was dealt with after the work was done.
-    let is_cleared = status(after) == "completed" && holds_vehicle(before);
-    let lets_go =
-        (is_done || is_released || is_cleared) && !holds_vehicle(after) && !held_by_others;
+    let lets_go = (is_done || is_released) && !holds_vehicle(after) && !held_by_others;
     let is_here = vehicle.text("status") == Some("in_workshop");
     if lets_go && is_here {
-        let why = match (is_released, is_done) {
-            (true, _) => "released",
-            (_, true) => "completed",
-            _ => "cleared of findings",
-        };
-        commands.push(to("available", why));
+        commands.push(to(
+            "available",
+            if is_released { "released" } else { "completed" },
+        ));
     }
     // What was begun and called off still has to be done.
     if was_in_work && status(after) == "cancelled" && !held_by_others && is_here {

@@ -123,23 +123,27 @@ pub(super) fn status(order: &Folded) -> &str {
     order.text("status").unwrap_or("draft")
 }
 
-/// The first open finding with which the vehicle does not run: one of the last two [`SEVERITIES`](super::SEVERITIES).
+/// The first open finding with which the vehicle does not run: one of the last two [`SEVERITIES`](super::SEVERITIES) of
+/// which neither what became of it nor when is told.
 pub(super) fn grave_finding(order: &Folded) -> Option<Map<String, Value>> {
     let findings = order.record.items(FINDING_ITEMS);
     findings.into_iter().find(|finding| {
         let text_of = |field: &str| finding.get(field).and_then(Value::as_str);
-        matches!(text_of("severity"), Some("high" | "critical")) && text_of("resolution").is_none()
+        matches!(text_of("severity"), Some("high" | "critical"))
+            && text_of("resolution").is_none()
+            && text_of("resolved_at").is_none()
     })
 }
 
 /// Whether a change spares work that has begun the release that it was to wait for: who does so lets the vehicle run
-/// again, as by releasing it, so it takes the same role.
+/// again, as by releasing it, so it takes the same role. Taking its beginning back is the same: work that was called off
+/// and planned anew has begun by nothing else, and the next change could spare it the release.
 pub fn waives_release(order: &Folded, fields: &Map<String, Value>) -> bool {
-    let has_begun = matches!(status(order), "in_progress" | "completed")
-        || order.text("actual_start").is_some();
-    has_begun
-        && order.is_true("requires_release")
-        && fields.get("requires_release") == Some(&Value::Bool(false))
+    let started = order.text("actual_start").is_some();
+    let has_begun = started || matches!(status(order), "in_progress" | "completed");
+    let is_spared = fields.get("requires_release") == Some(&Value::Bool(false));
+    let is_unbegun = started && fields.get("actual_start") == Some(&Value::Null);
+    order.is_true("requires_release") && ((has_begun && is_spared) || is_unbegun)
 }
 
 fn create(
@@ -193,6 +197,14 @@ fn change(
         }
         "completed" => {
             refuse_open_checklist(order)?;
+            // The vehicle waits for a release, which is refused while the finding is open. It is decided here and kept, so
+            // that nothing that is told of a completed order, by whatever way, takes its vehicle or lets it go.
+            if grave_finding(order).is_some() {
+                changed.remove("requires_release");
+                if !order.is_true("requires_release") {
+                    changed.insert("requires_release".to_owned(), true.into());
+                }
+            }
             for name in OF_COMPLETION {
                 last.extend(changed.remove_entry(*name));
             }

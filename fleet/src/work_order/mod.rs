@@ -37,5 +37,6 @@ pub const STATUSES: &[&str] = &[
 /// How urgent it is, as in JSON.
 pub const PRIORITIES: &[&str] = &["low", "medium", "high", "urgent"];
 
-/// How bad a finding is, as in JSON. An order with an open one of the last two is not released, and keeps its vehicle.
+/// How bad a finding is, as in JSON. An order with an open one of the last two is not released, and one that is completed
+/// with it needs a release.
 pub const SEVERITIES: &[&str] = &["low", "medium", "high", "critical"];

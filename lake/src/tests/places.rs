@@ -1,5 +1,7 @@
 //! Places that hold something else than the last export of this log: files of others, what a killed export left, another past.
 
+use std::process::Command;
+
 use super::*;
 use crate::strays::is_ours;
 
@@ -159,4 +161,26 @@ fn a_log_that_was_restored_and_went_on_otherwise_is_refused() {
         "{refused:?}"
     );
     assert_eq!((depot.files(), depot.manifest()), (files, manifest));
+}
+
+/// What a bucket would be asked with is no part of its address: a server starts where that is wrong, and its exports say so.
+#[test]
+fn an_address_is_one_whatever_the_environment_says_of_buckets() {
+    const BAD: &str = "AWS_CHECKSUM_ALGORITHM";
+    if std::env::var_os(BAD).is_some() {
+        Target::check("s3://bucket/prefix").unwrap();
+        return;
+    }
+    let name = "tests::places::an_address_is_one_whatever_the_environment_says_of_buckets";
+    let mut this = Command::new(std::env::current_exe().unwrap());
+    let output = this
+        .args(["--exact", name])
+        .env(BAD, "none such")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
 }

@@ -99,3 +99,68 @@ fn a_key_whose_history_is_another_row_s_is_left_to_it_unless_that_is_gone() {
     let places = look(&[ROW]);
     assert_eq!(places.len(), 1, "{places:?}");
 }
+
+/// Whose creation was told once more elsewhere is kept up to date there; the first stream is given up.
+#[test]
+fn a_row_that_an_earlier_version_began_anew_goes_on_where_it_was_kept_up() {
+    let (renamed, successor, apart) = ("renamed", "successor", "apart");
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path(), LogOptions::default()).unwrap();
+    let append = |id: &str, row: &str, is_moved: bool| {
+        let stream = StreamName::new("Vehicle", id);
+        let first = ids::event_id("vehicles", row, "created");
+        let mut event = NewEvent::new("VehicleCreated", "{}");
+        event.id = Some(match is_moved {
+            true => ids::moved_id(first, &stream),
+            false => first,
+        });
+        event.metadata = metadata("vehicles", row);
+        log.append(Transaction::single(stream, ExpectedVersion::Any, event))
+            .unwrap();
+    };
+    append("185123", renamed, false);
+    append("185 123-4", renamed, true);
+    append("185123", successor, false);
+    append("185124", apart, false);
+    append(apart, apart, true);
+    let mut shared_keys = SharedKeys::new();
+    shared_keys.insert(("vehicles", "185 125-9".to_owned()), false);
+    let mut places = Places::new();
+    let mut looking = Looking {
+        log: &log,
+        table: "vehicles",
+        aggregate: "Vehicle",
+        shared_keys: &shared_keys,
+        places: &mut places,
+        owned: Vec::new(),
+    };
+    looking.take(renamed.to_owned(), "185 123-4").unwrap();
+    looking.take(successor.to_owned(), "185123").unwrap();
+    looking.take(apart.to_owned(), "185 125-9").unwrap();
+    looking.leave_to_owners(&HashSet::new());
+    let place = Place {
+        id: apart.to_owned(),
+        why: Treatment::KeyTaken,
+    };
+    // The two others go by the numbers that they have.
+    let expected = Places::from([(("vehicles", apart.to_owned()), place)]);
+    assert_eq!(places, expected);
+}
+
+#[test]
+fn a_log_that_no_import_wrote_to_has_no_rows_to_look_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path(), LogOptions::default()).unwrap();
+    assert!(!may_have_rows(&log));
+    let append = |aggregate: &str, event_type: &str| {
+        let stream = StreamName::new(aggregate, "185123");
+        let event = NewEvent::new(event_type, "{}");
+        log.append(Transaction::single(stream, ExpectedVersion::Any, event))
+            .unwrap();
+    };
+    // The old system's own events come before all rows.
+    append("Vehicle", "VehicleStatusChanged");
+    assert!(!may_have_rows(&log));
+    append(fleet::import::AGGREGATE_TYPE, "ImportStarted");
+    assert!(may_have_rows(&log));
+}

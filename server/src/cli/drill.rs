@@ -12,7 +12,6 @@ use storage::{Clock as _, Log, LogOptions, ReadRequest, SystemClock, TierOptions
 
 use super::{CliError, DataArgs, chain, log_folder, print};
 use crate::archive::{self, Scratch};
-use crate::auth::keys::create_private_folder;
 use crate::backups;
 
 const MICROS_PER_MINUTE: i64 = 60_000_000;
@@ -50,10 +49,9 @@ pub(super) fn run(args: &DrillArgs) -> Result<ExitCode, CliError> {
                 ))
             })?,
     };
-    let scratch = Scratch::of_drill(&config);
-    create_private_folder(scratch.path()).map_err(CliError::io(format!(
-        "cannot create {}",
-        scratch.path().display()
+    let scratch = Scratch::of_drill(&config).map_err(CliError::io(format!(
+        "cannot make a folder in {}",
+        folder.display()
     )))?;
     let tier = archive::options_in(&config, &scratch.path().join("fetched"))
         .map_err(|error| CliError::Other(chain(&error)))?;

@@ -39,7 +39,7 @@ pub(super) struct RestoreArgs {
 pub(super) fn run(args: RestoreArgs) -> Result<ExitCode, CliError> {
     let config = args.data.load()?;
     let from = log_folder(&args.from);
-    // A log that is being written has an end that moves. A backup has no lock, or one that nobody holds.
+    // A log that is being written has an end that moves. A backup has no lock, or one that only those hold who read it as well.
     let _reading = DirectoryLock::take_if_there(&from).map_err(|error| {
         CliError::Other(format!(
             "nothing was restored from {}: {}; restore from a backup, or stop what has it open",
@@ -66,7 +66,11 @@ pub(super) fn run(args: RestoreArgs) -> Result<ExitCode, CliError> {
     )))?;
     let to = config.log_folder();
     // What a running server has fetched, and is fetching, lies in the folder that the settings name.
-    let fetched = Scratch::of_restore(&config);
+    let place = config.fetched_folder();
+    let fetched = Scratch::of_restore(&config).map_err(CliError::io(format!(
+        "cannot make a folder in {}",
+        place.display()
+    )))?;
     let tier = archive::options_in(&config, fetched.path())
         .map_err(|error| CliError::Other(chain(&error)))?;
     let position = args.position.map(Position::new);

@@ -90,7 +90,11 @@ pub(super) fn run(args: VerifyArgs) -> Result<ExitCode, CliError> {
     let folder = log_folder(&args.folder);
     let settings = settings(&args.folder, args.config)?;
     // All of it is fetched anew, for it is the archive that is verified; and a server may run beside, when this is a backup.
-    let fetched = Scratch::of_verify(&settings);
+    let place = settings.fetched_folder();
+    let fetched = Scratch::of_verify(&settings).map_err(CliError::io(format!(
+        "cannot make a folder in {}",
+        place.display()
+    )))?;
     let tier = archive::options_in(&settings, fetched.path())
         .map_err(|error| CliError::Other(chain(&error)))?;
     let mut roots = match &args.checkpoint {

@@ -124,7 +124,7 @@ pub(crate) fn local_month(zone: Tz, at: i64) -> String {
 }
 
 /// The last moment at which what is due at `due` is in time: of a date alone that of its day, here.
-pub(super) fn last_in_time(zone: Tz, due: i64) -> i64 {
+pub(crate) fn last_in_time(zone: Tz, due: i64) -> i64 {
     if date_alone(due).is_none() {
         return due;
     }

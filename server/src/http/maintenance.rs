@@ -21,6 +21,7 @@ use super::query::Query;
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::command::{Decision, Done, Write};
+use crate::figures::last_in_time;
 use crate::projection::{CATALOG, Entry};
 
 mod docs;
@@ -136,7 +137,8 @@ pub(crate) async fn list_tasks(
     Ok(bare(rows, total, position, None))
 }
 
-/// A task's row as of now, and whether it is overdue: by its day, or by its vehicle's kilometres.
+/// A task's row as of now, and whether it is overdue: by its day, as the depot's key figures have it, or by its vehicle's
+/// kilometres.
 fn task_row(state: &AppState, task: &Entry) -> Option<(Map<String, Value>, bool)> {
     let is_overdue = is_task_overdue(state, task);
     let mut row = task.row()?;
@@ -148,7 +150,8 @@ fn is_task_overdue(state: &AppState, task: &Entry) -> bool {
     let vehicle = task.folded.text("vehicle_id");
     let vehicle = vehicle.and_then(|id| state.projections.catalog().find("Vehicle", id).value);
     let mileage = vehicle.and_then(|vehicle| vehicle.folded.integer("current_mileage_km"));
-    is_overdue(&task.folded, state.clock.now().micros(), mileage)
+    let (now, zone) = (state.clock.now().micros(), state.config.analytics.time_zone);
+    is_overdue(&task.folded, now, mileage, |due| last_in_time(zone, due))
 }
 
 /// The answer to a write of a task.
@@ -390,10 +393,14 @@ fn refuse_waiver(order: &Folded, fields: &Map<String, Value>, role: Role) -> Res
     if role.reaches(RELEASES) || !work_order::waives_release(order, fields) {
         return Ok(());
     }
+    let (field, waiver) = match fields.get("requires_release") {
+        Some(Value::Bool(false)) => ("requires_release", "turn requires_release off"),
+        _ => ("actual_start", "take actual_start away"),
+    };
     let message = format!(
-        "The work has begun and is to be released; only a {RELEASES} or above may turn requires_release off now"
+        "The work has begun and is to be released; only a {RELEASES} or above may {waiver} now"
     );
-    let refusal = Refusal::forbidden("requires_release", "release_waived", message);
+    let refusal = Refusal::forbidden(field, "release_waived", message);
     Err(Problem::from(refusal).with("role", RELEASES.name()))
 }
 
@@ -522,19 +529,22 @@ fn check_plan(
     Ok(work_order::check_plan(order, &around, now)?)
 }
 
-/// The transfer plans that a vehicle is put into. Who puts it into one, or moves one, claims the vehicle.
+/// The transfer plans that a vehicle is put into and that have not come to their end. Who puts it into one, or moves one,
+/// claims the vehicle. They are found from the plans on: the assignments of a vehicle grow with all that it ever ran in.
 fn transfers_of(tx: &Decision<'_>, vehicle: &Entry) -> Vec<Folded> {
-    let of_vehicle = vehicle.uuid().to_string();
-    let assigned = tx.list(
-        transfer_assignment::AGGREGATE_TYPE,
-        "active_vehicle",
-        &of_vehicle,
-    );
-    let plans = assigned
-        .iter()
-        .filter_map(|entry| entry.folded.text("transfer_plan_id"));
-    let plans = plans.filter_map(|plan| tx.look(transfer_plan::AGGREGATE_TYPE, plan));
-    plans.map(|plan| plan.folded).collect()
+    let vehicle_id = vehicle.uuid().to_string();
+    let mut transfers = Vec::new();
+    for status in ["draft", "scheduled", "in_progress"] {
+        for plan in tx.list(transfer_plan::AGGREGATE_TYPE, "status", status) {
+            let plan_id = plan.uuid().to_string();
+            let assigned = tx.list(transfer_assignment::AGGREGATE_TYPE, "active_plan", &plan_id);
+            let mut vehicles = assigned.iter().map(|entry| entry.folded.text("vehicle_id"));
+            if vehicles.any(|assigned| assigned == Some(&*vehicle_id)) {
+                transfers.push(plan.folded);
+            }
+        }
+    }
+    transfers
 }
 
 /// The other orders with this value of a filter.

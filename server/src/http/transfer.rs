@@ -215,7 +215,7 @@ fn step_plan(
     if !before.exists() {
         return Ok(());
     }
-    if transfer_plan::is_moved(&before, &after, now) {
+    if transfer_plan::is_moved(&before, &after) {
         check_moved(tx, id, &after, now)?;
     }
     if !transfer_plan::has_arrived(&before, &after) {

@@ -1,6 +1,7 @@
 //! Files of keys that were set aside: their master key is not at hand, and may be found again.
 //!
-//! Only an administrator sets one aside, by renaming it ([`StoreError::Unopened`] says when). Whose keys lie in it, and who was
+//! Only an administrator sets one aside, by renaming it ([`StoreError::Unopened`] says when); releases of before did so by
+//! themselves, which could leave the depot's own keys here ([`StoreError::OpensAside`]). Whose keys lie in it, and who was
 //! erased, stands there in plain text. So whoever is erased loses the keys in these files too, and whoever was erased when such a
 //! file was in use stays so.
 
@@ -9,7 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::{overwrite, write_new};
-use super::lines::Line;
+use super::lines::{Line, read_lines};
+use super::master::Master;
 use super::store::{Erased, StoreError, failed};
 use super::subject::Subject;
 
@@ -37,8 +39,25 @@ pub fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Whether this master secret opens the file.
+pub fn is_opened_by(path: &Path, secret: &[u8]) -> bool {
+    opens(path, &Master::new(secret))
+}
+
+/// The first of the files in the folder that this master key opens.
+pub(super) fn opened_by(folder: &Path, master: &Master) -> Option<PathBuf> {
+    let files = files(folder).unwrap_or_default();
+    files.into_iter().find(|path| opens(path, master))
+}
+
+fn opens(path: &Path, master: &Master) -> bool {
+    let bytes = fs::read(path).ok();
+    let read = bytes.and_then(|bytes| read_lines(&bytes, master, path).ok());
+    read.is_some_and(|read| read.index.is_some())
+}
+
 /// A name for the next: one that was set aside before is not to be written over.
-pub(super) fn free_name(folder: &Path) -> PathBuf {
+pub fn free_name(folder: &Path) -> PathBuf {
     let mut free = folder.join(NAME);
     let mut number = 2;
     while free.exists() {
@@ -66,23 +85,41 @@ pub(super) fn erased(folder: &Path) -> Result<Vec<(Subject, Erased)>, StoreError
 
 /// Takes the keys of whoever is erased out of these files. On return they are gone from the disk as far as the file system lets
 /// that be known.
+///
+/// # Errors
+/// `LeftAside` for the first file that cannot be read, or written anew; they are gone from the others.
 pub(super) fn forget(
     folder: &Path,
     is_erased: impl Fn(&Subject) -> bool,
 ) -> Result<(), StoreError> {
-    for path in files(folder).map_err(failed("list", folder))? {
-        let bytes = fs::read(&path).map_err(failed("read", &path))?;
-        let Some(kept) = without(&bytes, &is_erased) else {
-            continue;
-        };
-        let old = OpenOptions::new().read(true).write(true).open(&path);
-        let old = old.map_err(failed("open", &path))?;
-        write_new(&path, &kept).map_err(failed("write", &path))?;
-        if let Err(error) = overwrite(old) {
-            tracing::warn!(%error, path = %path.display(), "what a file of keys held before could not be overwritten");
-        }
+    let mut outcome = Ok(());
+    for path in files(folder).map_err(left("list", folder))? {
+        outcome = outcome.and(forget_in(&path, &is_erased));
+    }
+    outcome
+}
+
+fn forget_in(path: &Path, is_erased: impl Fn(&Subject) -> bool) -> Result<(), StoreError> {
+    let bytes = fs::read(path).map_err(left("read", path))?;
+    let Some(kept) = without(&bytes, is_erased) else {
+        return Ok(());
+    };
+    // One that may not be written is put out of its place all the same.
+    let old = OpenOptions::new().read(true).write(true).open(path);
+    write_new(path, &kept).map_err(left("write", path))?;
+    if let Err(error) = old.and_then(overwrite) {
+        tracing::warn!(%error, path = %path.display(), "what a file of keys held before could not be overwritten");
     }
     Ok(())
+}
+
+fn left(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError + use<> {
+    let path = path.display().to_string();
+    move |source| StoreError::LeftAside {
+        doing,
+        path,
+        source,
+    }
 }
 
 /// A file without these people's keys; `None`: it has none of them.

@@ -20,7 +20,7 @@ use storage::{
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::store::{Erased, KeyStore, StoreError, SubjectStatus};
+use super::store::{Erased, KeyStore, StoreError, SubjectStatus, tell_left};
 use super::subject::Subject;
 use crate::app::AppState;
 use crate::envelope::{USER_PREFIX, tag};
@@ -40,7 +40,7 @@ pub enum EraseError {
     /// The log did not take it.
     #[error(transparent)]
     Append(#[from] AppendError),
-    /// The key store could not be written.
+    /// The key store could not be written. `LeftAside`: they are erased, and a file that was set aside may still hold keys of theirs.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The log could not be read.
@@ -92,7 +92,8 @@ pub fn request(log: &Log, request: &Request) -> Result<Receipt, AppendError> {
 pub fn erase(state: &AppState, request: &Request) -> Result<Done, EraseError> {
     let store = state.privacy.store();
     let erased = match store.status(&request.subject) {
-        Some(SubjectStatus::Erased(earlier)) => earlier,
+        // What an earlier try left in a file that was set aside goes now.
+        Some(SubjectStatus::Erased(earlier)) => store.erase(&request.subject, earlier),
         _ => {
             let now = rfc3339::to_string(state.clock.now());
             let erased = Erased {
@@ -110,13 +111,29 @@ pub fn erase(state: &AppState, request: &Request) -> Result<Done, EraseError> {
                 Ok(_) | Err(AppendError::IdReused { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
-            store.erase(&request.subject, erased)?
+            store.erase(&request.subject, erased)
         }
     };
+    let erased = match erased {
+        Err(error) if !matches!(error, StoreError::LeftAside { .. }) => return Err(error.into()),
+        // They are erased, so what was derived goes all the same.
+        erased => erased,
+    };
+    let purged = purge(state)?;
     Ok(Done {
-        erased,
-        purged: purge(state)?,
+        erased: erased?,
+        purged,
     })
+}
+
+/// Erases somebody of whom the log tells. Keys that a file that was set aside may still hold are told of, and stop neither a start nor
+/// another's erasure.
+fn erase_as_told(store: &KeyStore, subject: &Subject, erased: Erased) -> Result<(), StoreError> {
+    match store.erase(subject, erased) {
+        Err(error @ StoreError::LeftAside { .. }) => tell_left(&error),
+        outcome => drop(outcome?),
+    }
+    Ok(())
 }
 
 /// Has what was derived while there was a key removed, one such task at a time. False: it goes on, and takes longer than is
@@ -194,7 +211,7 @@ pub fn reconcile(
     for (subject, erased) in erasures(log, Position::FIRST)? {
         if !matches!(store.status(&subject), Some(SubjectStatus::Erased(_))) {
             tracing::warn!(%subject, "the log says that they were erased, and there is a key: it is destroyed");
-            store.erase(&subject, erased)?;
+            erase_as_told(store, &subject, erased)?;
         }
     }
     for (subject, erased) in store.erased() {
@@ -229,7 +246,7 @@ pub fn erase_told(state: &AppState, from: Position) -> Result<Position, EraseErr
     for (subject, erased) in erasures(&state.log, from)? {
         if !matches!(store.status(&subject), Some(SubjectStatus::Erased(_))) {
             tracing::info!(%subject, "was erased at another depot, and is erased here");
-            store.erase(&subject, erased)?;
+            erase_as_told(store, &subject, erased)?;
         }
     }
     purge(state)?;

@@ -62,6 +62,11 @@ impl Looked {
         }
     }
 
+    /// Whether the file does not open, though the master key is the right one: keys of people in it unwrap, and its first line does not.
+    pub fn lacks_first_line(&self) -> bool {
+        !self.opens && self.people.values().any(Option::is_some)
+    }
+
     /// Those of the people in the log whose fields this file does not open: `covered` has each with the time at which the
     /// first of their events was recorded. A key that was made later is not the one that sealed it.
     pub fn lost(&self, covered: &BTreeMap<Box<str>, Timestamp>) -> Vec<Subject> {

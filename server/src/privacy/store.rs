@@ -78,6 +78,28 @@ pub enum StoreError {
         /// A name under which it can be set aside.
         aside: String,
     },
+    /// The master key does not open the file, and opens one that was set aside. Nothing was changed.
+    #[error(
+        "the master key does not open {path}, and {opened} is the file that it opens: if it is the right key, rename {path} to {aside}, and {opened} to {FILE_NAME}, while nothing runs, and start again: what was sealed under the keys of the one cannot be read until that is back under its own master key; if not, give the one that {path} was made under"
+    )]
+    OpensAside {
+        /// The file.
+        path: String,
+        /// The one that was set aside.
+        opened: String,
+        /// A name under which the first can be set aside.
+        aside: String,
+    },
+    /// The master key opens people's keys in the file, but not the line that comes first. Nothing was changed.
+    #[error(
+        "the master key is the right one, and the first line of {path} is damaged: put the first line of a copy of the file in its place, for that of any copy will do, and start again; only where there is no copy, rename the file to {aside} and start again: {WHAT_THEN}"
+    )]
+    FirstLine {
+        /// The file.
+        path: String,
+        /// A name under which it can be set aside.
+        aside: String,
+    },
     /// There is a file, and no master key. None was made: it would not open the file.
     #[error(
         "there is no master key for {path}: {GIVE_MASTER}; only where that cannot be done, rename the file to {aside} and start again: {WHAT_THEN}"
@@ -87,6 +109,18 @@ pub enum StoreError {
         path: String,
         /// A name under which it can be set aside.
         aside: String,
+    },
+    /// Somebody is erased, and a file that was set aside may still hold keys of theirs.
+    #[error(
+        "keys of an erased person may be left in a file that was set aside: cannot {doing} {path}; see that the server's account can read and replace it, or remove it, and erase them again"
+    )]
+    LeftAside {
+        /// What was being done.
+        doing: &'static str,
+        /// The file, or the folder of all.
+        path: String,
+        /// Why.
+        source: io::Error,
     },
     /// The machine has no randomness to give.
     #[error("no random bytes for a key: {0}")]
@@ -174,12 +208,7 @@ impl KeyStore {
                 }
                 (index, people, Some(whole))
             }
-            Some(_) => {
-                return Err(StoreError::Unopened {
-                    path: path.display().to_string(),
-                    aside: aside::free_name(folder).display().to_string(),
-                });
-            }
+            Some(read) => return Err(unopened(&path, folder, &master, &read)),
             None => {
                 let erased = aside::erased(folder)?.into_iter();
                 let people = erased.map(|(of, erased)| (of, Person::Erased(erased)));
@@ -207,7 +236,7 @@ impl KeyStore {
         // Also of who was erased by a release that did not look there.
         let is_erased = |of: &Subject| matches!(people.get(of), Some(Person::Erased(_)));
         if let Err(error) = aside::forget(folder, is_erased) {
-            tracing::error!(%error, "keys of erased people may be left in files that were set aside");
+            tell_left(&error);
         }
         Ok(KeyStore {
             path,
@@ -319,17 +348,17 @@ impl KeyStore {
     /// nothing.
     ///
     /// # Errors
-    /// When a file cannot be written; then they are not erased, and it is to be repeated.
+    /// `LeftAside` where only a file that was set aside cannot be read or written: they are erased, and repeating it, or the next
+    /// start, tries that file again. When another file cannot be written they are not erased.
     pub fn erase(&self, subject: &Subject, erased: Erased) -> Result<Erased, StoreError> {
         let mut people = self.people_mut();
+        let folder = self.path.parent().unwrap_or(Path::new(""));
         if let Some(Person::Erased(earlier)) = people.get(subject) {
+            aside::forget(folder, |of| of == subject)?;
             return Ok(earlier.clone());
         }
         let marker = self.path.with_file_name(PURGE_NAME);
         write_new(&marker, subject.to_string().as_bytes()).map_err(failed("mark", &marker))?;
-        // Before they count as erased: a failure is tried again, and what counts as done is not.
-        let folder = self.path.parent().unwrap_or(Path::new(""));
-        aside::forget(folder, |of| of == subject)?;
         let before = people.insert(subject.clone(), Person::Erased(erased.clone()));
         let written = lines_of(&self.master, &self.index, &people)
             .and_then(|text| write_new(&self.path, &text).map_err(failed("write", &self.path)));
@@ -340,6 +369,8 @@ impl KeyStore {
                 if let Err(error) = overwrite(old) {
                     tracing::warn!(%error, "the old file of keys could not be overwritten");
                 }
+                // Behind it: such a file may be root's, and no reason to keep the keys that open everything.
+                aside::forget(folder, |of| of == subject)?;
                 Ok(erased)
             }
             Err(error) => {
@@ -486,6 +517,32 @@ fn newest(people: &HashMap<Subject, Person>, subject: &Subject) -> Option<KeyOf>
         Person::Erased(_) => Some(KeyOf::Erased),
         Person::Keys(keys) => keys.last().map(|(key, _)| KeyOf::Key(key.clone())),
     }
+}
+
+/// Why a file that was read cannot be used: its first line is missing, or does not unwrap.
+fn unopened(path: &Path, folder: &Path, master: &Master, read: &Read) -> StoreError {
+    let aside = aside::free_name(folder).display().to_string();
+    let path = path.display().to_string();
+    let mut people = read.people.values();
+    if people.any(|person| matches!(person, Person::Keys(_))) {
+        return StoreError::FirstLine { path, aside };
+    }
+    match aside::opened_by(folder, master) {
+        Some(opened) => StoreError::OpensAside {
+            path,
+            opened: opened.display().to_string(),
+            aside,
+        },
+        None => StoreError::Unopened { path, aside },
+    }
+}
+
+/// Says that a file that was set aside could not be rid of keys. That stops no start, and nobody else's erasure.
+pub(super) fn tell_left(error: &StoreError) {
+    tracing::error!(
+        error = crate::cli::chain(error),
+        "keys of erased people may be left; the next start tries again"
+    );
 }
 
 pub(super) fn failed(

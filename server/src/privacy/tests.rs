@@ -14,6 +14,7 @@ use super::*;
 use crate::envelope::write_event_json;
 
 mod full_disk;
+mod set_aside;
 
 const SECRET: &[u8] = b"a master key of at least thirty-two bytes";
 
@@ -448,7 +449,7 @@ fn what_was_set_aside_is_not_to_be_overwritten() {
     drop(KeyStore::open(&keys, SECRET).unwrap());
     let other = b"another master key of thirty-two bytes and more";
     let proposed = |secret: &[u8]| match KeyStore::open(&keys, secret) {
-        Err(StoreError::Unopened { aside, .. }) => aside,
+        Err(StoreError::Unopened { aside, .. } | StoreError::OpensAside { aside, .. }) => aside,
         opened => panic!("{opened:?}"),
     };
     let first = proposed(other);

@@ -194,6 +194,26 @@ fn targets_in_use_are_refused_and_left_alone() {
     assert_eq!(content_of(&empty), all(&log));
 }
 
+/// A first start that is refused behind the lock leaves a folder with nothing else in it.
+#[test]
+fn a_log_that_was_never_begun_is_no_obstacle() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = log_in(&folder.path().join("log"));
+    let (backup, to) = (folder.path().join("backup"), folder.path().join("to"));
+    log.backup(&backup).unwrap();
+    let starting = DirectoryLock::take(&to).unwrap();
+    assert!(!remove_unbegun(&to).unwrap(), "somebody begins one");
+    let error = restore(&backup, &to, None).unwrap_err();
+    assert!(matches!(error, RestoreError::NotEmpty { .. }), "{error}");
+    assert!(to.join("lock").exists());
+    drop(starting);
+    restore(&backup, &to, None).unwrap();
+    assert_eq!(content_of(&to), all(&log));
+    assert!(!remove_unbegun(&to).unwrap(), "now there is a log");
+    assert!(to.join("lock").exists(), "and it is left as it is");
+    assert!(remove_unbegun(&folder.path().join("nothing")).unwrap());
+}
+
 #[test]
 fn a_backup_does_not_wait_until_writers_pause() {
     let folder = tempfile::tempdir().unwrap();

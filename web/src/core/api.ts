@@ -95,8 +95,9 @@ export async function get<T>(path: string, params: Params = {}, abort?: AbortSig
   return { value, keptAt, next };
 }
 
-/** Rows of one question about a list that is wanted whole; the server's own bound is never below 100, and 1,000 unless it is set. */
+/** Rows of one question about a list that is wanted whole: a server that is set to answer fewer is asked for what each answers. */
 const WHOLE_PAGE = 500;
+const WHOLE_PAGE_MIN = 100;
 /** Questions that a whole list may take. */
 const WHOLE_PAGES_MAX = 200;
 
@@ -108,8 +109,14 @@ export async function getWhole<T>(path: string, params: Params = {}, abort?: Abo
   const rows: T[] = [];
   let keptAt: Date | null = null;
   let cursor: string | null = null;
+  let limit = WHOLE_PAGE;
   for (let page = 0; page < WHOLE_PAGES_MAX; page += 1) {
-    const part: Answer<T[] | Record<string, T[]>> = await get(path, { limit: WHOLE_PAGE, ...params, cursor }, abort);
+    const ask = (): Promise<Answer<T[] | Record<string, T[]>>> => get(path, { limit, ...params, cursor }, abort);
+    const part = await ask().catch((error: unknown) => {
+      if (!(error instanceof Problem) || error.status !== 422 || limit === WHOLE_PAGE_MIN) throw error;
+      limit = WHOLE_PAGE_MIN;
+      return ask();
+    });
     rows.push(...(Array.isArray(part.value) ? part.value : (part.value[name] as T[])));
     // The whole is as old as its oldest part.
     if (part.keptAt && (keptAt === null || part.keptAt < keptAt)) keptAt = part.keptAt;

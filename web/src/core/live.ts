@@ -103,6 +103,8 @@ export async function followForEver(): Promise<void> {
       const began = Date.now();
       await follow().catch(() => {});
       connected.value = false;
+      // What pages show is asked for anew, and so is known to be old where nobody answers.
+      pulse.value += 1;
       wait = Date.now() - began > 60_000 ? 1_000 : Math.min(wait * 2, RETRY_MS_MAX);
     }
     await new Promise((resume) => setTimeout(resume, wait));

@@ -32,6 +32,9 @@ export interface WorkOrder {
   assigned_team: string | null;
   work_description: string | null;
   work_performed: string | null;
+  requires_release: boolean;
+  released_at: string | null;
+  release_notes: string | null;
   findings: string | null;
   tasks: string[] | null;
   checklist?: { item_id: string; text?: string; done?: boolean }[] | null;

@@ -1,21 +1,24 @@
-// A work order for those who plan and look: what is asked for, what was done, found and used, and its history with proof.
-// Whoever works on it sees the tablet's page instead (technician.tsx).
-import type { Item } from "../core/replica";
+// A work order for those who plan and look: what is asked for, what was done, found and used, whether it still holds its
+// vehicle, and its history with proof. Whoever works on it sees the tablet's page instead (technician.tsx).
+import { useState } from "preact/hooks";
 import { useAsked } from "../core/query";
 import { seg } from "../core/api";
 import { href, setFilters, filters } from "../core/route";
 import { may, user } from "../core/session";
 import type { LogEvent } from "../core/live";
 import type { Vehicle, WorkOrder } from "../core/types";
-import { day, money, number, t, time, word } from "../i18n";
+import { day, type Key, money, number, t, time, word } from "../i18n";
 import { Badge, Grid, Page, Shown, toneOfStatus } from "../parts/ui";
 import { ProofBadge } from "../parts/proof";
 import { Details } from "../parts/values";
 import { PrintButton } from "../parts/exports";
 import { useAccountNames } from "./audit";
+import { graveFindings, isOpenFinding, Release, Resolve, toneOfFinding, waitsForRelease } from "./release";
 import { OrderOnTablet } from "./technician";
 
-type Full = WorkOrder & { finding_items?: Item[]; used_parts?: (Item & { usage_id?: string })[]; assigned_staff?: string[] | null; estimated_cost: number | null; actual_cost: number | null; estimated_hours: number | null; actual_hours: number | null };
+type Finding = { finding_id: string; text: string | null; severity: string | null; resolution?: string | null; resolved_at?: string | null };
+
+type Full = WorkOrder & { finding_items?: Finding[]; used_parts?: { quantity: number | null; part_no: string | null }[]; assigned_staff?: string[] | null; estimated_cost: number | null; actual_cost: number | null; estimated_hours: number | null; actual_hours: number | null };
 
 export function OrderPage({ id }: { id: string }) {
   const onTablet = filters.value.get("work") === "1" || user.value?.role === "TECHNICIAN";
@@ -28,22 +31,33 @@ function OrderSheet({ id }: { id: string }) {
   const vehicle = useAsked<Vehicle>(order ? `/vehicles/${seg(order.vehicle_id)}` : null);
   const events = useAsked<LogEvent[]>(order ? `/events/WorkOrder/${seg(order.id)}` : null, { order: "desc", limit: 100 });
   const nameOf = useAccountNames();
+  const [said, setSaid] = useState<Key | null>(null);
+  const findings = order?.finding_items ?? [];
+  const grave = graveFindings(findings).length;
+  const changed = (what: Key): void => {
+    setSaid(what);
+    asked.again();
+    vehicle.again();
+  };
   const canWork = may("TECHNICIAN") && (order?.status === "scheduled" || order?.status === "in_progress");
   return (
     <Page
       title={order?.order_number ?? id}
       lead={order?.work_description ?? undefined}
-      actions={<>{canWork && <button type="button" class="main" onClick={() => setFilters({ work: "1" })}>{t("order.work")}</button>}<PrintButton /></>}
+      actions={<>{canWork && <button type="button" class="main" onClick={() => setFilters({ work: "1" })}>{t("order.work")}</button>}{order && <Release order={order} findings={findings} onDone={() => changed("order.release.done")} />}<PrintButton /></>}
     >
+      {said && <p class="notice" role="status">{t(said)}</p>}
       <Shown asked={asked}>
         {(found) => (
           <>
+            {waitsForRelease(found) && <p class="notice warn">{t("order.waits.why")} {grave > 0 && t("order.waits.grave", { count: grave })}</p>}
             <dl class="facts">
-              <div><dt>{t("vehicle.id")}</dt><dd>{vehicle.value ? <a href={href(["vehicle", vehicle.value.asset_id])}>{vehicle.value.asset_id}</a> : "–"}</dd></div>
+              <div><dt>{t("vehicle.id")}</dt><dd>{vehicle.value ? <a href={href(["vehicle", vehicle.value.asset_id])}>{vehicle.value.asset_id}</a> : "–"} {vehicle.value && <Badge tone={toneOfStatus(vehicle.value.status)}>{word("status", vehicle.value.status)}</Badge>}</dd></div>
               <div><dt>{t("filter.status")}</dt><dd><Badge tone={toneOfStatus(found.status)}>{word("order-status", found.status)}</Badge></dd></div>
               <div><dt>{t("order.priority")}</dt><dd>{word("priority", found.priority)}</dd></div>
               <div><dt>{t("order.planned")}</dt><dd>{day(found.scheduled_start)} – {day(found.scheduled_end)}</dd></div>
               <div><dt>{t("order.done")}</dt><dd>{time(found.actual_end)}</dd></div>
+              {(found.released_at || waitsForRelease(found)) && <div><dt>{t("order.released")}</dt><dd><Badge tone={found.released_at ? "good" : "warn"}>{found.released_at ? time(found.released_at) : t("order.waits")}</Badge> {found.release_notes}</dd></div>}
               <div><dt>{t("order.place")}</dt><dd>{[found.assigned_track, found.assigned_team].filter(Boolean).join(" · ") || "–"}</dd></div>
               <div><dt>{t("order.hours")}</dt><dd>{number(found.actual_hours, 1)} / {number(found.estimated_hours, 1)} h</dd></div>
               <div><dt>{t("order.cost")}</dt><dd>{money(found.actual_cost)} / {money(found.estimated_cost)}</dd></div>
@@ -52,10 +66,17 @@ function OrderSheet({ id }: { id: string }) {
             <section>
               <h2>{t("tech.findings")}</h2>
               <p>{found.work_performed}</p>
-              <p>{found.findings ?? ((found.finding_items ?? []).length === 0 ? t("tech.findings.none") : "")}</p>
-              <ul>{(found.finding_items ?? []).map((item) => <li>{word("severity", item.severity as string)}: {String(item.text ?? "")}</li>)}</ul>
+              <p>{found.findings ?? (findings.length === 0 ? t("tech.findings.none") : "")}</p>
+              <ul class="feed">
+                {findings.map((item) => (
+                  <li key={item.finding_id} class="row">
+                    <span><Badge tone={toneOfFinding(item)}>{word("severity", item.severity)}</Badge> {item.text}</span>
+                    {isOpenFinding(item) ? !found.released_at && <Resolve order={found.order_number} finding={item.finding_id} text={item.text ?? ""} onDone={() => changed("finding.resolve.done")} /> : <span class="small">{t("finding.resolved", { day: day(item.resolved_at) })} {item.resolution}</span>}
+                  </li>
+                ))}
+              </ul>
             </section>
-            {(found.used_parts ?? []).length > 0 && <section><h2>{t("tech.parts")}</h2><ul>{(found.used_parts ?? []).map((item) => <li>{number(item.quantity as number)} × {String(item.part_no ?? "")}</li>)}</ul></section>}
+            {(found.used_parts ?? []).length > 0 && <section><h2>{t("tech.parts")}</h2><ul>{(found.used_parts ?? []).map((item) => <li>{number(item.quantity)} × {item.part_no}</li>)}</ul></section>}
           </>
         )}
       </Shown>

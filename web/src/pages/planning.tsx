@@ -9,6 +9,7 @@ import type { Task, Track, Vehicle, WorkOrder, Workshop } from "../core/types";
 import { day, number, t, weekday, word } from "../i18n";
 import { Badge, Dialog, Empty, Field, Grid, Page, Shown, type Tone } from "../parts/ui";
 import { DataLinks, PrintButton } from "../parts/exports";
+import { waitsForRelease } from "./release";
 
 const DAY_MS = 86_400_000;
 /** Days that the board shows at once. */
@@ -155,19 +156,23 @@ interface PlanProps {
   onMove: (moving: Moving) => void;
 }
 
-const covers = (order: WorkOrder, date: string): boolean => order.scheduled_start !== null && iso(order.scheduled_start) <= date && iso(order.scheduled_end ?? order.scheduled_start) >= date;
-
 /** Track by day: how full, and with what. An order is dragged to another cell, or moved by its button. */
 function Plan({ orders, workshops, tracks, nameOf, onMove }: PlanProps) {
   const shop = filters.value.get("workshop") || workshops[0]?.id || "";
   const begin = filters.value.get("from") || iso(Date.now());
   const days = Array.from({ length: DAYS }, (_, index) => iso(new Date(begin).getTime() + index * DAY_MS));
-  const there = orders.filter((order) => isOpen(order) && order.workshop_id === shop);
+  // The days of each order, once for all cells of the board.
+  const spans = new Map(orders.flatMap((order) => (order.scheduled_start === null || !isOpen(order) ? [] : [[order, [iso(order.scheduled_start), iso(order.scheduled_end ?? order.scheduled_start)]] as const])));
+  const covers = (order: WorkOrder, date: string): boolean => {
+    const [from = "~", to = ""] = spans.get(order) ?? [];
+    return from <= date && to >= date;
+  };
+  const there = orders.filter((order) => spans.has(order) && order.workshop_id === shop);
   const own = tracks.filter((track) => track.workshop_id === shop && track.is_active);
   const rows: (Track | null)[] = [...own, null];
-  const cell = (track: Track | null, date: string): WorkOrder[] => there.filter((order) => covers(order, date) && (track === null ? !own.some((one) => one.track_id === order.assigned_track) : order.assigned_track === track.track_id));
+  const cell = (track: Track | null, date: string): WorkOrder[] => there.filter((order) => (track === null ? !own.some((one) => one.track_id === order.assigned_track) : order.assigned_track === track.track_id) && covers(order, date));
   const full = (workshop: Workshop): (number | null)[] =>
-    days.map((date) => (workshop.total_tracks > 0 ? (100 * orders.filter((order) => isOpen(order) && order.workshop_id === workshop.id && covers(order, date)).length) / workshop.total_tracks : null));
+    days.map((date) => (workshop.total_tracks > 0 ? (100 * orders.filter((order) => order.workshop_id === workshop.id && covers(order, date)).length) / workshop.total_tracks : null));
   const shift = (count: number): void => setFilters({ from: iso(new Date(begin).getTime() + count * DAY_MS) });
   const drop = (event: DragEvent, track: Track | null, date: string): void => {
     event.preventDefault();
@@ -235,6 +240,7 @@ function Board({ open, done, nameOf, onMove }: { open: WorkOrder[]; done: WorkOr
                     <span class="row"><a href={href(["order", order.order_number])}>{order.order_number}</a> <strong>{nameOf.get(order.vehicle_id) ?? ""}</strong></span>
                     <span>{order.work_description}</span>
                     <span class="small">{word("priority", order.priority)} · {day(status === "completed" ? order.actual_end : order.scheduled_start)}</span>
+                    {waitsForRelease(order) && <Badge tone="warn">{t("order.waits")}</Badge>}
                     {may("DISPATCHER") && isOpen(order) && <button type="button" onClick={() => onMove(order)}>{t("plan.move")}</button>}
                   </li>
                 ))}

@@ -5,7 +5,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { photoDocument } from "../core/photo";
 import type { Item } from "../core/replica";
-import { act, asked, becomeTablet, held, type Held, heardAt, isReady, refused, syncing, trouble, waiting } from "../core/tablet";
+import { act, asked, becomeTablet, exchange, held, type Held, heardAt, isReady, refused, syncing, trouble, waiting } from "../core/tablet";
 import { useAsked } from "../core/query";
 import { filters, href, setFilters } from "../core/route";
 import { connected } from "../core/live";
@@ -13,6 +13,7 @@ import { user } from "../core/session";
 import type { Vehicle } from "../core/types";
 import { day, type Key, number, relative, t, typed, word } from "../i18n";
 import { Badge, Dialog, Empty, Field, Page, toneOfStatus } from "../parts/ui";
+import { isOpenFinding, Resolve, toneOfFinding, waitsForRelease } from "./release";
 import { ActList } from "./sync";
 
 /** What a technician can take up; a draft is the planner's. */
@@ -41,6 +42,8 @@ export interface Order {
   checklist?: Item[];
   finding_items?: Item[];
   used_parts?: Item[];
+  requires_release?: boolean;
+  released_at?: string | null;
 }
 
 const orderOf = ({ id, row }: Held): Order => ({ ...(row as unknown as Order), id, order_number: (row.order_number as string) ?? id });
@@ -188,6 +191,7 @@ function OrderView({ order }: { order: Order }) {
       <p class="row">
         <strong class="big">{nameOf(order.vehicle_id)}</strong>
         <Badge tone={toneOfStatus(order.status)}>{word("order-status", order.status)}</Badge>
+        {waitsForRelease(order) && <Badge tone="warn">{t("order.waits")}</Badge>}
         <span>{day(order.scheduled_start)} – {day(order.scheduled_end)}</span>
         <span>{[order.assigned_track, order.assigned_team].filter(Boolean).join(" · ")}</span>
       </p>
@@ -260,6 +264,9 @@ interface Findable {
   change: (label: Key, changes: Change[]) => Promise<void>;
 }
 
+/** Whether the server does not know an item yet: nothing can be asked of it there. */
+const isUnsent = (key: string): boolean => waiting.value.some((one) => one.operations.some((operation) => operation.key === key));
+
 function Findings({ order, isOpen, change }: Findable) {
   const [note, setNote] = useState("");
   const [severity, setSeverity] = useState<string>("low");
@@ -271,8 +278,10 @@ function Findings({ order, isOpen, change }: Findable) {
       {found.length > 0 && (
         <ul class="feed">
           {found.map((item) => (
-            <li key={item.key}>
-              <Badge tone={item.resolved_at || item.resolution ? "good" : item.severity === "critical" ? "bad" : item.severity === "high" ? "warn" : "none"}>{word("severity", item.severity as string)}</Badge> {String(item.text ?? "")}
+            <li key={item.key} class="row">
+              <span><Badge tone={toneOfFinding(item)}>{word("severity", item.severity as string)}</Badge> {String(item.text ?? "")}</span>
+              {!isOpenFinding(item) && <span class="small">{t("finding.resolved", { day: day(item.resolved_at as string) })} {String(item.resolution ?? "")}</span>}
+              {isOpenFinding(item) && !order.released_at && !isUnsent(item.key) && <Resolve order={order.order_number} finding={item.key} text={String(item.text ?? "")} onDone={() => void exchange()} />}
             </li>
           ))}
         </ul>

@@ -11,6 +11,7 @@ import { Badge, Field, Grid, Page, Shown, toneOfStatus } from "../parts/ui";
 import { ProofBadge, ProveAll } from "../parts/proof";
 import { Details, text } from "../parts/values";
 import { DataLinks, PrintButton } from "../parts/exports";
+import { waitsForRelease } from "./release";
 import { Risk } from "./risk";
 
 interface Snapshot {
@@ -163,7 +164,7 @@ function Orders({ id }: { id: string }) {
             keyOf={(order) => order.id}
             columns={[
               { name: t("order.number"), cell: (order) => <a href={href(["order", order.order_number])}>{order.order_number}</a> },
-              { name: t("filter.status"), cell: (order) => <Badge tone={toneOfStatus(order.status)}>{word("order-status", order.status)}</Badge> },
+              { name: t("filter.status"), cell: (order) => <><Badge tone={toneOfStatus(order.status)}>{word("order-status", order.status)}</Badge> {waitsForRelease(order) && <Badge tone="warn">{t("order.waits")}</Badge>}</> },
               { name: t("order.what"), cell: (order) => order.work_description ?? "–" },
               { name: t("order.planned"), cell: (order) => day(order.scheduled_start) },
               { name: t("order.done"), cell: (order) => day(order.actual_end) },

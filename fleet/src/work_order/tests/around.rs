@@ -401,33 +401,60 @@ fn a_grave_finding_keeps_the_vehicle_when_the_work_is_done() {
     }
 
     let begun = after(order_in("in_progress"), &found("critical"));
+    let needing = after(
+        begun.clone(),
+        &changing(json!({ "requires_release": true })),
+    );
+    let spared = json!({ "status": "completed", "requires_release": false });
+    for asked in [&done, &spared] {
+        let drafts = decide(&begun, &changing(asked.clone()), ASKED).unwrap();
+        assert_eq!(types(&drafts), [schema::UPDATED, schema::COMPLETED]);
+        assert_eq!(drafts[0].data, json!({ "requires_release": true }));
+        let drafts = decide(&needing, &changing(asked.clone()), ASKED).unwrap();
+        assert_eq!(types(&drafts), [schema::COMPLETED], "{asked}");
+    }
+
+    // It is for a release to let it go, whoever deals with the finding and however that is told.
     let held = after(begun, &changing(done));
-    assert!(holds_vehicle(&held));
     let resolve = WorkOrderCommand::ResolveFinding {
         finding_id: "critical".to_owned(),
         fields: fields(RESOLUTION, json!({ "resolution": "welded" })),
     };
-    let cleared = after(held.clone(), &resolve);
-    assert!(!holds_vehicle(&cleared) && changes_hold(&held, &cleared));
-    let vehicle = vehicle_in("in_workshop");
-    for (held_by_others, expected) in [(false, 1), (true, 0)] {
-        let caused = consequences(
-            ("O", &held, &cleared),
-            ("4711", &vehicle),
-            held_by_others,
-            None,
-            ASKED,
-        )
-        .unwrap();
-        assert_eq!(caused.vehicle.len(), expected);
-        for draft in &caused.vehicle {
-            assert_eq!(draft.data["new_status"], "available");
-            assert_eq!(
-                draft.data["reason"],
-                "Work order WO-2026-0001 cleared of findings"
-            );
-        }
-    }
+    let resolved = after(held.clone(), &resolve);
+    assert!(holds_vehicle(&held) && holds_vehicle(&resolved));
+    assert!(!changes_hold(&held, &resolved));
+    let release = WorkOrderCommand::Release {
+        fields: fields(RELEASE, json!({})),
+    };
+    assert_eq!(refused(&held, &release).code, "finding_open");
+    assert!(!holds_vehicle(&after(resolved, &release)));
+}
+
+/// Orders that were completed long ago took vehicles that run since.
+#[test]
+fn what_is_found_after_the_completion_takes_no_vehicle() {
+    let found = WorkOrderCommand::RecordFinding {
+        finding_id: "F".to_owned(),
+        fields: fields(FINDING, json!({ "text": "crack", "severity": "critical" })),
+    };
+    let done = order_in("completed");
+    let late = after(done.clone(), &found);
+    assert!(!holds_vehicle(&late) && !changes_hold(&done, &late));
+}
+
+/// A tablet tells what became of a finding field by field, and the time may be all that came.
+#[test]
+fn a_finding_of_which_the_time_is_told_is_dealt_with() {
+    let found = WorkOrderCommand::RecordFinding {
+        finding_id: "F".to_owned(),
+        fields: fields(FINDING, json!({ "text": "crack", "severity": "high" })),
+    };
+    let begun = after(order_in("in_progress"), &found);
+    let told = json!({ "finding_id": "F", "resolved_at": "2026-11-02T07:00:00Z" });
+    let told = schema::SCHEMA.draft(schema::FINDING_RESOLVED, crate::testing::object(told));
+    let resolved = applied(AGGREGATE_TYPE, begun, &[told]);
+    let done = after(resolved, &changing(json!({ "status": "completed" })));
+    assert!(!holds_vehicle(&done));
 }
 
 #[test]
@@ -469,6 +496,16 @@ fn who_spares_begun_work_its_release_is_told() {
         )
     });
     assert!(waived(&again, off.clone()));
+    // Nor may it be said not to have: the next change could spare it the release.
+    let unbegun = json!({ "actual_start": null });
+    assert!(waived(&again, unbegun.clone()));
+    let restarted = json!({ "actual_start": "2026-11-02T07:00:00Z" });
+    assert!(!waived(&again, restarted), "another time is no waiver");
+    assert!(!waived(&draft(), unbegun.clone()), "nothing has begun");
+    assert!(
+        !waived(&order_in("in_progress"), unbegun),
+        "nothing is spared"
+    );
     assert!(!waived(&order_in("in_progress"), off), "nothing is spared");
 }
 

@@ -30,17 +30,49 @@ pub(super) fn files(config: &Config) -> Vec<Finding> {
     secrets.extend_from_slice(&set_aside);
     secrets.sort();
     findings.extend(secrets.iter().filter_map(|path| open_to_others(path)));
-    findings.extend(set_aside.iter().map(|path| kept_aside(path)));
+    let master = master(config);
+    let kept = set_aside
+        .iter()
+        .map(|path| kept_aside(path, &folder, master.as_deref()));
+    findings.extend(kept);
     findings
 }
 
-/// That keys lie there which nothing opens now.
-fn kept_aside(path: &Path) -> Finding {
-    Finding::Look(format!(
-        "{} holds keys of people that were set aside: under the master key that they were made by it is to be named {} again, while no server runs; remove it once nobody looks for that key any more",
-        path.display(),
-        privacy::store::FILE_NAME
-    ))
+/// The master key that a start would take; nothing is made.
+fn master(config: &Config) -> Option<Vec<u8>> {
+    match &config.privacy.master_key {
+        Some(key) => Some(key.clone().into_bytes()),
+        None => fs::read(config.keys_folder().join(MASTER_FILE_NAME)).ok(),
+    }
+}
+
+/// That keys lie there which nothing opens now; or that the master key opens them, as where a release of before set them aside.
+fn kept_aside(path: &Path, folder: &Path, master: Option<&[u8]>) -> Finding {
+    let name = privacy::store::FILE_NAME;
+    let (kept, in_use) = (path.display(), folder.join(name));
+    let is_opened = master.is_some_and(|master| aside::is_opened_by(path, master));
+    if !is_opened {
+        return Finding::Look(format!(
+            "{kept} holds keys of people that were set aside: under the master key that they were made by it is to be named {name} again, while no server runs; remove it once nobody looks for that key any more"
+        ));
+    }
+    let is_in_use_opened = match KeyStore::look(folder, master) {
+        Ok(looked) => looked.map(|looked| looked.opens),
+        Err(_) => Some(false),
+    };
+    let in_use = in_use.display();
+    match is_in_use_opened {
+        Some(true) => Finding::Look(format!(
+            "the master key opens {kept} as well as {in_use}: keys that are missed may lie there. While no server runs, put both together by `cat {kept} >> {in_use}` and take {kept} away"
+        )),
+        Some(false) => Finding::Bad(format!(
+            "{kept} is the file that the master key opens, and {in_use} is not: if it is the right key, rename {in_use} to {}, and {kept} to {name}, while no server runs",
+            aside::free_name(folder).display()
+        )),
+        None => Finding::Bad(format!(
+            "{kept} is the file that the master key opens, and there is no {in_use}: rename it to {name} before the next start, which would begin new keys"
+        )),
+    }
 }
 
 fn signing(config: &Config, folder: &Path) -> Finding {
@@ -74,10 +106,7 @@ fn open_to_others(path: &Path) -> Option<Finding> {
 pub(super) fn people(config: &Config, report: &VerifyReport) -> Vec<Finding> {
     let folder = config.keys_folder();
     let master_file = folder.join(MASTER_FILE_NAME);
-    let master = match &config.privacy.master_key {
-        Some(key) => Some(key.clone().into_bytes()),
-        None => fs::read(&master_file).ok(),
-    };
+    let master = master(config);
     let looked = match KeyStore::look(&folder, master.as_deref()) {
         Ok(looked) => looked,
         Err(error) => return vec![Finding::Bad(chain(&error))],
@@ -88,8 +117,12 @@ pub(super) fn people(config: &Config, report: &VerifyReport) -> Vec<Finding> {
             "the master key is gone: {} cannot be read and privacy.master_key is not set; put it back, for without it no start and no command opens the keys of people",
             master_file.display()
         ))),
+        Some(looked) if looked.lacks_first_line() => findings.push(Finding::Bad(format!(
+            "the master key is the right one, and the first line of {} is damaged, without which no start and no command opens it: put the first line of a copy of the file in its place, for that of any copy will do",
+            folder.join(privacy::store::FILE_NAME).display()
+        ))),
         Some(looked) if !looked.opens => findings.push(Finding::Bad(
-            "the master key does not open the keys of people: give the one that they were made under, for with this one no start and no command does"
+            "the master key does not open the keys of people: give the one that they were made under (or do as is said above where it opens a file that was set aside), for with this one no start and no command does"
                 .to_owned(),
         )),
         Some(looked) if looked.bad > 0 => findings.push(Finding::Bad(format!(

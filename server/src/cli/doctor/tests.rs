@@ -85,6 +85,13 @@ fn lost_keys_are_told_with_whose_they_are_and_what_to_do() {
     fs::write(&keys, &text).unwrap();
     assert_eq!(bad(log(&config)), Vec::<String>::new());
 
+    fs::write(&keys, text.replacen('{', "(", 1)).unwrap();
+    says(
+        &config,
+        &["the master key is the right one, and the first line of"],
+    );
+    fs::write(&keys, &text).unwrap();
+
     let right = fs::read(&master).unwrap();
     fs::write(&master, [7; 32]).unwrap();
     says(
@@ -118,6 +125,26 @@ fn a_key_made_later_is_not_the_one_that_is_lost() {
         &config,
         &["of 2 people cannot be read", "Staff:s1, Staff:s2"],
     );
+}
+
+/// A release of before set files aside by itself; the depot's own may be among them.
+#[test]
+fn a_file_that_was_set_aside_and_that_the_master_key_opens_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = depot(folder.path());
+    let people = config.keys_folder().join("people.keys");
+    let kept = config.keys_folder().join("people.keys.unopened");
+    let told = |verdict: &str, words: &str| {
+        let said = keys::files(&config);
+        check(said.last().unwrap(), verdict, words);
+    };
+    fs::rename(&people, &kept).unwrap();
+    told("bad", "there is no");
+    let other = b"another master key of thirty-two bytes and more";
+    drop(crate::privacy::KeyStore::open(&config.keys_folder(), other).unwrap());
+    told("bad", "people.keys.unopened to people.keys, while");
+    fs::copy(&kept, &people).unwrap();
+    told("look", "people.keys.unopened >> ");
 }
 
 /// `ok`, `look` or `bad`, and what is said.

@@ -1,8 +1,9 @@
 //! `railfleet import --follow` and `--cut-over`: how one asks the other, who has the data folder to itself.
 //!
 //! The one that follows leaves a note in the folder of reports for as long as it runs, and keeps it locked: the lock ends
-//! with the process, however that ends, so that a note which nobody holds is known to be left over. A request is a second
-//! note beside it; when the first is gone, the log says what came of it.
+//! with the process, however that ends, so that a note which nobody holds is known to be left over. One that follows and is of
+//! an earlier version holds no lock: it is known by the process that its note names. A request is a second note beside it; when
+//! the first is gone, the log says what came of it.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
@@ -53,10 +54,30 @@ pub(super) fn note(reports: &Path) -> Note {
     };
     // Shared: two that look at the same time do not take each other for the one that follows.
     match file.try_lock_shared() {
+        Ok(()) if its_writer_follows(&file) => Note::Held,
         Ok(()) => Note::LeftOver,
         // Where a file system knows no locks, a note is a note.
         Err(TryLockError::WouldBlock | TryLockError::Error(_)) => Note::Held,
     }
+}
+
+/// Whether the process that a note names is there, and follows.
+fn its_writer_follows(note: &File) -> bool {
+    let said = io::read_to_string(note).unwrap_or_default();
+    let Ok(process) = said.trim().parse::<u32>() else {
+        return false;
+    };
+    fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|line| follows(&line))
+}
+
+/// Whether this command line, whose words end with 0 each, is that of one that follows. A server may have the number of a process
+/// that was killed, and does not.
+fn follows(command_line: &[u8]) -> bool {
+    let has = |wanted: &[u8]| {
+        let mut words = command_line.split(|byte| *byte == 0);
+        words.any(|word| word == wanted)
+    };
+    has(b"import") && has(b"--follow")
 }
 
 /// Why nobody can be asked to cut over: somebody else has the folder, and the note is left over.

@@ -20,6 +20,9 @@ const NEW: &str = "restoring-new";
 /// What is said where the other depot's keys do not open.
 const OTHER_MASTER: &str = "the master key does not open the keys that --keys names; set privacy.master_key to the one of the depot that \
                             they are of, or name a folder that has its master.key";
+/// What is said where the file of keys is damaged at its beginning.
+const FIRST_LINE: &str = "the first line of people.keys in the folder that --keys names is damaged; put the first line of a copy of the file in its place, \
+                          or name the folder of a copy";
 
 /// Makes a new depot in the data folder of `config`, which must have neither a log nor keys, from the log in `from`, up to a
 /// position if there is one. `keys` is the other depot's folder of keys.
@@ -37,7 +40,16 @@ pub(super) fn restore(
         config.federation_folder(),
         config.log_folder(),
     ];
-    if let Some(there) = parts.iter().find(|part| part.exists()) {
+    let [keys_folder, federation, log] = &parts;
+    let mut there = [keys_folder, federation]
+        .into_iter()
+        .find(|part| part.exists());
+    // What a start leaves that was refused is no log yet, and goes.
+    let cannot_look = CliError::io(format!("cannot look at {}", log.display()));
+    if there.is_none() && !storage::remove_unbegun(log).map_err(cannot_look)? {
+        there = Some(log);
+    }
+    if let Some(there) = there {
         let text = "a new depot is made in a folder that has none yet, and there is";
         return Err(CliError::Other(format!("{text} {}", there.display())));
     }
@@ -86,9 +98,12 @@ fn make(
     }
     let open = |config: &Config| {
         open_log_and_keys(config, Arc::new(SystemClock)).map_err(|error| match error {
-            StartError::People(StoreError::Unopened { .. } | StoreError::NoMaster { .. }) => {
-                other(OTHER_MASTER.to_owned())
-            }
+            StartError::People(
+                StoreError::Unopened { .. }
+                | StoreError::OpensAside { .. }
+                | StoreError::NoMaster { .. },
+            ) => other(OTHER_MASTER.to_owned()),
+            StartError::People(StoreError::FirstLine { .. }) => other(FIRST_LINE.to_owned()),
             error => other(chain(&error)),
         })
     };

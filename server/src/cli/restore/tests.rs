@@ -99,6 +99,25 @@ fn a_log_that_is_open_is_no_backup() {
     storage::verify(&backup, &VerifyOptions::default()).unwrap();
     assert!(backup.join("lock").exists());
     run(arguments(&backup, &folder.path().join("again"))).unwrap();
+    let _other = DirectoryLock::take_if_there(&backup).unwrap();
+    run(arguments(&backup, &folder.path().join("beside"))).unwrap();
+}
+
+/// For keys that were copied without their master key, say: the folder's lock had been taken by then.
+#[test]
+fn a_first_start_that_was_refused_is_no_obstacle() {
+    let folder = tempfile::tempdir().unwrap();
+    let (depot, backup) = backed_up(folder.path());
+    let to = folder.path().join("restored");
+    let config = Config::new(&to);
+    fs::create_dir_all(config.keys_folder()).unwrap();
+    let people = config.keys_folder().join(store::FILE_NAME);
+    fs::copy(depot.keys_folder().join(store::FILE_NAME), people).unwrap();
+    open_log(&config, Arc::new(SystemClock)).unwrap_err();
+    assert!(config.log_folder().join("lock").exists());
+    run(arguments(&backup, &to)).unwrap();
+    let again = run(arguments(&backup, &to)).unwrap_err().to_string();
+    assert!(again.contains("is not an empty folder"), "{again}");
 }
 
 /// A server that runs on the same settings may be in the middle of a fetch.

@@ -22,7 +22,7 @@ use crate::http::json_response;
 use crate::http::problem::{Kind, Problem};
 use crate::privacy::erase::{self, EraseError};
 use crate::privacy::subject::CONTACT;
-use crate::privacy::{Subject, SubjectStatus, lost};
+use crate::privacy::{StoreError, Subject, SubjectStatus, lost};
 use crate::{reads, rfc3339};
 
 /// Why, and since when.
@@ -331,11 +331,12 @@ impl From<EraseError> for Problem {
                 let cause = source
                     .map(|source| format!(": {source}"))
                     .unwrap_or_default();
-                tracing::error!(%error, cause, "somebody was not erased");
-                Problem::new(
-                    Kind::Unavailable,
-                    format!("nobody was erased: {error}{cause}"),
-                )
+                let outcome = match store {
+                    StoreError::LeftAside { .. } => "they were erased, but",
+                    _ => "nobody was erased:",
+                };
+                tracing::error!(%error, cause, "{outcome}");
+                Problem::new(Kind::Unavailable, format!("{outcome} {error}{cause}"))
             }
             EraseError::Purge(source) => {
                 tracing::error!(%source, "what was derived cannot be removed");

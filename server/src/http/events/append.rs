@@ -131,7 +131,7 @@ pub(crate) fn read_write(
     check_own(state.log.log_id(), &envelope.event, &[])?;
     check_time(state, &envelope.event, &[])?;
     attribute_to(caller, &mut envelope.event)?;
-    rank::check(caller, &envelope.stream.aggregate_type, &envelope.event)?;
+    rank::check(state, caller, &envelope.stream, &envelope.event)?;
     if let Some(key) = idempotency_key(wishes)? {
         derive_id(caller, key, 0, &mut envelope.event);
     }
@@ -145,6 +145,7 @@ pub(crate) fn read_write(
         }
         (header, body) => header.or(body).unwrap_or_default(),
     };
+    check_row(state, &envelope.stream, expected, &envelope.event, &[])?;
     let asked = Asked {
         minimal: prefers_minimal(wishes),
         by_header: precondition.is_some(),
@@ -226,18 +227,17 @@ pub(crate) async fn append_batch(
     let log = state.log.log_id();
     let writes = batch.transaction.writes.iter_mut();
     let events = writes.flat_map(|write| {
-        let aggregate_type = &*write.stream.aggregate_type;
-        write
-            .events
-            .iter_mut()
-            .map(move |event| (aggregate_type, event))
+        let (stream, expected) = (&write.stream, write.expected);
+        let events = write.events.iter_mut();
+        events.map(move |event| (stream, expected, event))
     });
-    for (index, (aggregate_type, event)) in events.enumerate() {
+    for (index, (stream, expected, event)) in events.enumerate() {
         let outer: [Place; 2] = ["events".into(), index.into()];
         check_own(log, event, &outer)?;
         check_time(&state, event, &outer)?;
         attribute_to(&caller, event)?;
-        rank::check(&caller, aggregate_type, event)?;
+        rank::check(&state, &caller, stream, event)?;
+        check_row(&state, stream, expected, event, &outer)?;
         if let Some(key) = key {
             derive_id(&caller, key, index, event);
         }
@@ -389,6 +389,59 @@ fn check_time(state: &AppState, event: &NewEvent, outer: &[Place]) -> Result<(),
     );
     let fault = FieldError::body("occurred_at", "datetime_past", msg).below(outer);
     Err(Problem::invalid(vec![fault]))
+}
+
+/// Refuses a creation that would give its row the UUID of another one, or another UUID than it has: rows refer to each
+/// other by it. A row has the UUID that its creation tells, else the aggregate's id where that is one. What the read model
+/// does not show yet is not seen; a client cannot know the UUID of such a row.
+fn check_row(
+    state: &AppState,
+    stream: &storage::StreamName,
+    expected: ExpectedVersion,
+    event: &NewEvent,
+    outer: &[Place],
+) -> Result<(), Problem> {
+    let aggregate_type = &*stream.aggregate_type;
+    if !rank::is_creation(stream, event) || fleet::registry().aggregate(aggregate_type).is_none() {
+        return Ok(());
+    }
+    let data: Map<String, Value> = serde_json::from_slice(&event.data).unwrap_or_default();
+    let told = data.get("id").and_then(Value::as_str);
+    let told = told.and_then(|id| Uuid::try_parse(id).ok());
+    let Some(uuid) = told.or_else(|| Uuid::try_parse(&stream.aggregate_id).ok()) else {
+        return Ok(());
+    };
+    let fault = |kind: &'static str, msg: String| {
+        let fault = match told {
+            Some(_) => FieldError::new(["body".into(), "data".into(), "id".into()], kind, msg),
+            None => FieldError::body("aggregate_id", kind, msg),
+        };
+        Err(Problem::invalid(vec![fault.below(outer)]))
+    };
+    let catalog = state.projections.catalog();
+    let own = catalog.entry(aggregate_type, &stream.aggregate_id).value;
+    if let Some(own) = own.filter(|own| own.folded.exists()) {
+        // Who expects no stream is told by the log that there is one.
+        let is_kept = told.is_none_or(|told| told == own.uuid());
+        if is_kept || expected == ExpectedVersion::NoStream {
+            return Ok(());
+        }
+        let msg = format!(
+            "is not the UUID of the row, which is there and keeps {}: leave `id` out",
+            own.uuid()
+        );
+        return fault("row_id_kept", msg);
+    }
+    match catalog.find(aggregate_type, &uuid.to_string()).value {
+        Some(other) if *other.aggregate_id != *stream.aggregate_id => {
+            let msg = format!(
+                "is the UUID of another {aggregate_type}, {}, by which rows refer to it: send one that is free",
+                other.aggregate_id
+            );
+            fault("row_id_taken", msg)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Names the caller as who caused the event. Somebody else may be named by those who import for others.

@@ -6,8 +6,9 @@
 
 use fleet::policy::Role;
 use serde_json::{Map, Value};
-use storage::NewEvent;
+use storage::{NewEvent, StreamName};
 
+use crate::app::AppState;
 use crate::auth::Caller;
 use crate::http::problem::{Kind, Problem};
 
@@ -20,7 +21,8 @@ enum What {
     Event(&'static str),
     /// Events that set this field, or take its value away.
     Field(&'static str),
-    /// Events that say anything but yes under this field: the yes is anybody's who may write at all.
+    /// Events that say anything but yes under this field: the yes is anybody's who may write at all, and so is what the
+    /// first event says that begins the aggregate.
     Denial(&'static str),
 }
 
@@ -58,7 +60,7 @@ const RULES: &[(&str, What, Role)] = &[
     ("WorkOrder", Field("released_at"), Role::WorkshopManager),
     ("WorkOrder", Field("released_by"), Role::WorkshopManager),
     // Work that need not be released lets its vehicle run when it is completed. No event says whether it has begun, so
-    // this is asked of all.
+    // this is asked of all that change an order.
     (
         "WorkOrder",
         Denial("requires_release"),
@@ -118,13 +120,15 @@ const DECIDERS: &[&str] = &["approved_by", "released_by"];
 /// # Errors
 /// `forbidden`, with the role that it takes.
 pub(super) fn check(
+    state: &AppState,
     caller: &Caller,
-    aggregate_type: &str,
+    stream: &StreamName,
     event: &NewEvent,
 ) -> Result<(), Problem> {
     if caller.role().reaches(Role::FleetManager) {
         return Ok(());
     }
+    let aggregate_type = &*stream.aggregate_type;
     let rules = || RULES.iter().filter(|rule| rule.0 == aggregate_type);
     let set = match rules().any(|(_, what, _)| matches!(what, Field(_) | Denial(_))) {
         true => fields_of(event),
@@ -140,6 +144,10 @@ pub(super) fn check(
                 .any(|(field, value)| field == name && *value != Value::Bool(true)),
         };
         if applies && !caller.role().reaches(*least) {
+            let may_begin = matches!(what, Denial(_)) && is_creation(stream, event);
+            if may_begin && state.log.stream(stream).is_none() {
+                continue;
+            }
             let detail = format!(
                 "{} of a {aggregate_type} takes the role {least}, as by its own route",
                 event.event_type
@@ -148,6 +156,11 @@ pub(super) fn check(
         }
     }
     check_deciders(caller, &set)
+}
+
+/// Whether the event begins the life of its aggregate by its name. (Names are canonical here.)
+pub(super) fn is_creation(stream: &StreamName, event: &NewEvent) -> bool {
+    event.event_type.strip_prefix(&*stream.aggregate_type) == Some("Created")
 }
 
 fn check_deciders(caller: &Caller, fields: &[(String, Value)]) -> Result<(), Problem> {

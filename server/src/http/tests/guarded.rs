@@ -225,6 +225,19 @@ async fn a_raw_event_takes_the_role_of_the_route_that_decides_it() {
     server.post(EVENTS, &technician, asked).await.expect(201);
     let spared = waived(json!(false));
     server.post(EVENTS, &foreman, spared).await.expect(201);
+    // By its own route, too, who may write makes an order that needs no release. Told of one that is there, it is a waiver.
+    let made = |id: &str| json!({ "aggregate_type": "WorkOrder", "aggregate_id": id, "event_type": "WorkOrderCreatedEvent", "data": { "requires_release": false } });
+    let batch = json!({ "events": [made("y")] });
+    for (path, body) in [(EVENTS, made("z")), ("/api/v1/events/batch", batch)] {
+        server
+            .post(path, &technician, body.clone())
+            .await
+            .expect(201);
+        server
+            .post(path, &technician, body)
+            .await
+            .expect_problem(403, "forbidden");
+    }
 }
 
 #[tokio::test]

@@ -180,6 +180,35 @@ async fn tasks_are_overdue_by_day_and_by_kilometres() {
     );
 }
 
+/// The key figures counted a task as overdue that its own row called in time, or the other way round.
+#[tokio::test]
+async fn a_day_ends_when_it_does_in_the_depot() {
+    // It is the evening of 2023-11-14, UTC.
+    let server = TestServer::start_with(|config| {
+        config.analytics.time_zone = chrono_tz::Asia::Tokyo;
+    });
+    let token = server.token(Role::WorkshopManager).await;
+    let vehicle = json!({ "asset_id": "1", "model": "x", "type": "electric" });
+    server
+        .post("/api/v1/vehicles", &token, vehicle)
+        .await
+        .expect(201);
+    for (due, is_overdue) in [
+        ("2023-11-14", true),
+        ("2023-11-14T23:00:00Z", false),
+        ("2023-11-15", false),
+    ] {
+        let body = json!({ "vehicle_id": "1", "type": "HU", "due_date": due });
+        let task = server.post(TASKS, &token, body).await.expect(201);
+        assert_eq!(task["is_overdue"], is_overdue, "{due}");
+    }
+    let overdue = server
+        .get(&format!("{TASKS}?overdue_only=true"), &token)
+        .await
+        .expect(200);
+    assert_eq!(overdue.as_array().map(Vec::len), Some(1));
+}
+
 #[tokio::test]
 async fn tasks_are_listed_open_or_done() {
     let (server, token) = depot().await;

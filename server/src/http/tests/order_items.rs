@@ -82,7 +82,7 @@ async fn an_order_is_done_when_its_checklist_is() {
 }
 
 #[tokio::test]
-async fn a_grave_finding_keeps_the_vehicle_until_it_is_resolved() {
+async fn a_grave_finding_holds_up_the_release_until_it_is_resolved() {
     let (server, token, manager, path) = depot().await;
     for status in ["in_progress", "completed"] {
         step(&server, &token, &path, status).await.expect(200);

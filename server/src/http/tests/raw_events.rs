@@ -8,6 +8,7 @@ use std::time::Duration;
 use fleet::policy::Role;
 use serde_json::{Value, json};
 use storage::{Query, QueryItem, ReadRequest};
+use uuid::Uuid;
 
 use super::harness::TestServer;
 use super::stock::store;
@@ -281,8 +282,53 @@ async fn a_vehicle_keeps_its_uuid() {
         let told = event("Vehicle", "A", event_type, json!({ "id": ids[1] }));
         server.post(EVENTS, &technician, told).await.expect(201);
     }
+    let free = "0f8fad5b-d9cb-469f-a165-70867728950e";
+    let creation = |id: &str, data: Value| event("Vehicle", id, "VehicleCreatedEvent", data);
+    let (told, named): (&[&str], &[&str]) = (&["data", "id"], &["aggregate_id"]);
+    for (id, data, place, kind) in [
+        ("A", json!({ "id": ids[1] }), told, "row_id_kept"),
+        ("A", json!({ "id": free }), told, "row_id_kept"),
+        (
+            "C",
+            json!({ "id": ids[1].to_uppercase() }),
+            told,
+            "row_id_taken",
+        ),
+        // An aggregate whose id is a UUID has this one.
+        (&*ids[1], json!({}), named, "row_id_taken"),
+    ] {
+        let told = creation(id, data);
+        let batch = json!({ "events": [event("Crane", "1", "CraneMoved", json!({})), told] });
+        let one = server.post(EVENTS, &technician, told).await;
+        let several = server
+            .post("/api/v1/events/batch", &technician, batch)
+            .await;
+        for (answer, outer) in [
+            (one, json!(["body"])),
+            (several, json!(["body", "events", 1])),
+        ] {
+            let problem = answer.expect_problem(422, "invalid");
+            let mut loc = outer.as_array().unwrap().clone();
+            loc.extend(place.iter().map(|name| json!(name)));
+            assert_eq!(problem["errors"][0]["loc"], Value::from(loc), "{problem}");
+            assert_eq!(problem["errors"][0]["type"], kind, "{problem}");
+        }
+    }
+    // Told again as it is, and one that nobody has.
+    for (id, uuid) in [("A", &*ids[0]), ("C", free)] {
+        let told = creation(id, json!({ "id": uuid }));
+        server.post(EVENTS, &technician, told).await.expect(201);
+    }
+    // Who expects no stream is told by the log that there is one.
+    let mut first = creation("B", json!({ "id": Uuid::from_u128(7).to_string() }));
+    first["expected_version"] = json!("no_stream");
+    server
+        .post(EVENTS, &technician, first)
+        .await
+        .expect_problem(409, "wrong-version");
     shown(&server).await;
-    for (id, asset_id) in ids.iter().zip(["A", "B"]) {
+    ids.push(free.to_owned());
+    for (id, asset_id) in ids.iter().zip(["A", "B", "C"]) {
         let path = format!("/api/v1/vehicles/{id}");
         let found = server.get(&path, &token).await.expect(200);
         assert_eq!(

@@ -255,6 +255,43 @@ async fn requests_are_decided_and_facts_are_held_or_compensated() {
     assert_eq!(part["current_stock"], -4, "{part}");
 }
 
+/// What a tablet told of a finding had no consequences, so that nothing let the vehicle go again.
+#[tokio::test]
+async fn what_a_tablet_completes_with_a_grave_finding_waits_for_a_release() {
+    let depot = Depot::start().await;
+    let token = depot.device("t1").await;
+    let order = depot.order().await;
+    let step = |id: &str, status: &str| json!({"id": id, "entity_type": "WorkOrder", "entity_id": order, "field": "status", "value": status});
+    let found = |id: &str, field: &str, value: &str| json!({"id": id, "entity_type": "WorkOrder", "entity_id": order, "field": "finding_items", "op": "put", "key": "f1", "item_field": field, "value": value});
+    let answer = depot
+        .push(
+            &token,
+            json!([
+                step("1", "in_progress"),
+                found("2", "text", "Crack"),
+                found("3", "severity", "critical"),
+                step("4", "completed")
+            ]),
+        )
+        .await;
+    assert_eq!(statuses(&answer), ["applied"; 4], "{answer}");
+    let shown = depot.shown(&order).await;
+    assert_eq!(
+        (&shown["status"], &shown["requires_release"]),
+        (&json!("completed"), &json!(true))
+    );
+    assert_eq!(depot.vehicle().await["status"], "in_workshop");
+    let mended = depot
+        .push(&token, json!([found("5", "resolution", "Welded")]))
+        .await;
+    assert_eq!(statuses(&mended), ["applied"], "{mended}");
+    assert_eq!(depot.vehicle().await["status"], "in_workshop");
+    let release = format!("/api/v1/maintenance/orders/{order}/release");
+    let released = depot.server.post(&release, &depot.manager, json!({})).await;
+    released.expect(200);
+    assert_eq!(depot.vehicle().await["status"], "available");
+}
+
 #[tokio::test]
 async fn a_scope_shows_what_is_in_it_and_takes_back_what_left() {
     let depot = Depot::start().await;

@@ -88,6 +88,10 @@ async fn a_plan_is_not_moved_to_where_its_driver_is_elsewhere() {
     // What a train that runs tells of itself is taken in.
     let left = json!({ "status": "in_progress", "actual_departure_ts": at("11:00") });
     server.patch(&second, &token, left).await.expect(200);
+    // Also of one that nobody has set under way yet: it left late, and runs while its driver drives the other one.
+    let late = json!({ "actual_departure_ts": at("13:00") });
+    let first = format!("{PLANS}/T-1");
+    server.patch(&first, &token, late).await.expect(200);
 }
 
 #[tokio::test]
@@ -109,6 +113,27 @@ async fn a_vehicle_is_in_no_workshop_while_it_runs() {
     let refused = server.patch(&format!("{PLANS}/T-1"), &token, later).await;
     let refused = refused.expect(409);
     assert_eq!(refused["code"], "vehicle_in_workshop", "{refused}");
+}
+
+#[tokio::test]
+async fn a_train_is_in_the_way_of_the_workshop_until_it_has_arrived() {
+    let (server, token) = depot().await;
+    assign(&server, &token, "T-1", "1", Value::Null).await;
+    let order = json!({ "vehicle_id": "1", "status": "scheduled",
+        "scheduled_start": at("10:00"), "scheduled_end": at("11:00") });
+    for step in [
+        json!({ "status": "scheduled" }),
+        json!({ "status": "in_progress", "actual_departure_ts": at("08:00") }),
+    ] {
+        let plan = format!("{PLANS}/T-1");
+        server.patch(&plan, &token, step).await.expect(200);
+        let refused = server.post(ORDERS, &token, order.clone()).await;
+        assert_eq!(refused.expect(409)["code"], "vehicle_in_transfer");
+    }
+    let arrived = json!({ "status": "completed", "actual_arrival_ts": at("10:30") });
+    let plan = format!("{PLANS}/T-1");
+    server.patch(&plan, &token, arrived).await.expect(200);
+    server.post(ORDERS, &token, order).await.expect(201);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

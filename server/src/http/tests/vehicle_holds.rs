@@ -164,6 +164,32 @@ async fn who_may_not_release_does_not_spare_the_release() {
     assert_eq!(vehicle_status(&server, &manager).await, "available");
 }
 
+/// It walked around the refusal above in four steps.
+#[tokio::test]
+async fn who_may_not_release_does_not_say_that_nothing_was_begun() {
+    let (server, manager) = depot().await;
+    let technician = server.token(Role::Technician).await;
+    let id = order(&server, &technician, &["scheduled"]).await;
+    let path = format!("{ORDERS}/{id}");
+    for body in [
+        json!({ "requires_release": true, "status": "in_progress" }),
+        json!({ "status": "cancelled" }),
+        json!({ "status": "draft", "reason": "after all" }),
+    ] {
+        server.patch(&path, &technician, body).await.expect(200);
+    }
+    let unbegun = json!({ "actual_start": null });
+    let refused = server.patch(&path, &technician, unbegun.clone()).await;
+    let refused = refused.expect_problem(403, "forbidden");
+    assert_eq!(
+        (&refused["role"], &refused["field"]),
+        (&json!("WORKSHOP_MANAGER"), &json!("actual_start"))
+    );
+    server.patch(&path, &manager, unbegun).await.expect(200);
+    let spared = json!({ "requires_release": false });
+    server.patch(&path, &technician, spared).await.expect(200);
+}
+
 #[tokio::test]
 async fn a_grave_finding_keeps_the_vehicle_in_the_workshop() {
     let (server, manager) = depot().await;
@@ -171,19 +197,34 @@ async fn a_grave_finding_keeps_the_vehicle_in_the_workshop() {
     let id = order(&server, &technician, &["in_progress"]).await;
     let findings = format!("{ORDERS}/{id}/findings");
     let crack = json!({ "text": "crack", "severity": "critical" });
-    let order = server.post(&findings, &technician, crack).await.expect(201);
-    step(&server, &technician, &id, "completed").await;
+    let found = server.post(&findings, &technician, crack).await.expect(201);
+    let done = step(&server, &technician, &id, "completed").await;
+    assert_eq!(done["requires_release"], true);
     assert_eq!(vehicle_status(&server, &manager).await, "in_workshop");
+    let release = format!("{ORDERS}/{id}/release");
+    server.post(&release, &manager, json!({})).await.expect(409);
 
-    let finding = order["finding_items"][0]["finding_id"].as_str().unwrap();
+    // Who mends it does not release the vehicle, whether that is told here or by a tablet.
+    let finding = found["finding_items"][0]["finding_id"].as_str().unwrap();
     let mended = json!({ "resolution": "welded" });
-    server
-        .post(
-            &format!("{findings}/{finding}/resolve"),
-            &technician,
-            mended,
-        )
-        .await
-        .expect(200);
+    let resolve = format!("{findings}/{finding}/resolve");
+    server.post(&resolve, &technician, mended).await.expect(200);
+    assert_eq!(vehicle_status(&server, &manager).await, "in_workshop");
+    server.post(&release, &manager, json!({})).await.expect(200);
     assert_eq!(vehicle_status(&server, &manager).await, "available");
+}
+
+/// An order of long ago held a vehicle that runs, and nothing that was done about its finding by another way let it go.
+#[tokio::test]
+async fn what_is_found_after_the_completion_holds_no_vehicle() {
+    let (server, token) = depot().await;
+    let old = order(&server, &token, &["in_progress", "completed"]).await;
+    let crack = json!({ "text": "crack", "severity": "critical" });
+    server
+        .post(&format!("{ORDERS}/{old}/findings"), &token, crack)
+        .await
+        .expect(201);
+    assert_eq!(vehicle_status(&server, &token).await, "available");
+    order(&server, &token, &["in_progress", "completed"]).await;
+    assert_eq!(vehicle_status(&server, &token).await, "available");
 }

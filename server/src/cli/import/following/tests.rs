@@ -1,5 +1,7 @@
 //! A note says that somebody follows for just as long as somebody does.
 
+use std::process::{Command, Stdio};
+
 use super::*;
 
 #[test]
@@ -29,4 +31,49 @@ fn a_note_whose_writer_was_killed_is_left_over_and_the_next_one_goes_before_it()
     assert_eq!(note(reports), Note::Held);
     drop(notes);
     assert_eq!(note(reports), Note::None);
+}
+
+#[test]
+fn only_an_import_that_follows_follows() {
+    let check = |line: &[u8], expected| assert_eq!(follows(line), expected, "{line:?}");
+    check(
+        b"/usr/bin/railfleet\0import\0--data\0depot\0--follow\0",
+        true,
+    );
+    check(b"railfleet\0import\0--data\0depot\0", false);
+    check(b"railfleet\0import\0--data\0--follow-up\0", false);
+    check(b"railfleet\0serve\0", false);
+    check(b"", false);
+}
+
+/// Before notes were locked, whoever followed wrote its number and no more.
+#[test]
+fn a_note_of_an_earlier_version_is_held_while_its_writer_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let reports = folder.path();
+    // It waits for a line that does not come, under the arguments of one that follows.
+    let start = |arguments: &[&str]| {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "read line", "railfleet"])
+            .args(arguments);
+        command.stdin(Stdio::piped()).spawn().unwrap()
+    };
+    for (arguments, expected) in [
+        (["import", "--follow"], Note::Held),
+        (["serve", "--data"], Note::LeftOver),
+    ] {
+        let mut writer = start(&arguments);
+        // The kernel shows the arguments a moment after the program was begun.
+        let shown = format!("/proc/{}/cmdline", writer.id());
+        while fs::read(&shown).unwrap().is_empty() {
+            std::thread::yield_now();
+        }
+        fs::write(reports.join(FOLLOWING), writer.id().to_string()).unwrap();
+        let found = note(reports);
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        assert_eq!(found, expected, "{arguments:?}");
+        assert_eq!(note(reports), Note::LeftOver, "{arguments:?} has ended");
+    }
 }

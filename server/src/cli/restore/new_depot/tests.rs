@@ -75,6 +75,20 @@ fn a_new_depot_has_the_history_with_its_origins() {
 }
 
 #[test]
+fn a_first_start_that_was_refused_is_no_depot() {
+    let folder = TempDir::new().unwrap();
+    let (old, new) = (depot(&folder, "old"), depot(&folder, "new"));
+    old_depot(&old);
+    let starting = storage::DirectoryLock::take(&new.log_folder()).unwrap();
+    let keys = old.keys_folder();
+    let refused = restore(&old.log_folder(), None, Some(&keys), &new);
+    assert!(refused.is_err(), "somebody begins one");
+    drop(starting);
+    restore(&old.log_folder(), None, Some(&keys), &new).unwrap();
+    open_log_and_keys(&new, Arc::new(SystemClock)).unwrap();
+}
+
+#[test]
 fn without_the_keys_nothing_is_made() {
     let folder = TempDir::new().unwrap();
     let (old, new) = (depot(&folder, "old"), depot(&folder, "new"));
@@ -106,4 +120,16 @@ fn keys_that_another_master_key_opens_are_refused_in_words_of_the_command() {
         "{refused}"
     );
     assert_eq!(fs::read_dir(&new.data).unwrap().count(), 0);
+    // The master key is right, and the file is not whole.
+    new.privacy.master_key = None;
+    let people = old.keys_folder().join("people.keys");
+    let text = fs::read_to_string(&people).unwrap();
+    fs::write(&people, text.replacen('{', "(", 1)).unwrap();
+    let refused = restore(&old.log_folder(), None, Some(&old.keys_folder()), &new)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("the first line") && refused.contains("--keys"),
+        "{refused}"
+    );
 }

@@ -336,6 +336,45 @@ async fn an_erased_account_is_closed_and_nameless() {
     );
 }
 
+/// A file of keys that was set aside may be root's: the rest of the erasure is done, and the same request does what is left.
+#[tokio::test]
+async fn an_erasure_that_leaves_a_key_says_so_and_is_repeated() {
+    let server = TestServer::start();
+    let admin = server.token(Role::SuperAdmin).await;
+    let data = json!({"staff_id": "S-77", "last_name": "Quastenflosser"});
+    let created = event("Staff", STAFF, "StaffCreated", data);
+    server
+        .post("/api/v1/events", &admin, created)
+        .await
+        .expect(201);
+    let keys = server.folder.path().join("keys");
+    let kept = keys.join("people.keys.unopened");
+    std::fs::copy(keys.join("people.keys"), &kept).unwrap();
+    // What it is written anew as cannot be made: a stand-in for permissions, which root has.
+    let obstacle = keys.join("people.keys.unopened.new");
+    std::fs::create_dir(&obstacle).unwrap();
+    let path = format!("/api/v1/compliance/erase/Staff:{STAFF}");
+    let held = || std::fs::read_to_string(&kept).unwrap().contains(STAFF);
+    for _ in 0..2 {
+        let told = server
+            .post(&path, &admin, json!({}))
+            .await
+            .expect_problem(503, "unavailable");
+        let detail = told["detail"].as_str().unwrap();
+        assert!(
+            detail.starts_with("they were erased, but") && detail.contains("people.keys.unopened"),
+            "{detail}"
+        );
+        let state = server.get(READS[2], &admin).await.expect(200);
+        assert_eq!(state["state"]["last_name"], "[erased]");
+        assert!(held() && !server.state.privacy.store().needs_purge());
+    }
+    std::fs::remove_dir(&obstacle).unwrap();
+    let erased = server.post(&path, &admin, json!({})).await.expect(200);
+    assert_eq!(erased["status"], "erased");
+    assert!(!held());
+}
+
 #[tokio::test]
 async fn old_copies_do_not_bring_erased_people_back() {
     let server = TestServer::start();
