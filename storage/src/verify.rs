@@ -2,8 +2,9 @@
 //!
 //! Reads only; what it finds is what [`Log::open`](crate::Log::open) would find, and more, since opening does not read
 //! sealed segments. What an event hangs on is a *problem* where it does not agree. What a power cut may leave without harm (a
-//! torn group that was never acknowledged, a torn slot of the watermark, half a snapshot, a torn file of the tree's nodes) is a *remark*. Between the two, no
-//! byte of the log's files can change without being named; the one file that carries nothing is `lock`.
+//! torn group that was never acknowledged, a torn slot of the watermark, half a snapshot, a torn file of the tree's nodes)
+//! is a *remark*. Between the two, no byte of the log's files can change without being named; the one file that carries
+//! nothing is `lock`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;

@@ -7,7 +7,8 @@
 //!   remember or run full; [`skip`] says loudly what cannot run here.
 //! - [`nats`] is a real broker between depots, [`cable`] a network that can be cut.
 //! - [`postgres`] is a real PostgreSQL in a folder of its own, [`phase2`] the databases that the importer meets.
-//! - [`contents`] looks for what may not be in a folder's files; [`port`] gives each of them a port; [`examples`] finds what the documents tell a reader to type.
+//! - [`port`] gives each of them a port; [`contents`] looks for what may not be in a folder's files; [`examples`] finds what
+//!   the documents tell a reader to type.
 //!
 //! The tests themselves are in `e2e/`, one binary. `docs/reliability.md` says which fault each of them covers.
 

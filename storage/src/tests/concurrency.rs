@@ -144,7 +144,8 @@ fn one_id_from_many_threads_is_one_event() {
     assert_eq!(all(&log).len(), 1);
 }
 
-/// The thread that leads panics after the first group of many: who waits is told that the log has stopped, and so is whoever comes later.
+/// The thread that leads panics after the first group of many: who waits is told that the log has stopped, and so is
+/// whoever comes later.
 #[test]
 fn a_writer_that_panics_leaves_nobody_waiting() {
     let log = open(&memory(), &small());
