@@ -5,6 +5,7 @@
 //! local day: whole days are answered from there, and only the days that an end of the time cuts are looked at row by
 //! row. Amounts are whole numbers (hundredths, pieces), so sums are exact in any order.
 
+mod bins;
 mod segment;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::rollup::Day;
+use bins::Bins;
 use segment::Segment;
 
 /// Rows of one segment; few where tests are to fill some.
@@ -357,21 +359,11 @@ impl Columns {
     pub fn histogram(&self, low: i64, width: i64, bins: usize) -> (u64, Vec<u64>, u64) {
         // The first and the last count what lies outside. Neighbouring rows count in tables of their own, so that no row
         // waits for the one before it.
-        let (width, last) = (width.max(1) as f64, (bins + 1) as f64);
         let mut tables = vec![[0_u64; 4]; bins + 2];
+        let found = Bins::new(low, width, bins);
         let mut add = |amounts: &[i64]| {
             let mut places = [0_u32; segment::CHUNK_ROWS];
-            for (place, amount) in places.iter_mut().zip(amounts) {
-                // Exact: both are whole numbers far below 2^53 wherever the quotient lies among the bins.
-                let bin = amount.wrapping_sub(low) as f64 / width + 1.0;
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "clamped to the bins"
-                )]
-                let bin = bin.clamp(0.0, last) as u32;
-                *place = bin;
-            }
+            found.find(amounts, &mut places);
             for (turn, place) in places[..amounts.len()].iter().enumerate() {
                 tables[*place as usize][turn % 4] += 1;
             }

@@ -293,7 +293,7 @@ pub struct OrderFacts {
     pub created: i64,
     /// When it should begin.
     pub scheduled_start: Option<i64>,
-    /// When it should end.
+    /// The last moment at which its end is in time: of one that should end on a day, that day's last.
     pub scheduled_end: Option<i64>,
     /// When it began.
     pub started: Option<i64>,

@@ -8,11 +8,10 @@
 mod tests;
 
 use crate::columns::{Columns, Filter};
+use crate::kpi::measure::DAY;
 use crate::rollup::Store;
 
 const HOUR: f64 = 3_600_000_000.0;
-/// A day, microseconds.
-pub const DAY: i64 = 86_400_000_000;
 /// Hours that a vehicle counts as down for each maintenance that was planned for it.
 const DOWN_HOURS: f64 = 48.0;
 /// What a piece counts as worth.

@@ -427,7 +427,8 @@ pub const KPIS: &[Kpi] = &[
         |it| (it.planned.planned_ends_met, it.planned.planned_ends),
     )
     .in_points()
-    .aiming_at(85.0),
+    .aiming_at(85.0)
+    .defined_anew(2),
     kpi(
         "backlog_weeks",
         "weeks",

@@ -1,6 +1,6 @@
 //! A log as a large depot has it: vehicles and their work orders, as the fleet's own events.
 
-use fleet::calendar::format_time;
+use fleet::calendar::{DAY, format_time};
 use serde_json::{Value, json};
 use storage::{
     Clock as _, ExpectedVersion, Log, NewEvent, StreamName, StreamWrite, SystemClock, Timestamp,
@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use crate::BenchError;
 
-const DAY_MICROS: u64 = 86_400_000_000;
 /// Events of a transaction.
 const EVENTS_AT_ONCE: u64 = 1_000;
 const STATUSES: [&str; 5] = [
@@ -67,7 +66,7 @@ impl Depot {
 
     /// When one of so many happened: they are spread evenly over the days.
     fn happened(&self, number: u64, of: u64) -> Option<Timestamp> {
-        let before = self.days * DAY_MICROS * (of - number) / of;
+        let before = self.days * DAY.unsigned_abs() * (of - number) / of;
         let before = i64::try_from(before).ok().filter(|before| *before > 0)?;
         Some(SystemClock.now().plus_micros(-before))
     }

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use fleet::calendar::DAY;
 use storage::{
     ExpectedVersion, Log, LogOptions, NewEvent, StreamName, StreamWrite, Timestamp, Transaction,
 };
@@ -19,9 +20,8 @@ use crate::setting::Setting;
 pub const INSPECTOR: &str = "inspector";
 /// Days that the events are spread over, from the beginning of 2025.
 pub const DAYS: u64 = 365;
-/// 2025-01-01T00:00:00Z, and the microseconds of a day.
+/// 2025-01-01T00:00:00Z.
 const NEW_YEAR: i64 = 1_735_689_600_000_000;
-const DAY: i64 = 86_400_000_000;
 /// Of the aggregate with very many events, one in this many was told up to [`LATE_DAYS_MAX`] days late.
 const LATE_EVERY: u64 = 20;
 const LATE_DAYS_MAX: u64 = 7;

@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::*;
+use crate::broker::Session;
 use crate::sheet::Key;
 
 /// How long anything may take here, on a machine that is busy.
@@ -253,11 +254,28 @@ fn runtime() -> Runtime {
     Runtime::new().unwrap()
 }
 
+fn nats() -> Option<NatsServer> {
+    NatsServer::start("federation")
+}
+
+/// Two depots that take part.
+fn joined(runtime: &Runtime, nats: &NatsServer) -> [Depot; 2] {
+    ["Nord", "Süd"].map(|name| {
+        let mut depot = Depot::new(name);
+        depot.join(runtime, &nats.address());
+        depot
+    })
+}
+
+/// What the broker gives to somebody who is no depot.
+fn session(runtime: &Runtime, nats: &NatsServer) -> Session {
+    let broker = broker(&nats.address(), Duration::ZERO);
+    runtime.block_on(broker.connect("nobody")).unwrap()
+}
+
 #[test]
 fn depots_agree_whatever_the_order() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let mut depots = ["Nord", "Süd", "West"].map(Depot::new);
     // Before they know of each other, with ties, then while they do.
@@ -306,14 +324,9 @@ fn depots_agree_whatever_the_order() {
 
 #[test]
 fn a_broker_that_is_killed_costs_nothing() {
-    let Some(mut nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(mut nats) = nats() else { return };
     let runtime = runtime();
-    let mut depots = ["Nord", "Süd"].map(Depot::new);
-    for depot in &mut depots {
-        depot.join(&runtime, &nats.address());
-    }
+    let depots = joined(&runtime, &nats);
     for round in 0..6 {
         for _ in 0..10 {
             depots[0].happen("1", "note");
@@ -331,9 +344,7 @@ fn a_broker_that_is_killed_costs_nothing() {
 
 #[test]
 fn a_broker_that_forgot_is_told_anew() {
-    let Some(mut nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(mut nats) = nats() else { return };
     let runtime = runtime();
     let mut depots = ["Nord", "Süd"].map(Depot::new);
     for depot in &mut depots {
@@ -352,14 +363,9 @@ fn a_broker_that_forgot_is_told_anew() {
 
 #[test]
 fn depots_that_end_and_begin_again_go_on_where_they_were() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
-    let mut depots = ["Nord", "Süd"].map(Depot::new);
-    for depot in &mut depots {
-        depot.join(&runtime, &nats.address());
-    }
+    let mut depots = joined(&runtime, &nats);
     for _ in 0..5 {
         for _ in 0..10 {
             depots[0].happen("1", "note");
@@ -384,9 +390,7 @@ fn depots_that_end_and_begin_again_go_on_where_they_were() {
 
 #[test]
 fn a_copied_log_is_refused_and_explained() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let mut one = Depot::new("Nord");
     one.happen("1", "note");
@@ -414,9 +418,7 @@ fn a_copied_log_is_refused_and_explained() {
 
 #[test]
 fn what_is_not_wanted_is_not_taken() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let mut nord = Depot::new("Nord");
     let mut south = Depot::new("Süd");
@@ -467,9 +469,7 @@ fn copy_folder(from: &Path, to: &Path) {
 /// What the broker lets go of before everybody has it is asked for.
 #[test]
 fn what_the_broker_let_go_of_comes_from_its_depot() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let mut nord = Depot::new("Nord");
     let mut south = Depot::new("Süd");
@@ -504,9 +504,7 @@ fn what_the_broker_let_go_of_comes_from_its_depot() {
 /// That somebody was erased is told to all, whatever they want to hear of; what a server notes about itself is not.
 #[test]
 fn who_was_erased_is_told() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let (mut nord, mut south) = (Depot::new("Nord"), Depot::new("Süd"));
     nord.join(&runtime, &nats.address());
@@ -536,14 +534,9 @@ fn who_was_erased_is_told() {
 /// A new depot begins with what another's backup holds, and hears the rest; nothing comes twice.
 #[test]
 fn a_new_depot_goes_on_from_anothers_log() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
-    let (mut nord, mut south) = (Depot::new("Nord"), Depot::new("Süd"));
-    for depot in [&mut nord, &mut south] {
-        depot.join(&runtime, &nats.address());
-    }
+    let [nord, south] = joined(&runtime, &nats);
     for _ in 0..10 {
         nord.happen("1", "note");
         south.happen("1", "note");

@@ -42,6 +42,7 @@ impl Date {
     }
 
     /// Days since 1970-01-01.
+    #[inline]
     pub fn days(self) -> i64 {
         // The year begins in March here, so that the leap day is its last.
         let year = if self.month <= 2 {
@@ -57,6 +58,7 @@ impl Date {
     }
 
     /// The date that lies `days` days after 1970-01-01. The year may leave the range of [`Date::new`].
+    #[inline]
     pub fn from_days(days: i64) -> Self {
         let shifted = days.saturating_add(719_468);
         let era = shifted.div_euclid(146_097);

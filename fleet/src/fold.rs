@@ -43,36 +43,35 @@ pub fn fold(state: State, event: &EventView<'_>) -> State {
 }
 
 /// The state after `event`, by the tables of `registry`. Never panics and never refuses: the log is the truth.
-pub fn fold_by(registry: &Registry, state: State, event: &EventView<'_>) -> State {
+pub fn fold_by(registry: &Registry, mut state: State, event: &EventView<'_>) -> State {
     match registry.event(event.aggregate_type, event.event_type) {
         Some(known) => {
             let data = canonical_data(known.aggregate, known.event, event.schema, event.data);
-            fold_known(state, known, event, &data)
+            fold_known(&mut state, known, event, &data);
         }
-        None => fold_unknown(registry, state, event),
+        None => fold_unknown(registry, &mut state, event),
     }
+    state
 }
 
-/// The state after an event that a table knows. `data` is its payload in the current schema.
+/// Takes in an event that a table knows. `data` is its payload in the current schema.
 pub(crate) fn fold_known(
-    mut state: State,
+    state: &mut State,
     known: KnownEvent,
     event: &EventView<'_>,
     data: &Map<String, Value>,
-) -> State {
+) {
     state.note(event);
-    merge_known(&mut state, known, event, data);
-    note_life(&mut state, event, known.event.begins);
-    state
+    merge_known(state, known, event, data);
+    note_life(state, event, known.event.begins);
 }
 
-/// The state after an event that no table knows.
-pub(crate) fn fold_unknown(registry: &Registry, mut state: State, event: &EventView<'_>) -> State {
+/// Takes in an event that no table knows.
+pub(crate) fn fold_unknown(registry: &Registry, state: &mut State, event: &EventView<'_>) {
     state.note(event);
     let aggregate = registry.aggregate(event.aggregate_type);
-    merge_unknown(&mut state, aggregate, event);
-    note_life(&mut state, event, false);
-    state
+    merge_unknown(state, aggregate, event);
+    note_life(state, event, false);
 }
 
 fn note_life(state: &mut State, event: &EventView<'_>, begins: bool) {

@@ -37,18 +37,14 @@ impl Folded {
     pub fn fold(&mut self, event: &EventView<'_>) {
         match registry().event(event.aggregate_type, event.event_type) {
             Some(known) => self.fold_known(known, event),
-            None => {
-                let record = std::mem::take(&mut self.record);
-                self.record = fold_unknown(registry(), record, event);
-            }
+            None => fold_unknown(registry(), &mut self.record, event),
         }
     }
 
     /// The same for an event whose line in its aggregate's table is at hand.
     pub fn fold_known(&mut self, known: KnownEvent, event: &EventView<'_>) {
-        let record = std::mem::take(&mut self.record);
         let data = canonical_data(known.aggregate, known.event, event.schema, event.data);
-        self.record = fold_known(record, known, event, &data);
+        fold_known(&mut self.record, known, event, &data);
         if let Some(step) = known.aggregate.fold {
             step(self, event, &data);
         }

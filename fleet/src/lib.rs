@@ -13,7 +13,7 @@
 //! - [`money`]: amounts in hundredths, summed exactly;
 //! - [`folded`]: the state of an aggregate, the fold with the aggregate's own step behind it;
 //! - [`listing`]: what rows are found by, as data;
-//! - [`command`], [`lifecycle`], [`span`], [`availability`]: what decisions of several aggregates share;
+//! - [`command`], [`lifecycle`], [`span`], [`availability`], [`workplace`]: what decisions of several aggregates share;
 //! - [`policy`]: roles, and which role owns which field;
 //! - [`vehicle`], [`work_order`], [`user`] and so on: one folder per aggregate.
 
@@ -69,6 +69,7 @@ pub mod transfer_plan;
 pub mod user;
 pub mod vehicle;
 pub mod work_order;
+pub mod workplace;
 pub mod workshop;
 
 pub use event::{EventDraft, EventView, Origin, Stamp, order, order_of_next};

@@ -7,6 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::folded::Folded;
+
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +22,11 @@ pub const PRICE_MAX: Money = Money::of_hundredths(9_999_999_999);
 /// The highest sum that the old database holds: `numeric(12,2)`.
 pub const AMOUNT_MAX: Money = Money::of_hundredths(999_999_999_999);
 
-/// An amount in hundredths of its currency's unit. The currency stands beside it.
+/// The currency of a record that names none, as the old database had it.
+const CURRENCY_IF_ABSENT: &str = "EUR";
+
+/// An amount in hundredths of its currency's unit. The currency stands beside it ([`currency_of`]); amounts of two
+/// currencies are not added up, for no rate of exchange is kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Money(i64);
 
@@ -131,4 +137,10 @@ impl<'de> Deserialize<'de> for Money {
         let text = String::deserialize(deserializer)?;
         Money::parse(&text).ok_or_else(|| serde::de::Error::custom("not an amount of money"))
     }
+}
+
+/// The currency of a record's amounts: its code, in capitals.
+pub fn currency_of(record: &Folded) -> String {
+    let told = record.text("currency").filter(|told| !told.is_empty());
+    told.unwrap_or(CURRENCY_IF_ABSENT).to_ascii_uppercase()
 }

@@ -34,18 +34,28 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    fn new(
+        kind: RefusalKind,
+        field: &'static str,
+        code: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let message = message.into();
+        Refusal {
+            kind,
+            field,
+            code,
+            message,
+        }
+    }
+
     /// A field that breaks a limit.
     pub fn invalid(
         field: &'static str,
         code: &'static str,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Refusal {
-            kind: RefusalKind::Invalid,
-            field,
-            code,
-            message: message.into(),
-        }
+        Refusal::new(RefusalKind::Invalid, field, code, message)
     }
 
     /// A field that breaks a rule: what the old system answered with 400.
@@ -54,12 +64,7 @@ impl Refusal {
         code: &'static str,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Refusal {
-            kind: RefusalKind::Rule,
-            field,
-            code,
-            message: message.into(),
-        }
+        Refusal::new(RefusalKind::Rule, field, code, message)
     }
 
     /// A field that is wrong against the present state.
@@ -68,12 +73,7 @@ impl Refusal {
         code: &'static str,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Refusal {
-            kind: RefusalKind::Conflict,
-            field,
-            code,
-            message: message.into(),
-        }
+        Refusal::new(RefusalKind::Conflict, field, code, message)
     }
 
     /// A command whose event would break a limit; the message tells all faults.
@@ -92,12 +92,7 @@ impl Refusal {
 
     /// An aggregate that does not exist.
     pub fn missing(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Refusal {
-            kind: RefusalKind::Missing,
-            field: "",
-            code,
-            message: message.into(),
-        }
+        Refusal::new(RefusalKind::Missing, "", code, message)
     }
 
     /// A caller whose role does not reach.
@@ -106,11 +101,6 @@ impl Refusal {
         code: &'static str,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Refusal {
-            kind: RefusalKind::Forbidden,
-            field,
-            code,
-            message: message.into(),
-        }
+        Refusal::new(RefusalKind::Forbidden, field, code, message)
     }
 }

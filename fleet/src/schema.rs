@@ -37,6 +37,9 @@ pub struct AggregateSchema {
     pub highest: &'static [&'static str],
     /// Keys of the state that differences add up to ([`Sets::Adds`], [`Sets::AddsEach`]).
     pub totals: &'static [&'static str],
+    /// Where the aggregate's id is the business key that it began with: the key of the state under which events tell the
+    /// present one, `asset_id`. It changes only as an importer follows a database, and is held unique by whoever writes it.
+    pub named_by: Option<&'static str>,
     /// Names of fields and of keys of the state whose reading the aggregate's own routes decide, row by row. Where events and
     /// states are shown as such, they are for whoever may read every row.
     pub guarded: &'static [&'static str],
@@ -61,6 +64,7 @@ impl AggregateSchema {
             internal: false,
             highest: &[],
             totals: &[],
+            named_by: None,
             guarded: &[],
             spellings: &[],
             events,
@@ -90,6 +94,13 @@ impl AggregateSchema {
         self
     }
 
+    /// The same, begun under a business key of which this key of the state tells the present one.
+    #[must_use]
+    pub const fn named_by(mut self, key: &'static str) -> Self {
+        self.named_by = Some(key);
+        self
+    }
+
     /// The same, with these fields and keys guarded by the aggregate's own routes.
     #[must_use]
     pub const fn guarding(mut self, names: &'static [&'static str]) -> Self {
@@ -116,6 +127,13 @@ impl AggregateSchema {
     pub const fn listed(mut self, listing: Listing) -> Self {
         self.listing = listing;
         self
+    }
+
+    /// What the aggregate with this id goes by: its business key as its events told it last, where its id is the one that it
+    /// began with; else its id.
+    pub fn name_of<'a>(&self, id: &'a str, folded: &'a Folded) -> &'a str {
+        let told = self.named_by.and_then(|key| folded.text(key));
+        told.filter(|told| !told.is_empty()).unwrap_or(id)
     }
 
     /// Whether a field of this name sets nothing in an event of this type (in its canonical spelling) whose table lacks

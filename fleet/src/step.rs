@@ -1,7 +1,11 @@
-//! Steps on the way of an order or an invoice: from which status they start, and the remark that they may leave.
+//! Steps on the way of an order or an invoice: from which status they start, who may take them, and the remark that they
+//! may leave.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::event::EventView;
 use crate::folded::Folded;
 use crate::policy::Role;
 use crate::refusal::Refusal;
@@ -25,17 +29,77 @@ pub fn starts_from(allowed: &[&str], status: &str, verb: &str, noun: &str) -> Re
     Err(Refusal::rule("status", "wrong_status", message))
 }
 
-/// Refuses that somebody approves what they created themselves: two people see what money goes out for. A SUPER_ADMIN
-/// may, because a depot of one person has nobody else; the audit shows it.
+/// What an approval is given for, as the state has it: two that differ say that the event between them, which is of this
+/// type, changed it.
+pub type Covers = fn(&Folded, &str) -> Value;
+
+/// Who wrote what an approval is given for, told by the events of the order or invoice in the order of its stream.
+///
+/// The events and not the state: every event says who caused it, by whatever route it came, while a raw event's fields
+/// say what its sender wrote into them.
+#[derive(Debug)]
+pub struct Writers {
+    covers: Covers,
+    state: Folded,
+    names: BTreeSet<String>,
+}
+
+impl Writers {
+    /// Of a stream of which no event was taken in yet.
+    pub fn of(covers: Covers) -> Self {
+        Writers {
+            covers,
+            state: Folded::default(),
+            names: BTreeSet::new(),
+        }
+    }
+
+    /// Takes in the next event, which `user_id` caused, and says whether it wrote some of it. Whom an event does not name (an
+    /// imported row's) wrote nothing.
+    pub fn take_in(&mut self, event: &EventView<'_>, user_id: Option<&str>) -> bool {
+        let event_type = event.canonical_type();
+        let is_there = self.state.exists();
+        let before = (self.covers)(&self.state, event_type);
+        self.state.fold(event);
+        let begins = !is_there && self.state.exists();
+        let writes = begins || (self.covers)(&self.state, event_type) != before;
+        if writes && let Some(user_id) = user_id {
+            self.names.insert(user_id.to_owned());
+        }
+        writes
+    }
+
+    /// Whether one of them is who `is_asker` knows.
+    pub fn include(&self, is_asker: impl Fn(&str) -> bool) -> bool {
+        self.names.iter().any(|name| is_asker(name))
+    }
+}
+
+/// Refuses that somebody approves their own work, what they created or have changed since: two people see what money goes
+/// out for. A SUPER_ADMIN may, because a depot of one person has nobody else; the audit shows it.
+///
+/// `wrote_it` says whether `by` is one of its [`Writers`]; `what` is its name with an article, `a purchase order`.
 ///
 /// # Errors
-/// `Forbidden` when `by` created it. `what` is its name with an article, `a purchase order`.
-pub fn refuse_own(state: &Folded, role: Role, by: &str, what: &str) -> Result<(), Refusal> {
-    if role == Role::SuperAdmin || state.text("created_by") != Some(by) {
+/// `Forbidden` when `by` created it, or wrote some of it.
+pub fn refuse_own(
+    state: &Folded,
+    role: Role,
+    by: &str,
+    wrote_it: bool,
+    what: &str,
+) -> Result<(), Refusal> {
+    // An imported row says who created it, and its event names nobody.
+    let created_it = state.text("created_by") == Some(by);
+    if role == Role::SuperAdmin || !(created_it || wrote_it) {
         return Ok(());
     }
-    let message =
-        format!("Who created {what} may not approve it; somebody else with the role has to");
+    let did = if created_it {
+        format!("created {what}")
+    } else {
+        format!("wrote some of what is approved of {what} (its supplier, lines or amounts)")
+    };
+    let message = format!("Who {did} may not approve it; somebody else with the role has to");
     Err(Refusal::forbidden("", "own_work", message))
 }
 

@@ -133,8 +133,7 @@ impl Treatment {
             Treatment::UnknownColumns => "their values are kept in extra",
             Treatment::NullKey | Treatment::KeyTaken => "it goes by its UUID instead",
             Treatment::KeyChanged => {
-                "the row goes by what it went by then, and only its history tells the key; an import into an empty data folder \
-                 takes the row by its key"
+                "its stream keeps the name that it began with; the API shows and takes the key that it has now"
             }
             Treatment::Orphan => "it is kept as it was, in the imported log of its table",
             Treatment::TimeMissing => "its event is dated 1970-01-01",

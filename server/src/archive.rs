@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ::lake::{LakeError, Patience, Target};
+use ::lake::{LakeError, Patience, Target, Why};
 use storage::repo::{FsRepo, View};
 use storage::{ArchiveReport, Log, Tier, TierOptions, Timestamp};
 
@@ -303,7 +303,14 @@ pub fn send(
     stop: &AtomicBool,
 ) -> Result<ArchiveReport, storage::ArchiveError> {
     let before = now.plus_micros(-(i64::from(settings.after_days) * MICROS_PER_DAY));
-    log.send_away(before, &|| stop.load(Ordering::Relaxed))
+    let report = log.send_away(before, &|| stop.load(Ordering::Relaxed))?;
+    if report.renamed > 0 {
+        tracing::warn!(
+            segments = report.renamed,
+            "the archive has something else under the names of old segments, and lets nothing be replaced: they lie beside it, under the next free name"
+        );
+    }
+    Ok(report)
 }
 
 /// Sends now and then, until the server stops.
@@ -392,7 +399,16 @@ impl Tier for Place {
     }
 
     fn put(&self, object: &str, bytes: Arc<dyn View>) -> io::Result<()> {
-        self.ask(|target| target.put(object, bytes::Bytes::from_owner(Shown(bytes))))
+        let bytes = bytes::Bytes::from_owner(Shown(bytes));
+        // A place that refuses has answered: it is asked at once what it has there.
+        let outcome = self.ask(|target| match target.put(object, bytes) {
+            Err(error) => match refusal_of(&error) {
+                Some(kind) => Ok(Err(io::Error::new(kind, error))),
+                None => Err(error),
+            },
+            Ok(()) => Ok(Ok(())),
+        });
+        outcome?
     }
 
     fn length(&self, object: &str) -> io::Result<Option<u64>> {
@@ -413,6 +429,25 @@ impl Tier for Place {
             at = to;
         }
         Ok(())
+    }
+}
+
+/// How `storage` is told that a place answers and does not take an object; `None` for every other error.
+fn refusal_of(error: &LakeError) -> Option<io::ErrorKind> {
+    match error {
+        LakeError::Store { why, source, .. } => kind_of(*why, &source.to_string()),
+        _ => None,
+    }
+}
+
+/// The same of what is behind the error, and of what the place said: whether it keeps what it has is told in the status alone, as
+/// 405, 409 or 412. By 403 it may keep that as well, or refuse to be written to at all.
+fn kind_of(why: Why, said: &str) -> Option<io::ErrorKind> {
+    let is = |status: &str| said.contains(&format!("status code: {status}"));
+    match why {
+        Why::Refused => Some(io::ErrorKind::PermissionDenied),
+        _ if ["405", "409", "412"].into_iter().any(is) => Some(io::ErrorKind::AlreadyExists),
+        _ => None,
     }
 }
 

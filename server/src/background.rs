@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use fleet::calendar::DAY;
 use storage::{Position, ScrubCursor, TILE_LEAVES, TreeError};
 use tokio::sync::watch;
 
@@ -31,7 +32,6 @@ const LEASES_PAUSE: Duration = Duration::from_secs(3_600);
 const HOMES_PAUSE: Duration = Duration::from_secs(300);
 /// How often what was refused is told to the log.
 const SECURITY_PAUSE: Duration = Duration::from_secs(1);
-const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
 
 /// Begins all of it.
 pub fn start(state: &AppState) {
@@ -224,7 +224,11 @@ async fn tell_refusals(state: AppState) {
 /// Reads the whole log again and again, slowly: what rots is found while a backup still has it.
 async fn scrub(state: AppState) {
     let mut stopping = state.stopping.subscribe();
-    let mut cursor = ScrubCursor::default();
+    let mut cursor = if state.config.archive.scrub_reads {
+        ScrubCursor::reading_the_archive()
+    } else {
+        ScrubCursor::default()
+    };
     let mut next = Duration::from_secs(60);
     while pause(&mut stopping, next).await {
         let task = state.clone();
@@ -292,7 +296,7 @@ async fn sign_checkpoints(state: AppState) {
 /// Moves segments whose last event is older than the retention to the archive.
 async fn retain(state: AppState) {
     let mut stopping = state.stopping.subscribe();
-    let age = i64::from(state.config.events.retention_days) * MICROS_PER_DAY;
+    let age = i64::from(state.config.events.retention_days) * DAY;
     let mut next = Duration::from_secs(10);
     while pause(&mut stopping, next).await {
         next = RETENTION_PAUSE;

@@ -6,14 +6,18 @@
 //! quicker, the decision is made again, on what is then. The answer waits until the read model shows the write.
 
 mod decision;
+mod key;
 mod numbers;
+mod raw_guard;
 mod reference;
-mod stock_guard;
 mod write;
+mod writers;
 
 pub use crate::envelope::key_tag;
 pub use decision::{Decision, Staged};
+pub use key::free_key;
 pub use numbers::Numbers;
+pub use raw_guard::{append_guarded, is_guarded};
 pub use reference::{Reference, referred_to_as, resolve};
-pub use stock_guard::{append_minding_stock, touches_stock};
 pub use write::{Done, Write};
+pub use writers::wrote;

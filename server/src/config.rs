@@ -240,6 +240,7 @@ pub struct ArchiveConfig {
     pub interval: Duration,
     pub cache_bytes_max: u64,
     pub cache_path: Option<PathBuf>,
+    pub scrub_reads: bool,
 }
 
 /// The log as Parquet.
@@ -426,6 +427,7 @@ impl Config {
                 interval: Duration::ZERO,
                 cache_bytes_max: 0,
                 cache_path: None,
+                scrub_reads: false,
             },
             lake: LakeConfig {
                 to: None,

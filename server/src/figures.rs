@@ -26,8 +26,8 @@ pub(crate) use calendar::{Interval, edges, last_in_time, local_date, local_month
 use fold::Folding;
 pub(crate) use fold::Planned;
 
-/// Events taken in under one lock while nobody asks.
-const FOLLOWED_AT_ONCE: u64 = 2_000;
+/// Events taken in under one lock while nobody asks: a millisecond or two, which is what a request waits for a processor.
+const FOLLOWED_AT_ONCE: u64 = 200;
 /// How long facts as of an earlier position are kept that nobody asks for: they are as large as the present ones.
 const EARLIER_KEPT_FOR: Duration = Duration::from_secs(600);
 

@@ -313,6 +313,11 @@ impl Collector for LogCollector {
                 health.damage.len() as u64,
             ),
             ("log_writable", "1 while the log takes events", writable),
+            (
+                "log_maintained",
+                "1 while the thread behind the log's writer does its work",
+                u64::from(health.maintained),
+            ),
         ];
         for (name, help, value) in gauges {
             let value = i64::try_from(value).unwrap_or(i64::MAX);

@@ -7,6 +7,7 @@
 //! Written by hand because it is done twice for every event of an answer: a library's formatter costs more than
 //! reading the event from the log.
 
+use fleet::calendar::{DAY, Date, HOUR, MINUTE, SECOND};
 use storage::Timestamp;
 
 #[cfg(test)]
@@ -15,14 +16,10 @@ mod tests;
 /// Bytes of a written timestamp.
 pub const TEXT_BYTES: usize = 27;
 
-const MICROS_PER_SECOND: i64 = 1_000_000;
-const SECONDS_PER_DAY: i64 = 86_400;
-const MICROS_PER_DAY: i64 = SECONDS_PER_DAY * MICROS_PER_SECOND;
-
 /// The earliest time that can be written: the first microsecond of year 1.
-pub const EARLIEST: Timestamp = Timestamp::from_micros(-62_135_596_800 * MICROS_PER_SECOND);
+pub const EARLIEST: Timestamp = Timestamp::from_micros(-62_135_596_800 * SECOND);
 /// The latest time that can be written: the last microsecond of year 9999.
-pub const LATEST: Timestamp = Timestamp::from_micros(253_402_300_800 * MICROS_PER_SECOND - 1);
+pub const LATEST: Timestamp = Timestamp::from_micros(253_402_300_800 * SECOND - 1);
 
 /// Why a text is not a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -51,15 +48,15 @@ pub fn to_string(time: Timestamp) -> String {
 /// The 27 ASCII bytes of `time`.
 pub fn text(time: Timestamp) -> [u8; TEXT_BYTES] {
     let micros = time.clamp(EARLIEST, LATEST).micros();
-    let (year, month, day) = civil_from_days(micros.div_euclid(MICROS_PER_DAY));
-    let of_day = micros.rem_euclid(MICROS_PER_DAY);
-    let (seconds, fraction) = (of_day / MICROS_PER_SECOND, of_day % MICROS_PER_SECOND);
+    let date = Date::from_days(micros.div_euclid(DAY));
+    let of_day = micros.rem_euclid(DAY);
+    let (seconds, fraction) = (of_day / SECOND, of_day % SECOND);
     let mut text = *b"0000-00-00T00:00:00.000000Z";
     let pairs = [
-        (0, year / 100),
-        (2, year),
-        (5, month),
-        (8, day),
+        (0, date.year / 100),
+        (2, date.year),
+        (5, date.month),
+        (8, date.day),
         (11, seconds / 3_600),
         (14, seconds / 60 % 60),
         (17, seconds % 60),
@@ -109,12 +106,8 @@ pub fn parse(text: &str) -> Result<Timestamp, TimestampError> {
     if year == 0 {
         return Err(TimestampError::Range);
     }
-    if !(1..=12).contains(&month) || !(1..=days_in_month(year, month)).contains(&day) {
-        return Err(TimestampError::Calendar);
-    }
-    let total = days_from_civil(year, month, day) * MICROS_PER_DAY + micros
-        - offset_minutes * 60 * MICROS_PER_SECOND;
-    let time = Timestamp::from_micros(total);
+    let date = Date::new(year, month, day).ok_or(TimestampError::Calendar)?;
+    let time = Timestamp::from_micros(date.micros() + micros - offset_minutes * MINUTE);
     if time < EARLIEST || time > LATEST {
         return Err(TimestampError::Range);
     }
@@ -139,7 +132,7 @@ fn time_of_day(reader: &mut Digits<'_>) -> Result<i64, TimestampError> {
     if hour > 23 || minute > 59 || second > 60 {
         return Err(TimestampError::Calendar);
     }
-    Ok((hour * 3_600 + minute * 60 + second) * MICROS_PER_SECOND + fraction)
+    Ok(hour * HOUR + minute * MINUTE + second * SECOND + fraction)
 }
 
 /// Minutes east of Greenwich; 0 where none is given.
@@ -214,49 +207,4 @@ impl Digits<'_> {
             micros * 10 + digits.get(place).map_or(0, |digit| i64::from(digit - b'0'))
         }))
     }
-}
-
-const fn is_leap_year(year: i64) -> bool {
-    (year % 4 == 0 && year % 100 != 0) || year % 400 == 0
-}
-
-const fn days_in_month(year: i64, month: i64) -> i64 {
-    match month {
-        2 if is_leap_year(year) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days from 1970-01-01 to this day of the proleptic Gregorian calendar.
-///
-/// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`. Years begin in March
-/// there, so that the leap day is a year's last; an era is 400 years of 146,097 days.
-pub(crate) const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
-}
-
-/// The (year, month, day) this many days after 1970-01-01; the inverse of [`days_from_civil`], from the same source.
-pub(crate) const fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-    (year, month, day)
 }

@@ -28,6 +28,9 @@ pub struct ArchiveReport {
     pub bytes: u64,
     /// The last position that now lies in the archive; [`Position::START`] when nothing was moved.
     pub last_position: Position,
+    /// Of the segments that were sent away, those whose object has another than its first name: there lies something else, such as
+    /// an upload that went wrong, and the place lets nothing be replaced.
+    pub renamed: u64,
 }
 
 /// Why segments could not be moved or sent away. Those that were before it stay where they are; none is lost.

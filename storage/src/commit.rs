@@ -191,13 +191,14 @@ impl Writer {
         self.chain = group.commit.chain;
         self.recorded_last = group.recorded_last;
         self.segment.publish(self.end);
-        shared.durable.publish(last);
+        // Before the position: a backup that is begun by somebody who has seen it holds it.
         shared.set_tail(Tail {
             position: last,
             segment: self.segment.id,
             chain: self.chain,
             end: self.end,
         });
+        shared.durable.publish(last);
         Counters::add(&shared.counters.groups, 1);
         Counters::add(&shared.counters.events, u64::from(group.commit.event_count));
         Counters::add(&shared.counters.bytes, group.bytes.len() as u64);

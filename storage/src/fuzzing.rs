@@ -258,6 +258,9 @@ fn check_index(bytes: Vec<u8>) {
     if let Ok(ends) = index.stream_ends() {
         assert!(ends.len() <= length);
     }
+    if let Ok(types) = index.event_types() {
+        assert!(types.len() <= length);
+    }
     let _ = (index.occurred_order(), index.names().map(<[u8]>::len));
 }
 

@@ -77,8 +77,13 @@ impl Default for LogOptions {
 pub struct Health {
     /// Whether it accepts events.
     pub state: LogState,
-    /// What is known to be damaged: found at open, by a read, or by the scrub.
+    /// What is known to be damaged: found at open, by a read, or by the scrub. Beyond a thousand ranges the last of a segment stands
+    /// for those behind it as well, and for what lies between.
     pub damage: Vec<DamagedRange>,
+    /// Whether the thread behind the writer still does its work: prepares segments, writes indexes and saved tables, and the
+    /// watermark when the log is idle. `false` after a panic there: the log takes events and is read as before, slower, until it
+    /// is opened again.
+    pub maintained: bool,
 }
 
 /// Sizes and counts. Counts of what was done are since the log was opened.
@@ -349,7 +354,7 @@ impl Log {
 
     /// The streams, of whatever aggregate type, whose aggregate has this id.
     pub fn streams_of_id(&self, aggregate_id: &str) -> Vec<StreamName> {
-        let types = self.shared.names.types(TypeNameOf::Aggregate).into_iter();
+        let types = self.aggregate_type_names().into_iter();
         types
             .map(|of| StreamName::new(of, aggregate_id))
             .filter(|name| self.stream(name).is_some())
@@ -383,12 +388,18 @@ impl Log {
 
     /// Every event type that occurs in the log, in the order of first use.
     pub fn event_type_names(&self) -> Vec<Box<str>> {
-        self.shared.names.types(TypeNameOf::Event)
+        self.type_names(TypeNameOf::Event)
     }
 
     /// Every aggregate type that occurs in the log, in the order of first use.
     pub fn aggregate_type_names(&self) -> Vec<Box<str>> {
-        self.shared.names.types(TypeNameOf::Aggregate)
+        self.type_names(TypeNameOf::Aggregate)
+    }
+
+    /// Without those whose names are lost.
+    fn type_names(&self, of: TypeNameOf) -> Vec<Box<str>> {
+        let types = self.shared.names.known_types(of);
+        types.into_iter().flatten().collect()
     }
 
     /// The position of the event with this id; `None` when there is none.
@@ -430,6 +441,7 @@ impl Log {
         Health {
             state: self.shared.state(),
             damage: self.shared.damage(),
+            maintained: !self.shared.maintenance.has_failed(),
         }
     }
 
@@ -493,7 +505,7 @@ impl Log {
         self.shared.queue.close();
         self.shared.maintenance.close();
         for thread in self.threads.drain(..) {
-            // A thread that panicked has stopped the log already.
+            // One that panicked has said so: the writer has stopped the log, the other is missed in its health.
             let _ = thread.join();
         }
         self.shared.durable.close();
@@ -507,7 +519,9 @@ impl Log {
             let _ = writer.file.sync_data();
         }
         self.shared.maintenance.remove_spare(&self.shared);
-        if self.shared.maintenance.bytes_since_state() > 0 {
+        // What made the thread panic is not tried again by whoever closes the log.
+        let thread = &self.shared.maintenance;
+        if thread.bytes_since_state() > 0 && !thread.has_failed() {
             let _ = maintenance::save_state(&self.shared);
         }
     }

@@ -53,6 +53,8 @@ struct Inner {
     state_bytes: u64,
     /// Whether something is being done with what `sealed` held.
     busy: bool,
+    /// Whether the thread ended in a panic.
+    failed: bool,
     closing: bool,
 }
 
@@ -93,8 +95,10 @@ impl Maintenance {
         let mut inner = self.lock();
         inner.bytes_sealed += bytes;
         inner.bytes_since_state += bytes;
-        inner.sealed.push((segment, bytes));
-        self.changed.notify_all();
+        if !inner.failed {
+            inner.sealed.push((segment, bytes));
+            self.changed.notify_all();
+        }
     }
 
     /// The prepared file, the caller's from now on; made on the spot when there is none, or none large enough.
@@ -138,7 +142,12 @@ impl Maintenance {
         self.lock().bytes_since_state
     }
 
-    /// Waits until all that was sealed has its index and, where due, the tables are saved.
+    /// Whether the thread ended in a panic, and all that it did is left undone until the log is opened again.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.lock().failed
+    }
+
+    /// Waits until all that was sealed has its index and, where due, the tables are saved; not at all once nobody does that.
     pub(crate) fn settle(&self) {
         let mut inner = self.lock();
         while inner.busy || !inner.sealed.is_empty() {
@@ -160,9 +169,28 @@ impl Maintenance {
     }
 }
 
+/// The thread's work, as long as it does any.
+struct Work<'a>(&'a Maintenance);
+
+impl Drop for Work<'_> {
+    /// Lets nobody wait for a thread that panics: the writer makes its segments itself from then on. The log goes on, for
+    /// nothing that is left undone is needed; it grows slower and opens slower, which its health says.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut inner = self.0.lock();
+            inner.failed = true;
+            inner.making_spare = false;
+            inner.busy = false;
+            inner.sealed.clear();
+            self.0.changed.notify_all();
+        }
+    }
+}
+
 /// The thread.
 pub(crate) fn run(shared: &Shared) {
     let maintenance = &shared.maintenance;
+    let _work = Work(maintenance);
     let mut marked = shared.durable.get();
     let mut spare_failed = false;
     loop {

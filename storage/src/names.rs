@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -14,15 +15,33 @@ use self::slots::Slots;
 use self::texts::{Text, Texts};
 use crate::event::{StreamName, StreamRef};
 use crate::mmap::Scratch;
-use crate::record::TypeNameOf;
+use crate::record::{EventRecord, TypeNameOf};
 
 mod slots;
 #[cfg(test)]
 mod tests;
 mod texts;
 
-/// What a number that no name record explains is called: its name record is damaged.
+/// What a number that no name record explains is called: its name record is damaged. No event is given by it.
 pub(crate) const UNREADABLE: &str = "unreadable-name";
+
+/// What a number stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Name {
+    Stream(u32),
+    AggregateType(u16),
+    EventType(u16),
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Name::Stream(number) => write!(formatter, "the name of stream {number}"),
+            Name::AggregateType(number) => write!(formatter, "the aggregate type {number}"),
+            Name::EventType(number) => write!(formatter, "the event type {number}"),
+        }
+    }
+}
 
 /// All names of a log.
 pub(crate) struct Names {
@@ -33,6 +52,8 @@ pub(crate) struct Names {
     ids: Texts,
     numbers: RwLock<Numbers>,
     hasher: DefaultHashBuilder,
+    /// Whether a name record may be damaged: until then none is looked for.
+    may_lack: AtomicBool,
 }
 
 struct Stream {
@@ -59,6 +80,7 @@ impl Names {
             ids: Texts::new(scratch),
             numbers: RwLock::default(),
             hasher: DefaultHashBuilder::default(),
+            may_lack: AtomicBool::new(false),
         }
     }
 
@@ -84,6 +106,42 @@ impl Names {
         self.streams.get(stream).map(|stream| stream.aggregate_type)
     }
 
+    /// Whether this number is explained, of a stream with its type.
+    pub(crate) fn knows(&self, name: Name) -> bool {
+        match name {
+            Name::Stream(number) => self
+                .aggregate_type_of(number)
+                .is_some_and(|of| self.knows(Name::AggregateType(of))),
+            Name::AggregateType(number) => self.aggregate_types.get(number.into()).is_some(),
+            Name::EventType(number) => self.event_types.get(number.into()).is_some(),
+        }
+    }
+
+    /// The first name that an event needs and that is not known.
+    pub(crate) fn lacks(&self, event: &EventRecord<'_>) -> Option<Name> {
+        let of_stream = match self.aggregate_type_of(event.stream) {
+            Some(of) => Name::AggregateType(of),
+            None => Name::Stream(event.stream),
+        };
+        let needed = [of_stream, Name::EventType(event.event_type)];
+        needed.into_iter().find(|&name| !self.knows(name))
+    }
+
+    /// Whether all is known that an event is called by. Without that nobody can say what it belongs to, nor who may see it.
+    pub(crate) fn explains(&self, event: &EventRecord<'_>) -> bool {
+        !self.may_lack() || self.lacks(event).is_none()
+    }
+
+    /// Whether a name record may be damaged.
+    pub(crate) fn may_lack(&self) -> bool {
+        self.may_lack.load(Ordering::Relaxed)
+    }
+
+    /// Says that something of the log is damaged, and name records may be among it.
+    pub(crate) fn note_damage(&self) {
+        self.may_lack.store(true, Ordering::Relaxed);
+    }
+
     /// The event type with this number.
     pub(crate) fn event_type(&self, number: u16) -> &str {
         self.event_types
@@ -98,24 +156,28 @@ impl Names {
             .map_or(UNREADABLE, |name| name)
     }
 
-    /// The number of a stream.
+    /// The number of a stream. One whose type has lost its name goes by none, nor by what stands in for it.
     pub(crate) fn stream_number(&self, name: &StreamName) -> Option<u32> {
+        let is_named = |number| !self.may_lack() || self.knows(Name::Stream(number));
         let hash = self.hasher.hash_one(name);
         let numbers = self.numbers.read().unwrap_or_else(PoisonError::into_inner);
         numbers
             .streams
-            .find(hash, |&number| self.stream(number) == *name)
+            .find(hash, |&number| {
+                self.stream(number) == *name && is_named(number)
+            })
             .copied()
     }
 
-    /// The number of a type. Types are few, so the list is searched.
+    /// The number of a type. Types are few, so the list is searched. What stands in for a lost name is none.
     pub(crate) fn type_number(&self, of: TypeNameOf, name: &str) -> Option<u16> {
         let numbers = self.numbers.read().unwrap_or_else(PoisonError::into_inner);
-        let found = numbers
-            .types(of)
-            .iter()
-            .position(|known| &**known == name)?;
-        u16::try_from(found).ok()
+        let types = numbers.types(of).iter().enumerate();
+        let mut found = types.filter(|(_, known)| &***known == name);
+        found.find_map(|(number, _)| {
+            let number = u16::try_from(number).ok()?;
+            self.knows(name_for(of, number)).then_some(number)
+        })
     }
 
     /// How many streams have a number: the next one's number.
@@ -146,8 +208,25 @@ impl Names {
             .to_vec()
     }
 
+    /// The same, with `None` where the name is lost.
+    pub(crate) fn known_types(&self, of: TypeNameOf) -> Vec<Option<Box<str>>> {
+        let types = (0_u32..).zip(self.types(of));
+        let slots = self.slots(of);
+        types
+            .map(|(number, name)| slots.get(number).map(|_| name))
+            .collect()
+    }
+
+    fn slots(&self, of: TypeNameOf) -> &Slots<Box<str>> {
+        match of {
+            TypeNameOf::Aggregate => &self.aggregate_types,
+            TypeNameOf::Event => &self.event_types,
+        }
+    }
+
     /// Takes a name record in. One that is known already changes nothing.
     pub(crate) fn add_stream(&self, number: u32, aggregate_type: u16, aggregate_id: &str) {
+        self.keep_type(TypeNameOf::Aggregate, aggregate_type);
         let hash = self.hasher.hash_one(StreamRef {
             aggregate_type: self.aggregate_type(aggregate_type),
             aggregate_id,
@@ -168,14 +247,27 @@ impl Names {
 
     /// Sees to it that no new name gets a number that an event uses already: its own name record may be damaged.
     pub(crate) fn keep_numbers(&self, stream: u32, event_type: u16) {
-        if self.streams.get(stream).is_none() {
+        self.keep_stream(stream);
+        self.keep_type(TypeNameOf::Event, event_type);
+    }
+
+    /// The same of a stream alone.
+    pub(crate) fn keep_stream(&self, number: u32) {
+        if self.streams.get(number).is_none() {
+            self.note_damage();
             let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
-            numbers.stream_count = numbers.stream_count.max(stream + 1);
+            numbers.stream_count = numbers.stream_count.max(number + 1);
         }
-        if self.event_types.get(u32::from(event_type)).is_none() {
+    }
+
+    /// The same of a type.
+    pub(crate) fn keep_type(&self, of: TypeNameOf, number: u16) {
+        if !self.knows(name_for(of, number)) {
+            self.note_damage();
             let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
-            let count = numbers.event_types.len().max(usize::from(event_type) + 1);
-            numbers.event_types.resize(count, UNREADABLE.into());
+            let types = numbers.types_mut(of);
+            let count = types.len().max(usize::from(number) + 1);
+            types.resize(count, UNREADABLE.into());
         }
     }
 
@@ -190,16 +282,19 @@ impl Names {
     /// Takes a name record in. One that is known already changes nothing.
     pub(crate) fn add_type(&self, of: TypeNameOf, number: u16, name: &str) {
         let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
-        let slots = match of {
-            TypeNameOf::Aggregate => &self.aggregate_types,
-            TypeNameOf::Event => &self.event_types,
-        };
-        if slots.set(u32::from(number), name.into()) {
+        if self.slots(of).set(u32::from(number), name.into()) {
             let types = numbers.types_mut(of);
             // A damaged name record leaves a gap, which keeps its number.
             types.resize(types.len().max(usize::from(number) + 1), UNREADABLE.into());
             types[usize::from(number)] = name.into();
         }
+    }
+}
+
+fn name_for(of: TypeNameOf, number: u16) -> Name {
+    match of {
+        TypeNameOf::Aggregate => Name::AggregateType(number),
+        TypeNameOf::Event => Name::EventType(number),
     }
 }
 

@@ -15,12 +15,12 @@ use crate::chain;
 use crate::commit::{Writer, is_full};
 use crate::header::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::ids::IdSource;
-use crate::index::{IndexFile, MemoryIndex, SegmentIndex};
+use crate::index::{IndexFile, MemoryIndex, SegmentIndex, StreamEnd};
 use crate::log::LogOptions;
 use crate::maintenance::{self, SPARE_PREFIX};
 use crate::names::Names;
 use crate::position::{Position, SegmentId};
-use crate::record::{self, Record, Seed};
+use crate::record::{self, Record, Seed, TypeNameOf};
 use crate::recovery::{self, Found, Scan};
 use crate::repo::{Repo, RepoFile};
 use crate::segment::{Segment, index_file, index_found, segment_file};
@@ -152,7 +152,8 @@ pub(crate) fn open(
         None => 0,
     };
     if !listing.damage.is_empty() {
-        salvage_names(&listing, &tables);
+        tables.names.note_damage();
+        salvage_names(&listing, &tables.names);
     }
     let mut report = OpenReport {
         damage: std::mem::take(&mut listing.damage),
@@ -335,7 +336,7 @@ fn load_state(repo: &dyn Repo, listing: &Listing) -> Option<(Tables, usize)> {
 }
 
 /// Takes the names that the index files still hold: a segment that is damaged or gone may be the one that gave them.
-fn salvage_names(listing: &Listing, tables: &Tables) {
+pub(crate) fn salvage_names(listing: &Listing, names: &Names) {
     for listed in &listing.segments {
         let segment = listed.header.segment;
         let Ok(view) = listed
@@ -347,9 +348,9 @@ fn salvage_names(listing: &Listing, tables: &Tables) {
         };
         if let Ok((index, found)) = IndexFile::open_any(view)
             && (found.log_id, found.segment) == (listing.log_id, segment)
-            && let Ok(names) = index.names()
+            && let Ok(records) = index.names()
         {
-            add_names(names, listed.header.seed(), &tables.names);
+            add_names(records, listed.header.seed(), names);
         }
     }
 }
@@ -383,15 +384,23 @@ fn fold_sealed(
         }
         Ok(())
     })?;
-    if segment.away().is_some() {
-        // Nothing is fetched to open a log. A segment that was sent away is whole, so its index knows the last versions.
-        for end in segment.with_index(SegmentIndex::stream_ends)? {
-            let position = segment.position(end.ordinal);
-            let version = end.version;
-            tables.advance(end.stream, StreamTip { version, position });
-        }
+    // Nothing is fetched to open a log. A segment that was sent away is whole.
+    let is_away = segment.away().is_some();
+    let (event_types, ends) = segment.with_index(|index| {
+        let is_whole = is_away || index.lost(0, u32::MAX)?.is_empty();
+        let ends = is_whole.then(|| index.stream_ends()).transpose()?;
+        Ok((index.event_types()?, ends))
+    })?;
+    for number in event_types {
+        tables.names.keep_type(TypeNameOf::Event, number);
+    }
+    // The index of a whole segment knows the last versions, so its events need not be read; also of those that have rotted since,
+    // or went with the file: their versions were given.
+    if let Some(ends) = ends {
+        advance_to(&ends, segment, tables);
         return Ok(());
     }
+    // Where events were lost before the index was made, versions do not follow one another: the records say them.
     let Ok(view) = segment.bytes() else {
         return Ok(());
     };
@@ -405,6 +414,7 @@ fn fold_sealed(
         let Some(event) = segment.event(bytes, ordinal, offset) else {
             continue;
         };
+        tables.names.keep_stream(event.stream);
         tables.advance(
             event.stream,
             StreamTip {
@@ -414,6 +424,15 @@ fn fold_sealed(
         );
     }
     Ok(())
+}
+
+/// Notes the last events of streams in a segment.
+fn advance_to(ends: &[StreamEnd], segment: &Segment, tables: &mut Tables) {
+    for end in ends {
+        tables.names.keep_stream(end.stream);
+        let (version, position) = (end.version, segment.position(end.ordinal));
+        tables.advance(end.stream, StreamTip { version, position });
+    }
 }
 
 /// Reads the last segment whole, cuts a torn group, makes the last whole one durable, and takes all of it into the tables and

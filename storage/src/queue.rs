@@ -203,8 +203,11 @@ impl Queue {
     pub(crate) fn abandon(&self) {
         let mut inner = self.lock();
         inner.led = false;
-        inner.pending.clear();
+        let pending = std::mem::take(&mut inner.pending);
         self.called.notify_all();
+        drop(inner);
+        // Answered without the lock: whoever is told may append the next at once.
+        drop(pending);
     }
 
     /// Calls the committer's thread to lead in the caller's place.

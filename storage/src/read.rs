@@ -3,7 +3,8 @@
 //! A reader looks at what was durable when it was made. It goes from segment to segment; within one it either walks the
 //! records (everything, forwards) or follows the ordinals that the index gives. An event that does not verify is an
 //! error for that event alone: the reader goes on behind it. One of which nothing is known but its position, for it was
-//! lost before its segment's index was made, is an error for every read that it may have belonged to.
+//! lost before its segment's index was made, is an error for every read that it may have belonged to. One whose stream or
+//! type has lost its name is an error for every read that comes by it.
 
 mod by_time;
 mod fetch;
@@ -145,7 +146,7 @@ impl Default for StreamRange {
 /// Why an event, or all from here on, cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// These events do not verify, or are gone. The reader goes on behind them.
+    /// These events do not verify, are gone, or have lost the name of their stream or type. The reader goes on behind them.
     #[error("the events at positions {first} to {last} are damaged, in segment {segment}")]
     Damaged {
         /// The first of them.
@@ -304,7 +305,9 @@ impl<'a> Reader<'a> {
             Some(by_time) => by_time.current(),
             None => self.current.as_ref(),
         }?;
-        match items.event(&step) {
+        // One whose name is lost is as good as lost: it is given to nobody under another.
+        let record = items.event(&step);
+        match record.filter(|record| self.shared.names.explains(record)) {
             Some(record) => {
                 self.remaining -= 1;
                 let mut event = EventRef {

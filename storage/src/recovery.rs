@@ -113,16 +113,15 @@ pub(crate) fn scan<'a>(
             scan.chain = commit.chain;
             continue;
         }
-        let rest = bytes.get(start..).unwrap_or(&[]);
-        let used = rest
-            .iter()
-            .rposition(|&byte| byte != 0)
-            .map_or(0, |last| last + 1);
-        let marker = next_commit(bytes, start, place.seed, scan.next);
+        let used = used_bytes(bytes.get(start..).unwrap_or(&[]));
+        // Markers are looked for where something was written. The last one may end in zeros.
+        let written = start + used + record::COMMIT_BYTES;
+        let written = bytes.get(..written).unwrap_or(bytes);
+        let marker = next_commit(written, start, place.seed, scan.next);
         if let Some((_, commit)) = marker {
             known = known.max(commit.durable);
         }
-        match judge(bytes, start, place.seed, scan.next, known, marker) {
+        match judge(written, start, place.seed, scan.next, known, marker) {
             Verdict::End => {
                 return Scan {
                     torn_bytes: used,
@@ -151,6 +150,18 @@ pub(crate) fn scan<'a>(
             }
         }
     }
+}
+
+/// How many bytes there are up to the last that is not zero. Behind the last group are megabytes of zeros, which every open
+/// looks at: they are compared many at a time.
+fn used_bytes(bytes: &[u8]) -> usize {
+    const AT_ONCE: usize = 64;
+    let (_, pieces) = bytes.as_rchunks::<AT_ONCE>();
+    let zeros = pieces.iter().rev();
+    let zeros = zeros.take_while(|piece| **piece == [0; AT_ONCE]).count();
+    let rest = &bytes[..bytes.len() - zeros * AT_ONCE];
+    let last = rest.iter().rposition(|&byte| byte != 0);
+    last.map_or(0, |last| last + 1)
 }
 
 enum Verdict {

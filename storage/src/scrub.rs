@@ -12,10 +12,22 @@ use crate::segment::{Segment, SegmentUnreadable};
 use crate::shared::DamagedRange;
 use crate::tier::{ArchivedError, Away};
 
-/// How far a scrub has got. The default begins at the first segment.
+/// How far a scrub has got. The default begins at the first segment, and of segments that were sent away asks for the length alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScrubCursor {
     looked_at: u64,
+    reads_archive: bool,
+}
+
+impl ScrubCursor {
+    /// One that begins at the first segment, and reads the segments that were sent away byte for byte where they lie. That costs
+    /// their place as many bytes as it gives; none of them is kept here, so what others read stays where they find it.
+    pub fn reading_the_archive() -> Self {
+        ScrubCursor {
+            looked_at: 0,
+            reads_archive: true,
+        }
+    }
 }
 
 /// What one step looked at.
@@ -23,7 +35,7 @@ pub struct ScrubCursor {
 pub struct ScrubProgress {
     /// The segment.
     pub segment: SegmentId,
-    /// Bytes read: what the caller's pace should be measured by.
+    /// Bytes read, here or where they were sent to: what the caller's pace should be measured by.
     pub bytes: u64,
     /// The first position behind the segment.
     pub next: Position,
@@ -38,7 +50,8 @@ impl Log {
     /// is damaged is noted in the log's health; the rest keeps serving.
     ///
     /// # Errors
-    /// [`ReadError::Unreadable`] when the segment's file cannot be read; the cursor has moved on all the same.
+    /// [`ReadError::Unreadable`] when the segment's file cannot be read, [`ReadError::Archived`] when the place cannot be asked that
+    /// it was sent to; the cursor has moved on all the same.
     pub fn scrub(&self, cursor: &mut ScrubCursor) -> Result<ScrubProgress, ReadError> {
         let segments = self.shared.segments();
         let at = usize::try_from(cursor.looked_at).unwrap_or(usize::MAX);
@@ -88,7 +101,7 @@ impl Log {
             .for_each(|found| self.shared.note_damage(found.clone()));
         let left = (segments.len() - 1 - at) as u64;
         if left == 0 {
-            *cursor = ScrubCursor::default();
+            cursor.looked_at = 0;
         }
         Ok(ScrubProgress {
             segment: segment.id,
@@ -98,8 +111,9 @@ impl Log {
             damage,
         })
     }
-    /// Of a segment that was sent away: whether its object is there in its length, and its stub what was written. Its bytes are
-    /// hashed whenever they are fetched; to fetch all of them now and then is what `verify` is for.
+
+    /// Of a segment that was sent away: whether its object is there, in its length or byte for byte as the cursor says, and its stub
+    /// what was written. Its bytes are hashed besides whenever they are fetched.
     fn scrub_away(
         &self,
         segment: &Segment,
@@ -108,7 +122,7 @@ impl Log {
         cursor: &mut ScrubCursor,
     ) -> Result<ScrubProgress, ReadError> {
         if left == 0 {
-            *cursor = ScrubCursor::default();
+            cursor.looked_at = 0;
         }
         let lost = DamagedRange {
             segment: segment.id,
@@ -122,7 +136,11 @@ impl Log {
             offsets: (0, 0),
             positions: None,
         };
-        let damage = match away.look() {
+        let (outcome, bytes_read) = match cursor.reads_archive {
+            true => (away.read_back(), away.stub.bytes),
+            false => (away.look(), 0),
+        };
+        let damage = match outcome {
             Err(ArchivedError::Missing { .. } | ArchivedError::Altered { .. }) => vec![lost],
             Err(error) => {
                 return Err(ReadError::from(SegmentUnreadable {
@@ -138,7 +156,7 @@ impl Log {
             .for_each(|found| self.shared.note_damage(found.clone()));
         Ok(ScrubProgress {
             segment: segment.id,
-            bytes: away.stub.length(),
+            bytes: away.stub.length() + bytes_read,
             next: away.stub.successor.0,
             left,
             damage,

@@ -432,7 +432,10 @@ pub(crate) fn index_found(index: &mut MemoryIndex, names: &Names, place: Place, 
                 event,
             });
         }
-        Found::Damage(damage) => (0..damage.lost).for_each(|_| index.push_lost()),
+        Found::Damage(damage) => {
+            names.note_damage();
+            (0..damage.lost).for_each(|_| index.push_lost());
+        }
         Found::Group { .. } => {}
     }
 }

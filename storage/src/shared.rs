@@ -43,6 +43,10 @@ pub(crate) struct Shared {
     pub(crate) cache: Option<Arc<Cache>>,
 }
 
+/// Ranges of damage that are told apart. Beyond so many the last one of a segment grows over what lies between: where the name of a
+/// common type was lost, every second event may be.
+const DAMAGE_MAX: usize = 1_000;
+
 /// Called with the new durable position after each group.
 pub(crate) type Hook = Box<dyn Fn(Position) + Send + Sync>;
 
@@ -82,6 +86,23 @@ impl DamagedRange {
                 (None, None) => self.offsets == other.offsets,
                 _ => false,
             }
+    }
+
+    /// Whether events were lost in both, in one segment.
+    fn may_grow_to(&self, other: &DamagedRange) -> bool {
+        self.segment == other.segment && self.positions.is_some() && other.positions.is_some()
+    }
+
+    /// Takes in the other and all that lies between.
+    fn grow_to(&mut self, other: &DamagedRange) {
+        fn span<T: Ord>(ours: (T, T), theirs: (T, T)) -> (T, T) {
+            (ours.0.min(theirs.0), ours.1.max(theirs.1))
+        }
+        self.offsets = span(self.offsets, other.offsets);
+        self.positions = self
+            .positions
+            .zip(other.positions)
+            .map(|(ours, theirs)| span(ours, theirs));
     }
 }
 
@@ -252,7 +273,14 @@ impl Shared {
     /// Notes damage, once: a read, the scrub and opening may each come upon the same.
     pub(crate) fn note_damage(&self, found: DamagedRange) {
         let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
-        if !damage.iter().any(|known| known.covers(&found)) {
+        if damage.iter().any(|known| known.covers(&found)) {
+            return;
+        }
+        if damage.len() >= DAMAGE_MAX
+            && let Some(last) = damage.iter_mut().rfind(|known| known.may_grow_to(&found))
+        {
+            last.grow_to(&found);
+        } else {
             damage.push(found);
         }
     }

@@ -6,9 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use uuid::Uuid;
 
+use crate::event::StreamName;
 use crate::frame::{self, FrameWriter};
 use crate::id_filter::IdFilter;
-use crate::names::Names;
+use crate::names::{Names, UNREADABLE};
 use crate::position::{Position, SegmentId, Version};
 use crate::record::{Chain, TypeNameOf};
 use crate::repo::{Repo, Scratch};
@@ -22,6 +23,8 @@ const KIND: u16 = 2;
 /// The layout of the payload. Another number is not read but made again.
 const FORMAT: u16 = 1;
 
+/// In the place of a name whose record is damaged: no name is empty. It is lost to whoever loads the tables as well.
+const LOST: &str = "";
 /// Tips copied at once while the tables are written.
 const TIPS_AT_ONCE: usize = 4_096;
 
@@ -96,7 +99,18 @@ pub(crate) fn load(repo: &dyn Repo, identity: &StateIdentity) -> Option<Tables> 
     let file = repo.open(&state_file(identity.segment)).ok()?;
     let view = file.view(file.len().ok()?, 0).ok()?;
     let (payload, _) = frame::decode(view.bytes(), KIND, FORMAT).ok()?;
-    decode(payload, identity, repo.scratch())
+    let tables = decode(payload, identity, repo.scratch())?;
+    (!has_stand_ins(&tables.names)).then_some(tables)
+}
+
+/// Whether tables that an earlier program saved have, as names, what stood in for lost ones. All lost streams are one in them, so
+/// they are made again. (Those in which that is a name are, too: that costs time alone.)
+fn has_stand_ins(names: &Names) -> bool {
+    let is_type = |of| names.type_number(of, UNREADABLE).is_some();
+    let stream = StreamName::new(names.aggregate_type(0), UNREADABLE);
+    is_type(TypeNameOf::Aggregate)
+        || is_type(TypeNameOf::Event)
+        || names.stream_number(&stream).is_some()
 }
 
 /// Whether the bytes are tables saved after `identity`'s segment, whole and of this very log.
@@ -123,10 +137,10 @@ fn put(
     // Counted before the types are listed: the log grows meanwhile, and a stream must not be saved without its type.
     let count = tips.read().unwrap_or_else(PoisonError::into_inner).len();
     for of in [TypeNameOf::Aggregate, TypeNameOf::Event] {
-        let types = names.types(of);
+        let types = names.known_types(of);
         put_length(frame, types.len())?;
         for name in &types {
-            put_text(frame, name)?;
+            put_text(frame, name.as_deref().unwrap_or(LOST))?;
         }
     }
     // Tips only become more. The writer waits for a short while at a time, and none of it stands in memory twice.
@@ -138,10 +152,12 @@ fn put(
     let pieces = (0..count).step_by(TIPS_AT_ONCE);
     let tips = pieces.flat_map(|from| some(from, count.min(from + TIPS_AT_ONCE)));
     for (number, tip) in (0..).zip(tips) {
-        frame.put(&names.aggregate_type_of(number).unwrap_or(0).to_le_bytes())?;
+        let aggregate_type = names.aggregate_type_of(number);
+        frame.put(&aggregate_type.unwrap_or(0).to_le_bytes())?;
         frame.put(&tip.version.get().to_le_bytes())?;
         frame.put(&tip.position.get().to_le_bytes())?;
-        put_text(frame, names.stream(number).aggregate_id)?;
+        let name = aggregate_type.map(|_| names.stream(number).aggregate_id);
+        put_text(frame, name.unwrap_or(LOST))?;
     }
     ids.write_to(&mut |bytes| frame.put(bytes))
 }
@@ -173,7 +189,11 @@ fn decode(payload: &[u8], identity: &StateIdentity, scratch: Option<Scratch>) ->
     let names = Names::new(scratch);
     for of in [TypeNameOf::Aggregate, TypeNameOf::Event] {
         for number in 0..take_length(&mut bytes)? {
-            names.add_type(of, u16::try_from(number).ok()?, take_text(&mut bytes)?);
+            let number = u16::try_from(number).ok()?;
+            match take_text(&mut bytes)? {
+                LOST => names.keep_type(of, number),
+                name => names.add_type(of, number, name),
+            }
         }
     }
     let count = take_length(&mut bytes)?;
@@ -185,7 +205,10 @@ fn decode(payload: &[u8], identity: &StateIdentity, scratch: Option<Scratch>) ->
         let aggregate_type = u16::from_le_bytes(take(&mut bytes)?);
         let version = Version::new(u32::from_le_bytes(take(&mut bytes)?));
         let position = Position::new(u64::from_le_bytes(take(&mut bytes)?));
-        names.add_stream(number, aggregate_type, take_text(&mut bytes)?);
+        match take_text(&mut bytes)? {
+            LOST => names.keep_stream(number),
+            name => names.add_stream(number, aggregate_type, name),
+        }
         tips.push(StreamTip { version, position });
     }
     let ids = IdFilter::from_bytes(bytes)?;

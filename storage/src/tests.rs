@@ -14,6 +14,7 @@ mod limits;
 mod lost;
 mod model;
 mod named;
+mod nameless;
 mod opening;
 mod reading;
 mod scrub;

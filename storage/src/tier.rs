@@ -31,19 +31,20 @@ pub trait Tier: Send + Sync + fmt::Debug {
     /// Puts an object there, whole or not at all, in place of any of that name.
     ///
     /// # Errors
-    /// When the place refuses or does not answer, after whatever it repeats itself.
+    /// `AlreadyExists` or `PermissionDenied` when the place answers and refuses, as one does that lets nothing be replaced: what it has
+    /// under that name is read then. Any other kind when it does not answer, after whatever it repeats itself.
     fn put(&self, object: &str, bytes: Arc<dyn View>) -> io::Result<()>;
 
     /// Bytes of an object; `None` when there is none of that name.
     ///
     /// # Errors
-    /// As for [`put`](Tier::put).
+    /// When the place refuses or does not answer, after whatever it repeats itself.
     fn length(&self, object: &str) -> io::Result<Option<u64>>;
 
     /// Gives the bytes of an object to `take`, in order, and ends early with the error of `take`.
     ///
     /// # Errors
-    /// `NotFound` when there is none of that name; as for [`put`](Tier::put).
+    /// `NotFound` when there is none of that name; as for [`length`](Tier::length).
     fn fetch(&self, object: &str, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>;
 }
 
@@ -163,16 +164,10 @@ impl Away {
             return Ok(view);
         }
         if !self.is_coming.swap(true, Ordering::AcqRel) {
-            let away = self.clone();
-            let fetch = move || {
-                // Whoever reads it is told what is wrong.
-                let _ = away.view();
-                away.is_coming.store(false, Ordering::Release);
-            };
+            let coming = Coming(self.clone());
             let thread = std::thread::Builder::new().name("log-fetch".to_owned());
-            if thread.spawn(fetch).is_err() {
-                self.is_coming.store(false, Ordering::Release);
-            }
+            // Where no thread can be started whoever tries again does so.
+            let _ = thread.spawn(move || coming.fetch());
         }
         Err(ArchivedError::NotHere)
     }
@@ -182,7 +177,28 @@ impl Away {
         self.cache()?.look(&self.stub)
     }
 
+    /// Whether the object is there byte for byte. Reads all of it where it lies, and keeps nothing.
+    pub(crate) fn read_back(&self) -> Result<(), ArchivedError> {
+        self.cache()?.read_back(&self.stub)
+    }
+
     fn cache(&self) -> Result<&Cache, ArchivedError> {
         self.cache.as_deref().ok_or(ArchivedError::NotConfigured)
+    }
+}
+
+/// That a thread fetches a segment, until it ends, however that comes: else nobody would ever fetch it for the writer again.
+struct Coming(Arc<Away>);
+
+impl Coming {
+    fn fetch(self) {
+        // Whoever reads it is told what is wrong.
+        let _ = self.0.view();
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.0.is_coming.store(false, Ordering::Release);
     }
 }

@@ -16,15 +16,13 @@ use uuid::Uuid;
 use crate::chain;
 use crate::header::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::index::{IndexIdentity, MemoryIndex};
-use crate::lock::{DirectoryLock, LockError};
-use crate::log::{ARCHIVE_FOLDER, SNAPSHOT_FOLDER};
-use crate::merkle::{self, TREE_FOLDER, TreeHash};
+use crate::merkle::{self, TreeHash};
 use crate::names::Names;
 use crate::open::{Listed, Listing, OpenError, damaged_range};
 use crate::position::{Position, SegmentId, Version};
 use crate::record::{Chain, EVENT_BYTES_MIN, EventRecord};
 use crate::recovery::{self, Found, Place, Scan};
-use crate::repo::{FsRepo, Repo, View};
+use crate::repo::{Repo, View};
 use crate::segment::{index_file, index_found, segment_file};
 use crate::tier::{ArchivedError, Cache, Stub, TierOptions, stub_file};
 use crate::time::Timestamp;
@@ -34,12 +32,17 @@ use crate::watermark;
 mod beside;
 mod here;
 mod pieces;
+mod places;
 mod tree;
+mod unnamed;
 
 use here::Reach;
 pub use here::verify_here;
 use pieces::{Hands, Ids, Index, Known, Link, Links, Piece, Where, saved_tables};
+pub(crate) use places::Places;
+use places::find;
 use tree::{Extent, Hashed, Leaves};
+use unnamed::Unnamed;
 
 /// What to verify beyond the log itself.
 #[derive(Clone, Debug, Default)]
@@ -127,44 +130,6 @@ pub fn verify(folder: &Path, options: &VerifyOptions) -> Result<VerifyReport, Ve
     verify_with(&repo, &places, options)
 }
 
-/// The log's folder, which nobody else opens while the lock is held, and where the rest of the log lies.
-fn find(
-    folder: &Path,
-    archive: Option<&Path>,
-) -> Result<(DirectoryLock, Arc<dyn Repo>, Places), VerifyError> {
-    if !folder.is_dir() {
-        return Err(VerifyError::NoLog);
-    }
-    let lock = DirectoryLock::acquire(folder).map_err(|error| match error {
-        LockError::Held { by, .. } => OpenError::Locked { by },
-        LockError::Io { source, .. } => OpenError::Io {
-            doing: "locking the folder",
-            source,
-        },
-    })?;
-    let repo: Arc<dyn Repo> = Arc::new(FsRepo::open(folder)?);
-    let usual = folder.join(ARCHIVE_FOLDER);
-    let archive_folder = archive.unwrap_or(&usual);
-    let archive: Option<Arc<dyn Repo>> = if archive_folder.is_dir() {
-        Some(Arc::new(FsRepo::open(archive_folder)?))
-    } else {
-        None
-    };
-    let within = |name: &str| -> io::Result<Option<Arc<dyn Repo>>> {
-        let path = folder.join(name);
-        Ok(match path.is_dir() {
-            true => Some(Arc::new(FsRepo::open(&path)?)),
-            false => None,
-        })
-    };
-    let places = Places {
-        archive,
-        tree: within(TREE_FOLDER)?,
-        snapshots: within(SNAPSHOT_FOLDER)?,
-    };
-    Ok((lock, repo, places))
-}
-
 /// Verifies the log in `repo`, which keeps neither nodes of its tree nor snapshots.
 #[cfg(test)]
 pub(crate) fn verify_in(
@@ -177,15 +142,6 @@ pub(crate) fn verify_in(
         ..Places::default()
     };
     verify_with(repo, &places, options)
-}
-
-/// Where the rest of a log lies.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Places {
-    pub(crate) archive: Option<Arc<dyn Repo>>,
-    /// The nodes of its tree.
-    pub(crate) tree: Option<Arc<dyn Repo>>,
-    pub(crate) snapshots: Option<Arc<dyn Repo>>,
 }
 
 /// Verifies the log in `repo`.
@@ -227,6 +183,7 @@ fn walk(
         }
         verifier.segment(&listing, listed, next)?;
     }
+    verifier.tell_unnamed(&listing);
     if let watermark::Found::Valid(watermark) = &watermark {
         let missing = listing.last_header().segment.next();
         if missing <= watermark.segment {
@@ -269,6 +226,7 @@ const END: Where = (SegmentId::MAX, Position::MAX);
 /// Walks the records in their order, and gives away what needs none.
 struct Verifier {
     names: Arc<Names>,
+    unnamed: Unnamed,
     hands: Hands,
     /// At which sizes the tree's root is asked for, ascending.
     sizes: Vec<Position>,
@@ -304,12 +262,14 @@ impl Verifier {
         sizes.dedup();
         let (saved, problems) = saved_tables(listing);
         let saved_up_to = saved.iter().map(|saved| saved.next).max();
+        let unnamed = Unnamed::beside(&saved);
         let hands = Hands::start(Known {
             saved,
             sizes: sizes.clone(),
         })?;
         Ok(Verifier {
             names: Arc::new(Names::new(None)),
+            unnamed,
             hands,
             sizes,
             leaves: Leaves::default(),
@@ -508,6 +468,9 @@ impl Verifier {
 
     fn event(&mut self, id: SegmentId, position: Position, offset: usize, event: &EventRecord<'_>) {
         self.events += 1;
+        if let Some(name) = self.names.lacks(event) {
+            self.unnamed.note(name, (id, position));
+        }
         if !self.acknowledged.is_empty() {
             self.acknowledged.remove(&event.id);
         }

@@ -11,6 +11,7 @@ use harness::server::{COMMAND_LIMIT, DataFolder, Server};
 use harness::skip;
 
 use super::lake::{Bucket, SECRET};
+use super::operating::figures::{Group, hold};
 
 const TO: &str = "s3://history/depot-1";
 /// Room for one segment of 4 MiB and not for two.
@@ -135,6 +136,8 @@ fn history_lies_in_a_bucket_and_is_missed_only_by_who_asks_for_it() {
     );
     assert!(metric(&server, "railfleet_archive_cache_evictions_total") > 0);
     assert!(metric(&server, "railfleet_archive_cache_bytes") <= CACHE_BYTES);
+    let figures = must("asking for metrics", server.stranger().get("/metrics")).text();
+    hold(&figures, Group::Archive);
     let size = written.len();
     let prove = |client: &mut Client| {
         let path = format!("/api/v1/audit/proof/{OLD}?size={size}");

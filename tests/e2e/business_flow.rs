@@ -279,7 +279,7 @@ impl Depot {
             .get(&format!("/api/v1/reports/costs?period={month}"));
         assert_eq!(
             costs["metrics"],
-            json!([{ "cost_center": "WS-MAINT", "category": "PARTS", "planned_budget": "200.00",
+            json!([{ "cost_center": "WS-MAINT", "category": "PARTS", "currency": "EUR", "planned_budget": "200.00",
                 "actual_cost": "130.00", "variance": "-70.00", "variance_pct": -35.0, "status": "UNDER" }])
         );
         assert_eq!(costs["total_actual"], overview["total_actual"]);

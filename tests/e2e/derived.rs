@@ -89,7 +89,7 @@ fn answers(client: &mut Client, position: u64) -> Vec<(String, String)> {
 }
 
 /// The files that follow from the log's records: all but those, the watermark, and what an operator put there.
-fn derived_files(folder: &DataFolder) -> Vec<PathBuf> {
+pub(crate) fn derived_files(folder: &DataFolder) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.log(), folder.path().join("projections")];
     while let Some(next) = folders.pop() {

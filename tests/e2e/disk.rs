@@ -103,6 +103,53 @@ fn a_full_disk_refuses_appends_until_there_is_space_again() {
     drop(disk);
 }
 
+/// Events of a log that is larger than what is left of the disk for backups, and smaller than all of it.
+const BACKED_UP: u32 = 60;
+
+#[test]
+fn a_backup_that_finds_no_space_is_said_and_leaves_nothing() {
+    let test = "a_backup_that_finds_no_space_is_said_and_leaves_nothing";
+    let Some(tools) = FaultTools::ready(test, &[]) else {
+        return;
+    };
+    if !skip::may_mount(test) {
+        return;
+    }
+    let disk = SmallDisk::mount(&tools, "16M");
+    let ballast = disk.path().join("ballast");
+    must(
+        "setting space aside",
+        std::fs::write(&ballast, vec![1; BALLAST_BYTES]),
+    );
+    let folder = DataFolder::new();
+    let backups = disk.path().join("backups");
+    let settings = [("RAILFLEET_EVENTS_BACKUPS_PATH", backups.clone().into())];
+    let server = folder.serve_with(&[], &settings);
+    let mut client = server.client();
+    let mut append = |number| {
+        let body = event_of_size("Probe", "backed-up", number, LARGE_BYTES);
+        let answer = must("appending", client.post("/api/v1/events", &body));
+        id_of(&answer.expect(201))
+    };
+    let mut ids: Vec<String> = (0..BACKED_UP).map(&mut append).collect();
+
+    let name = r#"{"name":"monday"}"#;
+    let path = "/api/v1/operations/backups";
+    let refused = must("backing up", server.client().post(path, name));
+    is_a_problem(&refused, 507);
+    let left = std::fs::read_dir(&backups).into_iter().flatten().count();
+    assert_eq!(left, 0, "what is half made takes the room of the next");
+    ids.push(append(BACKED_UP));
+
+    must("giving space back", std::fs::remove_file(&ballast));
+    must("backing up", server.client().post(path, name)).expect(201);
+    server.stop();
+    let backup = DataFolder::adopt(&backups.join("monday"));
+    let (code, said) = backup.verify(&ids);
+    assert_eq!(code, Some(0), "{said}");
+    drop(disk);
+}
+
 #[test]
 fn after_a_failed_sync_nothing_is_accepted_until_a_restart() {
     let test = "after_a_failed_sync_nothing_is_accepted_until_a_restart";

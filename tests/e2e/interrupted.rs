@@ -1,27 +1,44 @@
-//! Long work that is cut short by a kill: rebuilding, learning, compacting, erasing. Afterwards the answers are what they
-//! were, the work can be asked for again, and it comes to its end.
+//! Long work that is cut short by a kill: making read models anew, compacting, learning, erasing. Afterwards the answers are
+//! what they were, the work can be asked for again, and it comes to its end.
 //!
-//! An import that is cut short has tests of its own (`tests/migration/interruptions.rs`).
+//! Each round is told apart by what was seen of the work while the server lived and by what it left: a kill before the work
+//! has begun, or behind its end, shows little. Most rounds wait until it has begun and are killed a while later, the sooner the
+//! more often it was done by then; every fifth is killed some moment after the request, begun or not. A table of each kind goes
+//! to standard error.
+//!
+//! An import that is cut short has a test of its own (`tests/migration/interruptions.rs`).
 
+mod past;
+mod work;
+
+use std::io::Write as _;
 use std::path::Path;
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+use harness::aim::{Aim, Stage, Tally};
 use harness::client::Client;
-use harness::contents::holding;
 use harness::load::Seeded;
-use harness::process::{must, run, wait_for};
+use harness::process::{must, run};
 use harness::server::{DataFolder, Server};
 use harness::skip;
-use serde_json::Value;
+
+use work::{Compaction, Erasure, Rebuild, Training, Work};
 
 const SEED: u64 = 23;
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How long after the request the server may live at most.
-const LIFE_MS: u64 = 150;
+/// How long the work may take to begin: what was not seen to by then was over before anybody looked.
+const BEGIN_LIMIT: Duration = Duration::from_secs(5);
+/// Between two looks whether it has begun.
+const GLANCE: Duration = Duration::from_millis(1);
+/// How long after the request the server is killed at most where nobody waits for the work to begin.
+const EARLY: Duration = Duration::from_millis(150);
+/// More rounds than these are not tried for want of hits.
+const ROUNDS_MAX: u64 = 75;
 
-/// Times that each kind of work is cut short.
-fn rounds() -> u32 {
-    if skip::everything() { 25 } else { 2 }
+/// Rounds of each kind, and how many of them must hit the work while it is under way. More are tried until so many do.
+fn wanted() -> (u64, usize) {
+    if skip::everything() { (25, 8) } else { (2, 1) }
 }
 
 fn depot() -> DataFolder {
@@ -68,135 +85,111 @@ fn position(client: &mut Client) -> u64 {
     health["log"]["position"].as_u64().expect("a position")
 }
 
-/// Sends the request and kills the server while it works on it, or shortly before, or shortly after.
+/// Asks for the work on a connection of its own. Whether that is answered depends on the moment of the kill.
+fn asking(
+    server: &Server,
+    client: &Client,
+    (path, body): (String, &'static str),
+) -> JoinHandle<()> {
+    let token = client.token().expect("it has logged in").to_owned();
+    let mut client = Client::new(server.port()).with_token(token);
+    std::thread::spawn(move || drop(client.post(&path, body)))
+}
+
+/// Asks for the work and kills the server so long after the work has begun, or after the request where `waits` is false.
 fn cut_short(
-    server: Server,
-    method: &'static str,
-    path: String,
-    body: &'static str,
-    life: Duration,
+    folder: &DataFolder,
+    mut server: Server,
+    mut client: Client,
+    work: &mut dyn Work,
+    (delay, waits): (Duration, bool),
 ) {
-    let (port, token) = (server.port(), server.token());
-    let asking = std::thread::spawn(move || {
-        let mut client = Client::new(port).with_token(token);
-        let headers = [("Content-Type", "application/json")];
-        // Whether it is answered depends on the moment.
-        let _ = client.request(method, &path, &headers, body.as_bytes());
-    });
-    std::thread::sleep(life);
+    work.note(&mut server, &mut client);
+    let asked = asking(&server, &client, work.request());
+    let mut since = Instant::now();
+    let mut has_begun = false;
+    while since.elapsed() < delay || (waits && !has_begun && since.elapsed() < BEGIN_LIMIT) {
+        let begins = work.has_begun(folder, &mut server, &mut client);
+        if begins && !has_begun && waits {
+            since = Instant::now();
+        }
+        has_begun |= begins;
+        std::thread::sleep(GLANCE);
+    }
     server.kill();
-    asking.join().expect("asking does not panic");
+    asked.join().expect("asking does not panic");
+    work.look(folder);
+}
+
+/// One round. Returns what had become of the work when the server was killed.
+fn round(folder: &DataFolder, work: &mut dyn Work, number: u64, when: (Duration, bool)) -> Stage {
+    let context = format!("{}, seed {SEED}, round {number}, {when:?}", work.name());
+    work.prepare(folder, number);
+    let server = folder.serve();
+    let mut client = server.client();
+    let at = position(&mut client);
+    let before = answers(&mut client, at);
+    cut_short(folder, server, client, work, when);
+
+    let (code, said) = folder.verify(&[]);
+    assert_eq!(code, Some(0), "{context}: {said}");
+    let mut server = folder.serve();
+    let mut client = server.client();
+    let stage = work.stage(&mut server, &mut client);
+    let at = position(&mut client);
+    assert_eq!(answers(&mut client, at), before, "{context}: {stage:?}");
+    work.again(&mut client);
+    let at = position(&mut client);
+    assert_eq!(answers(&mut client, at), before, "{context}: done again");
+    server.stop();
+    let (code, said) = folder.verify(&[]);
+    assert_eq!(code, Some(0), "{context}: {said}");
+    work.check(folder);
+    stage
+}
+
+/// Cuts the work short again and again, until it was hit often enough while it was under way.
+fn cut_short_again_and_again(folder: &DataFolder, work: &mut dyn Work) {
+    let (rounds, hits) = wanted();
+    let mut chance = Seeded::new(SEED);
+    let mut aim = Aim::new(work.within());
+    let mut tally = Tally::new(work.name());
+    for number in 0..ROUNDS_MAX {
+        if number >= rounds && tally.hits() >= hits {
+            break;
+        }
+        let waits = number % 5 != 4;
+        let delay = if waits {
+            aim.next(&mut chance)
+        } else {
+            Aim::new(EARLY).next(&mut chance)
+        };
+        let stage = round(folder, work, number, (delay, waits));
+        if waits {
+            aim.learn(stage);
+        }
+        tally.count(delay, stage);
+    }
+    // Past the runner's capture: what was hit is worth to be known where the test goes well.
+    let _ = writeln!(std::io::stderr(), "seed {SEED}, {tally}");
+    assert!(
+        tally.hits() >= hits,
+        "seed {SEED}: it was to be hit {hits} times while it was under way: {tally}"
+    );
 }
 
 #[test]
 fn work_that_is_cut_short_changes_nothing_and_can_be_asked_for_again() {
     let folder = depot();
-    let mut chance = Seeded::new(SEED);
-    let kinds = [
-        ("/api/v1/projections/rebuild", "", [202]),
-        ("/api/v1/sync/crdt/compact", "", [200]),
-        (
-            "/api/v1/ml/train",
-            r#"{"model_name":"failure_predictor"}"#,
-            [202],
-        ),
-    ];
-    for (path, body, done) in kinds {
-        for round in 0..rounds() {
-            let context = format!("seed {SEED}, {path}, round {round}");
-            let server = folder.serve();
-            let mut client = server.client();
-            let at = position(&mut client);
-            let before = answers(&mut client, at);
-            drop(client);
-            let life = Duration::from_millis(chance.below(LIFE_MS));
-            cut_short(server, "POST", path.to_owned(), body, life);
-
-            let (code, said) = folder.verify(&[]);
-            assert_eq!(code, Some(0), "{context}: {said}");
-            let server = folder.serve();
-            let mut client = server.client();
-            let at = position(&mut client);
-            assert_eq!(answers(&mut client, at), before, "{context}");
-            let headers = [("Content-Type", "application/json")];
-            let again = must(
-                "asking",
-                client.request("POST", path, &headers, body.as_bytes()),
-            );
-            assert!(
-                done.contains(&again.status),
-                "{context}: {}: {}",
-                again.status,
-                again.text()
-            );
-            assert_eq!(answers(&mut client, at), before, "{context}: done again");
-            server.stop();
-        }
-    }
+    past::years_of_failures(&folder);
+    cut_short_again_and_again(&folder, &mut Rebuild::default());
+    cut_short_again_and_again(&folder, &mut Compaction::default());
+    cut_short_again_and_again(&folder, &mut Training::default());
 }
 
-/// Whoever is erased is erased in the end, whenever the server died: no file of the data folder has the name any more.
+/// Whoever is erased is erased in the end: no file of the data folder has the name any more.
 #[test]
 fn erasing_that_is_cut_short_is_finished() {
     let folder = depot();
-    let mut chance = Seeded::new(SEED);
-    for round in 0..rounds() {
-        let server = folder.serve();
-        let mut client = server.client();
-        let name = format!("Zebedäus-{round}");
-        let person = format!(
-            r#"{{"aggregate_type":"Staff","aggregate_id":"erased-{round}","event_type":"StaffCreated","data":{{"staff_id":"E{round}","first_name":"{name}","last_name":"Erasmus","role":"technician"}}}}"#
-        );
-        must("appending", client.post("/api/v1/events", &person)).expect(201);
-        let at = position(&mut client);
-        answers(&mut client, at);
-        drop(client);
-        server.stop();
-        // The look at the end would be empty if names could not be found: the read models have saved this one.
-        let saved = holding(&folder.path().join("projections"), &name);
-        assert!(!saved.is_empty(), "no read model has {name}");
-
-        let server = folder.serve();
-        let life = Duration::from_millis(chance.below(LIFE_MS));
-        let path = format!("/api/v1/compliance/erase/Staff:erased-{round}");
-        cut_short(
-            server,
-            "POST",
-            path.clone(),
-            r#"{"reason":"asked in writing"}"#,
-            life,
-        );
-
-        let context = format!("seed {SEED}, round {round}, after {life:?}");
-        let server = folder.serve();
-        let mut client = server.client();
-        // Asked again until it says that it is done: 202 while read models are being made anew.
-        wait_for("the person is erased", PATIENCE, || {
-            let asked = client
-                .post(&path, r#"{"reason":"asked in writing"}"#)
-                .ok()?;
-            assert!(
-                asked.status == 200 || asked.status == 202,
-                "{context}: {}",
-                asked.text()
-            );
-            (asked.status == 200).then_some(())
-        });
-        let told = must(
-            "asking",
-            client.get(&format!("/api/v1/events/Staff/erased-{round}")),
-        )
-        .expect(200);
-        let told: Value = told.json();
-        let text = told.to_string();
-        assert!(
-            text.contains("[erased]") && !text.contains(&name),
-            "{context}: {text}"
-        );
-        server.stop();
-        let (code, said) = folder.verify(&[]);
-        assert_eq!(code, Some(0), "{context}: {said}");
-        let left = holding(folder.path(), &name);
-        assert!(left.is_empty(), "{context}: {left:?} have the name");
-    }
+    cut_short_again_and_again(&folder, &mut Erasure::default());
 }

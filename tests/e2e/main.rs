@@ -13,6 +13,7 @@ mod derived;
 mod disk;
 mod documents;
 mod federation;
+mod foreign;
 mod golden;
 mod history;
 mod hostile_clients;

@@ -1,14 +1,18 @@
-//! What an administrator types beside `serve`, and what a service manager hears of it.
+//! What an administrator types beside `serve`, what a service manager hears of it, and what those who watch it ask for.
+
+pub(crate) mod figures;
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
 
-use harness::process::{must, run, run_with_input};
+use harness::process::{must, run, run_with_input, wait_for};
 use harness::server::{COMMAND_LIMIT, DataFolder};
 use harness::skip;
 
 use super::{batch, event};
+
+use figures::Group;
 
 /// Runs `railfleet` on the folder; whether it did what was asked, and what it said.
 fn railfleet(folder: &DataFolder, arguments: &[&str], input: &str) -> (bool, String) {
@@ -183,5 +187,30 @@ fn a_socket_that_was_opened_for_the_server_is_used() {
         client.post("/api/v1/events", &event("Crane", "1", 1)),
     )
     .expect(201);
+    server.stop();
+}
+
+/// A vehicle that serves has a key figure.
+const SERVES: &str = r#"{"aggregate_type":"Vehicle","aggregate_id":"1","event_type":"VehicleCreated","occurred_at":"2023-11-01T00:00:00Z","data":{"asset_id":"1","model":"BR 185","status":"in_service"}}"#;
+
+/// Queries about tablets, an archive and other depots are asked where there are some: `sync.rs`, `archive.rs`, `federation/command.rs`.
+#[test]
+fn alerts_and_panels_ask_for_what_there_is() {
+    let folder = DataFolder::new();
+    let server = folder.serve();
+    let mut client = server.client();
+    must("writing", client.post("/api/v1/events", SERVES)).expect(201);
+    let catalogue = must("asking", client.get("/api/v1/analytics/catalogue")).expect(200);
+    let catalogue = catalogue.json();
+    let known = catalogue["kpis"].as_array().expect("key figures");
+    for figure in figures::key_figures() {
+        let is_known = known.iter().any(|kpi| kpi["key"] == *figure);
+        assert!(is_known, "{figure} is no key figure: {catalogue}");
+    }
+    let told = wait_for("a key figure is told", COMMAND_LIMIT, || {
+        let told = client.get("/metrics").ok()?.text();
+        told.contains("railfleet_kpi{").then_some(told)
+    });
+    figures::hold(&told, Group::Everywhere);
     server.stop();
 }

@@ -10,6 +10,8 @@ use harness::process::{must, run};
 use harness::server::{DataFolder, railfleet};
 use harness::skip::{self, workspace};
 
+use super::operating::figures::panels;
+
 const LIMIT: Duration = Duration::from_secs(300);
 /// How much a unit may leave open to a service that is taken over, of 100: systemd calls up to 20 "OK".
 const EXPOSURE_MAX: &str = "--threshold=20";
@@ -59,17 +61,32 @@ fn the_unit_lets_training_give_way() {
     assert_eq!(last, Some("setpriority"));
 }
 
+/// The rules as they are shipped, and the dashboard's queries as rules: Grafana hands them to Prometheus as they stand.
 #[test]
-fn prometheus_takes_the_alerts() {
-    if !skip::programs("prometheus_takes_the_alerts", &["promtool"]) {
+fn prometheus_takes_the_alerts_and_the_queries_of_the_dashboard() {
+    let test = "prometheus_takes_the_alerts_and_the_queries_of_the_dashboard";
+    if !skip::programs(test, &["promtool"]) {
         return;
     }
-    let mut check = Command::new("promtool");
-    check
-        .args(["check", "rules"])
-        .arg(workspace().join("packaging/prometheus/railfleet.rules.yml"));
-    let (status, said) = run(&mut check, LIMIT);
-    assert!(status.success(), "{said}");
+    let folder = must("making a folder", tempfile::tempdir());
+    let queries = folder.path().join("queries.yml");
+    let mut rules = "groups:\n  - name: panels\n    rules:\n".to_owned();
+    for (number, query) in panels().iter().enumerate() {
+        let expression = query.expression.replace('\'', "''");
+        rules.push_str(&format!(
+            "      - record: panel:{number}\n        expr: '{expression}'\n"
+        ));
+    }
+    must("writing rules", fs::write(&queries, rules));
+    for rules in [
+        workspace().join("packaging/prometheus/railfleet.rules.yml"),
+        queries,
+    ] {
+        let mut check = Command::new("promtool");
+        check.args(["check", "rules"]).arg(&rules);
+        let (status, said) = run(&mut check, LIMIT);
+        assert!(status.success(), "{}: {said}", rules.display());
+    }
 }
 
 /// Where `scripts/setup-tests.sh` put newman, Postman's own runner.

@@ -1,4 +1,4 @@
-//! What the machine gives runs short or jumps: open files, and the clock.
+//! What the machine gives runs short, fails or jumps: open files, connections that are handed over, and the clock.
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
@@ -63,6 +63,58 @@ fn out_of_open_files_it_lives_and_serves_again() {
     server.stop();
     let (code, said) = folder.verify(&[]);
     assert_eq!(code, Some(0), "{said}");
+}
+
+/// What the kernel may say instead of handing a connection over; the first two every day. That descriptors are used up is above.
+const NOT_HANDED_OVER: [&str; 6] = [
+    "EINTR",
+    "ECONNABORTED",
+    "ENOMEM",
+    "ENFILE",
+    "ENOBUFS",
+    "EPERM",
+];
+/// New connections, of which about every second one is not handed over at first.
+const NEWCOMERS: u32 = 12;
+
+/// Whether one process may look into another here; says so where it may not.
+fn may_trace(test: &str) -> bool {
+    let tried = Command::new("strace")
+        .args(["-D", "-qq", "-o", "/dev/null", "true"])
+        .status();
+    let may = tried.is_ok_and(|status| status.success());
+    if !may {
+        skip::skipped(test, "this user may not trace processes");
+    }
+    may
+}
+
+#[test]
+fn a_connection_that_is_not_handed_over_costs_no_other_one() {
+    let test = "a_connection_that_is_not_handed_over_costs_no_other_one";
+    if !skip::programs(test, &["strace"]) || !may_trace(test) {
+        return;
+    }
+    let folder = DataFolder::new();
+    let tried = if skip::everything() { 6 } else { 2 };
+    for error in &NOT_HANDED_OVER[..tried] {
+        let told = folder.beside(error);
+        let told_at = told.display().to_string();
+        let inject = format!("inject=accept4:error={error}:when=2+2");
+        // The process that is started becomes the server: who traces it is its grandchild (`-D`).
+        let trace = ["strace", "-D", "-f", "-qq", "-e", "trace=accept4"];
+        let more = ["-e", inject.as_str(), "-o", told_at.as_str()];
+        let server = folder.serve_under(&[&trace[..], &more].concat());
+        for newcomer in 0..NEWCOMERS {
+            let answer = server.stranger().get("/health");
+            let answer = must(&format!("asking as {newcomer}, {error}"), answer);
+            answer.expect(200);
+        }
+        server.stop();
+        let told = must("reading the trace", std::fs::read_to_string(&told));
+        let failed = told.matches("(INJECTED)").count();
+        assert!(failed > 0, "accept never failed with {error}: {told}");
+    }
 }
 
 /// Appends to the log at another time; what that means for the order of events is looked at in the end.

@@ -18,6 +18,8 @@ use harness::server::DataFolder;
 use harness::skip;
 use serde_json::{Value, json};
 
+use super::operating::figures::{Group, hold};
+
 const SEED: u64 = 7;
 const TABLETS: usize = 4;
 /// The clock that tablets believe in; the first one's is two hours fast, the second one's a day slow.
@@ -206,11 +208,19 @@ fn tablets_agree_through_broken_connections_and_a_killed_server() {
             server = folder.serve();
         }
     }
+    // What the last server counts is what came since it began.
+    for (index, hand) in hands.iter_mut().enumerate() {
+        hand.work(&mut chance, &format!("{index}/last"));
+    }
     for _ in 0..2 {
         for hand in &mut hands {
             hand.sync_to_the_end(server.port());
         }
     }
+    let mut impostor = Client::new(server.port()).with_token("rfd_of-nobody");
+    must("asking", impostor.get("/api/v1/sync/crdt/pull")).expect(401);
+    let figures = must("asking for metrics", server.stranger().get("/metrics")).text();
+    hold(&figures, Group::Tablets);
     let mut client = server.client();
     let path = format!("/api/v1/maintenance/orders/{order_id}");
     let shown = must("asking", client.get(&path));

@@ -26,7 +26,7 @@ struct Line {
 #[derive(Debug, Default)]
 struct State {
     condition: Condition,
-    /// Both ends of every connection.
+    /// Both ends of every connection, and of some that have ended.
     open: Vec<TcpStream>,
 }
 
@@ -143,6 +143,8 @@ fn connect(near: TcpStream, line: &Arc<Line>) -> io::Result<()> {
         if matches!(state.condition, Condition::Cut | Condition::Gone) {
             return Ok(());
         }
+        // What has ended has no peer any more; kept, it would be two descriptors for every connection there ever was.
+        state.open.retain(|end| end.peer_addr().is_ok());
         state.open.extend(more);
     }
     let ([near, far], [near_too, far_too]) = (ends, copies);
@@ -170,6 +172,20 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn connections_that_have_ended_are_not_kept() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let cable = Cable::to(listener.local_addr().unwrap().port());
+        for _ in 0..20 {
+            let near = TcpStream::connect((Ipv4Addr::LOCALHOST, cable.port())).unwrap();
+            drop(listener.accept().unwrap());
+            drop(near);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let open = cable.line.state().open.len();
+        assert!(open <= 20, "{open} ends of 20 connections are kept");
+    }
 
     #[test]
     fn it_carries_is_silent_is_cut_and_mended() {

@@ -3,6 +3,7 @@
 //! - [`client`] says exactly what goes over the wire; [`server`] runs the real `railfleet` on a folder of its own.
 //! - [`process`] sees to it that nothing outlives its test; every wait has a limit.
 //! - [`load`] is what `railfleet-load` does: events that can be told from forged ones, handed in and looked for again.
+//! - [`aim`] says when to kill what works, and counts what was hit while it worked.
 //! - [`fault_tools`] builds and calls the tools beside the workspace, [`crash_disk`] and [`small_disk`] are disks that
 //!   remember or run full; [`skip`] says loudly what cannot run here.
 //! - [`nats`] is a real broker between depots, [`cable`] a network that can be cut.
@@ -12,6 +13,7 @@
 //!
 //! The tests themselves are in `e2e/`, one binary. `docs/reliability.md` says which fault each of them covers.
 
+pub mod aim;
 pub mod cable;
 pub mod client;
 pub mod contents;

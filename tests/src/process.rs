@@ -72,6 +72,16 @@ impl Process {
         drop(self.child.stdin.take());
     }
 
+    /// The names of its threads now, of each the 15 bytes that Linux keeps; none once it has ended.
+    pub fn threads(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id()));
+        let tasks = tasks.into_iter().flatten().flatten();
+        tasks
+            .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
+            .map(|name| name.trim_end().to_owned())
+            .collect()
+    }
+
     /// Sends a signal to the process alone.
     pub fn signal(&self, signal: Signal) {
         // It may be gone already, which is what most signals are for.
@@ -187,4 +197,21 @@ pub fn last_words(text: &str) -> String {
 #[track_caller]
 pub fn must<T>(what: &str, result: io::Result<T>) -> T {
     result.unwrap_or_else(|error| panic!("{what}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_told_by_their_names_until_the_process_ends() {
+        let output = tempfile::NamedTempFile::new().unwrap();
+        let mut process = Process::start(Command::new("sleep").arg("30"), output.path());
+        // It has this program's name until the kernel has made it another one, a moment behind its start.
+        wait_for("it has its own name", Duration::from_secs(20), || {
+            (process.threads() == ["sleep"]).then_some(())
+        });
+        process.kill();
+        assert_eq!(process.threads(), [""; 0]);
+    }
 }

@@ -1,8 +1,8 @@
 // The dashboard: which page, for whom, and the frame around it.
-import { render } from "preact";
+import { type ComponentType, render } from "preact";
 import { useState } from "preact/hooks";
 import { followForEver } from "./core/live";
-import { href, interceptLinks, path } from "./core/route";
+import { href, interceptLinks, path, toContent } from "./core/route";
 import { may, type Role, signOut, user } from "./core/session";
 import { keepExchanging, refused, waiting } from "./core/tablet";
 import { THEMES, theme, wear, type Theme } from "./core/theme";
@@ -29,34 +29,27 @@ import { Empty } from "./parts/ui";
 interface Place {
   name: string;
   least: Role;
-  show: () => preact.JSX.Element;
+  Page: ComponentType;
 }
 
 /** In the order of the menu. */
 const PLACES: Place[] = [
-  { name: "fleet", least: "VIEWER", show: () => <Fleet /> },
-  { name: "overview", least: "FLEET_MANAGER", show: () => <Overview /> },
-  { name: "technician", least: "TECHNICIAN", show: () => <Technician /> },
-  { name: "planner", least: "DISPATCHER", show: () => <Planner /> },
-  { name: "dispatcher", least: "DISPATCHER", show: () => <Dispatcher /> },
-  { name: "parts", least: "TECHNICIAN", show: () => <Parts /> },
-  { name: "workshops", least: "WORKSHOP_MANAGER", show: () => <Workshops /> },
-  { name: "costs", least: "WORKSHOP_MANAGER", show: () => <Costs /> },
-  { name: "predictions", least: "VIEWER", show: () => <Predictions /> },
-  { name: "sync", least: "TECHNICIAN", show: () => <Sync /> },
-  { name: "audit", least: "VIEWER", show: () => <Audit /> },
-  { name: "system", least: "FLEET_MANAGER", show: () => <System /> },
+  { name: "fleet", least: "VIEWER", Page: Fleet },
+  { name: "overview", least: "FLEET_MANAGER", Page: Overview },
+  { name: "technician", least: "TECHNICIAN", Page: Technician },
+  { name: "planner", least: "DISPATCHER", Page: Planner },
+  { name: "dispatcher", least: "DISPATCHER", Page: Dispatcher },
+  { name: "parts", least: "TECHNICIAN", Page: Parts },
+  { name: "workshops", least: "WORKSHOP_MANAGER", Page: Workshops },
+  { name: "costs", least: "WORKSHOP_MANAGER", Page: Costs },
+  { name: "predictions", least: "VIEWER", Page: Predictions },
+  { name: "sync", least: "TECHNICIAN", Page: Sync },
+  { name: "audit", least: "VIEWER", Page: Audit },
+  { name: "system", least: "FLEET_MANAGER", Page: System },
 ];
 
 /** Pages about one thing, which its id names; any role may read them. */
-const ONE: Record<string, (id: string) => preact.JSX.Element> = {
-  vehicle: (id) => <VehiclePage key={id} id={id} />,
-  record: (id) => <RecordPage key={id} id={id} />,
-  order: (id) => <OrderPage key={id} id={id} />,
-  part: (id) => <PartPage key={id} id={id} />,
-  model: (id) => <ModelPage key={id} id={id} />,
-  drill: (id) => <Drill key={id} metric={id} />,
-};
+const ONE: Record<string, ComponentType<{ id: string }>> = { vehicle: VehiclePage, record: RecordPage, order: OrderPage, part: PartPage, model: ModelPage, drill: Drill };
 
 /** The page of the menu under which each of them stands. */
 const UNDER: Record<string, string> = { vehicle: "fleet", record: "fleet", drill: "fleet", part: "parts", model: "predictions" };
@@ -74,14 +67,12 @@ const START: Record<Role, string> = {
 function Here() {
   const [name, id] = path.value;
   const wanted = name ?? START[user.value?.role ?? "VIEWER"];
-  if (id !== undefined) {
-    const show = ONE[wanted];
-    if (show) return show(id);
-  }
+  const One = ONE[wanted];
+  if (One && id !== undefined) return <One key={id} id={id} />;
   const place = PLACES.find((one) => one.name === wanted);
   if (!place) return <Empty>{t("state.nowhere")} <a href={href(["fleet"])}>{t("page.fleet")}</a></Empty>;
   if (!may(place.least)) return <Empty>{t("state.role")}</Empty>;
-  return place.show();
+  return <place.Page />;
 }
 
 function App() {
@@ -93,7 +84,8 @@ function App() {
   const current = UNDER[first] ?? (first === "order" ? (user.value.role === "TECHNICIAN" ? "technician" : "planner") : first);
   return (
     <>
-      <a class="skip" href="#content">{t("nav.skip")}</a>
+      {/* Not by its address: that is the first page's, as the base of all addresses is. */}
+      <a class="skip" href="#content" onClick={(event) => { event.preventDefault(); toContent(); }}>{t("nav.skip")}</a>
       <header class={`top no-print ${gloves}`}>
         <button type="button" class="quiet menu" aria-expanded={open} aria-controls="menu" onClick={() => setOpen(!open)}>{t("nav.menu")}</button>
         <a class="brand" href={href([])}>RailFleet</a>

@@ -1,7 +1,7 @@
 // The dashboard as each role meets it, in a real browser against a real server.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { browser, depot, missing, paper, person, picture, settled, violations } from "./harness.mjs";
+import { browser, depot, missing, paper, person, picture, quickNews, settled, violations } from "./harness.mjs";
 
 const skip = missing ?? false;
 let served;
@@ -115,6 +115,113 @@ test("without a network the last picture stays, and is marked", { skip }, async 
   await context.close();
 });
 
+test("the parts of long lists, proofs and files crowd no page out of the browser's memory", { skip }, async () => {
+  const { context, page } = await person(chromium, served, "admin");
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.reload();
+  await settled(page);
+  const left = await page.evaluate(async () => {
+    const cache = await caches.open("answers-1");
+    await Promise.all(Array.from({ length: 320 }, (_, at) => cache.put(`/api/v1/parts?cursor=${at}`, new Response("[]"))));
+    const headers = { Authorization: `Bearer ${JSON.parse(localStorage.getItem("railfleet.session")).access}` };
+    const ask = (path) => fetch(`/api/v1${path}`, { headers });
+    const { next_cursor } = await (await ask("/vehicles?limit=1")).json();
+    for (const path of [`/vehicles?limit=1&cursor=${encodeURIComponent(next_cursor)}`, "/audit/proof/1", "/analytics/catalogue?format=csv"]) await ask(path);
+    const kept = (await cache.keys()).map((request) => request.url);
+    const count = (pattern) => kept.filter((url) => pattern.test(url)).length;
+    return { parts: count(/cursor=/), newest: count(/vehicles.*cursor=/), files: count(/format=|\/proof\//) };
+  });
+  assert.deepEqual(left, { parts: 300, newest: 1, files: 0 });
+  // The page that was open is there.
+  await context.setOffline(true);
+  await page.reload();
+  await page.waitForSelector("text=Without a network");
+  await page.waitForSelector(".six .tile");
+  await context.close();
+});
+
+/** A fleet of `count` vehicles as the server gives it, in parts of what is asked for; each of them failed once. */
+const fleetOf = (count) => (route) => {
+  const asked = new URL(route.request().url()).searchParams;
+  const from = Number(asked.get("cursor") ?? asked.get("skip") ?? 0);
+  const end = Math.min(count, from + Number(asked.get("limit")));
+  const vehicle = (at) => ({ id: `id-${at}`, asset_id: `V${at}`, model: null, status: "available", current_location: null, home_depot: null, current_mileage_km: 1_000 * at, incidents: { failures: 1, breakdowns: 0, total: 1, by_group: { door: 1 } } });
+  return route.fulfill({ json: { total: count, vehicles: Array.from({ length: end - from }, (_, at) => vehicle(from + at)), next_cursor: end < count ? String(end) : null } });
+};
+
+test("a fleet of 2,000 is counted whole, and what is not drawn of it is said", { skip }, async () => {
+  const before = (context) => context.route(/\/api\/v1\/vehicles\?/, fleetOf(2_000));
+  const { context, page, faults } = await person(chromium, served, "admin", { serviceWorkers: "block", before });
+  await page.locator("figure:has-text('What fails') .bars li", { hasText: "Doors" }).locator("text=2,000").waitFor();
+  const scatter = page.locator("figure", { hasText: "Failures against kilometres" });
+  assert.equal(await scatter.locator("circle.dot").count(), 500);
+  await scatter.locator("text=The first 500 of 2,000 are drawn; the table has all.").waitFor();
+  await scatter.locator("text=Figures as a table").click();
+  await scatter.locator("text=1 to 1,000 of 2,000").waitFor();
+  await scatter.locator("text=Show more").click();
+  await scatter.locator("tbody tr >> nth=1999").waitFor();
+  assert.equal(await scatter.locator("text=Show more").count(), 0);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("a long list that is on its way is not begun again for news, however long it takes", { skip }, async () => {
+  const held = [];
+  let begun = 0;
+  const before = async (context) => {
+    await quickNews(context);
+    // The page's time goes on in leaps.
+    await context.addInitScript(() => {
+      const now = Date.now;
+      window.ahead = 0;
+      Date.now = () => now() + window.ahead;
+    });
+    await context.route(/\/api\/v1\/vehicles\?limit=500/, async (route) => {
+      const isFirst = !route.request().url().includes("cursor=");
+      if (isFirst) begun += 1;
+      await new Promise((give) => held.push(give));
+      const vehicle = { id: `${isFirst}`, asset_id: `${isFirst}`, current_mileage_km: 1_000, incidents: { failures: 1, total: 1, by_group: { door: 1 } } };
+      // It may have been broken off meanwhile.
+      await route.fulfill({ json: { total: 2, vehicles: [vehicle], next_cursor: isFirst ? "2" : null } }).catch(() => {});
+    });
+  };
+  const { context, page, faults } = await person(chromium, served, "admin", { serviceWorkers: "block", before });
+  const nextHeld = async () => {
+    const end = Date.now() + 60_000;
+    while (held.length === 0) {
+      assert.ok(Date.now() < end, "the list is not asked for");
+      await page.waitForTimeout(20);
+    }
+    return held.shift();
+  };
+  const leap = (seconds) => page.evaluate((seconds) => (window.ahead = seconds * 1_000), seconds);
+  const first = await nextHeld();
+  await leap(20);
+  first();
+  const second = await nextHeld();
+  await leap(40);
+  // Another question of the page is asked anew when the news has come.
+  const hasCome = page.waitForRequest(/\/api\/v1\/events\?order=desc/);
+  await served.call("admin", "POST", "/events", { aggregate_type: "Vehicle", aggregate_id: "news-1", event_type: "VehicleCreated", data: { asset_id: "news-1", model: "BR 185" } });
+  await hasCome;
+  await page.waitForTimeout(100);
+  assert.equal(begun, 1);
+  second();
+  await page.locator("figure:has-text('What fails') .bars li", { hasText: "Doors" }).locator(".number:has-text('2')").waitFor();
+  // Only then it is asked for anew.
+  const third = await nextHeld();
+  assert.equal(begun, 2);
+  // Where nothing is heard for so long, it is lost.
+  await leap(80);
+  await served.call("admin", "POST", "/events", { aggregate_type: "Vehicle", aggregate_id: "news-2", event_type: "VehicleCreated", data: { asset_id: "news-2", model: "BR 185" } });
+  (await nextHeld())();
+  assert.equal(begun, 3);
+  third();
+  (await nextHeld())();
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
 test("the keyboard alone reaches a vehicle", { skip }, async () => {
   const { context, page, go } = await person(chromium, served, "admin");
   await go("audit");
@@ -123,6 +230,7 @@ test("the keyboard alone reaches a vehicle", { skip }, async () => {
   assert.equal(await page.evaluate(() => document.activeElement?.className), "skip");
   await page.keyboard.press("Enter");
   assert.equal(await page.evaluate(() => document.activeElement?.id), "content");
+  assert.match(page.url(), /\/app\/audit$/, "the page is still the same");
   await context.close();
 });
 

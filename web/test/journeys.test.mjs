@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { browser, depot, emptyDepot, missing, paper, person, picture, settled, violations } from "./harness.mjs";
+import { browser, depot, emptyDepot, missing, paper, person, picture, quickNews, settled, violations } from "./harness.mjs";
 
 const skip = missing ?? false;
 const DESK = { viewport: { width: 1440, height: 900 } };
@@ -248,6 +248,51 @@ test("a changed record does not pass for an unchanged one", { skip }, async () =
   await context.close();
 });
 
+test("what was checked is said of the records that were checked, and of no others", { skip }, async () => {
+  const { context, page, go } = await person(chromium, served, "auditor", { ...DESK, serviceWorkers: "block" });
+  await context.route("**/api/v1/audit/proof/*", (route) => route.fulfill({ status: 404, json: { title: "Not found", detail: "no such event", status: 404 } }));
+  await go("audit");
+  await settled(page);
+  await page.click("button:has-text('Check all')");
+  const said = page.locator("main [role=status] .badge");
+  await said.waitFor();
+  assert.match(await said.innerText(), /Not proved: \d+: no such event/);
+  await page.locator(".pages button").nth(1).click();
+  // Nothing is said of records that nobody checked.
+  await said.waitFor({ state: "detached" });
+  await context.close();
+});
+
+test("more events of a figure stay when there is news", { skip }, async () => {
+  const event = (position) => ({ id: `e${position}`, position, version: 1, aggregate_type: "Vehicle", aggregate_id: "5001", event_type: "VehicleIncidentReported", occurred_at: "2026-05-01T00:00:00Z", recorded_at: "2026-05-01T00:00:00Z", data: {}, metadata: {}, amount: 1 });
+  const many = (from, to) => Array.from({ length: to - from }, (_, at) => event(from + at + 1));
+  let asked = 0;
+  const before = async (context) => {
+    await quickNews(context);
+    await context.route("**/api/v1/analytics/drilldown/*", (route) => {
+      const isFirst = !route.request().url().includes("after=");
+      if (isFirst) asked += 1;
+      return route.fulfill({ json: { numerator: isFirst ? many(0, 50) : many(50, 60), denominator: [], numerator_events: 60, denominator_events: 0 } });
+    });
+  };
+  const { context, page, faults, go } = await person(chromium, served, "manager", { ...DESK, serviceWorkers: "block", before });
+  await go("drill/failures");
+  await settled(page);
+  const rows = page.locator("section", { hasText: "What is counted" }).locator("tbody tr");
+  assert.equal(await rows.count(), 50);
+  await page.click("text=Show more");
+  await rows.nth(59).waitFor();
+  const isAskedAnew = page.waitForResponse(/drilldown/);
+  await served.call("admin", "POST", "/events", { aggregate_type: "Vehicle", aggregate_id: "5001", event_type: "VehicleNoteAdded", data: { note: "news" } });
+  await isAskedAnew;
+  await page.waitForTimeout(100);
+  // News of the stream itself, after a break, may have it asked for once more.
+  assert.ok(asked >= 2);
+  assert.equal(await rows.count(), 60);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
 test("the executive: are we fine, what will it cost, on one sheet", { skip }, async () => {
   const { context, page, faults, go } = await person(chromium, served, "manager", DESK);
   await go("overview");
@@ -464,6 +509,9 @@ test("the workshop manager: a finding is resolved, the order released, and its v
 
   // The dispatcher may say what became of a finding, and may not release.
   const desk = await person(chromium, served, "dispatcher", DESK);
+  await settled(desk.page);
+  const held = desk.page.locator('tbody tr:has(th:has-text("7001"))');
+  assert.match(await held.innerText(), new RegExp(`Blocked[\\s\\S]*Order ${order.order_number} is done and holds the vehicle: resolve its serious findings \\(open: 1\\)`));
   await desk.go(`order/${order.order_number}`);
   await settled(desk.page);
   const resolve = desk.page.getByRole("button", { name: "Resolve: Crack in axle 2", exact: true });

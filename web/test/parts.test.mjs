@@ -110,7 +110,7 @@ test("the axes' numbers are round and hold what is drawn", async () => {
 });
 
 test("a cell that a spreadsheet would run is made text", async () => {
-  const { csvCell } = await module("src/charts/frame.tsx");
+  const { csvCell } = await module("src/parts/exports.tsx");
   assert.equal(csvCell("=1+1"), "'=1+1");
   assert.equal(csvCell("@SUM(A1)"), "'@SUM(A1)");
   assert.equal(csvCell(-3), "-3");
@@ -158,12 +158,56 @@ test("a list is asked for to its end, is as old as its oldest part, and is never
   assert.deepEqual([whole.value, whole.keptAt.toISOString().slice(0, 10), whole.next], [[1, 2, 3], "2026-05-01", null]);
   assert.deepEqual(seen, ["/api/v1/maintenance/tasks?limit=500&is_completed=false", "/api/v1/maintenance/tasks?limit=500&is_completed=false&cursor=b"]);
   serve((cursor) => (cursor === null ? { rows: { vehicles: ["x"], next_cursor: "b" } } : { rows: { vehicles: ["y"], next_cursor: null } }));
-  assert.deepEqual((await getWhole("/vehicles")).value, ["x", "y"]);
+  let parts = 0;
+  assert.deepEqual((await getWhole("/vehicles", {}, undefined, undefined, () => (parts += 1))).value, ["x", "y"]);
+  assert.equal(parts, 2, "each part is a sign of life");
   serve((cursor) => (cursor === null ? { rows: [1], next: "b" } : { rows: {}, status: 503 }));
   await assert.rejects(getWhole("/maintenance/tasks"));
   const endless = serve(() => ({ rows: [1], next: "again" }));
   await assert.rejects(getWhole("/maintenance/tasks"));
   assert.equal(endless.length, 200);
+});
+
+/** A tab of a browser with these sessions in its storage: `answer` is the server's to whoever wants new tokens. */
+async function tab(storage, answer) {
+  const before = [globalThis.localStorage, globalThis.fetch];
+  Object.defineProperty(globalThis, "localStorage", { value: { getItem: (name) => storage[name] ?? null, setItem: (name, text) => (storage[name] = text), removeItem: (name) => delete storage[name] }, configurable: true, writable: true });
+  globalThis.fetch = async (_, { body }) => answer(JSON.parse(body).refresh_token);
+  const session = await module("src/core/session.ts");
+  return { ...session, close: () => ([globalThis.localStorage, globalThis.fetch] = before) };
+}
+
+test("a session ends when the server says so, not when it is busy; a second tab takes what the first one got", async (t) => {
+  const storage = { "railfleet.session": JSON.stringify({ access: "a1", refresh: "r1", user: { id: "anna", role: "VIEWER" } }) };
+  let status = 503;
+  const shown = [];
+  const answer = (token) => {
+    shown.push(token);
+    return status === 200 ? Response.json({ access_token: "a2", refresh_token: "r2" }) : Response.json({ detail: "no" }, { status });
+  };
+  const first = await tab(storage, answer);
+  t.after(first.close);
+  const second = await module("src/core/session.ts");
+  for (status of [502, 503, 429]) {
+    assert.equal(await first.refresh(), false);
+    assert.equal(first.user.value?.id, "anna", `after ${status}`);
+  }
+  status = 200;
+  shown.length = 0;
+  assert.deepEqual([await first.refresh(), first.accessToken()], [true, "a2"]);
+  assert.deepEqual([await second.refresh(), second.accessToken()], [true, "a2"]);
+  assert.deepEqual(shown, ["r1"], "a refresh token is shown once");
+  status = 401;
+  assert.equal(await second.refresh(), false);
+  assert.deepEqual([second.user.value, storage["railfleet.session"]], [null, undefined]);
+});
+
+test("an address that nobody escaped leads somewhere", async (t) => {
+  const before = globalThis.location;
+  t.after(() => (globalThis.location = before));
+  globalThis.location = { href: "http://depot/app/part/100%/a%2Fb" };
+  const { path } = await module("src/core/route.ts");
+  assert.deepEqual(path.value, ["part", "100%", "a/b"]);
 });
 
 test("what stands on several answers is missing with the first and old with the oldest of them", async () => {
@@ -197,6 +241,21 @@ test("an order waits for its release while it is done, asked for and not given",
   const findings = [{ severity: "critical" }, { severity: "high", resolution: null }, { severity: "critical", resolution: "Changed" }, { severity: "medium" }, { severity: "high", resolved_at: "2026-05-01T00:00:00Z" }];
   assert.deepEqual(findings.map(isOpenFinding), [true, true, false, true, false]);
   assert.deepEqual(graveFindings(findings), findings.slice(0, 2));
+});
+
+test("a vehicle that an order holds until its release is blocked by that order, and what is to be done is said", async () => {
+  const { judge } = await module("src/pages/dispatcher.tsx");
+  const vehicle = { id: "v", asset_id: "7001", status: "in_workshop" };
+  const done = { id: "o", order_number: "WO-1", vehicle_id: "v", status: "completed", requires_release: true, released_at: null };
+  // No texts are loaded here, so a text is its name.
+  const of = (order) => { const { verdict, reason, link } = judge(vehicle, [order], [], true); return [verdict, reason, link.endsWith("/order/WO-1")]; };
+  assert.deepEqual(of(done), ["blocked", "dispatch.waits", true]);
+  assert.deepEqual(of({ ...done, finding_items: [{ severity: "low" }] }), ["blocked", "dispatch.waits", true]);
+  assert.deepEqual(of({ ...done, finding_items: [{ severity: "critical" }] }), ["blocked", "dispatch.waits.grave", true]);
+  assert.deepEqual(of({ ...done, status: "in_progress" }), ["blocked", "dispatch.order", true]);
+  // Also where somebody told another status of the vehicle; and what is released holds nothing.
+  assert.equal(judge({ ...vehicle, status: "available" }, [done], [], true).verdict, "blocked");
+  assert.equal(judge({ ...vehicle, status: "available" }, [{ ...done, released_at: "2026-05-01T00:00:00Z" }], [], true).verdict, "released");
 });
 
 test("a date is the same day in every zone, a time is the reader's", async () => {

@@ -71,6 +71,37 @@ test("a failing request is named, with the number that support asks for, and can
   await context.close();
 });
 
+test("what is still to come has not failed", { skip }, async () => {
+  const { context, page, go } = await person(chromium, served, "admin", { serviceWorkers: "block" });
+  let give = () => {};
+  const isGiven = new Promise((resolve) => (give = resolve));
+  await context.route("**/api/v1/maintenance/orders/*", async (route) => {
+    await isGiven;
+    await route.continue();
+  });
+  await go("order/WO-2026-0001");
+  await page.waitForSelector(".skeleton");
+  assert.equal(await page.locator(".failure").count(), 0, await page.locator("main").innerText());
+  give();
+  await page.waitForSelector("tbody");
+  assert.equal(await page.locator(".failure").count(), 0);
+  await context.close();
+});
+
+test("that the server is not reached is said in the reader's language, and no old file is given for a new one", { skip }, async () => {
+  const { context, page, go } = await person(chromium, served, "admin", { language: "de" });
+  await go("audit");
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.reload();
+  await settled(page);
+  const csv = page.locator(".actions button", { hasText: "CSV" });
+  await Promise.all([page.waitForEvent("download"), csv.click()]);
+  await context.setOffline(true);
+  await csv.click();
+  await page.waitForSelector("[role=alert]:has-text('nicht erreichbar')");
+  await context.close();
+});
+
 test("the server goes away in the middle: what was seen stays, a page that was not says so", { skip }, async (t) => {
   const other = await emptyDepot();
   t.after(() => other.end());

@@ -160,6 +160,48 @@ test("checklist, finding, part and photo wait on the tablet and each arrives onc
   await context.close();
 });
 
+test("a vehicle's number is there in a depot of any size, and no list of vehicles is asked for", { skip }, async () => {
+  const { vehicles } = await served.call("admin", "GET", "/vehicles?limit=100");
+  const lists = [];
+  // What a depot says of its first vehicles where there are many more.
+  const others = Array.from({ length: 500 }, (_, at) => ({ id: `other-${at}`, asset_id: `A${at}` }));
+  const before = (context) =>
+    context.route(/\/api\/v1\/vehicles\?/, (route) => {
+      lists.push(route.request().url());
+      return route.fulfill({ json: { total: 2_000, vehicles: others, next_cursor: "more" } });
+    });
+  const { context, page, faults } = await person(chromium, served, "technician", { ...TABLET, serviceWorkers: "block", before });
+  const known = vehicles.map((vehicle) => vehicle.asset_id);
+  await page.waitForFunction((known) => known.includes(document.querySelector(".card .big")?.textContent), known);
+  assert.deepEqual(lists, []);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+test("what the tablet's disk does not take is said, and is not shown as done", { skip }, async () => {
+  const planned = await order(7, "Window");
+  const { context, page } = await person(chromium, served, "technician", TABLET);
+  await page.tap(`.card:has-text("${planned.order_number}")`);
+  await page.waitForSelector(".pad button.main");
+  await page.evaluate(() => {
+    window.fault = "The disk is full";
+    IDBObjectStore.prototype.add = () => {
+      throw new DOMException(window.fault, "QuotaExceededError");
+    };
+  });
+  await page.fill("input[maxlength='500']", "Window is cracked");
+  await page.tap("form button[type=submit]");
+  await page.waitForSelector("[role=alert]:has-text('The disk is full')");
+  assert.equal(await page.inputValue("input[maxlength='500']"), "Window is cracked", "what was written is still there");
+  assert.equal(await page.locator("li:has-text('Window is cracked')").count(), 0);
+  // Another text, so that what was said before does not pass for it.
+  await page.evaluate(() => (window.fault = "The disk is broken"));
+  await page.tap(".pad button.main");
+  await page.tap("dialog button.main");
+  await page.locator("dialog [role=alert]", { hasText: "The disk is broken" }).waitFor();
+  await context.close();
+});
+
 test("what the server refuses stays, with the reason, until it is taken off", { skip }, async () => {
   const planned = await order(6, "Lamp");
   const { context, page, faults, go } = await person(chromium, served, "technician", TABLET);

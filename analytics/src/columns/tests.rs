@@ -70,6 +70,28 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn every_amount_is_in_the_bin_that_division_says(
+        low in prop_oneof![Just(i64::MIN), Just(0), -1_000..1_000_i64, any::<i64>()],
+        width in prop_oneof![1..100_i64, (1_i64 << 31) - 2..(1 << 31) + 3, 1..i64::MAX],
+        bins in 1..70_usize,
+        amounts in proptest::collection::vec(prop_oneof![Just(i64::MIN), Just(i64::MAX), any::<i64>()], 1..20),
+    ) {
+        let (least, wide) = (i128::from(low), i128::from(width));
+        // Beside any amounts, those at each edge.
+        let edges = (0..=bins as i128).flat_map(|bin| (-1..=1).map(move |by| least + bin * wide + by));
+        let mut amounts = amounts;
+        amounts.extend(edges.filter_map(|edge| i64::try_from(edge).ok()));
+        let mut places = vec![0; amounts.len()];
+        Bins::new(low, width, bins).find(&amounts, &mut places);
+        for (amount, place) in amounts.iter().zip(places) {
+            let bin = (i128::from(*amount) - least).div_euclid(wide) + 1;
+            prop_assert_eq!(i128::from(place), bin.clamp(0, bins as i128 + 1), "{}", amount);
+        }
+    }
+}
+
 /// What a row of the second half of a segment may hold, as large as its column allows.
 fn wide_rows() -> impl Strategy<Value = Vec<Row>> {
     let amounts = prop_oneof![Just(i64::MIN), Just(i64::MAX), any::<i64>(), -300..300_i64];

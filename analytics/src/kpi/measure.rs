@@ -11,7 +11,9 @@ use super::{Contribution, Selection, Side, Visit};
 use crate::facts::{Facts, Incident, OrderFacts, VehicleFacts, Work};
 use standing::{NONE, REQUIRED, RUNNING, UP, stretches, time_at};
 
-const HOUR: i64 = 3_600_000_000;
+/// Microseconds of an hour.
+pub(crate) const HOUR: i64 = 3_600_000_000;
+/// Microseconds of a day.
 pub(crate) const DAY: i64 = 24 * HOUR;
 /// A repair after which the vehicle comes back sooner than this did not fix it.
 pub(crate) const FIXED_AFTER: i64 = 30 * DAY;
@@ -161,6 +163,31 @@ pub(super) fn mdbf(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'
     failed(facts, selection, Side::Denominator, visit);
 }
 
+/// One to the denominator, and before it what there is for the numerator.
+fn both(
+    bucket: usize,
+    numerator: Option<i64>,
+    position: u64,
+    vehicle: Option<usize>,
+    visit: &mut Visit<'_>,
+) {
+    let one = Contribution {
+        side: Side::Denominator,
+        bucket,
+        amount: 1,
+        position,
+        vehicle,
+    };
+    if let Some(amount) = numerator {
+        visit.take(Contribution {
+            side: Side::Numerator,
+            amount,
+            ..one
+        });
+    }
+    visit.take(one);
+}
+
 /// Times down that ended, counted where they ended.
 pub(super) fn mttrs(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {
     for (index, vehicle) in vehicles(facts, selection) {
@@ -179,22 +206,8 @@ pub(super) fn mttrs(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<
                 continue;
             };
             if let Some(bucket) = bucket_of(selection, since.at) {
-                let (position, vehicle) = (since.position(), Some(index));
-                let amount = since.at - began;
-                visit.take(Contribution {
-                    side: Side::Numerator,
-                    bucket,
-                    amount,
-                    position,
-                    vehicle,
-                });
-                visit.take(Contribution {
-                    side: Side::Denominator,
-                    bucket,
-                    amount: 1,
-                    position,
-                    vehicle,
-                });
+                let lasted = Some(since.at - began);
+                both(bucket, lasted, since.position(), Some(index), visit);
             }
         }
     }
@@ -364,24 +377,9 @@ pub(super) fn pm_compliance(facts: &Facts, selection: &Selection<'_>, visit: &mu
         let Some(bucket) = bucket_of(selection, task.due) else {
             continue;
         };
-        let (position, vehicle) = (task.position, None);
         let grace = if task.is_safety_critical { 0 } else { DAY };
-        if task.done.is_some_and(|done| done <= task.due + grace) {
-            visit.take(Contribution {
-                side: Side::Numerator,
-                bucket,
-                amount: 1,
-                position,
-                vehicle,
-            });
-        }
-        visit.take(Contribution {
-            side: Side::Denominator,
-            bucket,
-            amount: 1,
-            position,
-            vehicle,
-        });
+        let met = task.done.filter(|done| *done <= task.due + grace);
+        both(bucket, met.map(|_| 1), task.position, None, visit);
     }
 }
 
@@ -393,23 +391,8 @@ pub(super) fn schedule_compliance(facts: &Facts, selection: &Selection<'_>, visi
         let Some(bucket) = bucket_of(selection, planned) else {
             continue;
         };
-        let (position, vehicle) = (order.position, None);
-        if order.ended.is_some_and(|ended| ended <= planned) {
-            visit.take(Contribution {
-                side: Side::Numerator,
-                bucket,
-                amount: 1,
-                position,
-                vehicle,
-            });
-        }
-        visit.take(Contribution {
-            side: Side::Denominator,
-            bucket,
-            amount: 1,
-            position,
-            vehicle,
-        });
+        let met = order.ended.filter(|ended| *ended <= planned);
+        both(bucket, met.map(|_| 1), order.position, None, visit);
     }
 }
 
@@ -451,21 +434,8 @@ pub(super) fn order_age(facts: &Facts, selection: &Selection<'_>, visit: &mut Vi
             if order.created >= end || order.ended.is_some_and(|ended| ended < end) {
                 continue;
             }
-            let (position, vehicle) = (order.position, None);
-            visit.take(Contribution {
-                side: Side::Numerator,
-                bucket,
-                amount: end - order.created,
-                position,
-                vehicle,
-            });
-            visit.take(Contribution {
-                side: Side::Denominator,
-                bucket,
-                amount: 1,
-                position,
-                vehicle,
-            });
+            let age = Some(end - order.created);
+            both(bucket, age, order.position, None, visit);
         }
     }
 }

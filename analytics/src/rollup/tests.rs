@@ -6,9 +6,8 @@ use super::*;
 use crate::facts::{
     CapacitySince, ClockedFacts, Issue, OrderStatus, PartFacts, RequestFacts, Standing,
 };
+use crate::kpi::measure::HOUR;
 use crate::kpi::{KPIS, Page, Selection, Side};
-
-const HOUR: i64 = 3_600_000_000;
 
 /// Days of 24 hours, but for every seventh of 23 and every ninth of 25.
 fn calendar(at: i64) -> Day {

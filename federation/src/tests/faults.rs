@@ -144,9 +144,7 @@ fn a_place_that_nobody_answers_for_is_made_anew() {
 
 #[test]
 fn more_replicas_than_members_are_said_so() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let mut depot = Depot::new("Nord");
     let broker = Broker {
@@ -276,9 +274,7 @@ fn a_broker_without_jetstream_is_said_so_and_mended() {
 
 #[test]
 fn depots_whose_clocks_are_an_hour_apart_agree() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let mut depots = [
         Depot::new("Nord"),
@@ -320,9 +316,7 @@ fn depots_whose_clocks_are_an_hour_apart_agree() {
 
 #[test]
 fn a_schema_of_a_newer_depot_is_kept_and_folded() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let mut depots = ["Nord", "Süd"].map(Depot::new);
     let newer = [
@@ -367,14 +361,9 @@ fn a_schema_of_a_newer_depot_is_kept_and_folded() {
 
 #[test]
 fn messages_repeated_and_in_another_order_change_nothing() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
-    let mut depots = ["Nord", "Süd"].map(Depot::new);
-    for depot in &mut depots {
-        depot.join(&runtime, &nats.address());
-    }
+    let depots = joined(&runtime, &nats);
     let broker = broker(&nats.address(), Duration::ZERO);
     let session = runtime.block_on(broker.connect("parrot")).unwrap();
     let mut heard = runtime
@@ -419,14 +408,9 @@ fn messages_repeated_and_in_another_order_change_nothing() {
 
 #[test]
 fn the_end_of_the_stream_that_the_broker_lost_is_asked_for() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
-    let mut nord = Depot::new("Nord");
-    let mut south = Depot::new("Süd");
-    nord.join(&runtime, &nats.address());
-    south.join(&runtime, &nats.address());
+    let [nord, mut south] = joined(&runtime, &nats);
     nord.happen("1", "note");
     assert_agree(&[&nord, &south], 1);
     south.leave(&runtime);
@@ -434,8 +418,7 @@ fn the_end_of_the_stream_that_the_broker_lost_is_asked_for() {
         nord.happen("1", "note");
     }
     wait_until("publishing", || nord.standing().published.get() == 4);
-    let broker = broker(&nats.address(), Duration::ZERO);
-    let session = runtime.block_on(broker.connect("nobody")).unwrap();
+    let session = session(&runtime, &nats);
     runtime
         .block_on(session.stream.purge().into_future())
         .unwrap();
@@ -447,14 +430,9 @@ fn the_end_of_the_stream_that_the_broker_lost_is_asked_for() {
 /// What one depot asks for all hear. To one that is further back it is not all that it lacks.
 #[test]
 fn an_answer_to_one_depot_hides_nothing_from_another() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
-    let (mut nord, mut south) = (Depot::new("Nord"), Depot::new("Süd"));
-    for depot in [&mut nord, &mut south] {
-        depot.join(&runtime, &nats.address());
-    }
+    let [nord, mut south] = joined(&runtime, &nats);
     for _ in 0..3 {
         nord.happen("1", "note");
     }
@@ -464,8 +442,7 @@ fn an_answer_to_one_depot_hides_nothing_from_another() {
         nord.happen("1", "note");
     }
     wait_until("publishing", || nord.standing().published.get() == 5);
-    let broker = broker(&nats.address(), Duration::ZERO);
-    let session = runtime.block_on(broker.connect("nobody")).unwrap();
+    let session = session(&runtime, &nats);
     runtime
         .block_on(session.stream.purge().into_future())
         .unwrap();
@@ -484,9 +461,7 @@ fn an_answer_to_one_depot_hides_nothing_from_another() {
 #[test]
 fn a_network_that_breaks_while_it_catches_up_loses_nothing() {
     const EVENTS: usize = 20_000;
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let mut nord = Depot::new("Nord");
     for number in 0..EVENTS / 100 {

@@ -23,9 +23,7 @@ fn with_past(name: &'static str, thousands: u64) -> Depot {
 
 #[test]
 fn a_depot_is_not_sent_all_that_it_publishes() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let mut depots = [with_past("Nord", 20), Depot::new("Süd")];
     for depot in &mut depots {
@@ -54,9 +52,7 @@ fn a_depot_is_not_sent_all_that_it_publishes() {
 
 #[test]
 fn beside_clients_little_is_taken_at_a_time() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let mut depots = [with_past("Nord", 5), Depot::new("Süd")];
     let stop = AtomicU64::new(0);

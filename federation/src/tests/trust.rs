@@ -6,8 +6,7 @@ use crate::standing::DEPOTS_MAX;
 
 /// What somebody puts into the stream in a depot's name.
 fn publish_raw(runtime: &Runtime, nats: &NatsServer, log: Uuid, payload: Vec<u8>) {
-    let broker = broker(&nats.address(), Duration::ZERO);
-    let session = runtime.block_on(broker.connect("nobody")).unwrap();
+    let session = session(runtime, nats);
     let subject = event_subject(log, "Vehicle");
     let sent = async {
         let sent = session.jetstream.publish(subject, payload.into());
@@ -18,8 +17,7 @@ fn publish_raw(runtime: &Runtime, nats: &NatsServer, log: Uuid, payload: Vec<u8>
 
 /// The messages of the stream, in its order.
 fn stream_of(runtime: &Runtime, nats: &NatsServer) -> Vec<(u64, Vec<u8>)> {
-    let broker = broker(&nats.address(), Duration::ZERO);
-    let session = runtime.block_on(broker.connect("nobody")).unwrap();
+    let session = session(runtime, nats);
     runtime.block_on(async {
         let state = session.stream.get_info().await.unwrap().state;
         let mut messages = Vec::new();
@@ -39,9 +37,7 @@ fn refused_at(depot: &Depot) -> Option<Refused> {
 
 #[test]
 fn a_message_that_was_changed_is_refused_and_comes_whole() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let (mut nord, mut south) = (Depot::new("Nord"), Depot::new("Süd"));
     nord.kept_for = Duration::from_secs(20);
@@ -53,8 +49,7 @@ fn a_message_that_was_changed_is_refused_and_comes_whole() {
     // The second one is exchanged for another that says something else.
     let stream = stream_of(&runtime, &nats);
     let (sequence, mut changed) = stream[1].clone();
-    let broker = broker(&nats.address(), Duration::ZERO);
-    let session = runtime.block_on(broker.connect("nobody")).unwrap();
+    let session = session(&runtime, &nats);
     assert!(
         runtime
             .block_on(session.stream.delete_message(sequence))
@@ -87,9 +82,7 @@ fn a_message_that_was_changed_is_refused_and_comes_whole() {
 
 #[test]
 fn a_depot_with_another_key_is_refused_until_it_is_trusted() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let (mut nord, mut south) = (Depot::new("Nord"), Depot::new("Süd"));
     for depot in [&mut nord, &mut south] {
@@ -126,9 +119,7 @@ fn a_depot_with_another_key_is_refused_until_it_is_trusted() {
 
 #[test]
 fn what_a_log_can_never_take_holds_up_its_depot_alone_and_is_passed_by() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let (mut nord, mut west) = (Depot::new("Nord"), Depot::new("West one"));
     let mut south = Depot::new("Süd");
@@ -178,9 +169,7 @@ fn what_a_log_can_never_take_holds_up_its_depot_alone_and_is_passed_by() {
 
 #[test]
 fn what_two_depots_recorded_first_under_one_id_is_told() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let mut depots = ["Nord", "Süd"].map(Depot::new);
     let event_id = Uuid::from_u128(7);
@@ -223,9 +212,7 @@ fn what_two_depots_recorded_first_under_one_id_is_told() {
 
 #[test]
 fn nobody_says_in_a_depots_name_that_it_is_there() {
-    let Some(nats) = NatsServer::start("federation") else {
-        return;
-    };
+    let Some(nats) = nats() else { return };
     let runtime = runtime();
     let mut depots = ["Nord", "Süd"].map(Depot::new);
     for depot in &mut depots {
@@ -240,8 +227,7 @@ fn nobody_says_in_a_depots_name_that_it_is_there() {
         seen.into_iter().find(|other| other.log == log).unwrap()
     };
     wait_until("its key", || seen_at_south().key.is_some());
-    let broker = broker(&nats.address(), Duration::ZERO);
-    let session = runtime.block_on(broker.connect("nobody")).unwrap();
+    let session = session(&runtime, &nats);
     let say = |log: Uuid, text: String| {
         let said = session.client.publish(presence_subject(log), text.into());
         runtime.block_on(said).unwrap();

@@ -1,5 +1,7 @@
 //! Costs on their way to budgets: which budget a cost belongs to, and the event that books it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::event;
@@ -7,7 +9,7 @@ use super::schema::SCHEMA;
 use crate::event::EventDraft;
 use crate::folded::Folded;
 use crate::invoice::Cost;
-use crate::money::Money;
+use crate::money::{Money, currency_of};
 use crate::refusal::Refusal;
 
 /// The category of a budget that nobody planned: where costs go for which there is no other.
@@ -51,6 +53,43 @@ pub fn category_of(cost: &Cost, categories: &[Option<&str>]) -> Option<usize> {
         .or_else(|| by_name.first().map(|(_, place)| *place))
 }
 
+/// The place in `budgets`, those of the month `period` and the cost's cost center, that a cost in `currency` belongs to:
+/// among those in its currency the one that [`category_of`] says. `None` only when there are no budgets.
+///
+/// # Errors
+/// `Conflict` where there are budgets, and none is in this currency.
+pub fn budget_of(
+    cost: &Cost,
+    currency: &str,
+    period: &str,
+    budgets: &[&Folded],
+) -> Result<Option<usize>, Refusal> {
+    let mut places = Vec::new();
+    let mut categories = Vec::new();
+    let mut others = BTreeSet::new();
+    for (place, budget) in budgets.iter().enumerate() {
+        let held_in = currency_of(budget);
+        if held_in == currency {
+            places.push(place);
+            categories.push(budget.text("category"));
+        } else {
+            others.insert(held_in);
+        }
+    }
+    let chosen = category_of(cost, &categories).map(|chosen| places[chosen]);
+    if chosen.is_some() || others.is_empty() {
+        return Ok(chosen);
+    }
+    let others: Vec<String> = others.into_iter().collect();
+    let message = format!(
+        "The invoice is in {currency}, and {} has budgets for {period} in {} only; no rate of exchange is kept to add them up. Plan a \
+         budget in {currency} for that month and cost center, under a category of its own, and approve the invoice again",
+        cost.cost_center,
+        others.join(" and ")
+    );
+    Err(Refusal::conflict("currency", "other_currency", message))
+}
+
 fn is_for_parts(category: &str) -> bool {
     let category = category.to_lowercase();
     PARTS_WORDS.iter().any(|word| category.starts_with(word))
@@ -69,16 +108,23 @@ pub fn unplanned(period: &str, cost_center: &str, currency: &str) -> Map<String,
     fields
 }
 
-/// Books `amount` of an invoice. A booking is a difference: it counts whatever else is booked meanwhile.
+/// Books `amount` of an invoice on a budget. A booking is a difference: it counts whatever else is booked meanwhile.
 ///
 /// # Errors
-/// `Invalid` for an invoice whose id is no reference.
+/// `Conflict` for a budget in another currency than the invoice, `Invalid` for an invoice whose id is no reference.
 pub fn book(
     amount: Money,
-    invoice_id: &str,
-    invoice: &Folded,
+    budget: &Folded,
+    (invoice_id, invoice): (&str, &Folded),
     by: &str,
 ) -> Result<Vec<EventDraft>, Refusal> {
+    let (held_in, billed_in) = (currency_of(budget), currency_of(invoice));
+    if held_in != billed_in {
+        let message = format!(
+            "The invoice is in {billed_in}, and the budget that it was to be booked on in {held_in}; approve it again"
+        );
+        return Err(Refusal::conflict("currency", "other_currency", message));
+    }
     let mut data = Map::new();
     let mut put = |name: &str, value: Value| data.insert(name.to_owned(), value);
     put("amount", amount.to_json());

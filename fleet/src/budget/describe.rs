@@ -4,8 +4,13 @@ use serde_json::{Map, Value};
 
 use super::event;
 use super::schema::{ACTUAL_KEY, SCHEMA};
+use super::view::amounts;
 use crate::calendar;
-use crate::described::Described;
+use crate::described::{Describe, Described};
+use crate::event::EventDraft;
+use crate::folded::Folded;
+use crate::money::{Money, currency_of};
+use crate::refusal::Refusal;
 use crate::schema::body::read_only;
 use crate::schema::limits::{AMOUNT, CURRENCY, REMARK, defaulted};
 use crate::schema::{Constant, Field, FieldError, Kind};
@@ -67,4 +72,26 @@ pub fn creation(body: &Map<String, Value>) -> Result<Map<String, Value>, Vec<Fie
         kind: "string_pattern_mismatch",
     });
     Err(faults)
+}
+
+/// The events that `command` causes, none if it asks for what is already so.
+///
+/// # Errors
+/// Those of [`Described::decide`]; `Conflict` for another currency where something is booked.
+pub fn decide(state: &Folded, command: &Describe) -> Result<Vec<EventDraft>, Refusal> {
+    let wanted = match command {
+        Describe::Change(fields) => fields.get("currency").and_then(Value::as_str),
+        Describe::Create(_) => None,
+    };
+    let (booked, held_in) = (amounts(state).actual, currency_of(state));
+    if let Some(wanted) = wanted.filter(|wanted| !wanted.eq_ignore_ascii_case(&held_in))
+        && booked != Money::ZERO
+    {
+        let message = format!(
+            "{booked} {held_in} is booked on this budget, which therefore stays in {held_in}; plan another one in {wanted}, under a \
+             category of its own"
+        );
+        return Err(Refusal::conflict("currency", "booked", message));
+    }
+    DESCRIBED.decide(state, command)
 }

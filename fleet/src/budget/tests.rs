@@ -8,6 +8,7 @@ use crate::described::Describe;
 use crate::folded::Folded;
 use crate::invoice::Cost;
 use crate::money::Money;
+use crate::refusal::RefusalKind;
 use crate::testing::{applied, object};
 
 fn budget(body: Value) -> Folded {
@@ -42,13 +43,8 @@ fn a_planned_budget_is_the_row_that_clients_know() {
     let state = budget(
         json!({ "period": "2026-03", "cost_center": "WS", "planned_amount": 1000, "actual_amount": "99" }),
     );
-    let booked = book(
-        Money::parse("130.10").unwrap(),
-        "i1",
-        &Folded::default(),
-        "me",
-    )
-    .unwrap();
+    let amount = Money::parse("130.10").unwrap();
+    let booked = book(amount, &state, ("i1", &Folded::default()), "me").unwrap();
     let state = applied(AGGREGATE_TYPE, state, &booked);
     let row = Value::Object(row("b1", &state).unwrap());
     let expected = json!({
@@ -105,6 +101,60 @@ fn a_cost_goes_to_the_budget_of_its_category() {
     assert_eq!(category_of(&cost(None, true), &[]), None);
 }
 
+fn of_currency(category: Option<&str>, currency: &str) -> Folded {
+    budget(
+        json!({ "period": "2026-03", "cost_center": "WS", "category": category, "currency": currency }),
+    )
+}
+
+/// Regression: a cost in USD was added to a budget in EUR as it stood.
+#[test]
+fn a_cost_goes_to_a_budget_in_its_currency_or_to_none() {
+    let (parts, dollars) = (of_currency(Some("PARTS"), "EUR"), of_currency(None, "usd"));
+    let place = |currency: &str, budgets: &[&Folded]| {
+        budget_of(&cost(None, true), currency, "2026-03", budgets)
+    };
+    assert_eq!(place("EUR", &[&dollars, &parts]), Ok(Some(1)));
+    assert_eq!(place("USD", &[&dollars, &parts]), Ok(Some(0)));
+    assert_eq!(place("CHF", &[]), Ok(None));
+    let refusal = place("CHF", &[&dollars, &parts]).unwrap_err();
+    assert_eq!(
+        (refusal.kind, refusal.field, refusal.code),
+        (RefusalKind::Conflict, "currency", "other_currency")
+    );
+    let told = "The invoice is in CHF, and WS has budgets for 2026-03 in EUR and USD only; no rate of exchange is kept to add them up. \
+        Plan a budget in CHF for that month and cost center, under a category of its own, and approve the invoice again";
+    assert_eq!(refusal.message, told);
+
+    let amount = Money::of_hundredths(1);
+    let invoice = ("i1", &Folded::default());
+    assert!(book(amount, &parts, invoice, "me").is_ok());
+    let refusal = book(amount, &dollars, invoice, "me").unwrap_err();
+    assert_eq!(refusal.code, "other_currency");
+}
+
+#[test]
+fn a_budget_keeps_its_currency_once_something_is_booked() {
+    let change = |currency: &str| Describe::Change(object(json!({ "currency": currency })));
+    let planned = of_currency(None, "EUR");
+    assert_eq!(
+        decide(&planned, &change("USD")).map(|events| events.len()),
+        Ok(1)
+    );
+    let amount = Money::of_hundredths(1_000);
+    let booked = book(amount, &planned, ("i1", &Folded::default()), "me").unwrap();
+    let state = applied(AGGREGATE_TYPE, planned, &booked);
+    let refusal = decide(&state, &change("USD")).unwrap_err();
+    assert_eq!(
+        (refusal.kind, refusal.field, refusal.code),
+        (RefusalKind::Conflict, "currency", "booked")
+    );
+    assert!(refusal.message.starts_with("10.00 EUR is booked"));
+    assert_eq!(decide(&state, &change("EUR")), Ok(Vec::new()), "as it is");
+    let more = Describe::Change(object(json!({ "planned_amount": "5.00" })));
+    assert_eq!(decide(&state, &more).map(|events| events.len()), Ok(1));
+}
+
 #[test]
 fn the_unique_key_tells_apart_what_a_joined_text_would_not() {
     let key = |period: &str, cost_center: &str, category: Value| {
@@ -131,7 +181,7 @@ proptest! {
     fn bookings_add_up(amounts in prop::collection::vec(-1_000_000_i64..1_000_000, 0..30)) {
         let mut state = budget(json!({ "period": "2026-03", "cost_center": "WS" }));
         for amount in &amounts {
-            let booked = book(Money::of_hundredths(*amount), "i", &Folded::default(), "me").unwrap();
+            let booked = book(Money::of_hundredths(*amount), &state, ("i", &Folded::default()), "me").unwrap();
             state = applied(AGGREGATE_TYPE, state, &booked);
         }
         prop_assert_eq!(super::amounts(&state).actual, Money::of_hundredths(amounts.iter().sum()));

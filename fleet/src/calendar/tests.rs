@@ -80,6 +80,23 @@ fn weekdays_are_known() {
     );
 }
 
+/// Every day of the 400-year cycle is one after the day before it, counted by the calendar's own rules.
+#[test]
+fn days_follow_each_other_over_a_whole_era() {
+    let mut date = Date::new(1_600, 1, 1).unwrap();
+    let first = date.days();
+    for days in first..first + 146_097 {
+        assert_eq!((Date::from_days(days), date.days()), (date, days));
+        date.day += 1;
+        if date.day > days_in_month(date.year, date.month) {
+            (date.day, date.month) = (1, date.month + 1);
+        }
+        if date.month > 12 {
+            (date.month, date.year) = (1, date.year + 1);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn days_and_dates_are_inverse(days in -719_162_i64..2_932_897) {

@@ -1,6 +1,7 @@
 //! Which commands on a cost center become events.
 
 use super::DESCRIBED;
+use super::schema::SCHEMA;
 use crate::described::Describe;
 use crate::event::EventDraft;
 use crate::folded::Folded;
@@ -12,7 +13,9 @@ use crate::refusal::Refusal;
 /// `Rule` for one that exists already or would be its own parent, `Missing` for one that does not exist.
 pub fn decide(state: &Folded, code: &str, command: &Describe) -> Result<Vec<EventDraft>, Refusal> {
     let (Describe::Create(fields) | Describe::Change(fields)) = command;
-    if fields.get("parent_code").and_then(|parent| parent.as_str()) == Some(code) {
+    // A parent is named by the code that it goes by now.
+    let own = SCHEMA.name_of(code, state);
+    if fields.get("parent_code").and_then(|parent| parent.as_str()) == Some(own) {
         return Err(Refusal::rule(
             "parent_code",
             "own_parent",

@@ -7,11 +7,13 @@ use crate::schema::row::{self, CREATED_AT, EXTRA, ID, UPDATED_AT};
 use crate::schema::{AggregateSchema, EventSchema, Field};
 
 /// The CostCenter aggregate.
-pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS).listed(LISTING);
+pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
+    .named_by("code")
+    .listed(LISTING);
 
 const LISTING: Listing = Listing {
     filters: &[Filter::by("is_active", listed_is_active)],
-    searches: &[Search::over("search", &["name"]).with_id()],
+    searches: &[Search::over("search", &["code", "name"]).with_id()],
     row: view::row,
     ..Listing::NONE
 };

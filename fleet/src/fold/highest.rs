@@ -48,8 +48,14 @@ impl Highest {
             return;
         }
         let kept = self.readings[..place].partition_point(|earlier| earlier.value > value);
-        self.readings
-            .splice(kept..place, [Reading { stamp, value }]);
+        let reading = Reading { stamp, value };
+        if kept < place {
+            // The place of the first that it reaches; as long as readings rise, that is the only one.
+            self.readings[kept] = reading;
+            self.readings.drain(kept + 1..place);
+        } else {
+            self.readings.insert(place, reading);
+        }
         if self.readings.len() > READINGS_MAX {
             // The first is what counts now and the last is the newest; one between them is missed least.
             self.readings.remove(READINGS_MAX / 2);

@@ -393,6 +393,41 @@ fn a_state_survives_its_own_encoding() {
     assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state);
 }
 
+#[test]
+fn names_are_found_and_stand_in_order_however_many_there_are() {
+    let mut named = state::Named::default();
+    for step in 0..40 {
+        let name = format!("key {}", step * 7 % 40);
+        assert_eq!(named.get(&name), None);
+        *named.get_or_insert(&name, || 0) = step;
+    }
+    for step in 0..40 {
+        let name = format!("key {}", step * 7 % 40);
+        assert_eq!(named.get(&name), Some(&step));
+        assert_eq!(*named.get_or_insert(&name, || 99), step);
+    }
+    assert!(named.iter().map(|(name, _)| name).is_sorted());
+    assert_eq!(named.iter().count(), 40);
+}
+
+/// Whatever order readings come in, those stay that no later one reaches.
+#[test]
+fn a_reading_takes_the_place_of_those_that_it_reaches() {
+    let at = |occurred_at| Stamp {
+        occurred_at,
+        order: 1,
+    };
+    let mut highest = Highest::default();
+    for (time, value) in [(10, 50), (20, 40), (30, 30), (25, 45), (40, 20), (35, 60)] {
+        highest.read(value, at(time));
+    }
+    let since = |time| highest.value_since(at(time));
+    assert_eq!(
+        [0, 10, 25, 35, 40].map(since),
+        [Some(60), Some(60), Some(60), Some(20), None]
+    );
+}
+
 /// Histories of one stream whose times jump about, with the same order of positions.
 fn any_history() -> impl Strategy<Value = Vec<TestEvent>> {
     let known = any_known_type().prop_map(|(aggregate, event)| (aggregate, event.to_owned()));

@@ -23,6 +23,8 @@ pub enum InvoiceCommand {
     Approve {
         /// The role of the account that asks.
         role: Role,
+        /// Whether that account is one of its [`Writers`](crate::step::Writers).
+        wrote_it: bool,
         /// What to add to the notes.
         notes: Option<String>,
     },

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::command::{InvoiceCommand, LINES_MAX};
 use super::line::{Line, line_id, lines};
+use super::matching::MAINTENANCE_COST_CENTER;
 use super::{event, schema::SCHEMA, status};
 use crate::calendar;
 use crate::command::Asked;
@@ -21,6 +22,18 @@ use crate::step::{add_remark, refuse_own, starts_from};
 
 /// The least role that may approve an invoice: money leaves the house.
 pub const APPROVAL_ROLE: Role = Role::FleetManager;
+
+/// Keys of what an approval is given for, beside the lines: who is paid how much, and in which month it is booked.
+const COVERED: &[&str] = &[
+    "invoice_number",
+    "supplier_id",
+    "invoice_date",
+    "currency",
+    "total_amount",
+    "tax_amount",
+];
+/// Members of a line that say which line of the order it is for, and how far it is from it.
+const FOUND: &[&str] = &["purchase_order_line_id", "variance"];
 
 /// Fields that an invoice may still get when its lines are settled.
 const LATE_FIELDS: &[&str] = &["due_date", "payment_date", "attachment_url", "notes"];
@@ -40,13 +53,17 @@ pub fn decide(
         InvoiceCommand::Create(fields) => create(state, invoice_id, fields, asked)?,
         _ if !state.exists() => return Err(not_found()),
         InvoiceCommand::Change(fields) => change(state, invoice_id, fields)?,
-        InvoiceCommand::Approve { role, notes } => {
+        InvoiceCommand::Approve {
+            role,
+            wrote_it,
+            notes,
+        } => {
             if !role.reaches(APPROVAL_ROLE) {
                 let message = format!("Approving an invoice needs the role {APPROVAL_ROLE}");
                 return Err(Refusal::forbidden("", "role_too_low", message));
             }
             must_be(state, "approve", &["REVIEWED"])?;
-            refuse_own(state, *role, asked.by, "an invoice")?;
+            refuse_own(state, *role, asked.by, *wrote_it, "an invoice")?;
             let data = members(json!({
                 "status": "APPROVED",
                 "approved_by": asked.by,
@@ -73,6 +90,37 @@ pub fn decide(
         }
     };
     SCHEMA.admit(drafts)
+}
+
+/// What an approval of the invoice is given for ([`crate::step::Covers`]). What a match finds, and fills in by its rule, is
+/// not the work of who asked for it: they may approve.
+pub fn covered(state: &Folded, event_type: &str) -> Value {
+    let by_rule = event_type == event::INVOICE_REVIEWED;
+    let mut told: Vec<Value> = COVERED
+        .iter()
+        .map(|key| state.get(key).unwrap_or_default())
+        .collect();
+    for Line(mut fields) in lines(state) {
+        fields.retain(|name, value| {
+            let name = name.as_str();
+            !(FOUND.contains(&name) || by_rule && is_by_rule(name, value))
+        });
+        told.push(Value::Object(fields));
+    }
+    Value::Array(told)
+}
+
+/// Whether a match leaves this member of a line so: it fills in the cost center of maintenance, and a bearer, where nobody
+/// has. Another cost center is somebody's work, whatever event tells it.
+fn is_by_rule(name: &str, value: &Value) -> bool {
+    match name {
+        "cost_center" => {
+            let told = value.as_str().unwrap_or_default();
+            told.is_empty() || told == MAINTENANCE_COST_CENTER
+        }
+        "cost_bearer" => true,
+        _ => false,
+    }
 }
 
 /// The refusal of a command on an invoice that does not exist.

@@ -8,7 +8,7 @@ use super::{event, schema::SCHEMA};
 use crate::command::Asked;
 use crate::event::EventDraft;
 use crate::folded::Folded;
-use crate::money::Money;
+use crate::money::{Money, currency_of};
 use crate::purchase_order;
 use crate::refusal::Refusal;
 
@@ -35,8 +35,8 @@ pub struct Matching {
 /// maintenance, and the work order as its bearer.
 ///
 /// # Errors
-/// `Missing` for an invoice that does not exist, `Rule` for one that is no draft or from another supplier, `Invalid` for a variance that no sum of
-/// money has.
+/// `Missing` for an invoice that does not exist, `Rule` for one that is no draft, from another supplier or in another
+/// currency than the order, `Invalid` for a variance that no sum of money has.
 pub fn match_with(
     state: &Folded,
     order: Option<(&str, &Folded)>,
@@ -52,6 +52,19 @@ pub fn match_with(
             "purchase_order_id",
             "other_supplier",
             "The purchase order is with another supplier than the invoice",
+        ));
+    }
+    let billed_in = currency_of(state);
+    let ordered_in = order.map(|(_, order)| currency_of(order));
+    if let Some(ordered_in) = ordered_in.filter(|ordered_in| *ordered_in != billed_in) {
+        let message = format!(
+            "The invoice is in {billed_in} and the purchase order in {ordered_in}, so their prices cannot be compared; name an order in \
+             {billed_in}, or bring the invoice's lines and currency into {ordered_in}"
+        );
+        return Err(Refusal::rule(
+            "purchase_order_id",
+            "other_currency",
+            message,
         ));
     }
     let ordered = order.map_or_else(Vec::new, |(id, order)| purchase_order::lines(id, order));

@@ -9,6 +9,7 @@ use crate::event::EventDraft;
 use crate::money::Money;
 use crate::policy::Role;
 use crate::refusal::{Refusal, RefusalKind};
+use crate::step::Writers;
 use crate::testing::{TestEvent, applied, object};
 
 const INVOICE: &str = "7d444840-9dc0-11d1-b245-5ffdce74fad2";
@@ -155,6 +156,7 @@ fn reviewed() -> Folded {
 fn approve(role: Role) -> InvoiceCommand {
     InvoiceCommand::Approve {
         role,
+        wrote_it: false,
         notes: Some("ok".into()),
     }
 }
@@ -168,6 +170,101 @@ fn nobody_approves_their_own_invoice_but_who_may_everything() {
     );
     let alone = decide(&reviewed(), INVOICE, &approve(Role::SuperAdmin), NOW);
     assert_eq!(alone.map(|drafts| drafts.len()), Ok(1));
+}
+
+/// Regression: who changed an invoice that somebody else took in approved what they had made of it.
+#[test]
+fn who_changed_an_invoice_does_not_approve_it_and_who_held_it_against_its_order_may() {
+    let created = {
+        let body = json!({ "invoice_number": "R/1", "supplier_id": "s1", "invoice_date": "2026-03-05", "lines": two_lines() });
+        let fields = creation(&object(body)).unwrap();
+        run(&Folded::default(), &InvoiceCommand::Create(fields)).unwrap()
+    };
+    let state = applied(AGGREGATE_TYPE, Folded::default(), &created);
+    let mut lines = two_lines();
+    lines[1]["cost_center"] = json!("HQ");
+    let changed = change(&object(json!({ "lines": lines }))).unwrap();
+    let changed = run(&state, &InvoiceCommand::Change(changed)).unwrap();
+    let state = applied(AGGREGATE_TYPE, state, &changed);
+    let reviewed = matched(&state, &order(Some("w")), true).events;
+    let state = applied(AGGREGATE_TYPE, state, &reviewed);
+    let late = change(&object(
+        json!({ "due_date": "2026-04-05", "notes": "soon" }),
+    ))
+    .unwrap();
+    let late = run(&state, &InvoiceCommand::Change(late)).unwrap();
+
+    let mut writers = Writers::of(covered);
+    let steps = [
+        ("clerk", &created),
+        ("editor", &changed),
+        ("matcher", &reviewed),
+        ("reminder", &late),
+    ];
+    for (position, (by, drafts)) in (1_u32..).zip(steps) {
+        assert_eq!(drafts.len(), 1, "{by}");
+        let at = i64::from(position) * 1_000_000;
+        let event = TestEvent::of_draft(AGGREGATE_TYPE, &drafts[0], position, at);
+        writers.take_in(&event.view(), Some(by));
+    }
+    let wrote = |name: &str| writers.include(|known| known == name);
+    assert!(wrote("clerk") && wrote("editor"));
+    assert!(!wrote("matcher") && !wrote("reminder"));
+    let own = InvoiceCommand::Approve {
+        role: Role::FleetManager,
+        wrote_it: true,
+        notes: None,
+    };
+    let refusal = run(&state, &own).unwrap_err();
+    assert_eq!(
+        (refusal.kind, refusal.code),
+        (RefusalKind::Forbidden, "own_work")
+    );
+}
+
+/// Regression: an event that is named a review gave lines to any cost center, and that was nobody's work.
+#[test]
+fn a_review_gives_no_line_to_another_cost_center_unseen() {
+    let told = |position: u32, event_type: &str, cost_center: Option<&str>| {
+        let mut lines = two_lines();
+        lines[0]["cost_center"] = json!(cost_center);
+        let data = json!({ "lines": lines });
+        TestEvent::new(
+            AGGREGATE_TYPE,
+            event_type,
+            position,
+            i64::from(position),
+            data,
+        )
+    };
+    let by_rule = Some(MAINTENANCE_COST_CENTER);
+    let mut writers = Writers::of(covered);
+    assert!(writers.take_in(&told(1, event::INVOICE_CREATED, None).view(), Some("clerk")));
+    for (position, cost_center, by, writes) in [
+        (2, by_rule, "matcher", false),
+        (3, Some("HQ"), "allocator", true),
+    ] {
+        let review = told(position, event::INVOICE_REVIEWED, cost_center);
+        assert_eq!(writers.take_in(&review.view(), Some(by)), writes, "{by}");
+    }
+}
+
+/// Regression: prices in one currency were taken from prices in another.
+#[test]
+fn an_invoice_is_not_held_against_an_order_in_another_currency() {
+    let state = invoice(two_lines());
+    let changed = json!({ "currency": "USD" });
+    let fields = change(&object(changed.clone())).unwrap();
+    let drafts = run(&state, &InvoiceCommand::Change(fields)).unwrap();
+    let state = applied(AGGREGATE_TYPE, state, &drafts);
+    let refusal = match_with(&state, Some(("o1", &order(None))), true, NOW).unwrap_err();
+    assert_eq!(
+        (refusal.kind, refusal.field, refusal.code),
+        (RefusalKind::Rule, "purchase_order_id", "other_currency")
+    );
+    let mut dollars = order(None);
+    dollars.fold(&TestEvent::new("PurchaseOrder", "PurchaseOrderUpdated", 2, 2, changed).view());
+    assert_eq!(matched(&state, &dollars, true).matched_lines, 1);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::command::Asked;
 use crate::event::EventDraft;
 use crate::folded::Folded;
 use crate::refusal::Refusal;
-use crate::vehicle::{MaintenanceDone, MaintenancePlan, VehicleCommand};
+use crate::vehicle::{MaintenanceDone, MaintenancePlan, MaintenanceReopened, VehicleCommand};
 
 /// The events that `command` causes on a task, none if it asks for what is already so.
 ///
@@ -99,27 +99,40 @@ fn completed(at: Value) -> Map<String, Value> {
     Map::from_iter([("completed_at".to_owned(), at)])
 }
 
-/// What the step `before` → `after` of a task tells its vehicle: that something falls due, or that it was done. What a
-/// work order completes, the order tells.
-pub fn caused(before: &Folded, after: &Folded) -> Option<VehicleCommand> {
+/// What the step `before` → `after` of the task `task_id` tells its vehicle: that something falls due, that it was done, or
+/// that it is open again. What a work order completes, the order tells.
+pub fn caused(task_id: &str, before: &Folded, after: &Folded) -> Vec<VehicleCommand> {
     let text = |key| after.text(key).map(str::to_owned);
     let is_done = |task: &Folded| task.exists() && task.is_true("is_completed");
-    if is_done(after) && !is_done(before) {
-        return Some(VehicleCommand::CompleteMaintenance(MaintenanceDone {
-            maintenance_type: text("type"),
-            date: text("completed_at")?,
+    let mut commands = Vec::new();
+    if is_done(after) {
+        if let Some(date) = text("completed_at").filter(|_| !is_done(before)) {
+            commands.push(VehicleCommand::CompleteMaintenance(MaintenanceDone {
+                maintenance_type: text("type"),
+                date,
+                maintenance_task_id: Some(task_id.to_owned()),
+                ..MaintenanceDone::default()
+            }));
+        }
+        return commands;
+    }
+    if !after.exists() {
+        return commands;
+    }
+    if is_done(before) {
+        commands.push(VehicleCommand::ReopenMaintenance(MaintenanceReopened {
             work_order_id: None,
-            mileage_km: None,
+            maintenance_task_id: Some(task_id.to_owned()),
         }));
     }
     let is_due_anew = !before.exists() || before.text("due_date") != after.text("due_date");
-    if is_done(after) || !after.exists() || !is_due_anew {
-        return None;
+    if let Some(scheduled_date) = text("due_date").filter(|_| is_due_anew) {
+        commands.push(VehicleCommand::ScheduleMaintenance(MaintenancePlan {
+            maintenance_type: text("type"),
+            scheduled_date,
+            priority: None,
+            work_order_id: None,
+        }));
     }
-    Some(VehicleCommand::ScheduleMaintenance(MaintenancePlan {
-        maintenance_type: text("type"),
-        scheduled_date: text("due_date")?,
-        priority: None,
-        work_order_id: None,
-    }))
+    commands
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::folded::Folded;
 use crate::schema::body;
 use crate::testing::{ASKED, NOW, any_body, applied_now as applied, fields, types};
-use crate::vehicle::VehicleCommand;
+use crate::vehicle::{MaintenanceReopened, VehicleCommand};
 
 fn after(state: Folded, command: &MaintenanceTaskCommand) -> Folded {
     let drafts = decide(&state, command, ASKED).unwrap();
@@ -126,7 +126,9 @@ fn an_old_completion_without_a_word_completes() {
 #[test]
 fn the_vehicle_hears_what_falls_due_and_what_was_done() {
     let open = task(json!({}));
-    let Some(VehicleCommand::ScheduleMaintenance(plan)) = caused(&Folded::default(), &open) else {
+    let told = |before: &Folded, after: &Folded| caused("T", before, after);
+    let planned = told(&Folded::default(), &open);
+    let [VehicleCommand::ScheduleMaintenance(plan)] = planned.as_slice() else {
         panic!("a new task is planned maintenance");
     };
     assert_eq!(
@@ -140,18 +142,38 @@ fn the_vehicle_hears_what_falls_due_and_what_was_done() {
         open.clone(),
         &change(json!({ "description": "with crane" })),
     );
-    assert_eq!(caused(&open, &described), None);
+    assert_eq!(told(&open, &described), []);
     let moved = after(open.clone(), &change(json!({ "due_date": "2026-12-01" })));
     assert!(matches!(
-        caused(&open, &moved),
-        Some(VehicleCommand::ScheduleMaintenance(_))
+        told(&open, &moved).as_slice(),
+        [VehicleCommand::ScheduleMaintenance(_)]
     ));
     let done = after(open.clone(), &change(json!({ "is_completed": true })));
-    assert!(matches!(
-        caused(&open, &done),
-        Some(VehicleCommand::CompleteMaintenance(_))
-    ));
-    assert_eq!(caused(&done, &done), None);
+    let completed = told(&open, &done);
+    let [VehicleCommand::CompleteMaintenance(completed)] = completed.as_slice() else {
+        panic!("what is done is told");
+    };
+    assert_eq!(completed.maintenance_task_id.as_deref(), Some("T"));
+    assert_eq!(told(&done, &done), []);
+}
+
+/// The vehicle went on saying that it was done.
+#[test]
+fn the_vehicle_hears_that_a_task_is_open_again() {
+    let done = after(task(json!({})), &change(json!({ "is_completed": true })));
+    let reopened = VehicleCommand::ReopenMaintenance(MaintenanceReopened {
+        work_order_id: None,
+        maintenance_task_id: Some("T".to_owned()),
+    });
+    let open = json!({ "is_completed": false, "reason": "wrong vehicle" });
+    let again = after(done.clone(), &change(open));
+    assert_eq!(caused("T", &done, &again), std::slice::from_ref(&reopened));
+    let later = json!({ "is_completed": false, "reason": "so", "due_date": "2026-12-01" });
+    let told = caused("T", &done, &after(done.clone(), &change(later)));
+    assert_eq!(told[0], reopened);
+    assert!(matches!(told[1], VehicleCommand::ScheduleMaintenance(_)));
+    let deleted = after(done.clone(), &MaintenanceTaskCommand::Delete);
+    assert_eq!(caused("T", &done, &deleted), []);
 }
 
 proptest! {

@@ -25,6 +25,7 @@ pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
         Spelling::new("reorder_point", "min_stock"),
     ])
     .totals(&[STOCK_KEY, STOCK_BY_LOCATION_KEY])
+    .named_by("part_no")
     .listed(LISTING);
 
 const LISTING: Listing = Listing {
@@ -33,7 +34,7 @@ const LISTING: Listing = Listing {
         Filter::by("is_active", listed_is_active),
         Filter::by("low_stock", view::listed_low_stock),
     ],
-    searches: &[Search::over("search", &["name"]).with_id()],
+    searches: &[Search::over("search", &["part_no", "name"]).with_id()],
     row: view::row,
     ..Listing::NONE
 };

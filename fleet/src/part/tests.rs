@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::described::Describe;
 use crate::refusal::RefusalKind;
-use crate::testing::{applied, object};
+use crate::testing::{TestEvent, applied, object};
 
 fn part(body: Value) -> Folded {
     let fields = DESCRIBED.parse_creation(&object(body)).unwrap();
@@ -31,6 +31,18 @@ fn a_created_part_is_the_row_that_clients_know() {
     });
     assert_eq!(row("BRK-1", &state).map(Value::Object), Some(expected));
     assert_eq!(level_at_no_location(&state), 7);
+}
+
+#[test]
+fn a_part_whose_number_changed_shows_it_and_keeps_its_uuid() {
+    let mut state = part(json!({ "part_no": "BRK-1", "name": "Pad" }));
+    let data = json!({ "part_no": "BRK-1-4" });
+    let told = TestEvent::new(AGGREGATE_TYPE, event::PART_UPDATED, 2, 2_000_000, data);
+    state.fold(&told.view());
+    let row = row("BRK-1", &state).unwrap();
+    assert_eq!(row["part_no"], "BRK-1-4");
+    let uuid = crate::listing::row_id(AGGREGATE_TYPE, "BRK-1").to_string();
+    assert_eq!(row["id"], uuid);
 }
 
 #[test]

@@ -2,24 +2,24 @@
 
 use serde_json::{Map, Value};
 
-use super::schema::{STOCK_BY_LOCATION_KEY, STOCK_KEY};
+use super::schema::{SCHEMA, STOCK_BY_LOCATION_KEY, STOCK_KEY};
 use super::{AGGREGATE_TYPE, is_low, least_level, level, unit};
 use crate::described;
 use crate::folded::Folded;
 use crate::listing::row_uuid;
 
-/// The row of the part `part_no`; `None` when it was never created, or deleted. Beside the old columns stand the levels
-/// by location.
-pub fn row(part_no: &str, state: &Folded) -> Option<Map<String, Value>> {
-    let id = row_uuid(AGGREGATE_TYPE, part_no, state).to_string();
+/// The row of the part with this aggregate id; `None` when it was never created, or deleted. Its number is the one that its
+/// events told last. Beside the old columns stand the levels by location.
+pub fn row(id: &str, state: &Folded) -> Option<Map<String, Value>> {
+    let uuid = row_uuid(AGGREGATE_TYPE, id, state).to_string();
     let fields = [
         "name",
         "railway_class",
         "unit_price",
         "preferred_supplier_id",
     ];
-    let mut row = described::row(id, &fields, state)?;
-    row.insert("part_no".to_owned(), part_no.into());
+    let mut row = described::row(uuid, &fields, state)?;
+    row.insert("part_no".to_owned(), SCHEMA.name_of(id, state).into());
     row.insert("unit".to_owned(), unit(state).into());
     row.insert("min_stock".to_owned(), least_level(state).into());
     row.insert(STOCK_KEY.to_owned(), level(state).into());

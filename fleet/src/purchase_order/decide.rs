@@ -25,6 +25,16 @@ use crate::stock_move::{MoveType, StockMove};
 /// The least role that may approve an order.
 pub const APPROVAL_ROLE: Role = Role::WorkshopManager;
 
+/// Keys of what an approval is given for: what is bought of whom, at which price, and for which work.
+const COVERED: &[&str] = &[
+    "po_number",
+    "supplier_id",
+    "work_order_id",
+    "currency",
+    "total_amount",
+    "lines",
+];
+
 /// The events that `command` causes on the order `order_id`, none if it asks for what is already so.
 ///
 /// # Errors
@@ -45,13 +55,17 @@ pub fn decide(
             ));
         }
         PurchaseOrderCommand::Change(fields) => change(state, order_id, fields)?,
-        PurchaseOrderCommand::Approve { role, notes } => {
+        PurchaseOrderCommand::Approve {
+            role,
+            wrote_it,
+            notes,
+        } => {
             if !role.reaches(APPROVAL_ROLE) {
                 let message = format!("Approving a purchase order needs the role {APPROVAL_ROLE}");
                 return Err(Refusal::forbidden("", "role_too_low", message));
             }
             must_be(state, "approve", &["DRAFT"])?;
-            refuse_own(state, *role, asked.by, "a purchase order")?;
+            refuse_own(state, *role, asked.by, *wrote_it, "a purchase order")?;
             let data = members(json!({
                 "status": "APPROVED",
                 "approved_by": asked.by,
@@ -93,6 +107,12 @@ pub fn decide(
         }
     };
     SCHEMA.admit(drafts)
+}
+
+/// What an approval of the order is given for ([`crate::step::Covers`]).
+pub fn covered(state: &Folded, _event_type: &str) -> Value {
+    let told = COVERED.iter().map(|key| state.get(key).unwrap_or_default());
+    told.collect()
 }
 
 /// The stock moves that a delivery means, one a line, in the order of its lines.

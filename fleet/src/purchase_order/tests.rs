@@ -51,6 +51,7 @@ fn draft() -> Folded {
 fn approve(role: Role) -> PurchaseOrderCommand {
     PurchaseOrderCommand::Approve {
         role,
+        wrote_it: false,
         notes: Some("fine".into()),
     }
 }

@@ -1,6 +1,4 @@
-//! What a team can be asked for, and the tables of the bodies that become such commands.
-
-use serde_json::{Map, Value};
+//! The tables of the bodies that become commands on a team.
 
 use crate::availability::{END, IS_AVAILABLE, START};
 use crate::schema::body::read_only;
@@ -49,26 +47,3 @@ pub const AVAILABILITY: &[Field] = &[
     Field::optional("shift_type", Kind::text(50)),
     Field::optional("notes", Kind::text(500)),
 ];
-
-/// A command on a team.
-#[derive(Clone, PartialEq, Debug)]
-pub enum TeamCommand {
-    /// Come into being, with fields of [`CREATE`].
-    Create(Map<String, Value>),
-    /// Change fields of [`CHANGE`].
-    Change(Map<String, Value>),
-    /// Be there for a span of time, or not.
-    SetAvailability {
-        /// The span's name; a new one's is the caller's to make.
-        availability_id: String,
-        /// Of [`AVAILABILITY`].
-        fields: Map<String, Value>,
-    },
-    /// Take such a span back.
-    RemoveAvailability {
-        /// Which.
-        availability_id: String,
-    },
-    /// Be kept no more.
-    Delete,
-}

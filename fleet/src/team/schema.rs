@@ -1,6 +1,6 @@
 //! The table of a team's events.
 
-use super::{AGGREGATE_TYPE, view};
+use super::{AGGREGATE_TYPE, row};
 use crate::availability::{NAME, SPANS};
 use crate::listing::{Filter, Listing, Order, OrderBy, Search, listed_active};
 use crate::schema::row::{
@@ -30,7 +30,7 @@ const LISTING: Listing = Listing {
     ],
     searches: &[Search::over("search", &["team_id", "name"])],
     orders: &[Order::by(OrderBy::Text("team_id"))],
-    row: view::row,
+    row,
 };
 
 /// The row. `team_id` is its business key here, unlike in the rows that refer to it.

@@ -1,6 +1,4 @@
-//! What a track can be asked for, and the tables of the bodies that become such commands.
-
-use serde_json::{Map, Value};
+//! The tables of the bodies that become commands on a track.
 
 use crate::availability::{END, IS_AVAILABLE, START};
 use crate::schema::body::read_only;
@@ -44,26 +42,3 @@ pub const AVAILABILITY: &[Field] = &[
     IS_AVAILABLE,
     Field::optional("reason", Kind::text(255)),
 ];
-
-/// A command on a track.
-#[derive(Clone, PartialEq, Debug)]
-pub enum TrackCommand {
-    /// Come into being, with fields of [`CREATE`].
-    Create(Map<String, Value>),
-    /// Change fields of [`CHANGE`].
-    Change(Map<String, Value>),
-    /// Be there for a span of time, or not.
-    SetAvailability {
-        /// The span's name; a new one's is the caller's to make.
-        availability_id: String,
-        /// Of [`AVAILABILITY`].
-        fields: Map<String, Value>,
-    },
-    /// Take such a span back.
-    RemoveAvailability {
-        /// Which.
-        availability_id: String,
-    },
-    /// Be kept no more.
-    Delete,
-}

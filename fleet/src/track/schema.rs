@@ -1,6 +1,6 @@
 //! The table of a track's events.
 
-use super::{AGGREGATE_TYPE, view};
+use super::{AGGREGATE_TYPE, row};
 use crate::availability::{NAME, SPANS};
 use crate::listing::{Filter, Listing, Order, OrderBy, Search, listed_active};
 use crate::schema::row::{
@@ -30,7 +30,7 @@ const LISTING: Listing = Listing {
     ],
     searches: &[Search::over("search", &["track_id", "name"])],
     orders: &[Order::by(OrderBy::Text("track_id"))],
-    row: view::row,
+    row,
 };
 
 /// The row. `track_id` is its business key here, unlike in the rows that refer to it.

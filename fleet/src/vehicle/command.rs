@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::event::{Breakdown, Incident, MaintenanceDone, MaintenancePlan};
+use super::event::{Breakdown, Incident, MaintenanceDone, MaintenancePlan, MaintenanceReopened};
 use super::schema::{CHANGE_FIELDS, COMMAND_FIELDS};
 use crate::schema::Field;
 use crate::schema::check::{FieldError, check_fields};
@@ -63,6 +63,8 @@ pub enum VehicleCommand {
     ScheduleMaintenance(MaintenancePlan),
     /// Take in that maintenance was done.
     CompleteMaintenance(MaintenanceDone),
+    /// Take back that maintenance was done, if it is remembered as done.
+    ReopenMaintenance(MaintenanceReopened),
     /// Take in a breakdown.
     ReportBreakdown(Breakdown),
     /// Take in something that delayed service.

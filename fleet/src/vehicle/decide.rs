@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::command::{VehicleChanges, VehicleCommand};
-use super::event;
-use super::fold::{VehicleState, mileage_km, status};
+use super::event::{self, MaintenanceReopened};
+use super::fold::{VehicleState, mileage_km, occurrences, status};
 use super::schema::{MILEAGE_KEY, SCHEMA};
 use crate::event::EventDraft;
 use crate::refusal::Refusal;
@@ -42,6 +42,7 @@ pub fn decide(
         VehicleCommand::Move { location } => move_to(state, Some(location)),
         VehicleCommand::ScheduleMaintenance(plan) => vec![event::maintenance_scheduled(plan)],
         VehicleCommand::CompleteMaintenance(done) => vec![event::maintenance_completed(done)],
+        VehicleCommand::ReopenMaintenance(reopened) => reopen_maintenance(state, reopened),
         VehicleCommand::ReportBreakdown(breakdown) => vec![event::breakdown_reported(breakdown)],
         VehicleCommand::ReportIncident(incident) => vec![event::incident_reported(incident)],
     };
@@ -113,6 +114,18 @@ fn correct_mileage(state: &VehicleState, true_km: i64, reason: &str) -> Vec<Even
         return Vec::new();
     }
     vec![event::mileage_corrected(mileage_km(state), true_km, reason)]
+}
+
+/// Nothing is taken back that was not told, or that is so long ago that it is not remembered by itself.
+fn reopen_maintenance(state: &VehicleState, reopened: &MaintenanceReopened) -> Vec<EventDraft> {
+    let order = reopened.work_order_id.as_deref();
+    let name = order.or(reopened.maintenance_task_id.as_deref());
+    match name {
+        Some(name) if occurrences(state).is_done_under(name) => {
+            vec![event::maintenance_reopened(reopened)]
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn move_to(state: &VehicleState, location: Option<&str>) -> Vec<EventDraft> {

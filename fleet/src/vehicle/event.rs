@@ -26,6 +26,8 @@ pub const VEHICLE_LOCATION_CHANGED: &str = "VehicleLocationChanged";
 pub const VEHICLE_MAINTENANCE_SCHEDULED: &str = "VehicleMaintenanceScheduled";
 /// Maintenance was done. The old documents name it without the aggregate in front.
 pub const MAINTENANCE_COMPLETED: &str = "MaintenanceCompleted";
+/// Maintenance that was told done is open again.
+pub const VEHICLE_MAINTENANCE_REOPENED: &str = "VehicleMaintenanceReopened";
 /// It broke down.
 pub const VEHICLE_BREAKDOWN_REPORTED: &str = "VehicleBreakdownReported";
 /// Something delayed its service.
@@ -117,9 +119,23 @@ pub struct MaintenanceDone {
     /// The order under which it was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work_order_id: Option<String>,
+    /// The task that it was, where that was done without an order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance_task_id: Option<String>,
     /// The odometer's reading then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mileage_km: Option<i64>,
+}
+
+/// Maintenance that was told done and is open again: what was told under this order or task is taken back.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct MaintenanceReopened {
+    /// The order under which it was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work_order_id: Option<String>,
+    /// The task that it was, where that was done without an order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance_task_id: Option<String>,
 }
 
 /// The vehicle comes into being with these fields.
@@ -191,6 +207,11 @@ pub fn maintenance_scheduled(plan: &MaintenancePlan) -> EventDraft {
 /// Maintenance done.
 pub fn maintenance_completed(done: &MaintenanceDone) -> EventDraft {
     draft(MAINTENANCE_COMPLETED, json!(done))
+}
+
+/// Maintenance open again.
+pub fn maintenance_reopened(reopened: &MaintenanceReopened) -> EventDraft {
+    draft(VEHICLE_MAINTENANCE_REOPENED, json!(reopened))
 }
 
 /// A breakdown.

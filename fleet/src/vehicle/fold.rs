@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::event;
+use super::services::Services;
 use crate::calendar;
 use crate::event::{EventView, Stamp};
 use crate::folded::{Detail, Folded};
@@ -22,6 +23,7 @@ const REPORTS: &[&str] = &[
     event::VEHICLE_INCIDENT_REPORTED,
     event::VEHICLE_BREAKDOWN_REPORTED,
     event::MAINTENANCE_COMPLETED,
+    event::VEHICLE_MAINTENANCE_REOPENED,
     event::VEHICLE_MAINTENANCE_SCHEDULED,
 ];
 
@@ -46,11 +48,7 @@ pub struct Occurrences {
     /// When the latest failure or breakdown occurred, microseconds since 1970 UTC.
     pub last_failure_at: Option<i64>,
     /// Maintenance done.
-    pub maintenances: u64,
-    /// The latest day on which maintenance was done, microseconds since 1970 UTC.
-    pub last_service_at: Option<i64>,
-    /// The event of the latest maintenance done.
-    completed: Option<Stamp>,
+    services: Services,
     /// The maintenance planned last.
     scheduled: Option<Maintenance>,
 }
@@ -88,10 +86,19 @@ pub fn occurrences(state: &Folded) -> Cow<'_, Occurrences> {
 impl Occurrences {
     /// The maintenance planned last, unless some was done since.
     pub fn next_maintenance(&self) -> Option<&Maintenance> {
-        self.scheduled.as_ref().filter(|scheduled| {
-            self.completed
-                .is_none_or(|completed| completed < scheduled.stamp)
-        })
+        let done = self.services.last_told();
+        let scheduled = self.scheduled.as_ref();
+        scheduled.filter(|scheduled| done.is_none_or(|done| done < scheduled.stamp))
+    }
+
+    /// The latest day on which maintenance was done, microseconds since 1970 UTC.
+    pub fn last_service_at(&self) -> Option<i64> {
+        self.services.last_day()
+    }
+
+    /// Whether the latest that was said of this order or task is that it is done. Only the latest few are remembered.
+    pub(super) fn is_done_under(&self, name: &str) -> bool {
+        self.services.is_done(name)
     }
 
     fn plan(&mut self, maintenance: Maintenance) {
@@ -123,16 +130,15 @@ pub(super) fn count(state: &mut Folded, event: &EventView<'_>, data: &Map<String
             latest(&mut occurrences.last_failure_at, event.occurred_at);
         }
         event::MAINTENANCE_COMPLETED => {
-            let date = data
-                .get("date")
-                .and_then(Value::as_str)
-                .and_then(calendar::parse_time);
-            occurrences.maintenances += 1;
-            occurrences.completed = occurrences.completed.max(Some(event.stamp()));
-            latest(
-                &mut occurrences.last_service_at,
-                date.unwrap_or(event.occurred_at),
-            );
+            let date = text(data, "date").and_then(calendar::parse_time);
+            let day = date.unwrap_or(event.occurred_at);
+            let services = &mut occurrences.services;
+            services.done(done_under(data), day, event.stamp());
+        }
+        event::VEHICLE_MAINTENANCE_REOPENED => {
+            if let Some(name) = done_under(data) {
+                occurrences.services.reopened(name, event.stamp());
+            }
         }
         event::VEHICLE_MAINTENANCE_SCHEDULED => occurrences.plan(planned(event.stamp(), data)),
         _ => {}
@@ -161,13 +167,23 @@ fn count_incident(occurrences: &mut Occurrences, occurred_at: i64, data: &Map<St
 }
 
 fn planned(stamp: Stamp, data: &Map<String, Value>) -> Maintenance {
-    let text = |field| data.get(field).and_then(Value::as_str).map(str::to_owned);
+    let text = |field| text(data, field).map(str::to_owned);
     Maintenance {
         stamp,
         maintenance_type: text("maintenance_type"),
         scheduled_date: text("scheduled_date"),
         priority: text("priority"),
     }
+}
+
+/// What maintenance was done under, or is open again.
+fn done_under(data: &Map<String, Value>) -> Option<&str> {
+    let mut names = ["work_order_id", "maintenance_task_id"].into_iter();
+    names.find_map(|field| text(data, field).filter(|name| !name.is_empty()))
+}
+
+fn text<'a>(data: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
+    data.get(field).and_then(Value::as_str)
 }
 
 fn latest(held: &mut Option<i64>, moment: i64) {

@@ -15,15 +15,16 @@ pub const SCHEMA: AggregateSchema = AggregateSchema::new(AGGREGATE_TYPE, EVENTS)
     .highest(&[MILEAGE_KEY])
     .spelled(SPELLINGS)
     .folded_by(fold::count)
+    .named_by("asset_id")
     .listed(LISTING);
 
-/// Vehicles are listed by their asset ids, which are their aggregate ids.
+/// Vehicles are listed by their aggregate ids, which are the asset ids that they began with.
 const LISTING: Listing = Listing {
     filters: &[
         Filter::by("status", view::listed_status),
         Filter::key("type"),
     ],
-    searches: &[Search::over("search", &["model", "manufacturer"]).with_id()],
+    searches: &[Search::over("search", &["asset_id", "model", "manufacturer"]).with_id()],
     row: view::row,
     ..Listing::NONE
 };
@@ -220,11 +221,21 @@ const EVENTS: &[EventSchema] = &[
             Field::optional("maintenance_type", WORD),
             Field::optional("date", Kind::Time),
             Field::optional("work_order_id", Kind::text(255)),
+            Field::optional("maintenance_task_id", Kind::text(255)),
             MILEAGE_THEN,
         ],
     )
     .reporting()
     .spelled(&[Spelling::new("type", "maintenance_type")]),
+    EventSchema::new(
+        event::VEHICLE_MAINTENANCE_REOPENED,
+        "Maintenance that was told done under this order or task is open again.",
+        &[
+            Field::optional("work_order_id", Kind::text(255)),
+            Field::optional("maintenance_task_id", Kind::text(255)),
+        ],
+    )
+    .reporting(),
     EventSchema::new(
         event::VEHICLE_BREAKDOWN_REPORTED,
         "It broke down.",

@@ -444,6 +444,26 @@ fn done_maintenance_answers_the_plan_before_it() {
     );
 }
 
+#[test]
+fn maintenance_that_is_open_again_answers_no_plan() {
+    let done = json!({ "date": "1970-01-02", "maintenance_task_id": "T" });
+    let opened = json!({ "maintenance_task_id": "T" });
+    let state = state_of(&[
+        event("VehicleCreated", 1, 10, json!({})),
+        event("VehicleMaintenanceReopened", 4, 40, opened),
+        event("MaintenanceCompleted", 3, 30, done),
+        event("VehicleMaintenanceScheduled", 2, 20, json!({})),
+    ]);
+    let row = view("4711", &state).unwrap();
+    assert_eq!(row.last_service_date, None);
+    assert!(row.next_maintenance.is_some());
+    let again = VehicleCommand::ReopenMaintenance(MaintenanceReopened {
+        work_order_id: None,
+        maintenance_task_id: Some("T".to_owned()),
+    });
+    assert_eq!(decide(&state, "4711", &again), Ok(Vec::new()));
+}
+
 fn any_command() -> impl Strategy<Value = VehicleCommand> {
     let text = || prop_oneof![Just(String::new()), ".{1,12}", Just("x".repeat(3_000))];
     let number = || prop_oneof![0_i64..50, any::<i64>()];

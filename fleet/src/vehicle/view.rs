@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::AGGREGATE_TYPE;
 use super::fold::{Maintenance, VehicleState, occurrences};
-use super::schema::MILEAGE_KEY;
+use super::schema::{MILEAGE_KEY, SCHEMA};
 use crate::calendar;
 use crate::folded::Folded;
 use crate::listing::row_uuid;
@@ -71,8 +71,9 @@ pub struct NextMaintenance {
     pub priority: Option<String>,
 }
 
-/// The row of the vehicle `asset_id`; `None` when it was never created, or deleted.
-pub fn view(asset_id: &str, state: &VehicleState) -> Option<VehicleView> {
+/// The row of the vehicle with this aggregate id; `None` when it was never created, or deleted. Its number is the one that its
+/// events told last, else the id with which it began.
+pub fn view(id: &str, state: &VehicleState) -> Option<VehicleView> {
     if !state.exists() {
         return None;
     }
@@ -80,8 +81,8 @@ pub fn view(asset_id: &str, state: &VehicleState) -> Option<VehicleView> {
     let text = |key| record.text(key).map(str::to_owned);
     let befell = occurrences(state);
     Some(VehicleView {
-        id: row_uuid(AGGREGATE_TYPE, asset_id, state),
-        asset_id: asset_id.to_owned(),
+        id: row_uuid(AGGREGATE_TYPE, id, state),
+        asset_id: SCHEMA.name_of(id, state).to_owned(),
         model: text("model"),
         r#type: text("type"),
         manufacturer: text("manufacturer"),
@@ -112,8 +113,8 @@ pub fn view(asset_id: &str, state: &VehicleState) -> Option<VehicleView> {
 }
 
 /// The row as an object: how lists and answers show it.
-pub(super) fn row(asset_id: &str, state: &Folded) -> Option<Map<String, Value>> {
-    match serde_json::to_value(view(asset_id, state)?) {
+pub(super) fn row(id: &str, state: &Folded) -> Option<Map<String, Value>> {
+    match serde_json::to_value(view(id, state)?) {
         Ok(Value::Object(row)) => Some(row),
         Ok(_) | Err(_) => None,
     }
@@ -130,7 +131,7 @@ fn last_service_at(state: &VehicleState) -> Option<i64> {
         .record
         .text("last_service_date")
         .and_then(calendar::parse_time);
-    recorded.max(occurrences(state).last_service_at)
+    recorded.max(occurrences(state).last_service_at())
 }
 
 fn incident_counts(state: &VehicleState) -> IncidentCounts {

@@ -8,7 +8,7 @@ use crate::event::EventDraft;
 use crate::folded::Folded;
 use crate::maintenance_task::TYPES;
 use crate::refusal::Refusal;
-use crate::vehicle::{self, MaintenanceDone, MaintenancePlan, VehicleCommand};
+use crate::vehicle::{self, MaintenanceDone, MaintenancePlan, MaintenanceReopened, VehicleCommand};
 use crate::workshop::WorkshopCommand;
 
 /// Events for other streams, to be appended in the same transaction.
@@ -70,6 +70,12 @@ pub fn consequences(
         status: status.to_owned(),
         reason: Some(format!("Work order {number} {why}")),
     };
+    if status(before) == "completed" && status(after) != "completed" {
+        commands.push(VehicleCommand::ReopenMaintenance(MaintenanceReopened {
+            work_order_id: Some(order_id.to_owned()),
+            maintenance_task_id: None,
+        }));
+    }
     let (was_in_work, is_in_work) = (in_work(before), in_work(after));
     if is_in_work && !was_in_work {
         if vehicle.text("status") == Some("retired") {
@@ -85,6 +91,7 @@ pub fn consequences(
             maintenance_type: Some(maintenance_type),
             date: date.unwrap_or_else(|| asked.time()),
             work_order_id: Some(order_id.to_owned()),
+            maintenance_task_id: None,
             mileage_km: mileage_km.or_else(|| vehicle.integer("current_mileage_km")),
         }));
     }

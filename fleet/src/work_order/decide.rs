@@ -146,6 +146,24 @@ pub fn waives_release(order: &Folded, fields: &Map<String, Value>) -> bool {
     order.is_true("requires_release") && ((has_begun && is_spared) || is_unbegun)
 }
 
+/// Refuses a report that takes the beginning of this order away. Work that is under way has begun, and so has work that waits
+/// for its release, also where it was called off since ([`waives_release`]): who is to take that back asks for a change.
+///
+/// # Errors
+/// `Conflict` for an order in progress, and for one that has begun and is still to be released.
+pub fn refuse_unbegun(order: &Folded) -> Result<(), Refusal> {
+    let has_begun = order.exists() && order.text("actual_start").is_some();
+    let is_unreleased = order.is_true("requires_release") && order.text("released_at").is_none();
+    let state = match status(order) {
+        _ if !has_begun => return Ok(()),
+        "in_progress" => "is in progress",
+        _ if is_unreleased => "has begun and waits for its release",
+        _ => return Ok(()),
+    };
+    let text = format!("The work order {state}: actual_start may be set right, not taken away");
+    Err(Refusal::conflict("actual_start", "work_begun", text))
+}
+
 fn create(
     order: &Folded,
     order_number: &str,

@@ -57,9 +57,17 @@ pub fn span_of(order: &Folded, now: i64) -> Option<Span> {
 
 /// Holds a planned order against what is planned around it.
 ///
+/// `last_in_time` gives the last moment at which what is due at a time is in time, as
+/// [`is_overdue`](crate::maintenance_task::is_overdue) has it: a deadline that is a day alone is met until that day is over.
+///
 /// # Errors
 /// `Conflict`, naming the first thing that cannot be and what takes its place.
-pub fn check_plan(order: &Folded, around: &Around<'_>, now: i64) -> Result<(), Refusal> {
+pub fn check_plan(
+    order: &Folded,
+    around: &Around<'_>,
+    now: i64,
+    last_in_time: impl Fn(i64) -> i64,
+) -> Result<(), Refusal> {
     if let Some(workshop) = around.workshop
         && workshop.get("is_active") == Some(Value::Bool(false))
     {
@@ -75,7 +83,7 @@ pub fn check_plan(order: &Folded, around: &Around<'_>, now: i64) -> Result<(), R
     let Some(span) = span_of(order, now) else {
         return Ok(());
     };
-    check_limits(order, span)?;
+    check_limits(order, span, last_in_time)?;
     check_vehicle(order, span, around.others, now)?;
     check_transfers(order, span, around.transfers, now)?;
     check_tracks(order, span, around, now)?;
@@ -104,7 +112,11 @@ fn check_home(
 }
 
 /// The bounds that the order itself names.
-fn check_limits(order: &Folded, span: Span) -> Result<(), Refusal> {
+fn check_limits(
+    order: &Folded,
+    span: Span,
+    last_in_time: impl Fn(i64) -> i64,
+) -> Result<(), Refusal> {
     let moment = |name| order.text(name).and_then(calendar::parse_time);
     if let Some(earliest) = moment("earliest_start_ts").filter(|earliest| span.start() < *earliest)
     {
@@ -114,11 +126,14 @@ fn check_limits(order: &Folded, span: Span) -> Result<(), Refusal> {
         );
         return Err(Refusal::conflict("scheduled_start", "too_early", text));
     }
-    if let Some(deadline) = moment("hard_deadline_ts").filter(|deadline| span.end() > *deadline) {
-        let text = format!(
-            "It ends after its deadline, {}",
-            calendar::format_time(deadline)
-        );
+    // What ends with the day, at the first moment of the next, has met that day.
+    let last = span.end().saturating_sub(1);
+    if let Some(deadline) = moment("hard_deadline_ts").filter(|due| last_in_time(*due) < last) {
+        let shown = match calendar::date_alone(deadline) {
+            Some(day) => calendar::format_date(day),
+            None => calendar::format_time(deadline),
+        };
+        let text = format!("It ends after its deadline, {shown}");
         return Err(Refusal::conflict("scheduled_end", "too_late", text));
     }
     Ok(())

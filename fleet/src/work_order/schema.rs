@@ -67,6 +67,7 @@ const LISTING: Listing = Listing {
         Filter::key("workshop_id"),
         Filter::by("open_at_workshop", view::open_at_workshop),
         Filter::by("open_on_vehicle", view::open_on_vehicle),
+        Filter::by("waits_for_release", view::waits_for_release),
     ],
     searches: &[Search::over(
         "search",

@@ -1,6 +1,8 @@
 //! Work orders: every step of the state machine, what closes, what is planned around, and what follows elsewhere.
 
 mod around;
+mod bounds;
+mod reopened;
 mod steps;
 
 use serde_json::{Value, json};

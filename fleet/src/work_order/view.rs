@@ -87,6 +87,12 @@ pub(super) fn open_at_workshop(order: &Folded) -> Option<String> {
     workshop.filter(|_| super::is_active(order))
 }
 
+/// Whether it is done, and holds its vehicle until somebody releases it.
+pub(super) fn waits_for_release(order: &Folded) -> Option<String> {
+    let is_done = super::decide::status(order) == "completed";
+    (is_done && super::holds_vehicle(order)).then(|| "true".to_owned())
+}
+
 /// The vehicle that it takes, or will take.
 pub(super) fn open_on_vehicle(order: &Folded) -> Option<String> {
     let vehicle = order.text("vehicle_id").map(str::to_owned);

@@ -103,3 +103,33 @@ fn a_row_in_a_stream_that_another_began_has_its_own_uuid() {
     assert_eq!((event_type.as_str(), schema), ("VehicleCreated", 2));
     assert_eq!(data, json!({ "id": SECOND, "status": "in_workshop" }));
 }
+
+/// The stream keeps the number with which the row began; what clients see is the one that the row has now.
+#[test]
+fn a_number_that_changed_is_told_once_and_is_what_clients_see() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path(), LogOptions::default()).unwrap();
+    let first = created(FIRST, 1_000_000);
+    log.append(Transaction::single(stream(), ExpectedVersion::Any, first))
+        .unwrap();
+    let renamed = || {
+        let text = String::from_utf8(said(FIRST)).unwrap();
+        let row = text.replace("185123", "185 123-4").into_bytes();
+        let mut portion = portion(FIRST, 1_000_000);
+        portion.events[0].data = row.clone();
+        portion.expected[0].row = row;
+        portion
+    };
+    let unlike = differences(&log, &renamed());
+    assert_eq!(unlike.len(), 1, "{unlike:?}");
+    assert_eq!(unlike[0].column, "asset_id");
+    for _ in 0..2 {
+        take(&log, renamed());
+        assert_eq!(log.stream(&stream()).unwrap().version.get(), 2);
+    }
+    assert!(differences(&log, &renamed()).is_empty());
+    let of_stream = held(&log, &[&renamed()], Counting::UpTo(Position::MAX)).unwrap();
+    let shown = fleet::vehicle::view("185123", &of_stream[0].state).unwrap();
+    assert_eq!(shown.asset_id, "185 123-4");
+    assert_eq!(shown.id.to_string(), FIRST);
+}

@@ -3,9 +3,10 @@
 //! Source: the `*_send` functions of PostgreSQL (`src/backend/utils/adt`), unchanged since version 7.4 but for the
 //! infinities of `numeric`, which came with version 14.
 
+use fleet::calendar::DAY;
+
 /// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL's times begin.
 const EPOCH_MICROS: i64 = 946_684_800 * 1_000_000;
-const DAY_MICROS: i64 = 86_400 * 1_000_000;
 /// Digits of `numeric` come in fours.
 const NUMERIC_BASE: u16 = 10_000;
 /// Most digits that are written out, on either side of the point: PostgreSQL's own bound for a declared scale is 1,000,
@@ -65,7 +66,7 @@ pub fn date(bytes: &[u8]) -> Option<Moment> {
     Some(match i32::from_be_bytes(bytes.try_into().ok()?) {
         i32::MAX => Moment::Infinity,
         i32::MIN => Moment::NegativeInfinity,
-        days => Moment::At(i64::from(days) * DAY_MICROS + EPOCH_MICROS),
+        days => Moment::At(i64::from(days) * DAY + EPOCH_MICROS),
     })
 }
 

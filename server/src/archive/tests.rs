@@ -95,3 +95,22 @@ fn what_a_process_of_the_same_number_left_is_not_taken_over() {
     drop(second);
     assert!(names(&config.backups_folder()).is_empty());
 }
+
+/// What `object_store` says of a bucket that keeps what it has; a place that does not answer says nothing of the kind.
+#[test]
+fn a_place_that_refuses_is_told_from_one_that_does_not_answer() {
+    use io::ErrorKind::{AlreadyExists, PermissionDenied};
+    for (why, status, kind) in [
+        (Why::Refused, "403 Forbidden", Some(PermissionDenied)),
+        (Why::Other, "405 Method Not Allowed", Some(AlreadyExists)),
+        (Why::Other, "409 Conflict", Some(AlreadyExists)),
+        (Why::Other, "412 Precondition Failed", Some(AlreadyExists)),
+        (Why::Other, "400 Bad Request", None),
+        (Why::Trouble, "503 Slow Down", None),
+    ] {
+        let said = format!("Server returned non-2xx status code: {status}: <Error/>");
+        assert_eq!(kind_of(why, &said), kind, "{status}");
+    }
+    assert_eq!(kind_of(Why::Silent, "operation timed out"), None);
+    assert_eq!(refusal_of(&LakeError::Stopped), None);
+}

@@ -18,7 +18,6 @@ pub use watch::Detector;
 const WATCHED_MAX: usize = 20_000;
 /// Events that a finding names.
 const EVIDENCE_MAX: usize = 10;
-const MICROS: i64 = 1_000_000;
 
 /// How severe a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

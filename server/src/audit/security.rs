@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use fleet::calendar::{HOUR, SECOND};
 use fleet::security::{AGGREGATE_TYPE, event};
 use serde_json::{Value, json};
 use storage::{Clock, ExpectedVersion, Log, NewEvent, StreamName, Timestamp, Transaction};
@@ -21,9 +22,7 @@ const KEYS_MAX: usize = 256;
 /// Events written in an hour, the summary not counted.
 const EVENTS_PER_HOUR_MAX: u32 = 600;
 /// How often what repeats itself is told, in microseconds.
-const REPEAT_AFTER: i64 = 60 * MICROS;
-const HOUR: i64 = 3_600 * MICROS;
-const MICROS: i64 = 1_000_000;
+const REPEAT_AFTER: i64 = 60 * SECOND;
 
 /// A request to change something that was refused.
 #[derive(Clone, Copy, Debug)]

@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 
+use fleet::calendar::SECOND;
 use fleet::policy::Role;
 use fleet::user::{self, EMAIL_BYTES_MAX, RefreshRefusal, events, key};
 use hashbrown::HashMap;
@@ -20,7 +21,6 @@ use super::token::{ACCESS, Claims, REFRESH};
 
 /// Tokens that are remembered as good at a time.
 const VERIFIED_MAX: usize = 4_096;
-const MICROS_PER_SECOND: i64 = 1_000_000;
 /// How often a password is checked in one request: again where another one was stored meanwhile.
 pub(super) const CHECKS_MAX: usize = 3;
 
@@ -331,7 +331,7 @@ impl Accounts {
         let known = Known {
             account: Uuid::try_parse(&claims.sub).map_err(|_| AccountError::Unauthenticated)?,
             family: claims.family.map(Arc::from),
-            ends: Timestamp::from_micros(claims.exp.saturating_mul(MICROS_PER_SECOND)),
+            ends: Timestamp::from_micros(claims.exp.saturating_mul(SECOND)),
         };
         let mut verified = self
             .verified
@@ -416,7 +416,7 @@ impl Accounts {
         now: Timestamp,
         ends: Timestamp,
     ) -> Result<String, AccountError> {
-        let seconds = |time: Timestamp| time.micros().div_euclid(MICROS_PER_SECOND);
+        let seconds = |time: Timestamp| time.micros().div_euclid(SECOND);
         let claims = Claims {
             sub: account.id_text.to_string(),
             role: account.state.role.name().to_owned(),

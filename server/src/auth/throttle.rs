@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 
+use fleet::calendar::SECOND;
 use storage::Timestamp;
 
 #[cfg(test)]
@@ -17,7 +18,6 @@ const DELAY_SECONDS_MAX: i64 = 900;
 const MEMORY_SECONDS: i64 = 3_600;
 /// Accounts and addresses that are remembered at a time.
 const ENTRIES_MAX: usize = 20_000;
-const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// Who failed, and how often.
 #[derive(Debug)]
@@ -40,13 +40,13 @@ impl Failures {
         }
         let doublings = (self.count - free).min(20);
         let seconds = (1_i64 << doublings).min(DELAY_SECONDS_MAX);
-        self.last.plus_micros(seconds * MICROS_PER_SECOND)
+        self.last.plus_micros(seconds * SECOND)
     }
 
     /// Long ago; or so far in the future that the clock was put back since, and nobody is to wait until it has caught up.
     fn forgotten(self, now: Timestamp) -> bool {
         let apart = now.micros().abs_diff(self.last.micros());
-        apart > (MEMORY_SECONDS * MICROS_PER_SECOND).unsigned_abs()
+        apart > (MEMORY_SECONDS * SECOND).unsigned_abs()
     }
 }
 
@@ -75,7 +75,7 @@ impl Throttle {
         if failures.count < self.free || wait <= 0 {
             return Ok(());
         }
-        Err(u64::try_from(wait.div_euclid(MICROS_PER_SECOND) + 1).unwrap_or(1))
+        Err(u64::try_from(wait.div_euclid(SECOND) + 1).unwrap_or(1))
     }
 
     /// Remembers a failure. Called before the password is checked, so that tries at the same moment all count;

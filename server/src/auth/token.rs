@@ -8,6 +8,7 @@
 
 use std::sync::Once;
 
+use fleet::calendar::SECOND;
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error as JwtError, ErrorKind as JwtErrorKind};
@@ -28,7 +29,6 @@ pub const REFRESH: &str = "refresh";
 pub const TOKEN_BYTES_MAX: usize = 4_096;
 /// Seconds by which clocks may differ when a token's beginning is checked.
 const LEEWAY_SECONDS: i64 = 30;
-const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// What a token says. Times are seconds since 1970 UTC.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -127,7 +127,7 @@ impl Tokens {
         if claims.kind != kind {
             return Err(TokenError::Invalid);
         }
-        let now = now.micros().div_euclid(MICROS_PER_SECOND);
+        let now = now.micros().div_euclid(SECOND);
         if now >= claims.exp || now < claims.nbf - LEEWAY_SECONDS {
             return Err(TokenError::Expired);
         }

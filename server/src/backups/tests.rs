@@ -1,9 +1,8 @@
+use fleet::calendar::HOUR;
 use storage::{ExpectedVersion, NewEvent, StreamName, Transaction};
 
 use super::*;
 use crate::config::Config;
-
-const HOUR: i64 = 3_600 * 1_000_000;
 
 fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)

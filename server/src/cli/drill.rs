@@ -8,13 +8,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use fleet::calendar::MINUTE;
 use storage::{Clock as _, Log, LogOptions, ReadRequest, SystemClock, TierOptions};
 
 use super::{CliError, DataArgs, chain, log_folder, print};
 use crate::archive::{self, Scratch};
 use crate::backups;
-
-const MICROS_PER_MINUTE: i64 = 60_000_000;
 
 #[derive(Debug, Args)]
 pub(super) struct DrillArgs {
@@ -70,7 +69,7 @@ pub(super) fn run(args: &DrillArgs) -> Result<ExitCode, CliError> {
         ));
     }
     if let Some(recorded) = restored.newest {
-        let minutes = (SystemClock.now().micros() - recorded) / MICROS_PER_MINUTE;
+        let minutes = (SystemClock.now().micros() - recorded) / MINUTE;
         print(&format!(
             "its last event was recorded {minutes} minutes ago: what came since would be lost with the disk"
         ));

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::app::AppState;
 use crate::envelope::key_tag;
+use crate::figures::last_in_time;
 use crate::http::problem::{Kind, Problem};
 use crate::projection::{Ask, Entry};
 
@@ -180,6 +181,11 @@ impl<'a> Decision<'a> {
     /// The time at which the decision is made.
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// The last moment at which what is due at `due` is in time, here ([`last_in_time`]).
+    pub fn last_in_time(&self, due: i64) -> i64 {
+        last_in_time(self.state.config.analytics.time_zone, due)
     }
 
     /// An id for a new aggregate, lower-case and hyphenated.
@@ -509,7 +515,7 @@ impl<'a> Decision<'a> {
 /// When a staged event will have happened. The log's times rise with every event, so they may be ahead of a clock that
 /// stands or was set back a little; an event appended now is later than those all the same. What a client dated further
 /// ahead keeps its place in the future, here as in the log.
-fn staged_at(now: Timestamp, folded: &Folded) -> i64 {
+pub(super) fn staged_at(now: Timestamp, folded: &Folded) -> i64 {
     let latest = folded.record.changed_at().unwrap_or(i64::MIN);
     if latest >= now.micros() && latest - now.micros() <= AHEAD_OF_CLOCK_MAX {
         latest + 1

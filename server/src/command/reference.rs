@@ -19,10 +19,17 @@ pub struct Reference {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stored {
     Uuid,
-    Id,
+    Key,
 }
 
 impl Reference {
+    /// The vehicle under `vehicle_id`.
+    pub const VEHICLE: Reference = Reference::uuid("vehicle_id", "Vehicle", "Vehicle not found");
+
+    /// The workshop under `workshop_id`.
+    pub const WORKSHOP: Reference =
+        Reference::uuid("workshop_id", "Workshop", "Workshop not found");
+
     /// A field of which events hold the UUID, as the old database's rows did.
     pub const fn uuid(
         field: &'static str,
@@ -37,7 +44,8 @@ impl Reference {
         }
     }
 
-    /// A field of which events hold the aggregate id, which is a business key: `part_no`.
+    /// A field that names an aggregate whose id is a business key: `part_no`. Events hold the key that it goes by now, as the
+    /// old database's rows did.
     pub const fn id(
         field: &'static str,
         aggregate_type: &'static str,
@@ -47,7 +55,7 @@ impl Reference {
             field,
             aggregate_type,
             missing,
-            stored: Stored::Id,
+            stored: Stored::Key,
         }
     }
 
@@ -60,7 +68,7 @@ impl Reference {
         let entry = tx.find(self.aggregate_type, text).ok_or_else(missing)?;
         Ok(match self.stored {
             Stored::Uuid => entry.uuid().to_string(),
-            Stored::Id => entry.aggregate_id.to_string(),
+            Stored::Key => entry.key().to_owned(),
         })
     }
 }

@@ -50,7 +50,7 @@ fn attribution(survey: &Survey) -> Check {
     }))
 }
 
-/// Who created may not approve.
+/// Who created, or changed what is approved, may not approve.
 fn separation(survey: &Survey) -> Check {
     let of = &survey.self_approvals;
     let looked_at = format!(
@@ -59,8 +59,8 @@ fn separation(survey: &Survey) -> Check {
     );
     Check::passed("change_approval", "§404, separation of duties", looked_at).unless((of.count > 0).then(|| Finding {
         severity: Severity::Critical,
-        title: "Somebody approved what they had created",
-        description: format!("{} of {} approvals are by the account that created the record", of.count, survey.approvals),
+        title: "Somebody approved what they had written",
+        description: format!("{} of {} approvals are by an account that created the record, or changed what the approval is for", of.count, survey.approvals),
         evidence: of.lines.clone(),
         recommendation: "Have these approved by somebody else, and keep creating and approving in different hands.",
     }))

@@ -73,6 +73,8 @@ pub struct Survey {
     pub modifications: u64,
     pub damaged: Evidence,
     pub checkpoints_held: u64,
+    /// Bytes of older checkpoints that were not read, for the file of them is beyond what is.
+    pub checkpoint_bytes_unread: u64,
     /// Notes that were kept as checkpoints and cannot be opened as such.
     pub unopened: Evidence,
     /// Checkpoints whose root the log does not have, and stretches of the period that do not hash to what they did.
@@ -126,6 +128,7 @@ impl Survey {
             modifications: 0,
             damaged: Evidence::default(),
             checkpoints_held: 0,
+            checkpoint_bytes_unread: 0,
             unopened: Evidence::default(),
             disagreeing: Evidence::default(),
             positions: None,

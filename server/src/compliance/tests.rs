@@ -87,6 +87,7 @@ fn each_fault_is_found_by_the_checks_that_are_for_it() {
     for of in [
         |survey: &mut Survey| survey.disagreeing = some(1),
         |survey: &mut Survey| survey.unopened = some(1),
+        |survey: &mut Survey| survey.checkpoint_bytes_unread = 1,
     ] {
         only(
             of,
@@ -203,5 +204,24 @@ fn scores_and_severities_are_counted() {
                 .is_some_and(|text| text.len() > 20),
             "{finding}"
         );
+    }
+}
+
+/// What was not read is no damage, and is said beside damage as well.
+#[test]
+fn checkpoints_that_were_not_read_are_said() {
+    let mut survey = good();
+    survey.checkpoint_bytes_unread = 4_711;
+    for (change, severity) in [(0, Severity::Medium), (1, Severity::Critical)] {
+        survey.damaged = some(change);
+        let report = Report::of(Standard::Sox, &survey);
+        let mut checks = report.checks.iter();
+        let check = checks.find(|check| check.name == "audit_integrity");
+        let check = check.unwrap();
+        let finding = check.finding.as_ref().unwrap();
+        assert_eq!(finding.severity, severity);
+        for text in [&check.looked_at, &finding.description] {
+            assert!(text.contains("4711 bytes of checkpoints.txt"), "{text}");
+        }
     }
 }

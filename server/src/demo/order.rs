@@ -313,6 +313,7 @@ pub(super) fn complete(order: &Order, at: i64, random: &mut Random, around: &mut
         maintenance_type: Some(order.task.maintenance_type().to_owned()),
         date: format_time(at),
         work_order_id: Some(order.id.to_string()),
+        maintenance_task_id: None,
         mileage_km: Some(vehicle.mileage_km()),
     });
     let mut happening = vehicle.happening(draft, at, tablet(order));

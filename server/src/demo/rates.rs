@@ -47,9 +47,22 @@ pub(super) struct Group {
     /// Minor incidents a unit and year.
     pub minors_per_year: [f64; 2],
     /// Minutes of delay of a failure: (share below, minutes).
-    pub delays: &'static [(f64, f64)],
+    pub delays: [(f64, f64); FAILURE_SHARES.len()],
     /// Fault codes and their weights.
     pub codes: &'static [(&'static str, f64)],
+}
+
+/// The shares of failures below which the minutes of their delays stand.
+const FAILURE_SHARES: [f64; 11] = [0.0, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0];
+
+const fn of_failures(minutes: [u16; FAILURE_SHARES.len()]) -> [(f64, f64); FAILURE_SHARES.len()] {
+    let mut delays = [(0.0, 0.0); FAILURE_SHARES.len()];
+    let mut place = 0;
+    while place < delays.len() {
+        delays[place] = (FAILURE_SHARES[place], minutes[place] as f64);
+        place += 1;
+    }
+    delays
 }
 
 /// The six equipment groups.
@@ -58,19 +71,7 @@ pub(super) const GROUPS: [Group; 6] = [
         name: "door",
         failures_per_year: [0.4126, 1.4472],
         minors_per_year: [0.0468, 0.1504],
-        delays: &[
-            (0.0, 3.0),
-            (0.1, 3.0),
-            (0.3, 4.0),
-            (0.5, 5.0),
-            (0.7, 6.0),
-            (0.8, 7.0),
-            (0.9, 9.0),
-            (0.95, 10.0),
-            (0.98, 13.0),
-            (0.99, 15.0),
-            (1.0, 25.0),
-        ],
+        delays: of_failures([3, 3, 4, 5, 6, 7, 9, 10, 13, 15, 25]),
         codes: &[
             ("EUDO", 0.719),
             ("ERDO", 0.171),
@@ -82,36 +83,14 @@ pub(super) const GROUPS: [Group; 6] = [
         name: "brake",
         failures_per_year: [0.0829, 0.4146],
         minors_per_year: [0.0036, 0.0650],
-        delays: &[
-            (0.0, 3.0),
-            (0.3, 3.0),
-            (0.5, 4.0),
-            (0.7, 5.0),
-            (0.8, 7.0),
-            (0.9, 10.0),
-            (0.95, 15.0),
-            (0.98, 22.0),
-            (0.99, 33.0),
-            (1.0, 60.0),
-        ],
+        delays: of_failures([3, 3, 3, 4, 5, 7, 10, 15, 22, 33, 60]),
         codes: &[("EUBK", 0.950), ("ERDB", 0.035), ("ERTB", 0.014)],
     },
     Group {
         name: "prop",
         failures_per_year: [0.1514, 0.1057],
         minors_per_year: [0.0180, 0.0244],
-        delays: &[
-            (0.0, 3.0),
-            (0.3, 3.0),
-            (0.5, 4.0),
-            (0.7, 5.0),
-            (0.8, 6.0),
-            (0.9, 7.0),
-            (0.95, 10.0),
-            (0.98, 20.0),
-            (0.99, 33.0),
-            (1.0, 70.0),
-        ],
+        delays: of_failures([3, 3, 3, 4, 5, 6, 7, 10, 20, 33, 70]),
         codes: &[
             ("EUPI", 0.531),
             ("ERPR", 0.225),
@@ -124,37 +103,14 @@ pub(super) const GROUPS: [Group; 6] = [
         name: "ctrl",
         failures_per_year: [0.1712, 0.2439],
         minors_per_year: [1.0937, 0.5569],
-        delays: &[
-            (0.0, 3.0),
-            (0.1, 3.0),
-            (0.3, 4.0),
-            (0.5, 5.0),
-            (0.7, 6.0),
-            (0.8, 7.0),
-            (0.9, 11.0),
-            (0.95, 16.0),
-            (0.98, 32.0),
-            (0.99, 41.0),
-            (1.0, 75.0),
-        ],
+        delays: of_failures([3, 3, 4, 5, 6, 7, 11, 16, 32, 41, 75]),
         codes: &[("EUSC", 0.816), ("ERTC", 0.146), ("EUATC", 0.038)],
     },
     Group {
         name: "elec",
         failures_per_year: [0.1405, 0.1707],
         minors_per_year: [0.0036, 0.0],
-        delays: &[
-            (0.0, 3.0),
-            (0.3, 3.0),
-            (0.5, 4.0),
-            (0.7, 5.0),
-            (0.8, 6.0),
-            (0.9, 10.0),
-            (0.95, 18.0),
-            (0.98, 43.0),
-            (0.99, 57.0),
-            (1.0, 190.0),
-        ],
+        delays: of_failures([3, 3, 3, 4, 5, 6, 10, 18, 43, 57, 190]),
         codes: &[
             ("EUVA", 0.238),
             ("EUTL", 0.155),
@@ -170,18 +126,7 @@ pub(super) const GROUPS: [Group; 6] = [
         name: "body",
         failures_per_year: [0.1946, 0.6951],
         minors_per_year: [0.0126, 0.0488],
-        delays: &[
-            (0.0, 3.0),
-            (0.3, 3.0),
-            (0.5, 4.0),
-            (0.7, 5.0),
-            (0.8, 5.0),
-            (0.9, 7.0),
-            (0.95, 10.0),
-            (0.98, 19.0),
-            (0.99, 29.0),
-            (1.0, 60.0),
-        ],
+        delays: of_failures([3, 3, 3, 4, 5, 5, 7, 10, 19, 29, 60]),
         codes: &[
             ("EUBO", 0.431),
             ("EUAC", 0.239),

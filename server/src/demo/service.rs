@@ -201,7 +201,7 @@ fn incident(vehicle: &mut Vehicle, cause: Cause) -> Incident {
             (
                 Some(rates.name),
                 random.weighted(rates.codes),
-                round(random.quantile(rates.delays)),
+                round(random.quantile(&rates.delays)),
             )
         }
         Cause::Minor(place) => {

@@ -4,11 +4,8 @@ use chrono::{
     DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone,
 };
 use chrono_tz::Tz;
-use fleet::calendar::date_alone;
+use fleet::calendar::{HOUR, date_alone};
 use storage::Timestamp;
-
-/// An hour, microseconds.
-const HOUR: i64 = 3_600_000_000;
 
 /// How long a bucket is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -54,6 +54,7 @@ struct OrderState {
     kind: Latest<Arc<str>>,
     created: Latest<i64>,
     scheduled_start: Latest<i64>,
+    /// The last moment at which its end is in time.
     scheduled_end: Latest<i64>,
     started: Latest<i64>,
     ended: Latest<i64>,
@@ -373,6 +374,7 @@ impl Folding {
             self.order_states.push(OrderState::default());
             self.order_states.len() - 1
         });
+        let zone = self.zone;
         let (state, store) = (&mut self.order_states[index], &mut self.store);
         let mut name = |value: &Value| text(value).map(|text| store.share(text));
         told.set(&mut state.vehicle, "vehicle_id", &mut name);
@@ -387,7 +389,9 @@ impl Folding {
         told.set(&mut state.kind, "maintenance_type", &mut name);
         told.set(&mut state.created, "created_at", time);
         told.set(&mut state.scheduled_start, "scheduled_start", time);
-        told.set(&mut state.scheduled_end, "scheduled_end", time);
+        told.set(&mut state.scheduled_end, "scheduled_end", |value| {
+            time(value).map(|end| last_in_time(zone, end))
+        });
         told.set(&mut state.started, "actual_start", time);
         told.set(&mut state.ended, "actual_end", time);
         told.set(&mut state.cost_cents, "actual_cost", cents);

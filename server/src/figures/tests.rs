@@ -1,5 +1,6 @@
 use analytics::kpi::{Kpi, Selection};
 use chrono_tz::Tz;
+use fleet::calendar::HOUR;
 use serde_json::json;
 use storage::{ExpectedVersion, Log, LogOptions, NewEvent, StreamName, Timestamp, Transaction};
 use uuid::Uuid;
@@ -7,7 +8,6 @@ use uuid::Uuid;
 use super::{Figures, Interval, edges, local_month, months_before};
 use crate::rfc3339;
 
-const HOUR: i64 = 3_600_000_000;
 const BERLIN: Tz = chrono_tz::Europe::Berlin;
 
 fn at(text: &str) -> Timestamp {
@@ -149,26 +149,64 @@ fn a_task_that_is_due_on_a_day_is_in_time_until_that_day_has_passed() {
             ("2026-11-03T08:00:00Z", Some("2026-11-03T10:00:00Z")),
         ],
     );
-    let figures = Figures::new(BERLIN);
-    // The local third and fourth of November.
-    let edges = ["2026-11-02", "2026-11-03", "2026-11-04"]
-        .map(|day| at(&format!("{day}T23:00:00Z")).micros());
-    let check = |key: &str, now: &str, expected: [(i64, i64); 2]| {
-        let told = figures.ask(&log, None, |known| {
-            let selection = Selection {
-                edges: &edges,
-                now: at(now).micros(),
-                vehicle: None,
-            };
-            let figures = known.take(&selection).figures(Kpi::named(key).unwrap());
-            let sums = figures.iter().map(|one| (one.numerator, one.denominator));
-            sums.collect::<Vec<_>>()
-        });
-        assert_eq!(told.unwrap(), expected, "{key} at {now}");
-    };
     let (that_day, later) = ("2026-11-03T12:00:00Z", "2026-11-10T12:00:00Z");
+    let check = |key: &str, now: &str, expected: [(i64, i64); 2]| {
+        assert_eq!(of_two_days(&log, key, now), expected, "{key} at {now}");
+    };
     check("pm_compliance", that_day, [(0, 1), (0, 0)]);
     check("pm_compliance", later, [(2, 5), (0, 0)]);
     check("overdue_safety_critical", that_day, [(0, 1), (0, 1)]);
     check("overdue_safety_critical", later, [(2, 1), (1, 1)]);
+}
+
+/// What a figure is over, and under, on the local third and fourth of November, as of `now`.
+fn of_two_days(log: &Log, key: &str, now: &str) -> Vec<(i64, i64)> {
+    let edges = ["2026-11-02", "2026-11-03", "2026-11-04"]
+        .map(|day| at(&format!("{day}T23:00:00Z")).micros());
+    let told = Figures::new(BERLIN).ask(log, None, |known| {
+        let selection = Selection {
+            edges: &edges,
+            now: at(now).micros(),
+            vehicle: None,
+        };
+        let figures = known.take(&selection).figures(Kpi::named(key).unwrap());
+        let sums = figures.iter().map(|one| (one.numerator, one.denominator));
+        sums.collect()
+    });
+    told.unwrap()
+}
+
+/// Regression: as with tasks, so with orders: an end that was planned as a date was taken for that day's first moment.
+#[test]
+fn an_order_that_should_end_on_a_day_is_in_time_until_that_day_has_passed() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path(), LogOptions::default()).unwrap();
+    let day = "2026-11-03T00:00:00.000000Z";
+    for (number, (planned, ended)) in [
+        (day, Some("2026-11-03T10:00:00Z")),
+        (day, Some("2026-11-03T22:59:59Z")),
+        // The day after it, in Berlin.
+        (day, Some("2026-11-03T23:00:00Z")),
+        (day, None),
+        // Planned to end at a moment, and done two hours later.
+        ("2026-11-03T08:00:00Z", Some("2026-11-03T10:00:00Z")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let created = json!({ "vehicle_id": "V", "scheduled_end": planned });
+        let created = NewEvent::new("WorkOrderCreated", created.to_string());
+        let ended = ended.map(|at| {
+            let data = json!({ "actual_end": at });
+            NewEvent::new("WorkOrderCompleted", data.to_string())
+        });
+        for event in [Some(created), ended].into_iter().flatten() {
+            let stream = StreamName::new("WorkOrder", number.to_string());
+            let transaction = Transaction::single(stream, ExpectedVersion::Any, event);
+            log.append(transaction).unwrap();
+        }
+    }
+    let figures = |now: &str| of_two_days(&log, "schedule_compliance", now);
+    assert_eq!(figures("2026-11-03T12:00:00Z"), [(0, 1), (0, 0)]);
+    assert_eq!(figures("2026-11-10T12:00:00Z"), [(2, 5), (0, 0)]);
 }

@@ -22,7 +22,7 @@ use super::problem::Problem;
 use super::query::Query;
 use super::sync;
 use super::time_travel::{
-    Snapshot, Target, Walk, events_in_span, read_span, replay, snapshot_at, walk,
+    Snapshot, Span, Target, Walk, events_in_span, read_span, replay, snapshot_at, walk,
 };
 use super::visible::Sight;
 use crate::app::AppState;
@@ -218,28 +218,16 @@ pub(crate) async fn api_metrics(state: State<AppState>) -> Result<Response<Body>
 pub(crate) async fn state_at_timestamp(
     State(state): State<AppState>,
     caller: Caller,
-    PathParts([aggregate_type, aggregate_id]): PathParts<2>,
+    PathParts(path): PathParts<2>,
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
-    let at = query.time("timestamp");
-    if query.all("timestamp").is_empty() {
-        query.fault("timestamp", "missing", "is required");
-    }
-    let read_at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    read_at.reach_log(&state).await?;
     let moment = Moment {
-        at,
+        at: query.time("timestamp"),
         ..Moment::default()
     };
-    snapshot_at(
-        &state,
-        Sight::of(&caller),
-        StreamName::new(aggregate_type, aggregate_id),
-        moment,
-    )
-    .await
+    require(&mut query, "timestamp");
+    old_snapshot(&state, &caller, path, query, moment).await
 }
 
 /// `GET /time-travel/state-at?version=`.
@@ -256,28 +244,43 @@ pub(crate) async fn state_at_timestamp(
 pub(crate) async fn state_at_version(
     State(state): State<AppState>,
     caller: Caller,
-    PathParts([aggregate_type, aggregate_id]): PathParts<2>,
+    PathParts(path): PathParts<2>,
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
-    let version = query.version("version");
-    if query.all("version").is_empty() {
-        query.fault("version", "missing", "is required");
-    }
-    let read_at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    read_at.reach_log(&state).await?;
     let moment = Moment {
-        version,
+        version: query.version("version"),
         ..Moment::default()
     };
-    snapshot_at(
-        &state,
-        Sight::of(&caller),
-        StreamName::new(aggregate_type, aggregate_id),
-        moment,
-    )
-    .await
+    require(&mut query, "version");
+    old_snapshot(&state, &caller, path, query, moment).await
+}
+
+/// A parameter that has to be there, whatever it says.
+fn require(query: &mut Query<'_>, name: &'static str) {
+    if query.all(name).is_empty() {
+        query.fault(name, "missing", "is required");
+    }
+}
+
+/// Reads `start_time` and `end_time`, which have to be there.
+fn required_span(query: &mut Query<'_>) -> Span {
+    let span = read_span(query, ("start_time", "end_time"));
+    require(query, "start_time");
+    require(query, "end_time");
+    span
+}
+
+async fn old_snapshot(
+    state: &AppState,
+    caller: &Caller,
+    [aggregate_type, aggregate_id]: [String; 2],
+    query: Query<'_>,
+    moment: Moment,
+) -> Result<Response<Body>, Problem> {
+    ReadAt::await_log(query, state).await?;
+    let name = StreamName::new(aggregate_type, aggregate_id);
+    snapshot_at(state, Sight::of(caller), name, moment).await
 }
 
 /// `POST /ml/train`.
@@ -313,24 +316,20 @@ pub(crate) async fn state_history(
     let walk_of = Walk::read(&mut query);
     query.finish()?;
     let sight = Sight::of(&caller);
-    let body = reads::run(&state, move |state| {
+    damage::answer(&state, move |state, damaged| {
         let name = StreamName::new(aggregate_type, aggregate_id);
-        let mut damaged = Vec::new();
         let snapshots = match Target::find(state, sight, name.clone()) {
-            Ok(target) => walk(state, sight, &target, walk_of, &mut damaged)?.0,
+            Ok(target) => walk(state, sight, &target, walk_of, damaged)?.0,
             Err(_) => Vec::new(),
         };
-        let mut body = json!({
+        Ok(json!({
             "aggregate_type": &*name.aggregate_type,
             "aggregate_id": &*name.aggregate_id,
             "count": snapshots.len(),
             "snapshots": snapshots,
-        });
-        damage::put_into(&damaged, &mut body);
-        Ok(body)
+        }))
     })
-    .await?;
-    Ok(json_response(body.to_string()))
+    .await
 }
 
 /// `GET /time-travel/changes?aggregate_type=&aggregate_id=`.
@@ -351,22 +350,16 @@ pub(crate) async fn stream_events_between(
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
-    let (from, to) = read_span(&mut query, ("start_time", "end_time"));
-    for (name, time) in [("start_time", from), ("end_time", to)] {
-        if time.is_none() && query.all(name).is_empty() {
-            query.fault(name, "missing", "is required");
-        }
-    }
+    let (from, to) = required_span(&mut query);
     query.finish()?;
     let sight = Sight::of(&caller);
-    let body = reads::run(&state, move |state| {
+    damage::answer(&state, move |state, damaged| {
         let name = StreamName::new(aggregate_type.as_str(), aggregate_id.as_str());
-        let mut damaged = Vec::new();
         let (events, truncated) = match Target::find(state, sight, name) {
-            Ok(target) => events_in_span(state, sight, &target, (from, to), &mut damaged)?,
+            Ok(target) => events_in_span(state, sight, &target, (from, to), damaged)?,
             Err(_) => (Vec::new(), false),
         };
-        let mut body = json!({
+        Ok(json!({
             "aggregate_type": aggregate_type,
             "aggregate_id": aggregate_id,
             "start_time": from.map(rfc3339::to_string),
@@ -374,12 +367,9 @@ pub(crate) async fn stream_events_between(
             "count": events.len(),
             "events": events,
             "truncated": truncated,
-        });
-        damage::put_into(&damaged, &mut body);
-        Ok(body)
+        }))
     })
-    .await?;
-    Ok(json_response(body.to_string()))
+    .await
 }
 
 /// `GET /time-travel/replay`.

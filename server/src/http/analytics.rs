@@ -21,6 +21,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::Response;
 use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
+use fleet::calendar::DAY;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use storage::{Position, Timestamp};
@@ -49,7 +50,6 @@ const WINDOW_DAYS: i64 = 90;
 /// Vehicles of a heat map: those with the most of it.
 const HEAT_ROWS_MAX: usize = 40;
 
-const DAY: i64 = 86_400_000_000;
 const INTERVALS: &[&str] = &["day", "week", "month"];
 /// Columns of the catalogue as a table.
 const FIGURE_COLUMNS: &[&str] = &[

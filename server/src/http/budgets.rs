@@ -19,7 +19,7 @@ use crate::app::AppState;
 use crate::auth::Caller;
 use crate::command::{Decision, key_tag};
 
-mod docs;
+pub(super) mod docs;
 pub(super) mod overview;
 
 /// The routes of budgets.
@@ -33,10 +33,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 const BUDGET: Resource = Resource {
     described: &DESCRIBED,
     creation: budget::creation,
-    id_field: None,
     references: &[],
     guard: only_one,
-    decide: |state, _, command| DESCRIBED.decide(state, command),
+    decide: |state, _, command| budget::decide(state, command),
     missing: "Budget not found",
 };
 
@@ -148,7 +147,11 @@ pub(crate) async fn get_budget(
         ("Idempotency-Key" = Option<String>, Header, description = "Makes the write repeatable"),
     ),
     request_body = docs::BudgetUpdate,
-    responses((status = 200, description = "The budget now", body = docs::Budget), (status = 404, description = "No such budget")),
+    responses(
+        (status = 200, description = "The budget now", body = docs::Budget),
+        (status = 404, description = "No such budget"),
+        (status = 409, description = "Something is booked on it, so it stays in its currency"),
+    ),
 )]
 pub(crate) async fn update_budget(
     State(state): State<AppState>,

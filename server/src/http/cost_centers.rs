@@ -32,7 +32,6 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 const COST_CENTER: Resource = Resource {
     described: &DESCRIBED,
     creation: |body| DESCRIBED.parse_creation(body),
-    id_field: Some("code"),
     references: &[Reference::id(
         "parent_code",
         "CostCenter",
@@ -51,7 +50,7 @@ const COST_CENTER: Resource = Resource {
     operation_id = "create_cost_center",
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the write repeatable")),
     request_body = docs::CostCenterCreate,
-    responses((status = 201, description = "Created", body = docs::CostCenter), (status = 400, description = "There is one already")),
+    responses((status = 201, description = "Created", body = docs::CostCenter), (status = 400, description = "There is one with this code, or one had it before")),
 )]
 pub(crate) async fn create_cost_center(
     State(state): State<AppState>,

@@ -1,9 +1,14 @@
 //! What cannot be read, as answers say it: an answer that may lack something for it never keeps quiet about that.
 
+use axum::body::Body;
+use axum::http::Response;
 use serde_json::Value;
 use storage::{Log, Position};
 
+use super::json_response;
 use super::problem::Problem;
+use crate::app::AppState;
+use crate::reads;
 
 /// Stretches of damage that an answer lists; `/health` lists all.
 pub(crate) const LISTED_MAX: usize = 1_000;
@@ -23,11 +28,24 @@ pub(crate) fn put_member(damaged: &[Stretch], text: &mut Vec<u8>) {
     text.extend_from_slice(format!(",\"damaged\":[{}]", list.join(",")).as_bytes());
 }
 
-/// The same for an answer that is a value.
-pub(crate) fn put_into(damaged: &[Stretch], body: &mut Value) {
-    if !damaged.is_empty() {
-        body["damaged"] = listed(damaged).into();
-    }
+/// The object that `read` makes on a blocking thread, with the member `damaged` where it met damage.
+///
+/// # Errors
+/// Those of `read`; `internal` when it panicked.
+pub(crate) async fn answer(
+    state: &AppState,
+    read: impl FnOnce(&AppState, &mut Vec<Stretch>) -> Result<Value, Problem> + Send + 'static,
+) -> Result<Response<Body>, Problem> {
+    let body = reads::run(state, move |state| {
+        let mut damaged = Vec::new();
+        let mut body = read(state, &mut damaged)?;
+        if !damaged.is_empty() {
+            body["damaged"] = listed(&damaged).into();
+        }
+        Ok(body)
+    })
+    .await?;
+    Ok(json_response(body.to_string()))
 }
 
 fn listed(damaged: &[Stretch]) -> Vec<Value> {

@@ -13,7 +13,7 @@ use super::listing::{no_content, written};
 use super::problem::Problem;
 use crate::app::AppState;
 use crate::auth::Caller;
-use crate::command::{Decision, Reference, Write, resolve};
+use crate::command::{Decision, Reference, Write, free_key, resolve};
 
 /// Checks a creation's body and gives its fields.
 type Creation = fn(&Map<String, Value>) -> Result<Map<String, Value>, Vec<FieldError>>;
@@ -25,11 +25,9 @@ pub(super) struct Resource {
     pub described: &'static Described,
     /// What a creation's body becomes.
     pub creation: Creation,
-    /// The field that is the aggregate's id; without one it gets a UUID.
-    pub id_field: Option<&'static str>,
     /// Fields that name other aggregates.
     pub references: &'static [Reference],
-    /// What a creation has to make sure of beside the keys of the listing.
+    /// What a creation has to make sure of beside the keys of the listing, and the one that it begins under.
     pub guard: fn(&mut Decision<'_>, &Map<String, Value>) -> Result<(), Problem>,
     /// The domain's decision.
     pub decide: fn(&Folded, &str, &Describe) -> Result<Vec<EventDraft>, Refusal>,
@@ -51,20 +49,22 @@ pub(super) async fn create(
 ) -> Result<Response<Body>, Problem> {
     let (write, body) = Write::with_body(state, caller, request).await?;
     let fields = (resource.creation)(&body)?;
-    let aggregate_type = resource.described.schema.aggregate_type;
+    let schema = resource.described.schema;
     let done = write
         .run(move |tx| {
             let mut fields = fields.clone();
-            let named = resource.id_field.and_then(|field| fields.get(field));
-            let id = match named.and_then(Value::as_str) {
-                Some(id) => id.to_owned(),
-                None => tx.new_id(),
-            };
-            let held = tx.load(aggregate_type, &id)?;
+            let named_by = schema.named_by;
+            let key = named_by.and_then(|field| fields.get(field)?.as_str());
+            let key = key.map(str::to_owned);
+            let id = key.clone().unwrap_or_else(|| tx.new_id());
+            let held = tx.load(schema.aggregate_type, &id)?;
             resolve(tx, &mut fields, resource.references)?;
+            if let Some(key) = key {
+                free_key(tx, schema, resource.described.name, &key)?;
+            }
             (resource.guard)(tx, &fields)?;
             let drafts = (resource.decide)(&held, &id, &Describe::Create(fields))?;
-            tx.append(aggregate_type, &id, drafts)
+            tx.append(schema.aggregate_type, &id, drafts)
         })
         .await?;
     written(StatusCode::CREATED, &done)

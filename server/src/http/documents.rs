@@ -36,9 +36,9 @@ const DOCUMENT: &str = document::AGGREGATE_TYPE;
 const MISSING: &str = "Document not found";
 /// What a document can be about, in the order of the contract.
 const REFERENCES: &[Reference] = &[
-    Reference::uuid("vehicle_id", "Vehicle", "Vehicle not found"),
+    Reference::VEHICLE,
     Reference::uuid("staff_id", "Staff", "Staff not found"),
-    Reference::uuid("workshop_id", "Workshop", "Workshop not found"),
+    Reference::WORKSHOP,
     Reference::uuid("work_order_id", "WorkOrder", "Work order not found"),
 ];
 /// Characters of a user agent that are kept.
@@ -209,10 +209,8 @@ pub(crate) async fn get_document(
     RawQuery(query): RawQuery,
     mut request: Request,
 ) -> Result<Response<Body>, Problem> {
-    let mut query = Query::parse(query.as_deref());
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_projection(&state, CATALOG).await?;
+    let query = Query::parse(query.as_deref());
+    ReadAt::await_projection(query, &state, CATALOG).await?;
     // Each look is one, and is judged by itself.
     request.headers_mut().remove(IDEMPOTENCY_KEY);
     let (by, role) = (caller.id_text().to_owned(), caller.role());

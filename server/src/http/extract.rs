@@ -69,6 +69,30 @@ impl ReadAt {
         }
     }
 
+    /// Reads the two parameters, ends the reading of `query`, and waits until the log has the position.
+    ///
+    /// # Errors
+    /// Those of [`Query::finish`]; `position-not-reached`.
+    pub async fn await_log(mut query: Query<'_>, state: &AppState) -> Result<(), Problem> {
+        let at = ReadAt::read(&mut query, state);
+        query.finish()?;
+        at.reach_log(state).await
+    }
+
+    /// As [`await_log`](ReadAt::await_log), until the read model of this name has it.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn await_projection(
+        mut query: Query<'_>,
+        state: &AppState,
+        name: &str,
+    ) -> Result<(), Problem> {
+        let at = ReadAt::read(&mut query, state);
+        query.finish()?;
+        at.reach_projection(state, name).await
+    }
+
     /// Waits until the log has it.
     ///
     /// # Errors

@@ -25,8 +25,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 
 /// Whether the server lives, and how its log fares.
 ///
-/// 200 as long as it can answer at all; `status` says `ok`, or `degraded` when the log is damaged or takes no writes, or when
-/// keys of people are lost.
+/// 200 as long as it can answer at all; `status` says `ok`, or `degraded` when the log is damaged, takes no writes or is no
+/// longer maintained, or when keys of people are lost.
 #[utoipa::path(
     get,
     path = "/health",
@@ -38,7 +38,10 @@ pub(crate) async fn health(State(state): State<AppState>) -> Response<Body> {
     let health = state.log.health();
     let store = state.privacy.store();
     let lost = store.lost_count();
-    let degraded = health.state != LogState::Writable || !health.damage.is_empty() || lost > 0;
+    let degraded = health.state != LogState::Writable
+        || !health.damage.is_empty()
+        || !health.maintained
+        || lost > 0;
     let body = json!({
         "status": if degraded { "degraded" } else { "ok" },
         "version": env!("CARGO_PKG_VERSION"),
@@ -147,5 +150,5 @@ fn log_json(health: &Health, position: u64) -> Value {
             json!({ "segment": range.segment.get(), "positions": positions })
         })
         .collect();
-    json!({ "state": state, "position": position, "damage": damage })
+    json!({ "state": state, "position": position, "damage": damage, "maintained": health.maintained })
 }

@@ -26,11 +26,7 @@ mod docs;
 
 const STAFF: &str = staff::AGGREGATE_TYPE;
 const STAFF_MISSING: &str = "Staff not found";
-const REFERENCES: &[Reference] = &[Reference::uuid(
-    "workshop_id",
-    "Workshop",
-    "Workshop not found",
-)];
+const REFERENCES: &[Reference] = &[Reference::WORKSHOP];
 
 /// The routes of staff and their assignments.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {

@@ -20,7 +20,7 @@ use super::problem::Problem;
 use super::query::Query;
 use crate::app::AppState;
 use crate::auth::Caller;
-use crate::command::{Decision, Done, Write};
+use crate::command::{Decision, Done, Reference, Write, referred_to_as, resolve};
 use crate::figures::last_in_time;
 use crate::projection::{CATALOG, Entry};
 
@@ -31,8 +31,6 @@ const TASK: &str = maintenance_task::AGGREGATE_TYPE;
 const ORDER: &str = work_order::AGGREGATE_TYPE;
 const TASK_MISSING: &str = "Maintenance task not found";
 const ORDER_MISSING: &str = "Work order not found";
-const VEHICLE_MISSING: &str = "Vehicle not found";
-const WORKSHOP_MISSING: &str = "Workshop not found";
 /// Who lets a vehicle back into service, as the table of routes has it.
 const RELEASES: Role = Role::WorkshopManager;
 
@@ -67,7 +65,7 @@ pub(crate) async fn create_task(
     let done = write
         .run(move |tx| {
             let mut fields = fields.clone();
-            refer(tx, &mut fields, "vehicle_id", "Vehicle", VEHICLE_MISSING)?;
+            resolve(tx, &mut fields, &[Reference::VEHICLE])?;
             let id = tx.new_id();
             let command = MaintenanceTaskCommand::Create(fields);
             step_task(tx, &id, &command, &by)
@@ -105,7 +103,7 @@ pub(crate) async fn list_tasks(
     let mut list = List::read(&mut query, &state, TASK, &[]);
     list.narrow(
         "vehicle_id",
-        vehicle.map(|text| row_id(&state, "Vehicle", &text)),
+        vehicle.map(|text| referred_to_as(&state, "Vehicle", &text)),
     );
     list.narrow("is_completed", is_completed.map(|flag| flag.to_string()));
     query.finish()?;
@@ -230,7 +228,7 @@ pub(crate) async fn update_task(
     task_written(&state, StatusCode::OK, &done)
 }
 
-/// Decides a task's command and tells its vehicle.
+/// Decides a task's command and tells its vehicle what falls due, what was done, and what is open again.
 pub(crate) fn step_task(
     tx: &mut Decision<'_>,
     id: &str,
@@ -242,9 +240,10 @@ pub(crate) fn step_task(
     let drafts = maintenance_task::decide(&before, command, Asked { now, by })?;
     tx.append(TASK, id, drafts)?;
     let after = tx.load(TASK, id)?;
-    let Some(caused) = maintenance_task::caused(&before, &after) else {
+    let caused = maintenance_task::caused(id, &before, &after);
+    if caused.is_empty() {
         return Ok(());
-    };
+    }
     let Some(vehicle) = after
         .text("vehicle_id")
         .and_then(|id| tx.find("Vehicle", id))
@@ -252,7 +251,10 @@ pub(crate) fn step_task(
         return Ok(());
     };
     let held = tx.load("Vehicle", &vehicle.aggregate_id)?;
-    let drafts = vehicle::decide(&held, &vehicle.aggregate_id, &caused)?;
+    let mut drafts = Vec::new();
+    for command in &caused {
+        drafts.extend(vehicle::decide(&held, &vehicle.aggregate_id, command)?);
+    }
     tx.append("Vehicle", &vehicle.aggregate_id, drafts)
 }
 
@@ -276,8 +278,7 @@ pub(crate) async fn create_order(
     let done = write
         .run(move |tx| {
             let mut fields = fields.clone();
-            refer(tx, &mut fields, "vehicle_id", "Vehicle", VEHICLE_MISSING)?;
-            refer(tx, &mut fields, "workshop_id", "Workshop", WORKSHOP_MISSING)?;
+            resolve(tx, &mut fields, &[Reference::VEHICLE, Reference::WORKSHOP])?;
             let year = calendar::date_of(tx.now().micros()).year;
             let number = tx.next_number(ORDER, "order_number", &format!("WO-{year}-"), 4);
             let command = WorkOrderCommand::Create {
@@ -301,6 +302,7 @@ pub(crate) async fn create_order(
         ("status" = Option<String>, Query, description = "Only of this status"),
         ("vehicle_id" = Option<String>, Query, description = "Only of this vehicle: UUID or asset id"),
         ("workshop_id" = Option<String>, Query, description = "Only of this workshop: UUID or code"),
+        ("waits_for_release" = Option<bool>, Query, description = "Only those that are done and hold their vehicle until their release"),
         ("search" = Option<String>, Query, description = "Only with this text in number or description"),
         ("skip" = Option<u64>, Query, description = "How many to pass over"),
         ("limit" = Option<u64>, Query, description = "1 to 1,000, default 100"),
@@ -318,12 +320,14 @@ pub(crate) async fn list_orders(
     let status = query.one_of("status", STATUSES);
     let vehicle = query.text("vehicle_id");
     let workshop = query.text("workshop_id");
+    let waits = query.one_of("waits_for_release", &["false", "true"]) == Some(1);
     let mut list = List::read(&mut query, &state, ORDER, &["search"]);
     list.narrow("status", status.map(|status| STATUSES[status]));
-    let vehicle = vehicle.map(|text| row_id(&state, "Vehicle", &text));
+    let vehicle = vehicle.map(|text| referred_to_as(&state, "Vehicle", &text));
     list.narrow("vehicle_id", vehicle);
-    let workshop = workshop.map(|text| row_id(&state, "Workshop", &text));
+    let workshop = workshop.map(|text| referred_to_as(&state, "Workshop", &text));
     list.narrow("workshop_id", workshop);
+    list.narrow("waits_for_release", waits.then_some("true"));
     query.finish()?;
     list.answer_bare(&state).await
 }
@@ -380,7 +384,7 @@ pub(crate) async fn update_order(
             let order = tx.load_existing(ORDER, &id, ORDER_MISSING)?;
             refuse_waiver(&order.folded, &fields, role)?;
             let mut fields = fields.clone();
-            refer(tx, &mut fields, "workshop_id", "Workshop", WORKSHOP_MISSING)?;
+            resolve(tx, &mut fields, &[Reference::WORKSHOP])?;
             let command = WorkOrderCommand::Change { fields };
             step_order(tx, &order.aggregate_id, &command, &by)
         })
@@ -526,7 +530,8 @@ fn check_plan(
         others: &around,
         transfers: &transfers,
     };
-    Ok(work_order::check_plan(order, &around, now)?)
+    let last_in_time = |due| tx.last_in_time(due);
+    Ok(work_order::check_plan(order, &around, now, last_in_time)?)
 }
 
 /// The transfer plans that a vehicle is put into and that have not come to their end. Who puts it into one, or moves one,
@@ -554,26 +559,4 @@ fn others(tx: &Decision<'_>, filter: &'static str, value: Option<&str>, id: &str
         .into_iter()
         .filter(|entry| *entry.aggregate_id != *id);
     others.map(|entry| entry.folded).collect()
-}
-
-/// Replaces the id or business key under `field` by the UUID of the row that it names.
-pub(super) fn refer(
-    tx: &mut Decision<'_>,
-    fields: &mut Map<String, Value>,
-    field: &str,
-    aggregate_type: &str,
-    missing: &'static str,
-) -> Result<(), Problem> {
-    if let Some(Value::String(text)) = fields.get_mut(field) {
-        let entry = tx.find(aggregate_type, text);
-        let entry = entry.ok_or_else(|| Problem::not_found(missing))?;
-        *text = entry.uuid().to_string();
-    }
-    Ok(())
-}
-
-/// The UUID by which rows name the aggregate that `text` names; the text itself where there is none.
-pub(super) fn row_id(state: &AppState, aggregate_type: &str, text: &str) -> String {
-    let found = state.projections.catalog().find(aggregate_type, text).value;
-    found.map_or_else(|| text.to_owned(), |entry| entry.uuid().to_string())
 }

@@ -90,7 +90,9 @@ impl From<TrainError> for Problem {
         match error {
             TrainError::Unknown(_) => Problem::not_found(detail),
             TrainError::Refused(_) | TrainError::Learn(_) => Problem::new(Kind::Conflict, detail),
-            TrainError::TooMany => Problem::new(Kind::Busy, detail).retry_after(60),
+            TrainError::TooMany | TrainError::Thread(_) => {
+                Problem::new(Kind::Busy, detail).retry_after(60)
+            }
             TrainError::Artifact(ArtifactError::Read(_) | ArtifactError::Foreign) => {
                 Problem::new(Kind::BadRequest, detail)
             }
@@ -99,9 +101,10 @@ impl From<TrainError> for Problem {
             }
             TrainError::Log(error) => error.into(),
             TrainError::Append(error) => error.into(),
-            TrainError::Artifact(_) | TrainError::Store(_) => {
-                Problem::internal(&error_text(&detail))
-            }
+            TrainError::Artifact(_)
+            | TrainError::Store(_)
+            | TrainError::File(_)
+            | TrainError::Panicked => Problem::internal(&error_text(&detail)),
         }
     }
 }

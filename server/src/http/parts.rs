@@ -28,7 +28,6 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 const PART: Resource = Resource {
     described: &DESCRIBED,
     creation: |body| DESCRIBED.parse_creation(body),
-    id_field: Some("part_no"),
     references: &[Reference::uuid(
         "preferred_supplier_id",
         "Supplier",
@@ -47,7 +46,7 @@ const PART: Resource = Resource {
     operation_id = "create_part",
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the write repeatable")),
     request_body = docs::PartCreate,
-    responses((status = 201, description = "Created", body = docs::Part), (status = 400, description = "There is one already")),
+    responses((status = 201, description = "Created", body = docs::Part), (status = 400, description = "There is one with this part_no, or one had it before")),
 )]
 pub(crate) async fn create_part(
     State(state): State<AppState>,

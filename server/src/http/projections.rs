@@ -176,9 +176,7 @@ pub(crate) async fn projection_data(
             .unwrap_or(100),
         cursor: query.text("cursor"),
     };
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_projection(&state, status.name).await?;
+    ReadAt::await_projection(query, &state, status.name).await?;
     let sight = Sight::of(&caller);
     // Folding states out of their rows takes a while for a long page.
     let answer = tokio::task::spawn_blocking(move || match status.name {

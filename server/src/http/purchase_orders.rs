@@ -5,10 +5,11 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::{Response, StatusCode};
 use fleet::command::Asked;
 use fleet::purchase_order::{
-    AGGREGATE_TYPE, PurchaseOrderCommand, change, creation, decide, notes, order,
+    AGGREGATE_TYPE, PurchaseOrderCommand, change, covered, creation, decide, notes, order,
 };
 use fleet::{part, stock_location, supplier};
 use serde_json::{Map, Value};
+use storage::StreamName;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -18,7 +19,7 @@ use super::problem::Problem;
 use super::query::Query;
 use crate::app::AppState;
 use crate::auth::Caller;
-use crate::command::{Decision, Reference, Write, referred_to_as, resolve};
+use crate::command::{Decision, Reference, Write, referred_to_as, resolve, wrote};
 
 mod docs;
 mod receive;
@@ -190,13 +191,15 @@ pub(crate) async fn update_purchase_order(
 ) -> Result<Response<Body>, Problem> {
     let (write, body) = Write::with_body(&state, caller, request).await?;
     let fields = change(&body)?;
-    run(write, id, move |tx| {
+    run(write, id, move |tx, _| {
         Ok(PurchaseOrderCommand::Change(resolved(tx, &fields)?))
     })
     .await
 }
 
 /// Approve a draft. Needs the role WORKSHOP_MANAGER.
+///
+/// Who drafted it, or changed its supplier, lines or amounts since, may not.
 #[utoipa::path(
     post,
     path = "/api/v1/purchase_orders/{order_id}/approve",
@@ -211,6 +214,7 @@ pub(crate) async fn update_purchase_order(
     responses(
         (status = 200, description = "The order now", body = docs::PurchaseOrder),
         (status = 400, description = "It is no draft"),
+        (status = 403, description = "The role does not reach, or the caller wrote some of it"),
         (status = 404, description = "No such order"),
     ),
 )]
@@ -221,11 +225,15 @@ pub(crate) async fn approve_purchase_order(
     request: Request,
 ) -> Result<Response<Body>, Problem> {
     let (write, body) = Write::with_optional_body(&state, caller, request).await?;
-    let command = PurchaseOrderCommand::Approve {
-        role: write.caller().role(),
-        notes: notes(&body)?,
-    };
-    run(write, id, move |_| Ok(command.clone())).await
+    let (caller, notes) = (write.caller().clone(), notes(&body)?);
+    run(write, id, move |_, stream| {
+        Ok(PurchaseOrderCommand::Approve {
+            role: caller.role(),
+            wrote_it: wrote(&state, &caller, stream, covered)?,
+            notes: notes.clone(),
+        })
+    })
+    .await
 }
 
 /// Send an approved order to its supplier.
@@ -254,7 +262,7 @@ pub(crate) async fn order_purchase_order(
 ) -> Result<Response<Body>, Problem> {
     let (write, body) = Write::with_optional_body(&state, caller, request).await?;
     let command = order(&body)?;
-    run(write, id, move |_| Ok(command.clone())).await
+    run(write, id, move |_, _| Ok(command.clone())).await
 }
 
 /// Close an order: nothing more is waited for.
@@ -285,20 +293,23 @@ pub(crate) async fn close_purchase_order(
     let command = PurchaseOrderCommand::Close {
         notes: notes(&body)?,
     };
-    run(write, id, move |_| Ok(command.clone())).await
+    run(write, id, move |_, _| Ok(command.clone())).await
 }
 
-/// Runs a command on the order `id` and answers with the order.
-async fn run(
-    write: Write,
-    id: String,
-    command: impl Fn(&mut Decision<'_>) -> Result<PurchaseOrderCommand, Problem> + Send + Sync + 'static,
-) -> Result<Response<Body>, Problem> {
+/// Runs a command on the order `id`, of which its stream is told, and answers with the order.
+async fn run<C>(write: Write, id: String, command: C) -> Result<Response<Body>, Problem>
+where
+    C: Fn(&mut Decision<'_>, &StreamName) -> Result<PurchaseOrderCommand, Problem>
+        + Send
+        + Sync
+        + 'static,
+{
     let by = write.caller().id_text().to_owned();
     let done = write
         .run(move |tx| {
             let held = tx.load_existing(AGGREGATE_TYPE, &id, MISSING)?;
-            let command = command(tx)?;
+            let stream = StreamName::new(AGGREGATE_TYPE, &*held.aggregate_id);
+            let command = command(tx, &stream)?;
             let drafts = decide(&held.folded, &held.aggregate_id, &command, asked(tx, &by))?;
             tx.append(AGGREGATE_TYPE, &held.aggregate_id, drafts)
         })

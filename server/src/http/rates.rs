@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use fleet::calendar::SECOND;
 use storage::Timestamp;
 use uuid::Uuid;
 
@@ -30,7 +31,6 @@ pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Buckets that are remembered at a time, of accounts and of addresses each: neither drives the other out.
 const BUCKETS_MAX: usize = 20_000;
-const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// The class of a route, by the path as it is registered. `None`: pages, health and figures, which nothing waits for.
 pub(crate) fn class_of(method: &Method, path: &str) -> Option<Class> {
@@ -144,7 +144,7 @@ fn take<K: Hash + Eq>(
     let full_at = buckets.get(&key).map_or(now.micros(), |full_at| {
         match full_at.micros() - now.micros() {
             // No request puts it off so far: the clock was put back, and nothing is known of who asked.
-            ahead if ahead > window + MICROS_PER_SECOND => now.micros(),
+            ahead if ahead > window + SECOND => now.micros(),
             ahead => now.micros() + ahead.clamp(0, window),
         }
     });
@@ -171,7 +171,7 @@ fn take<K: Hash + Eq>(
 fn seconds(micros: i64) -> u64 {
     u64::try_from(micros)
         .unwrap_or(0)
-        .div_ceil(MICROS_PER_SECOND.unsigned_abs())
+        .div_ceil(SECOND.unsigned_abs())
 }
 
 /// Forgets buckets that are full, and of the rest the fuller half, when there is no room for another.

@@ -32,12 +32,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 const LOCATION: Resource = Resource {
     described: &DESCRIBED,
     creation: |body| DESCRIBED.parse_creation(body),
-    id_field: None,
-    references: &[Reference::uuid(
-        "workshop_id",
-        "Workshop",
-        "Workshop not found",
-    )],
+    references: &[Reference::WORKSHOP],
     guard: unguarded,
     decide: |state, _, command| DESCRIBED.decide(state, command),
     missing: "Stock location not found",

@@ -22,7 +22,8 @@ use crate::command::{Decision, Reference, Write, referred_to_as};
 mod docs;
 mod overview;
 
-const PART: Reference = Reference::id("part_no", part::AGGREGATE_TYPE, "Part not found");
+const MISSING: &str = "Part not found";
+const PART: Reference = Reference::id("part_no", part::AGGREGATE_TYPE, MISSING);
 const WORK_ORDER: Reference = Reference::uuid("work_order_id", "WorkOrder", "Work order not found");
 
 /// The routes of stock moves.
@@ -66,20 +67,21 @@ pub(crate) async fn create_stock_move(
             let id = tx.new_id();
             tx.load(AGGREGATE_TYPE, &id)?;
             let wanted = resolved(tx, &wanted)?;
-            let held = tx.load(part::AGGREGATE_TYPE, &wanted.part_no)?;
+            let part = tx.load_existing(part::AGGREGATE_TYPE, &wanted.part_no, MISSING)?;
+            let levels = Levels::of(&part.folded);
             let asked = Asked {
                 now: tx.now().micros(),
                 by: &by,
             };
-            let moved = decide(Levels::of(&held), &id, &wanted, Standing::Requested, asked)?;
+            let moved = decide(levels, &id, &wanted, Standing::Requested, asked)?;
             tx.append(AGGREGATE_TYPE, &id, moved.of_move)?;
-            tx.append(part::AGGREGATE_TYPE, &wanted.part_no, moved.of_part)
+            tx.append(part::AGGREGATE_TYPE, &part.aggregate_id, moved.of_part)
         })
         .await?;
     written(StatusCode::CREATED, &done)
 }
 
-/// The move with its part, locations and work order by their ids.
+/// The move with its part by its number, its locations and its work order by their ids.
 fn resolved(tx: &mut Decision<'_>, wanted: &StockMove) -> Result<StockMove, Problem> {
     let mut wanted = wanted.clone();
     wanted.part_no = PART.find(tx, &wanted.part_no)?;
@@ -138,7 +140,7 @@ pub(crate) async fn list_stock_moves(
     let part_no = query.text("part_no").map(|named| {
         let part = state.projections.catalog();
         let part = part.find(part::AGGREGATE_TYPE, &named).value;
-        part.map_or(named, |part| part.aggregate_id.to_string())
+        part.map_or(named, |part| part.key().to_owned())
     });
     let move_type = query.text("move_type");
     let order = query.text("work_order_id");

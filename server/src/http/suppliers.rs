@@ -27,7 +27,6 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 const SUPPLIER: Resource = Resource {
     described: &DESCRIBED,
     creation: |body| DESCRIBED.parse_creation(body),
-    id_field: None,
     references: &[],
     guard: unguarded,
     decide: |state, _, command| DESCRIBED.decide(state, command),

@@ -14,18 +14,20 @@ use utoipa_axum::routes;
 
 use super::extract::PathParts;
 use super::listing::{List, no_content, one, written};
-use super::maintenance::{claim_vehicle, refer, row_id};
+use super::maintenance::claim_vehicle;
 use super::problem::Problem;
 use super::query::Query;
 use crate::app::AppState;
 use crate::auth::Caller;
-use crate::command::{Decision, Write};
+use crate::command::{Decision, Reference, Write, referred_to_as, resolve};
 use crate::projection::Entry;
 
 const PLAN: &str = transfer_plan::AGGREGATE_TYPE;
 const ASSIGNMENT: &str = transfer_assignment::AGGREGATE_TYPE;
 const PLAN_MISSING: &str = "Transfer plan not found";
 const ASSIGNMENT_MISSING: &str = "Transfer assignment not found";
+const OF_PLAN: Reference = Reference::uuid("transfer_plan_id", PLAN, PLAN_MISSING);
+const DRIVER: Reference = Reference::uuid("driver_id", "Staff", "Staff not found");
 
 /// The routes of transfers.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -281,15 +283,7 @@ pub(crate) async fn create_assignment(
     let done = write
         .run(move |tx| {
             let mut fields = fields.clone();
-            refer(tx, &mut fields, "transfer_plan_id", PLAN, PLAN_MISSING)?;
-            refer(
-                tx,
-                &mut fields,
-                "vehicle_id",
-                "Vehicle",
-                "Vehicle not found",
-            )?;
-            refer(tx, &mut fields, "driver_id", "Staff", "Staff not found")?;
+            resolve(tx, &mut fields, &[OF_PLAN, Reference::VEHICLE, DRIVER])?;
             let id = tx.new_id();
             step_assignment(tx, &id, &TransferAssignmentCommand::Create(fields), &by)
         })
@@ -324,9 +318,9 @@ pub(crate) async fn list_assignments(
     let mut list = List::read(&mut query, &state, ASSIGNMENT, &[]);
     list.narrow(
         "transfer_plan_id",
-        plan.map(|text| row_id(&state, PLAN, &text)),
+        plan.map(|text| referred_to_as(&state, PLAN, &text)),
     );
-    let vehicle = vehicle.map(|text| row_id(&state, "Vehicle", &text));
+    let vehicle = vehicle.map(|text| referred_to_as(&state, "Vehicle", &text));
     list.narrow("vehicle_id", vehicle);
     query.finish()?;
     list.answer(&state, "assignments").await
@@ -377,7 +371,7 @@ pub(crate) async fn update_assignment(
         .run(move |tx| {
             let assignment = tx.load_existing(ASSIGNMENT, &id, ASSIGNMENT_MISSING)?;
             let mut fields = fields.clone();
-            refer(tx, &mut fields, "driver_id", "Staff", "Staff not found")?;
+            resolve(tx, &mut fields, &[DRIVER])?;
             let command = TransferAssignmentCommand::Change(fields);
             step_assignment(tx, &assignment.aggregate_id, &command, &by)
         })

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{Response, StatusCode};
+use fleet::vehicle::schema::SCHEMA;
 use fleet::vehicle::{
     AGGREGATE_TYPE, STATUSES, VehicleChanges, VehicleCommand, VehicleFields, decide,
 };
@@ -15,7 +16,7 @@ use super::problem::Problem;
 use super::query::Query;
 use crate::app::AppState;
 use crate::auth::Caller;
-use crate::command::Write;
+use crate::command::{Write, free_key};
 
 mod docs;
 mod home;
@@ -39,7 +40,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     operation_id = "create_vehicle",
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the write repeatable")),
     request_body = docs::VehicleCreate,
-    responses((status = 201, description = "Created", body = docs::Vehicle), (status = 400, description = "There is one with this asset_id")),
+    responses((status = 201, description = "Created", body = docs::Vehicle), (status = 400, description = "There is one with this asset_id, or one had it before")),
 )]
 pub(crate) async fn create_vehicle(
     State(state): State<AppState>,
@@ -52,6 +53,7 @@ pub(crate) async fn create_vehicle(
         .run(move |tx| {
             let id = fields.asset_id();
             let vehicle = tx.load(AGGREGATE_TYPE, id)?;
+            free_key(tx, &SCHEMA, "Vehicle", id)?;
             let drafts = decide(&vehicle, id, &VehicleCommand::Create(fields.clone()))?;
             tx.append(AGGREGATE_TYPE, id, drafts)
         })

@@ -1,11 +1,12 @@
 //! How many of a part will be needed, month by month, and what to order: from what left the store.
 
 use chrono::{Datelike as _, NaiveDate};
+use fleet::calendar::DAY;
 use ml::demand::{DemandForecast, DemandSettings};
 use serde_json::{Map, Value, json};
 use storage::Timestamp;
 
-use super::history::{DAY, History, PartPast};
+use super::history::{History, PartPast};
 use super::predict::{number, rounded};
 use super::{Learning, PredictError};
 use crate::rfc3339;

@@ -7,11 +7,12 @@
 
 use std::ops::ControlFlow;
 
+use fleet::calendar::DAY;
 use ml::hazard::{Cohort, HazardError, HazardModel, Lifetimes, fleet_settings};
 use ml::{Dataset, metric};
 use ndarray::Array2;
 
-use super::history::{DAY, History, VehiclePast, narrow};
+use super::history::{History, VehiclePast, narrow};
 use super::table::{Shot, Split, Table};
 use super::vehicle::{self, Dictionary};
 

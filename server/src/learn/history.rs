@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 
 use fleet::Origin;
+use fleet::calendar::DAY;
 use serde_json::{Map, Value};
 use storage::{EventRef, Log, Position, Query, ReadError, ReadRequest};
 
@@ -25,8 +26,6 @@ const AGGREGATE_TYPES: [&str; 4] = ["Vehicle", "WorkOrder", "StockMove", "Part"]
 const BATCH_EVENTS: u64 = 20_000;
 /// Marks kept of one vehicle; beyond, further ones are counted and left out.
 const MARKS_MAX: usize = 1 << 20;
-/// Microseconds of a day.
-pub(crate) const DAY: i64 = 86_400_000_000;
 /// Brought-in history is recorded at least this long after it happened.
 const BROUGHT_IN_AFTER: i64 = DAY;
 
@@ -296,11 +295,11 @@ impl History {
         };
         let mut reader = log.read(&request)?;
         let mut read = 0;
-        let mut last = self.position;
         while let Some(event) = reader.next() {
             match event {
                 Ok(event) => {
-                    last = event.position();
+                    // At once: behind an error, or a panic, nothing is taken twice.
+                    self.position = event.position();
                     read += 1;
                     self.take(&event);
                 }
@@ -309,7 +308,9 @@ impl History {
             }
         }
         let more = read == BATCH_EVENTS;
-        self.position = if more { last } else { to };
+        if !more {
+            self.position = to;
+        }
         Ok(more)
     }
 
@@ -561,6 +562,10 @@ fn began(data: &Map<String, Value>) -> Option<i64> {
             .map(storage::Timestamp::micros);
     }
     let year = number(data, &["year", "build_year"])?;
+    // Whatever no table knows may say anything.
+    if !(1.0..=9_999.0).contains(&year) {
+        return None;
+    }
     // A year has 365.2425 days on average; the day within it is not known.
     #[expect(clippy::cast_possible_truncation, reason = "years are four digits")]
     let days = ((year - 1970.0) * 365.2425) as i64;

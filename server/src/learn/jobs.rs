@@ -97,6 +97,12 @@ impl Job {
             .status
     }
 
+    /// Why it ended without a model, if it did.
+    pub(crate) fn error(&self) -> Option<String> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.error.clone()
+    }
+
     pub(crate) fn begin(&self, now: i64) {
         self.change(|told| (told.status, told.started_at) = (Status::Running, Some(now)));
     }
@@ -172,21 +178,22 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    /// Takes a job up; false where too many wait.
-    pub(crate) fn add(&mut self, job: Arc<Job>) -> bool {
+    /// Whether another may wait.
+    pub(crate) fn has_room(&self) -> bool {
         let waiting = self
             .known
             .iter()
             .filter(|job| job.status() == Status::Pending)
             .count();
-        if waiting >= WAITING_MAX {
-            return false;
-        }
+        waiting < WAITING_MAX
+    }
+
+    /// Takes a job up.
+    pub(crate) fn add(&mut self, job: Arc<Job>) {
         if self.known.len() == REMEMBERED_MAX {
             self.known.pop_front();
         }
         self.known.push_back(job);
-        true
     }
 
     /// The next that waits and was not cancelled.
@@ -199,6 +206,13 @@ impl Jobs {
 
     pub(crate) fn get(&self, id: &str) -> Option<Arc<Job>> {
         self.known.iter().find(|job| job.id == id).cloned()
+    }
+
+    /// The job that trains, or trained, this model.
+    pub(crate) fn of_model(&self, model_id: &str) -> Option<&Job> {
+        let mut known = self.known.iter();
+        let found = known.find(|job| job.model_id == model_id);
+        found.map(|job| &**job)
     }
 
     pub(crate) fn list(&self) -> Vec<Arc<Job>> {

@@ -1,10 +1,10 @@
 //! When to take a vehicle in: the day on which a planned stop costs least for the time lived, by its hazard curve.
 
+use fleet::calendar::DAY;
 use ml::hazard::Policy;
 use serde_json::{Value, json};
 use storage::Timestamp;
 
-use super::history::DAY;
 use super::predict::{risk_level, rounded};
 use super::vehicle as features;
 use super::{FAILURE, Learning, PredictError, Wanted};

@@ -1,9 +1,10 @@
 //! How long a work order will take: by the orders done before it, or by the old system's rule where they are too few.
 
+use fleet::calendar::DAY;
 use serde_json::{Map, Value, json};
 use storage::Timestamp;
 
-use super::history::{DAY, Earliest, OrderPast, Reading, last_reading, narrow};
+use super::history::{Earliest, OrderPast, Reading, last_reading, narrow};
 use super::predict::{number, rounded};
 use super::{Learning, PredictError};
 use crate::rfc3339;

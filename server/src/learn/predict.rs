@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fleet::calendar::DAY;
 use fleet::vehicle;
 use ml::Explainer;
 use serde_json::{Map, Value, json};
@@ -10,7 +11,7 @@ use storage::{ReadError, StreamName, Timestamp};
 use super::artifact::{Artifact, ArtifactError};
 use super::cases::{self, Cases};
 use super::failure::{HORIZONS, Snapshots};
-use super::history::{DAY, History, VehiclePast};
+use super::history::{History, VehiclePast};
 use super::served::{self, Key};
 use super::vehicle as features;
 use super::words::{self, Reason};

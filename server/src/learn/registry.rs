@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use fleet::model::{AGGREGATE_TYPE, event};
 use serde_json::{Map, Value, json};
 use storage::{
-    ExpectedVersion, Log, NewEvent, Position, Query, ReadError, ReadRequest, StreamName,
+    Condition, ExpectedVersion, Log, NewEvent, Position, Query, ReadError, ReadRequest, StreamName,
     StreamWrite, Transaction, Version,
 };
 
@@ -129,11 +129,14 @@ impl Models {
 
     /// The model that answers for a kind.
     pub(crate) fn champion(&self, name: &str) -> Option<&ModelEntry> {
-        let deployed = self
-            .entries
-            .values()
-            .filter(|entry| entry.text("model_name") == name && entry.status() == "deployed");
+        let deployed = self.deployed(name);
         deployed.max_by_key(|entry| entry.deployed_at)
+    }
+
+    /// The deployed of a kind: one, unless a log is of a version that let two be deployed at once.
+    fn deployed(&self, name: &str) -> impl Iterator<Item = &ModelEntry> {
+        let all = self.entries.values();
+        all.filter(move |entry| entry.text("model_name") == name && entry.status() == "deployed")
     }
 
     /// The model that is tried beside the champion.
@@ -167,6 +170,17 @@ impl Models {
             .filter(|entry| entry.text("model_name") == name)
             .count()
     }
+
+    /// Writes that go through only if nobody told anything of any model meanwhile.
+    pub(crate) fn transaction(&self, writes: Vec<StreamWrite>) -> Transaction {
+        Transaction {
+            writes,
+            condition: Some(Condition {
+                query: Query::aggregate_types([AGGREGATE_TYPE]),
+                after: self.position,
+            }),
+        }
+    }
 }
 
 /// An event of a model that only goes through if nobody else wrote to it meanwhile.
@@ -199,13 +213,13 @@ pub(crate) fn deployment(
     by: Option<&str>,
 ) -> Transaction {
     let mut writes = Vec::new();
-    if let Some(champion) = models
-        .champion(model.text("model_name"))
-        .filter(|champion| champion.id != model.id)
-    {
+    for other in models.deployed(model.text("model_name")) {
+        if other.id == model.id {
+            continue;
+        }
         writes.push(write(
-            &champion.id,
-            champion.version,
+            &other.id,
+            other.version,
             event::MODEL_ARCHIVED,
             json!({ "reason": reason }),
             by,
@@ -218,10 +232,7 @@ pub(crate) fn deployment(
         json!({}),
         by,
     ));
-    Transaction {
-        writes,
-        condition: None,
-    }
+    models.transaction(writes)
 }
 
 /// Where a file of this digest lies.
@@ -230,7 +241,8 @@ pub(crate) fn file_of(folder: &Path, digest: &str) -> Option<PathBuf> {
     plain.then(|| folder.join(format!("{digest}.model")))
 }
 
-/// Writes a model's file whole or not at all; returns its digest. A file that is there already is left as it is.
+/// Writes a model's file whole or not at all; returns its digest. A file that is there already is left as it is, unless it has
+/// rotted.
 ///
 /// # Errors
 /// What the system says, a full disk among it.
@@ -240,10 +252,11 @@ pub(crate) fn store(folder: &Path, file: &[u8]) -> std::io::Result<String> {
     let Some(path) = file_of(folder, &name) else {
         return Err(std::io::Error::other("a digest has 64 digits"));
     };
-    if path.exists() {
+    if std::fs::read(&path).is_ok_and(|known| known == file) {
         return Ok(name);
     }
-    let partial = folder.join(format!("{name}.partial"));
+    // A name of its own: another that writes the same file would cut this one short, or take it away.
+    let partial = folder.join(format!("{name}-{}.partial", uuid::Uuid::now_v7()));
     let written = std::fs::File::create(&partial).and_then(|mut made| {
         made.write_all(file)?;
         made.sync_all()

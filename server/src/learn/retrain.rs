@@ -1,15 +1,17 @@
-//! What learning does by itself: weekly retraining, and the watch over drift and calibration of what was served.
+//! What learning does by itself: weekly retraining, ending what a killed server left unfinished, and the watch over drift and
+//! calibration of what was served.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use fleet::calendar::DAY;
 use fleet::prediction::{AGGREGATE_TYPE, event};
 use ml::metric;
 use serde_json::{Map, Value, json};
 use storage::{Query, QueryItem, ReadError, ReadRequest};
 
 use super::failure::HORIZONS;
-use super::history::{DAY, History};
+use super::history::History;
 use super::predict::rounded;
 use super::training::TrainError;
 use super::vehicle;
@@ -26,14 +28,17 @@ const SERVED_MAX: u64 = 20_000;
 /// A feature has shifted from this PSI on.
 const SHIFTED: f64 = 0.25;
 
-/// Trains anew once a week, where a model is deployed. A newer model takes over only if its backtest is better.
+/// Trains anew once a week, where a model is deployed. A newer model takes over only if its backtest is better. Ends what
+/// trainings left unfinished, at the start those of a server that was killed.
 pub(crate) async fn watch(state: AppState) {
     let mut stopping = state.stopping.subscribe();
+    end_unfinished(&state).await;
     loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
             _ = stopping.wait_for(|stopping| *stopping) => return,
         }
+        end_unfinished(&state).await;
         let learning = Arc::clone(&state.learning);
         let look = tokio::task::spawn_blocking(move || learning.retrain_if_old());
         match look.await {
@@ -41,6 +46,15 @@ pub(crate) async fn watch(state: AppState) {
             Ok(Err(error)) => tracing::error!(%error, "the weekly training could not begin"),
             Err(error) => tracing::error!(%error, "the weekly look at models was cut short"),
         }
+    }
+}
+
+async fn end_unfinished(state: &AppState) {
+    let learning = Arc::clone(&state.learning);
+    match tokio::task::spawn_blocking(move || learning.end_unfinished()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "unfinished trainings cannot be looked for"),
+        Err(error) => tracing::error!(%error, "the look for unfinished trainings was cut short"),
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! The same rows give the same model from either. Rows come in order of time; those of one time in the order of vehicles.
 
+use fleet::calendar::DAY;
 use ml::hazard::HazardModel;
 
 use super::failure::{GAP_DAYS, LearnError, Observe};
-use super::history::DAY;
 
 /// One snapshot.
 #[derive(Clone, Copy, Debug)]

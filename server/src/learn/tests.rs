@@ -3,19 +3,22 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use fleet::calendar::DAY;
 use serde_json::{Value, json};
 use storage::{
     Clock, ExpectedVersion, Limits, Log, LogOptions, NewEvent, StreamName, Timestamp, Transaction,
 };
 use tempfile::TempDir;
 
-use super::history::{DAY, Earliest, History, When};
+use super::history::{Earliest, History, When};
 use super::training::DirectTraining;
 use super::vehicle::{self, Dictionary};
 use super::{FAILURE, Learning, Times, Wanted, metrics};
 
 mod demand;
 mod known;
+mod left;
+mod reading;
 
 /// A clock that stands at the end of the story.
 #[derive(Debug)]
@@ -529,6 +532,11 @@ fn what_cannot_be_done_is_named_and_the_champion_stays() {
     assert_eq!(job["status"], "failed", "{job}");
     let error = job["error"].as_str().unwrap();
     assert!(error.contains("the model in use stays"), "{error}");
+    file[middle] ^= 1;
+    let refused = depot.learning.upload(&file, None).unwrap_err().to_string();
+    assert!(refused.contains("the model in use stays"), "{refused}");
+    let models = depot.learning.list_models().unwrap();
+    assert_eq!(models.len(), 2, "what has no file is not registered");
     let answer = depot.learning.predict_failure(&wanted("unit-1")).unwrap();
     assert_eq!(
         (&answer["source"], &answer["model"]["model_id"]),

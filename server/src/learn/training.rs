@@ -3,18 +3,17 @@
 //! Everything that the bytes of a model depend on (position, end of history, seed, settings) is in its record.
 
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use fleet::model::event;
 use ml::Explainer;
 use serde_json::{Value, json};
-use storage::{AppendError, Position, ReadError, Transaction, Version};
+use storage::{AppendError, Position, ReadError};
 
 use super::artifact::{Artifact, ArtifactError};
 use super::failure::{self, Backtest, HORIZONS, HorizonResult, LearnError, Snapshots};
 use super::history::History;
 use super::jobs::{Job, give_way};
-use super::registry::{self, ModelEntry, Models};
 use super::table::Table;
 use super::vehicle::{self, Dictionary};
 use super::{FAILURE, Learning, PredictError, lock};
@@ -26,7 +25,7 @@ const FOLDS: usize = 2;
 pub(crate) const SEED: u64 = 1;
 
 /// Where a model's metrics keep its calibration curves; a list of models leaves them out.
-const CALIBRATION: &str = "calibration";
+pub(super) const CALIBRATION: &str = "calibration";
 
 /// Why no model came of it.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +40,12 @@ pub(crate) enum TrainError {
     Artifact(#[from] ArtifactError),
     #[error("the model's file cannot be written: {0}; the model in use stays")]
     Store(#[from] std::io::Error),
+    #[error("the model's file cannot be read: {0}")]
+    File(std::io::Error),
+    #[error("no thread could be had to train on: {0}; try again later")]
+    Thread(std::io::Error),
+    #[error("a fault of the server's own ended the training; its log describes it: report it")]
+    Panicked,
     #[error("too many trainings wait already; try again when one is done")]
     TooMany,
     #[error("there is no model {0:?}")]
@@ -258,16 +263,23 @@ impl Learning {
         let model_id = uuid::Uuid::now_v7().to_string();
         let job = Arc::new(Job::new(model_id, FAILURE));
         let mut jobs = lock(&self.jobs);
-        if !jobs.add(job.clone()) {
+        if !jobs.has_room() {
             return Err(TrainError::TooMany);
         }
+        // Before it is taken up: a job of a model that the log did not take would train for nothing.
         self.register(&job.model_id, by)?;
+        jobs.add(job.clone());
         if !jobs.working {
             let learning = Arc::clone(self);
             let started = std::thread::Builder::new()
                 .name("training".to_owned())
                 .spawn(move || learning.work());
-            started?;
+            if let Err(error) = started {
+                let error = TrainError::Thread(error);
+                self.note_failure(&job.model_id, &error.to_string());
+                job.end(self.now(), Err(error.to_string()));
+                return Err(error);
+            }
             jobs.working = true;
         }
         Ok(job)
@@ -288,9 +300,11 @@ impl Learning {
             };
             let Some(job) = next else { return };
             job.begin(self.now());
-            let outcome = self.run(&job);
+            // A panic must end neither the jobs that wait nor this one without a word.
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.run(&job)))
+                .unwrap_or(Err(TrainError::Panicked));
             if let Err(error) = &outcome {
-                self.note_failure(&job.model_id, error);
+                self.note_failure(&job.model_id, &error.to_string());
             }
             job.end(self.now(), outcome.map_err(|error| error.to_string()));
         }
@@ -328,209 +342,6 @@ impl Learning {
         Ok(metrics(&backtest))
     }
 
-    /// The model exists from here on, without a file yet.
-    pub(crate) fn register(&self, model_id: &str, by: Option<&str>) -> Result<(), TrainError> {
-        let version = self.models()?.next_version(FAILURE).to_string();
-        let facts = json!({
-            "model_name": FAILURE,
-            "model_type": "discrete_time_hazard_boosting",
-            "model_version": version,
-            "status": "training",
-            "created_by": by,
-        });
-        let write = registry::write(model_id, Version::NONE, event::MODEL_REGISTERED, facts, by);
-        self.log.append(Transaction {
-            writes: vec![write],
-            condition: None,
-        })?;
-        Ok(())
-    }
-
-    /// Stores the file and says that training ended well.
-    pub(crate) fn keep(
-        &self,
-        model_id: &str,
-        artifact: &Artifact,
-        file: &[u8],
-        metrics: Value,
-        by: Option<&str>,
-    ) -> Result<(), TrainError> {
-        let digest = registry::store(&self.folder, file)?;
-        let record = artifact.model.forest().record();
-        let parameters: serde_json::Map<String, Value> = record
-            .notes
-            .iter()
-            .filter(|(name, _)| !name.starts_with("railfleet."))
-            .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
-            .collect();
-        let names: Vec<String> = vehicle::features()
-            .into_iter()
-            .map(|feature| feature.name)
-            .collect();
-        let facts = json!({
-            "file_path": format!("models/{digest}.model"),
-            "file_digest": digest,
-            "feature_names": names,
-            "hyperparameters": parameters,
-            "metrics": metrics,
-            "trained_at": rfc3339::to_string(storage::Timestamp::from_micros(self.now())),
-        });
-        let version = self.entry(model_id)?.version;
-        let write = registry::write(model_id, version, event::MODEL_TRAINED, facts, by);
-        self.log.append(Transaction {
-            writes: vec![write],
-            condition: None,
-        })?;
-        Ok(())
-    }
-
-    /// Deploys a fresh model if its backtest beats the base rate, and the champion's where there is one.
-    pub(crate) fn deploy_if_better(&self, model_id: &str) -> Result<bool, TrainError> {
-        let models = self.models()?;
-        let fresh = entry_of(&models, model_id)?;
-        let skill = |entry: &ModelEntry| {
-            entry
-                .facts
-                .get("metrics")
-                .and_then(|metrics| metrics["skill"].as_f64())
-                .unwrap_or(0.0)
-        };
-        let to_beat = models.champion(FAILURE).map_or(0.0, skill);
-        if skill(fresh) <= to_beat.max(0.0) {
-            return Ok(false);
-        }
-        let transaction = registry::deployment(
-            &models,
-            fresh,
-            "a newer model did better in the backtest",
-            None,
-        );
-        drop(models);
-        self.log.append(transaction)?;
-        Ok(true)
-    }
-
-    /// Puts a model in the champion's place because somebody wants it.
-    pub(crate) fn promote(&self, model_id: &str, by: Option<&str>) -> Result<(), TrainError> {
-        let models = self.models()?;
-        let entry = entry_of(&models, model_id)?;
-        if entry.text("file_digest").is_empty() {
-            return Err(TrainError::Refused(format!(
-                "model {model_id} is {}; only a trained model can be promoted",
-                entry.status()
-            )));
-        }
-        if entry.status() == "deployed" {
-            return Err(TrainError::Refused(format!(
-                "model {model_id} is deployed already"
-            )));
-        }
-        // A model whose file cannot be used would leave the kind without answers.
-        let digest = entry.text("file_digest").to_owned();
-        let transaction = registry::deployment(&models, entry, "another model was promoted", by);
-        drop(models);
-        self.load(&digest)
-            .map_err(|error| TrainError::Refused(error.to_string()))?;
-        self.log.append(transaction)?;
-        Ok(())
-    }
-
-    /// Puts the champion before this one back; returns its id.
-    pub(crate) fn roll_back(&self, model_id: &str, by: Option<&str>) -> Result<String, TrainError> {
-        let models = self.models()?;
-        let entry = entry_of(&models, model_id)?;
-        if entry.status() != "deployed" {
-            return Err(TrainError::Refused(format!(
-                "model {model_id} is {}; only the deployed model can be rolled back",
-                entry.status()
-            )));
-        }
-        let Some(earlier) = models.predecessor(entry).cloned() else {
-            return Err(TrainError::Refused(
-                "no model was deployed before this one".to_owned(),
-            ));
-        };
-        let transaction = registry::deployment(&models, &earlier, "rolled back", by);
-        drop(models);
-        self.log.append(transaction)?;
-        Ok(earlier.id)
-    }
-
-    /// Takes in a model's file from elsewhere; returns the new model's id.
-    pub(crate) fn upload(&self, file: &[u8], by: Option<&str>) -> Result<String, TrainError> {
-        let artifact = Artifact::read(file)?;
-        let model_id = uuid::Uuid::now_v7().to_string();
-        self.register(&model_id, by)?;
-        let metrics = artifact.note("metrics").unwrap_or(Value::Null);
-        self.keep(&model_id, &artifact, file, metrics, by)?;
-        Ok(model_id)
-    }
-
-    /// The bytes of a model's file.
-    pub(crate) fn download(&self, model_id: &str) -> Result<Vec<u8>, TrainError> {
-        let digest = self.entry(model_id)?.text("file_digest").to_owned();
-        let path = registry::file_of(&self.folder, &digest);
-        let path =
-            path.ok_or_else(|| TrainError::Refused(format!("model {model_id} has no file")))?;
-        Ok(std::fs::read(path)?)
-    }
-
-    fn entry(&self, model_id: &str) -> Result<ModelEntry, TrainError> {
-        Ok(entry_of(&*self.models()?, model_id)?.clone())
-    }
-
-    /// A failed training is told in the log; where even that fails, the server's own log has to do.
-    fn note_failure(&self, model_id: &str, error: &TrainError) {
-        tracing::warn!(%error, model_id, "a training ended without a model");
-        let noted = self.entry(model_id).and_then(|entry| {
-            let facts = json!({ "error": error.to_string() });
-            let write = registry::write(model_id, entry.version, event::MODEL_FAILED, facts, None);
-            Ok(self.log.append(Transaction {
-                writes: vec![write],
-                condition: None,
-            })?)
-        });
-        if let Err(error) = noted {
-            tracing::error!(%error, model_id, "the failed training could not be noted");
-        }
-    }
-
-    /// Models as clients read them, newest first.
-    pub(crate) fn list_models(&self) -> Result<Vec<Value>, TrainError> {
-        let models = self.models()?;
-        Ok(models
-            .list()
-            .into_iter()
-            .map(|entry| {
-                let mut told = told(&models, entry);
-                if let Some(metrics) = told["metrics"].as_object_mut() {
-                    metrics.remove(CALIBRATION);
-                }
-                told
-            })
-            .collect())
-    }
-
-    /// One model with everything about it.
-    pub(crate) fn model_details(&self, model_id: &str) -> Result<Value, TrainError> {
-        let models = self.models()?;
-        let entry = entry_of(&models, model_id)?;
-        let mut told = told(&models, entry);
-        for name in [
-            "feature_names",
-            "hyperparameters",
-            "file_path",
-            "file_digest",
-            "error",
-            "created_by",
-        ] {
-            told[name] = entry.facts.get(name).cloned().unwrap_or(Value::Null);
-        }
-        drop(models);
-        told["live"] = self.live_scores(model_id)?;
-        Ok(told)
-    }
-
     /// A job by its id.
     pub(crate) fn job(&self, id: &str) -> Option<Arc<Job>> {
         lock(&self.jobs).get(id)
@@ -544,37 +355,4 @@ impl Learning {
             .map(|job| job.to_json())
             .collect()
     }
-}
-
-fn entry_of<'a>(models: &'a Models, model_id: &str) -> Result<&'a ModelEntry, TrainError> {
-    models
-        .get(model_id)
-        .ok_or_else(|| TrainError::Unknown(model_id.to_owned()))
-}
-
-fn told(models: &Models, entry: &ModelEntry) -> Value {
-    let name = entry.text("model_name");
-    let is = |other: Option<&ModelEntry>| other.is_some_and(|other| other.id == entry.id);
-    let stage = if is(models.champion(name)) {
-        "champion"
-    } else if is(models.challenger(name)) {
-        "challenger"
-    } else {
-        entry.status()
-    };
-    let time =
-        |at: Option<i64>| at.map(|at| rfc3339::to_string(storage::Timestamp::from_micros(at)));
-    json!({
-        "model_id": entry.id,
-        "model_name": name,
-        "model_type": entry.text("model_type"),
-        "version": entry.text("model_version"),
-        "status": entry.status(),
-        "stage": stage,
-        "created_at": time(Some(entry.created_at)),
-        "trained_at": time(entry.trained_at),
-        "deployed_at": time(entry.deployed_at),
-        "metrics": entry.facts.get("metrics").cloned().unwrap_or(Value::Null),
-        "horizons": HORIZONS,
-    })
 }

@@ -3,10 +3,11 @@
 //! The list has the nine features of the old system first, under their names, then windows of failures and incidents by
 //! part of the vehicle, mileage, usage, age, season and how the whole fleet fares.
 
+use fleet::calendar::DAY;
 use ml::Feature;
 use ml::dataset::Monotone;
 
-use super::history::{DAY, FaultGroup, History, Trouble, VehiclePast, When, last_reading, narrow};
+use super::history::{FaultGroup, History, Trouble, VehiclePast, When, last_reading, narrow};
 
 /// Days that count as "never" for the old system.
 pub(crate) const NEVER_DAYS: f32 = 999.0;

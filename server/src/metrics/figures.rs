@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 
 use analytics::kpi::{KPIS, Selection};
+use fleet::calendar::DAY;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::family::Family;
@@ -16,7 +17,6 @@ use crate::figures::Figures;
 
 /// Days over which figures are taken.
 const DAYS: i64 = 30;
-const DAY: i64 = 86_400_000_000;
 
 /// See the module. Asking takes nothing in: a scrape waits for no log to be read.
 pub(super) struct FiguresCollector {

@@ -21,7 +21,7 @@ const SAVED_VERSIONS_MIN: u32 = 1_024;
 /// What a saved timeline's frame says that it is.
 const KIND: u16 = 0x5101;
 /// Its layout, and the meaning of the folds in it: to be raised when a fold changes.
-const FORMAT: u16 = 3;
+const FORMAT: u16 = 4;
 
 /// Answers for any stream at any moment. Shared by all threads.
 #[derive(Debug)]

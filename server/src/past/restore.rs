@@ -103,6 +103,9 @@ fn add_known(
     key: &str,
     wanted: Value,
 ) -> Result<(), String> {
+    if table.named_by == Some(key) {
+        return Err("it is what the row goes by, which only an importer changes".to_owned());
+    }
     let falls = table.highest.contains(&key)
         && wish.now.subject.record.integer(key) > wish.then.subject.record.integer(key);
     let setters = table

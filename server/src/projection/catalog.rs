@@ -5,6 +5,7 @@
 //! its table in [`fleet::registry`]. Streams of unknown types are folded by the general rules, and found by their ids.
 
 mod found_by;
+mod names;
 mod page;
 mod query;
 mod sorted;
@@ -104,7 +105,7 @@ impl ReadModel for CatalogModel {
         "ProcurementProjection",
         "FinanceProjection",
     ];
-    const FORMAT: u16 = 4;
+    const FORMAT: u16 = 5;
     const ROWS_PER_PAGE: usize = 32;
 
     type Row = Row;
@@ -286,7 +287,7 @@ impl CatalogModel {
 
 fn found_by(aggregate_type: &str, aggregate_id: &str, folded: &Folded) -> Option<FoundBy> {
     let aggregate = registry().aggregate(aggregate_type)?;
-    FoundBy::of(aggregate_type, aggregate_id, &aggregate.listing, folded)
+    FoundBy::of(aggregate, aggregate_id, folded)
 }
 
 /// States that events are folded into.

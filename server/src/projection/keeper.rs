@@ -23,7 +23,7 @@ pub(super) type Opener =
     Arc<dyn Fn(&Path) -> Result<Box<dyn CheckpointStore>, StoreError> + Send + Sync>;
 
 /// Which opening of the store a save built upon. Rises each time the store is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Generation(u64);
 
 /// What the keeper needs to know.
@@ -85,7 +85,7 @@ impl Keeper {
         let owner = Owner {
             options,
             store: None,
-            generation: Generation(0),
+            generation: Generation::default(),
         };
         let thread = thread::Builder::new().name("checkpoints".to_owned());
         if let Err(error) = thread.spawn(move || owner.run(&receiver, &shared)) {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::checkpoint::{Anchor, Batch, Heading, SavedSet, checksum_of};
 use super::keeper::panic_text;
 use super::read_model::{Published, ReadModel};
-use super::rows::{PageError, Rows};
+use super::rows::{PageError, Rows, checksums_of_pages};
 use super::status::Tally;
 use super::whole::{Reach, Whole};
 
@@ -148,14 +148,17 @@ impl<M: ReadModel> Projector<M> {
         }
     }
 
-    /// Has answers come from `place` from now on: what is visible there is replaced at once.
-    pub(super) fn settle_in(&mut self, place: &Arc<RwLock<Published<M>>>) {
+    /// Has answers come from `place` from now on: what is visible there is replaced at once. Gives what was there before,
+    /// which takes a while to free.
+    pub(super) fn settle_in(
+        &mut self,
+        place: &Arc<RwLock<Published<M>>>,
+    ) -> Arc<RwLock<Published<M>>> {
         let mut own = write(&self.shared);
         let mut theirs = write(place);
         std::mem::swap(&mut *own, &mut *theirs);
         drop((own, theirs));
-        // What was there before is freed here, with no lock held.
-        self.shared = Arc::clone(place);
+        std::mem::replace(&mut self.shared, Arc::clone(place))
     }
 
     /// Folds the next batch, not beyond `to`, which must be durable, and makes it visible.
@@ -273,8 +276,12 @@ impl<M: ReadModel> Projector<M> {
             write(&self.shared).model.rows_mut().mark_all_changed();
         }
         let encoded = read(&self.shared).model.rows().encode_changed(M::FORMAT);
+        // Before the lock, which answers wait for.
+        let checksums = checksums_of_pages(&encoded);
         let mut shared = write(&self.shared);
-        shared.model.rows_mut().note_saved(&encoded);
+        shared.model.rows_mut().note_saved(&encoded, &checksums);
+        drop(shared);
+        let shared = read(&self.shared);
         let rows = shared.model.rows();
         let anchor = self.anchor;
         let heading = Heading {

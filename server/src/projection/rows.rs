@@ -11,6 +11,7 @@
 use bincode::{Decode, Encode};
 use storage::frame;
 use thiserror::Error;
+use zstd::bulk::{Compressor, Decompressor};
 
 use super::checkpoint::PAGE_KIND;
 
@@ -139,15 +140,21 @@ impl<R: Encode + Decode<()>> Rows<R> {
             .zip(&self.changed)
             .zip(0_u32..);
         let changed = pages.filter(|((_, changed), _)| **changed);
-        changed
-            .map(|((rows, _), page)| (page, frame::encode(PAGE_KIND, format, &pack(rows))))
-            .collect()
+        // One for all pages: it keeps the memory that it works in.
+        let mut packer =
+            Compressor::new(PACKING_LEVEL).expect("memory for packing a page is at hand");
+        let encoded = changed.map(|((rows, _), page)| {
+            let payload = pack(rows, &mut packer);
+            (page, frame::encode(PAGE_KIND, format, &payload))
+        });
+        encoded.collect()
     }
 
-    /// These pages were encoded and nothing was changed since: they need not be saved again.
-    pub(super) fn note_saved(&mut self, pages: &EncodedPages) {
-        for (page, framed) in pages {
-            self.page_checksums[*page as usize] = crc32fast::hash(framed);
+    /// These pages, which have these [checksums](checksums_of_pages), were encoded and nothing was changed since: they need not
+    /// be saved again.
+    pub(super) fn note_saved(&mut self, pages: &EncodedPages, checksums: &[u32]) {
+        for ((page, _), checksum) in pages.iter().zip(checksums) {
+            self.page_checksums[*page as usize] = *checksum;
             self.changed[*page as usize] = false;
         }
     }
@@ -163,6 +170,7 @@ impl<R: Encode + Decode<()>> Rows<R> {
         row_count: usize,
     ) -> Result<Self, PageError> {
         let mut all = Rows::new(rows_per_page);
+        let mut unpacker = Decompressor::new().expect("memory for unpacking a page is at hand");
         for (page, framed) in pages.iter().enumerate() {
             let damaged = |reason: String| PageError::Damaged { page, reason };
             let (payload, consumed) = frame::decode(framed, PAGE_KIND, format)
@@ -170,7 +178,7 @@ impl<R: Encode + Decode<()>> Rows<R> {
             if consumed != framed.len() {
                 return Err(damaged("bytes behind its frame".to_owned()));
             }
-            let rows: Vec<R> = unpack(payload).map_err(damaged)?;
+            let rows: Vec<R> = unpack(payload, &mut unpacker).map_err(damaged)?;
             let full = rows.len() == rows_per_page || (page + 1 == pages.len() && !rows.is_empty());
             if !full || rows.len() > rows_per_page {
                 return Err(damaged(format!("{} rows", rows.len())));
@@ -189,19 +197,27 @@ impl<R: Encode + Decode<()>> Rows<R> {
     }
 }
 
-fn pack<R: Encode>(rows: &[R]) -> Vec<u8> {
+/// The CRC32 of each page, in their order.
+pub(super) fn checksums_of_pages(pages: &EncodedPages) -> Vec<u32> {
+    let framed = pages.iter().map(|(_, framed)| framed);
+    framed.map(|framed| crc32fast::hash(framed)).collect()
+}
+
+fn pack<R: Encode>(rows: &[R], packer: &mut Compressor<'_>) -> Vec<u8> {
     let encoded = bincode::encode_to_vec(rows, encoding()).expect("rows in memory always encode");
     let length = u32::try_from(encoded.len()).expect("a page is smaller than 4 GiB");
     let mut payload = length.to_le_bytes().to_vec();
-    let packed = zstd::bulk::compress(&encoded, PACKING_LEVEL)
-        .expect("memory for packing a page is at hand");
-    payload.extend_from_slice(&packed);
+    let packed = packer.compress(&encoded);
+    payload.extend_from_slice(&packed.expect("memory for packing a page is at hand"));
     payload
 }
 
 /// What was packed, or what is wrong with it. The payload's checksum has been verified; its lengths are limited all the
 /// same, because nothing here may be trusted to have been written by this program.
-fn unpack<R: Decode<()>>(payload: &[u8]) -> Result<Vec<R>, String> {
+fn unpack<R: Decode<()>>(
+    payload: &[u8],
+    unpacker: &mut Decompressor<'_>,
+) -> Result<Vec<R>, String> {
     let Some((length, packed)) = payload.split_first_chunk() else {
         return Err("no length".to_owned());
     };
@@ -209,7 +225,8 @@ fn unpack<R: Decode<()>>(payload: &[u8]) -> Result<Vec<R>, String> {
     if length > PAGE_BYTES_MAX {
         return Err(format!("{length} bytes in a page"));
     }
-    let encoded = zstd::bulk::decompress(packed, length).map_err(|error| error.to_string())?;
+    let encoded = unpacker.decompress(packed, length);
+    let encoded = encoded.map_err(|error| error.to_string())?;
     let (rows, read): (Vec<R>, usize) =
         bincode::decode_from_slice(&encoded, encoding()).map_err(|error| error.to_string())?;
     if encoded.len() != length || read != length {

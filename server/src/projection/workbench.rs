@@ -7,6 +7,8 @@ use storage::{EventRef, StreamName, StreamRef};
 
 /// Streams kept in parsed form between batches; reaching it lets go of all of them.
 const PARSED_STREAMS_MAX: usize = 2_048;
+/// Room that a state is packed in: most take less.
+const PACKED_BYTES_EXPECTED: usize = 1 << 10;
 
 /// What is known of a stream's last event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
@@ -133,9 +135,10 @@ impl<S> Workbench<S> {
 /// A fold as it is kept and saved. MessagePack, because a state holds free JSON, which a format that does not say what
 /// comes next cannot give back.
 pub(super) fn pack<S: serde::Serialize>(state: &S) -> Box<[u8]> {
-    rmp_serde::to_vec(state)
-        .expect("a state in memory always encodes")
-        .into_boxed_slice()
+    let mut bytes = Vec::with_capacity(PACKED_BYTES_EXPECTED);
+    rmp_serde::encode::write(&mut bytes, state).expect("a state in memory always encodes");
+    // A copy, for which an allocator has no more room than it needs; what is cut to its size may keep all that it had.
+    bytes.as_slice().into()
 }
 
 /// The fold that was packed.

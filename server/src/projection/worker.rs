@@ -18,8 +18,11 @@ use super::runner::ProjectionSettings;
 use super::status::{Board, Order};
 use super::whole::Halt;
 
-/// How long an idle worker waits for the log before it looks at its orders.
-const IDLE_WAIT: Duration = Duration::from_millis(100);
+#[cfg(test)]
+mod tests;
+
+/// How long an idle worker waits for the log before it looks at its orders: what a rebuild, or the end, may be late by.
+const IDLE_WAIT: Duration = Duration::from_millis(20);
 /// The same while something is rebuilt, which is to be swapped in as soon as it is done.
 const REBUILD_WAIT: Duration = Duration::from_millis(5);
 /// How long a worker waits before it reads again what it could not read.
@@ -103,6 +106,23 @@ struct Saves {
     at: Instant,
 }
 
+impl Saves {
+    /// Whether a checkpoint of what is folded up to `position` is to be taken. `is_replaced`: whether a rebuild is about to take
+    /// the place of all of it; a whole checkpoint is not worth its while then.
+    fn are_due(
+        &self,
+        position: Position,
+        settings: &ProjectionSettings,
+        is_replaced: bool,
+    ) -> bool {
+        let unsaved = self.position.distance_to(position);
+        let is_time = unsaved >= settings.checkpoint_events
+            || self.at.elapsed() >= settings.checkpoint_interval;
+        let is_for_nothing = is_replaced && self.base.is_none();
+        unsaved > 0 && is_time && !is_for_nothing
+    }
+}
+
 impl<'a, M: ReadModel> Worker<'a, M> {
     /// A worker that continues what was saved, or begins anew.
     fn settle(
@@ -169,6 +189,8 @@ impl<'a, M: ReadModel> Worker<'a, M> {
                     return;
                 }
             }
+            // Behind the orders: a rebuild does not wait for a checkpoint of what it is to replace.
+            self.save_if_due();
             self.adopt_rebuild();
             if self.catches_up {
                 // Not lingering: who waits for a position cannot have it sooner.
@@ -186,7 +208,6 @@ impl<'a, M: ReadModel> Worker<'a, M> {
                     board.linger(settings.linger);
                 }
             }
-            self.save_if_due();
         }
     }
 
@@ -259,28 +280,32 @@ impl<'a, M: ReadModel> Worker<'a, M> {
         }
         self.catches_up = false;
         let Surroundings { log, board, .. } = self.surroundings;
-        if let Some(mut rebuilt) = self.join_rebuild() {
-            // Answers never go back: what the live fold did meanwhile is folded before the swap.
-            while rebuilt.position() < self.live.position() {
-                if let Err(error) = rebuilt.advance(log, self.live.position(), Patience::Insist) {
-                    tracing::error!(projection = M::NAME, %error, "a rebuild is given up");
-                    board.rebuilding(None);
-                    return;
-                }
+        let Some(mut rebuilt) = self.join_rebuild() else {
+            board.rebuilding(None);
+            return;
+        };
+        // Answers never go back: what the live fold did meanwhile is folded before the swap.
+        while rebuilt.position() < self.live.position() {
+            if let Err(error) = rebuilt.advance(log, self.live.position(), Patience::Insist) {
+                tracing::error!(projection = M::NAME, %error, "a rebuild is given up");
+                board.rebuilding(None);
+                return;
             }
-            rebuilt.settle_in(self.place);
-            self.live = rebuilt;
-            self.saves.base = None;
-            self.saves.position = Position::START;
-            board.publish(self.live.position(), self.live.tally(), true);
-            board.rebuilt();
-            tracing::info!(
-                projection = M::NAME,
-                position = self.live.position().get(),
-                "rebuilt"
-            );
         }
+        let before = rebuilt.settle_in(self.place);
+        let before = (before, std::mem::replace(&mut self.live, rebuilt));
+        self.saves.base = None;
+        self.saves.position = Position::START;
+        board.publish(self.live.position(), self.live.tally(), true);
+        board.rebuilt();
+        tracing::info!(
+            projection = M::NAME,
+            position = self.live.position().get(),
+            "rebuilt"
+        );
         board.rebuilding(None);
+        // To free what was there before takes a while, and nobody waits for it.
+        drop(before);
     }
 
     fn join_rebuild(&mut self) -> Option<Projector<M>> {
@@ -296,10 +321,9 @@ impl<'a, M: ReadModel> Worker<'a, M> {
 
     fn save_if_due(&mut self) {
         let settings = &self.surroundings.settings;
-        let unsaved = self.saves.position.distance_to(self.live.position());
-        let due = unsaved >= settings.checkpoint_events
-            || self.saves.at.elapsed() >= settings.checkpoint_interval;
-        if self.hear_of_save(Duration::ZERO) && due && self.saves.position < self.live.position() {
+        let (position, is_replaced) = (self.live.position(), self.rebuild.is_some());
+        if self.hear_of_save(Duration::ZERO) && self.saves.are_due(position, settings, is_replaced)
+        {
             self.save();
         }
     }

@@ -40,8 +40,8 @@ use crate::http::problem::{Kind, Problem};
 const WRITTEN_RANK: u8 = 1;
 /// Entities that stay decoded after they were edited.
 pub(super) const DECODED_MAX: usize = 2_000;
-/// Events folded while the state is held, before somebody else may have it.
-const HELD_EVENTS_MAX: u64 = 20_000;
+/// Events folded while the state is held, before somebody else may have it, and the processor.
+const HELD_EVENTS_MAX: u64 = 2_000;
 /// Events that a request folds itself; with more to go it is answered that it is too early.
 const BEHIND_MAX: u64 = 500_000;
 /// How often the state is saved.
@@ -201,6 +201,7 @@ impl Engine {
                 engine.save(least);
                 engine.save_heard();
                 drop(engine);
+                std::thread::yield_now();
                 match folded {
                     Ok(true) if ends.within(SAVED_EVERY) => return,
                     Ok(_) => pause = SAVED_EVERY,

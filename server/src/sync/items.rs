@@ -106,9 +106,13 @@ fn unusable(code: &'static str, detail: impl Into<String>) -> Unusable {
     }
 }
 
-/// The aggregate id that a client means by an id, UUID or business key.
+/// The aggregate id that a tablet means by an id, UUID or business key. It knows entities by their ids, so whoever began with
+/// a key goes before whoever goes by it now.
 pub(super) fn aggregate_id(state: &AppState, table: &EntityTable, id: &str) -> String {
-    let found = state.projections.catalog().find(table.name, id).value;
+    let catalog = state.projections.catalog();
+    let own = catalog.entry(table.name, id).value;
+    let own = own.filter(|entry| entry.folded.exists());
+    let found = own.or_else(|| catalog.find(table.name, id).value);
     found.map_or_else(|| id.to_owned(), |entry| entry.aggregate_id.to_string())
 }
 

@@ -19,7 +19,7 @@ use fleet::maintenance_task::{self, MaintenanceTaskCommand};
 use fleet::policy::Role;
 use fleet::sync::{Plan, plan};
 use fleet::sync_session;
-use fleet::work_order::WorkOrderCommand;
+use fleet::work_order::{self, WorkOrderCommand};
 use serde_json::{Map, Value as Json, json};
 use storage::Timestamp;
 use uuid::Uuid;
@@ -295,6 +295,7 @@ impl<'a> Judging<'a> {
         let entity = request.entity;
         let planned = plan(entity, request.row, request.change, self.by(), &text)?;
         let Plan::Request(fields) = planned else {
+            self.refuse_unbegun(request, id)?;
             return Ok(Pending::Planned(planned));
         };
         let mut staging = self.staging.borrow_mut();
@@ -318,6 +319,18 @@ impl<'a> Judging<'a> {
                 Err(problem)
             }
         }
+    }
+
+    /// Refuses to take away when work began that goes on, or is to be released: that is no report of what was done.
+    fn refuse_unbegun(&self, request: &Request<'_>, id: &str) -> Result<(), Problem> {
+        let place = (request.entity.table().name, request.row.name);
+        let is_emptied = matches!(request.change, Change::Set(value) if value.is_null());
+        if place != (work_order::AGGREGATE_TYPE, "actual_start") || !is_emptied {
+            return Ok(());
+        }
+        let mut staging = self.staging.borrow_mut();
+        let order = staging.tx.load(work_order::AGGREGATE_TYPE, id)?;
+        Ok(work_order::refuse_unbegun(&order)?)
     }
 
     fn refuse(&self, detail: impl Into<String>, code: Rejection) -> Judgement {

@@ -15,7 +15,7 @@ use crate::app::AppState;
 use crate::command::Decision;
 use crate::envelope::{USER_PREFIX, tag};
 use crate::http::problem::Problem;
-use crate::projection::Ask;
+use crate::projection::{Ask, Entry};
 
 /// Parts that are looked through for a device's leases, and moves for where one was given from.
 const LOOKED_THROUGH_MAX: usize = 10_000;
@@ -49,8 +49,8 @@ pub fn return_overdue(state: &AppState, by: &str) -> Result<Vec<Returned>, Probl
         if gone.is_none_or(|gone| now.micros().saturating_sub(gone.micros()) < grace) {
             continue;
         }
-        for part_no in parts_at(state, &place) {
-            returned.extend(return_one(state, &device, &place, &part_no, by)?);
+        for part in parts_at(state, &place) {
+            returned.extend(return_one(state, &device, &place, &part, by)?);
         }
     }
     Ok(returned)
@@ -83,18 +83,16 @@ fn gone_since(state: &AppState, device: &Device) -> Result<Option<Timestamp>, Pr
     Ok(gone)
 }
 
-fn parts_at(state: &AppState, place: &str) -> Vec<String> {
+fn parts_at(state: &AppState, place: &str) -> Vec<Entry> {
     let ask = Ask {
         aggregate_type: part::AGGREGATE_TYPE,
         limit: LOOKED_THROUGH_MAX,
         ..Ask::default()
     };
     let page = state.projections.catalog().page(&ask);
-    let entries = page.map_or_else(|_| Vec::new(), |page| page.value.entries);
-    let held = entries
-        .iter()
-        .filter(|entry| Levels::of(&entry.folded).at(Some(place)) > 0);
-    held.map(|entry| entry.aggregate_id.to_string()).collect()
+    let mut entries = page.map_or_else(|_| Vec::new(), |page| page.value.entries);
+    entries.retain(|entry| Levels::of(&entry.folded).at(Some(place)) > 0);
+    entries
 }
 
 /// Where the part was last given to the device from.
@@ -118,20 +116,20 @@ fn return_one(
     state: &AppState,
     device: &Device,
     place: &str,
-    part_no: &str,
+    part: &Entry,
     by: &str,
 ) -> Result<Option<Returned>, Problem> {
     let mut tx = Decision::of_many(state);
-    let held = tx.load(part::AGGREGATE_TYPE, part_no)?;
+    let held = tx.load(part::AGGREGATE_TYPE, &part.aggregate_id)?;
     let levels = Levels::of(&held);
     let quantity = levels.at(Some(place));
     if quantity <= 0 {
         return Ok(None);
     }
-    let home = given_from(state, place, part_no);
+    let home = given_from(state, place, part.key());
     let returned = Returned {
         device_id: device.id.to_string(),
-        part_no: part_no.to_owned(),
+        part_no: part.key().to_owned(),
         quantity,
         location_id: home.clone(),
     };
@@ -142,7 +140,7 @@ fn return_one(
     let note = format!("Returned for {}, which did not come back", device.id);
     details.insert("notes".to_owned(), Json::String(note));
     let wanted = StockMove {
-        part_no: part_no.to_owned(),
+        part_no: part.key().to_owned(),
         move_type: MoveType::Transfer,
         quantity,
         from_location_id: Some(place.to_owned()),
@@ -154,7 +152,7 @@ fn return_one(
     let now = tx.now().micros();
     let moved = decide(levels, &id, &wanted, Standing::Requested, Asked { now, by })?;
     tx.append(stock_move::AGGREGATE_TYPE, &id, moved.of_move)?;
-    tx.append(part::AGGREGATE_TYPE, part_no, moved.of_part)?;
+    tx.append(part::AGGREGATE_TYPE, &part.aggregate_id, moved.of_part)?;
     tx.sign_all(|event| event.tags.push(tag(USER_PREFIX, by)));
     match state.log.append(tx.into_transaction().unwrap_or_default()) {
         Ok(_) => Ok(Some(returned)),

@@ -179,16 +179,24 @@ fn make(
     device_id: &str,
     asked: Asked<'_>,
 ) -> Result<bool, Problem> {
-    let Some(known) = tx.find(part::AGGREGATE_TYPE, &wanted.part_no) else {
+    // A tablet names a part by its id, which may be the number of another one by now.
+    let is_id = tx.load(part::AGGREGATE_TYPE, &wanted.part_no)?.exists();
+    let named = match is_id {
+        true => tx
+            .uuid_of(part::AGGREGATE_TYPE, &wanted.part_no)?
+            .to_string(),
+        false => wanted.part_no.clone(),
+    };
+    let Some(known) = tx.find(part::AGGREGATE_TYPE, &named) else {
         return Ok(false);
     };
-    wanted.part_no = known.aggregate_id.to_string();
+    wanted.part_no = known.key().to_owned();
     if let Some(Json::String(order)) = wanted.details.get_mut("work_order_id")
         && let Some(entry) = tx.find(work_order::AGGREGATE_TYPE, order)
     {
         *order = entry.uuid().to_string();
     }
-    let held = tx.load(part::AGGREGATE_TYPE, &wanted.part_no)?;
+    let held = tx.load(part::AGGREGATE_TYPE, &known.aggregate_id)?;
     let levels = Levels::of(&held);
     if wanted.move_type == MoveType::Usage && wanted.from_location_id.is_none() {
         // What was given to the device is what it uses, while it lasts.
@@ -202,7 +210,7 @@ fn make(
         return Ok(false);
     };
     tx.append(stock_move::AGGREGATE_TYPE, id, moved.of_move)?;
-    tx.append(part::AGGREGATE_TYPE, &wanted.part_no, moved.of_part)?;
+    tx.append(part::AGGREGATE_TYPE, &known.aggregate_id, moved.of_part)?;
     Ok(true)
 }
 

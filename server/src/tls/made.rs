@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use chrono::{Datelike as _, NaiveDate};
+use fleet::calendar::DAY;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, date_time_ymd};
 
 use super::TlsError;
@@ -11,7 +12,6 @@ use crate::auth::keys;
 use crate::config::Config;
 
 const YEARS: i32 = 10;
-const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
 
 /// Makes the pair and puts it on the disk, the key first and for its owner alone.
 pub(super) fn make(config: &Config, certificate: &Path, key: &Path) -> Result<(), TlsError> {
@@ -23,7 +23,7 @@ pub(super) fn make(config: &Config, certificate: &Path, key: &Path) -> Result<()
     wanted.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     // A day earlier: a tablet's clock may be behind.
     let today = storage::Clock::now(&storage::SystemClock).micros();
-    let begin = chrono::DateTime::from_timestamp_micros(today - MICROS_PER_DAY)
+    let begin = chrono::DateTime::from_timestamp_micros(today - DAY)
         .map_or(NaiveDate::MIN, |moment| moment.date_naive());
     // The 28th is a day of every month, in leap years or not.
     let day = u8::try_from(begin.day().min(28)).unwrap_or(1);

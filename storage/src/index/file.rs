@@ -355,6 +355,12 @@ impl IndexFile {
         Ok(ends)
     }
 
+    pub(crate) fn event_types(&self) -> Result<Vec<u16>, IndexDamaged> {
+        let rows = self.section(EVENT_TYPES)?.chunks_exact(ROW_BYTES);
+        rows.map(|row| u16::try_from(u64_at(row, 0)).map_err(|_| IndexDamaged))
+            .collect()
+    }
+
     pub(crate) fn find_id(&self, id: Uuid, candidates: &mut Vec<u32>) -> Result<(), IndexDamaged> {
         let ids = self.section(IDS)?;
         let hash = id_hash(id);

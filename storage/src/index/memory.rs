@@ -212,7 +212,7 @@ impl MemoryIndex {
         })
     }
 
-    /// Appends the ordinals of events that may have this id.
+    /// The last event of every stream, in no particular order.
     pub(crate) fn stream_ends(&self) -> Vec<StreamEnd> {
         let ends = self.streams.iter().filter_map(|(&stream, list)| {
             StreamEnd::of(stream, list.first_version, list.ordinals.as_slice())
@@ -220,6 +220,14 @@ impl MemoryIndex {
         ends.collect()
     }
 
+    /// The numbers of the types of the events, ascending.
+    pub(crate) fn event_types(&self) -> Vec<u16> {
+        let numbered = (0..=u16::MAX).zip(&self.event_types);
+        let used = numbered.filter(|(_, ordinals)| !ordinals.is_empty());
+        used.map(|(number, _)| number).collect()
+    }
+
+    /// Appends the ordinals of events that may have this id.
     pub(crate) fn find_id(&self, id: Uuid, candidates: &mut Vec<u32>) {
         let hash = id_hash(id);
         let found = self.ids.iter_hash(IdEntry::table_hash(hash));

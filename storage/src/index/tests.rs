@@ -196,6 +196,14 @@ fn check(index: &SegmentIndex, events: &[Listed]) -> Option<()> {
             Err(IndexDamaged) => refused = true,
         }
     }
+    match index.event_types() {
+        Ok(found) => {
+            let types = events.iter().flatten().map(|event| event.event_type);
+            let types: BTreeSet<u16> = types.collect();
+            assert_eq!(found, types.into_iter().collect::<Vec<_>>());
+        }
+        Err(IndexDamaged) => refused = true,
+    }
     for id in (0..45).map(|number| number * 0x1_0000_0001) {
         let mut found = Vec::new();
         match index.find_id(Uuid::from_u128(id), &mut found) {

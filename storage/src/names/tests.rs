@@ -63,6 +63,16 @@ fn lost_names_keep_their_numbers() {
     assert_eq!(names.stream(4).aggregate_id, "a");
     names.keep_numbers(4, 2);
     assert_eq!(names.stream_count(), 5);
+    // What stands in for a lost name has no number, and a name that says the same has its own.
+    assert_eq!(names.type_number(TypeNameOf::Event, UNREADABLE), None);
+    names.add_type(TypeNameOf::Event, 3, UNREADABLE);
+    assert_eq!(names.type_number(TypeNameOf::Event, UNREADABLE), Some(3));
+    // A stream's type may be lost as well.
+    names.add_stream(5, 9, "b");
+    assert_eq!(names.types(TypeNameOf::Aggregate).len(), 10);
+    assert!(!names.knows(Name::Stream(5)));
+    let stand_in = StreamName::new(UNREADABLE, "b");
+    assert_eq!(names.stream_number(&stand_in), None);
 }
 
 #[test]

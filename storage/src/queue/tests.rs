@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use super::*;
 use crate::transaction::Transaction;
@@ -133,6 +134,19 @@ fn an_abandoned_queue_answers_everybody() {
         assert!(matches!(answer, Err(AppendError::Stopped { .. })));
     }
     assert_eq!(queue.push(nobody(), 10).unwrap(), Pushed::Lead);
+}
+
+/// Whoever is told so may append the next at once, and does not find the queue locked by who tells.
+#[test]
+fn an_abandoned_request_may_be_followed_by_another() {
+    let queue = Arc::new(Queue::default());
+    let (sender, pushed) = mpsc::channel();
+    let next = queue.clone();
+    let told = request(move |_| sender.send(next.push(nobody(), 10).unwrap()).unwrap());
+    queue.push(told, 10).unwrap();
+    std::thread::spawn(move || queue.abandon());
+    let pushed = pushed.recv_timeout(Duration::from_secs(60));
+    assert_eq!(pushed, Ok(Pushed::Lead));
 }
 
 #[test]

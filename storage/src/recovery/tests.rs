@@ -286,6 +286,20 @@ fn every_pair_of_damaged_records_loses_what_lies_between_at_most() {
     }
 }
 
+#[test]
+fn what_is_used_ends_with_the_last_byte_that_is_not_zero() {
+    for length in [0, 1, 63, 64, 65, 128, 150] {
+        let zeros = vec![0; length];
+        assert_eq!(used_bytes(&zeros), 0, "{length} zeros");
+        for last in 0..length {
+            let mut bytes = zeros.clone();
+            bytes[last] = 1;
+            bytes[last / 2] = 1;
+            assert_eq!(used_bytes(&bytes), last + 1, "of {length}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn arbitrary_bytes_are_judged_and_nothing_is_invented(

@@ -1,7 +1,7 @@
 //! Saved tables: whole and of this log, or not at all.
 
 use super::*;
-use crate::event::StreamName;
+use crate::names::Name;
 use crate::repo::{MemoryRepo, RepoFile, View};
 
 fn identity() -> StateIdentity {
@@ -53,6 +53,60 @@ fn tables_come_back_as_they_were() {
     assert_eq!(loaded.names.stream_count(), 3);
     assert!((1_000..1_003).all(|id| loaded.ids.might_contain(id)));
     assert_eq!(loaded.ids.len(), 3);
+}
+
+/// What stood in for them was once taken for their names, of whatever type came first.
+#[test]
+fn lost_names_are_lost_to_who_loads_the_tables() {
+    let names = Names::new(None);
+    names.add_type(TypeNameOf::Aggregate, 0, "Vehicle");
+    names.add_type(TypeNameOf::Event, 1, "Created");
+    names.add_stream(0, 0, "a");
+    names.keep_numbers(1, 3);
+    names.add_stream(2, 4, "c");
+    let repo = MemoryRepo::new();
+    let tips = RwLock::new(vec![StreamTip::default(); 3]);
+    save(&repo, &identity(), &names, &tips, &IdFilter::new()).unwrap();
+    let loaded = load(&repo, &identity()).unwrap().names;
+    for names in [&names, &*loaded] {
+        for name in [Name::Stream(0), Name::EventType(1)] {
+            assert!(names.knows(name), "{name}");
+        }
+        for name in [
+            Name::Stream(1),
+            Name::Stream(2),
+            Name::AggregateType(4),
+            Name::EventType(0),
+            Name::EventType(3),
+        ] {
+            assert!(!names.knows(name), "{name}");
+        }
+        let types = [TypeNameOf::Aggregate, TypeNameOf::Event].map(|of| names.types(of).len());
+        assert_eq!((names.stream_count(), types), (3, [5, 4]));
+    }
+    let stand_in = StreamName::new("Vehicle", UNREADABLE);
+    assert_eq!(loaded.stream_number(&stand_in), None);
+}
+
+/// As an earlier program saved them: the indexes of the segments know better.
+#[test]
+fn tables_with_what_stands_in_for_names_are_not_taken() {
+    let is_taken = |add: &dyn Fn(&Names)| {
+        let names = Names::new(None);
+        names.add_type(TypeNameOf::Aggregate, 0, "Vehicle");
+        names.add_type(TypeNameOf::Event, 0, "Created");
+        names.add_stream(0, 0, "a");
+        add(&names);
+        let repo = MemoryRepo::new();
+        let tips = RwLock::new(vec![StreamTip::default(); 3]);
+        save(&repo, &identity(), &names, &tips, &IdFilter::new()).unwrap();
+        load(&repo, &identity()).is_some()
+    };
+    assert!(is_taken(&|names| names.add_stream(1, 0, "b")));
+    assert!(!is_taken(&|names| names.add_stream(1, 0, UNREADABLE)));
+    for of in [TypeNameOf::Aggregate, TypeNameOf::Event] {
+        assert!(!is_taken(&|names| names.add_type(of, 1, UNREADABLE)));
+    }
 }
 
 #[test]

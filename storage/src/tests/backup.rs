@@ -77,6 +77,7 @@ fn backups_taken_while_writing_are_prefixes() {
     let done = AtomicBool::new(false);
     let mut reports = Vec::new();
     std::thread::scope(|scope| {
+        let _stopping = SetAtEnd(&done);
         scope.spawn(|| {
             let mut number = 0;
             while !done.load(Ordering::Acquire) || number < 60 {
@@ -96,7 +97,6 @@ fn backups_taken_while_writing_are_prefixes() {
             assert_eq!(report.position.get() % 3, 0, "no half transactions");
             reports.push((to, report));
         }
-        done.store(true, Ordering::Release);
     });
     let events = all(&log);
     for (at, (backup, report)) in reports.iter().enumerate() {
@@ -117,6 +117,35 @@ fn backups_taken_while_writing_are_prefixes() {
             .problems,
         []
     );
+}
+
+/// Who has seen a position and then asks for a backup, or for a watermark, gets it: both end at the tail.
+#[test]
+fn the_tail_is_never_behind_what_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = in_folder(folder.path());
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let _stopping = SetAtEnd(&done);
+            for number in 0..2_000 {
+                log.append(transaction(number, 1)).unwrap();
+            }
+        });
+        while !done.load(Ordering::Acquire) {
+            let seen = log.durable_position();
+            assert!(log.shared.tail().position >= seen);
+        }
+    });
+}
+
+/// Nobody waits for a thread that has failed.
+struct SetAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 #[test]

@@ -1,11 +1,15 @@
 //! Many threads, one log: what each was told is what the log holds.
 
 use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::support::*;
+use crate::maintenance::SPARE_PREFIX;
+use crate::repo::Repo;
 use crate::*;
 
 const THREADS: u32 = 16;
@@ -172,4 +176,62 @@ fn a_writer_that_panics_leaves_nobody_waiting() {
     assert!(matches!(log.health().state, LogState::Stopped { .. }));
     assert!(!all(&log).is_empty(), "what is durable can be read");
     log.close();
+}
+
+/// The thread that prepares segments panics while it makes the one that the writer waits for: the writer makes it itself, then and
+/// from then on. Nobody may wait for ever, whoever asks is told, and the log is whole.
+#[test]
+fn a_maintenance_thread_that_panics_leaves_nobody_waiting() {
+    const APPENDS: usize = 100;
+    let gate = Arc::new(Mutex::new(()));
+    let closed = gate.lock().unwrap();
+    let (waits, waiting) = std::sync::mpsc::channel();
+    let at_gate = gate.clone();
+    let repo = Arc::new(TrappedRepo::new(move |step: &str, name: &str| {
+        let is_ahead = std::thread::current().name() == Some("log-maintenance");
+        if is_ahead && step == "create" && name.starts_with(SPARE_PREFIX) {
+            waits.send(()).unwrap();
+            drop(at_gate.lock());
+            panic!("the thread behind the writer of this test fails");
+        }
+    }));
+    let files = repo.files.clone();
+    let repo: Arc<dyn Repo> = repo;
+    // Closed only at the end: that waits for a writer that waits for ever.
+    let log = ManuallyDrop::new(open(&repo, &small()));
+    assert!(log.health().maintained);
+    waiting.recv_timeout(Duration::from_secs(60)).unwrap();
+    let (sender, answers) = std::sync::mpsc::channel();
+    for number in 0..APPENDS {
+        let sender = sender.clone();
+        let transaction = one("a", "T", &number.to_string());
+        log.submit(transaction, move |_, answer| sender.send(answer).unwrap());
+    }
+    let mut answered = 0;
+    while let Ok(answer) = answers.recv_timeout(Duration::from_millis(200)) {
+        answer.unwrap();
+        answered += 1;
+    }
+    assert!(answered < APPENDS, "the writer waits for a segment");
+    drop(closed);
+    while answered < APPENDS {
+        let answer = answers.recv_timeout(Duration::from_secs(60)).unwrap();
+        answer.unwrap();
+        answered += 1;
+    }
+    log.settle();
+    let health = log.health();
+    assert_eq!(health.state, LogState::Writable);
+    assert!(!health.maintained, "{health:?}");
+    assert!(log.stats().segments > 3);
+    ManuallyDrop::into_inner(log).close();
+
+    let repo: Arc<dyn Repo> = Arc::new(files);
+    let log = open(&repo, &small());
+    assert_eq!(all(&log).len(), APPENDS);
+    assert_eq!(log.opened().damage, []);
+    assert!(
+        log.health().maintained,
+        "opened again it has a thread again"
+    );
 }

@@ -299,3 +299,59 @@ fn a_rotten_record_moves_no_tip() {
         assert_eq!(log.stream_count(), 2);
     }
 }
+
+/// What became of its record since: the version was given, and the index says so.
+#[test]
+fn a_stream_that_ends_in_a_rotten_record_has_the_version_that_it_had() {
+    let memory = MemoryRepo::new();
+    let repo: Arc<dyn Repo> = Arc::new(memory.clone());
+    let log = open(&repo, &options(Left::Sealed));
+    (0..3).for_each(|_| append(&log, (0, 0, 0, 0)));
+    (0..27).for_each(|_| append(&log, (1, 0, 0, 0)));
+    let (file, offset) = event_place(&log, 3);
+    log.close();
+    for name in memory.list().unwrap() {
+        if name.ends_with(".state") {
+            memory.remove(&name).unwrap();
+        }
+    }
+    let mut bytes = memory.bytes(&file);
+    bytes[offset + 24] ^= 1;
+    memory.put(&file, bytes);
+    let log = open(&repo, &options(Left::Sealed));
+    assert!(log.opened().segments_folded > 0);
+    let tips: Vec<_> = (0..2)
+        .map(|of| log.stream(&stream(of)).unwrap().version.get())
+        .collect();
+    assert_eq!(tips, [3, 27]);
+}
+
+/// Also where another segment is gone, and names may be lost with it, and where its own is: a version was once given again.
+#[test]
+fn a_segment_that_is_gone_takes_no_version_back() {
+    for gone in [3, 20] {
+        let memory = MemoryRepo::new();
+        let repo: Arc<dyn Repo> = Arc::new(memory.clone());
+        let log = open(&repo, &options(Left::Sealed));
+        (0..3).for_each(|_| append(&log, (0, 0, 0, 0)));
+        (0..27).for_each(|_| append(&log, (1, 0, 0, 0)));
+        let ((file, offset), (gone, _)) = (event_place(&log, 3), event_place(&log, gone));
+        log.settle();
+        log.close();
+        for name in memory.list().unwrap() {
+            if name.ends_with(".state") || name == gone {
+                memory.remove(&name).unwrap();
+            }
+        }
+        if file != gone {
+            let mut bytes = memory.bytes(&file);
+            bytes[offset + 24] ^= 1;
+            memory.put(&file, bytes);
+        }
+        let log = open(&repo, &options(Left::Sealed));
+        let tips: Vec<_> = (0..2)
+            .map(|of| log.stream(&stream(of)).unwrap().version.get())
+            .collect();
+        assert_eq!(tips, [3, 27], "without {gone}");
+    }
+}

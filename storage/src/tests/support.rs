@@ -1,11 +1,14 @@
 //! What the tests of the whole log share.
 
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::log::Beside;
-use crate::repo::{MemoryRepo, Repo};
+use crate::repo::{MemoryRepo, Repo, RepoFile};
 use crate::*;
 
 /// A clock that rises by a millisecond each time it is asked, unless it is set.
@@ -111,4 +114,61 @@ pub(crate) fn event_place(log: &Log, position: u64) -> (String, usize) {
         crate::segment::segment_file(segment.id),
         usize::try_from(offset).unwrap(),
     )
+}
+
+/// Hears what is done to which file, and panics where it is set to.
+type Trap = dyn Fn(&str, &str) + Send + Sync;
+
+/// A folder in memory that asks `trap` before a file is made or removed, with "create" or "remove" and the file's name. One that
+/// panics stands for a fault of the program in the middle of its work.
+pub(crate) struct TrappedRepo {
+    pub(crate) files: MemoryRepo,
+    trap: Box<Trap>,
+}
+
+impl TrappedRepo {
+    pub(crate) fn new(trap: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
+        TrappedRepo {
+            files: MemoryRepo::new(),
+            trap: Box::new(trap),
+        }
+    }
+}
+
+impl fmt::Debug for TrappedRepo {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("TrappedRepo")
+    }
+}
+
+impl Repo for TrappedRepo {
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.files.list()
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn RepoFile>> {
+        (self.trap)("create", name);
+        self.files.create(name)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn RepoFile>> {
+        self.files.open(name)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.files.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        (self.trap)("remove", name);
+        self.files.remove(name)
+    }
+
+    fn sync_folder(&self) -> io::Result<()> {
+        self.files.sync_folder()
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.files.path(name)
+    }
 }

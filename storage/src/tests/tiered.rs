@@ -2,6 +2,7 @@
 
 mod faults;
 mod here;
+mod immutable;
 
 use std::sync::Arc;
 

@@ -120,7 +120,6 @@ impl Cache {
         let earlier = inner.held.remove(&name);
         inner.bytes -= earlier.as_ref().map_or(0, |held| held.bytes);
         inner.bytes += stub.bytes;
-        self.make_room(&mut inner, 0);
         drop(inner);
         let mut turn = Turn {
             cache: self,
@@ -128,6 +127,7 @@ impl Cache {
             bytes: stub.bytes,
             view: None,
         };
+        self.make_room(&mut self.lock(), 0);
         let kept = earlier.and_then(|_| self.checked_file(stub, &name));
         let brought = match kept {
             Some(view) => {
@@ -155,13 +155,47 @@ impl Cache {
 
     /// Whether the object is there in its length.
     pub(super) fn look(&self, stub: &Stub) -> Result<(), ArchivedError> {
-        let object = stub.object();
-        match self.options.tier.length(&object) {
+        self.by_names(stub, |object| match self.options.tier.length(object) {
             Ok(Some(length)) if length == stub.bytes => Ok(()),
-            Ok(Some(length)) => Err(self.altered(stub, length_differs(length, stub.bytes))),
-            Ok(None) => Err(self.missing(stub)),
-            Err(source) => Err(self.unreachable(stub, source)),
+            Ok(Some(length)) => Err(self.altered(object, length_differs(length, stub.bytes))),
+            Ok(None) => Err(self.missing(object)),
+            Err(source) => Err(self.unreachable(object, source)),
+        })
+    }
+
+    /// Whether the object is there byte for byte. Reads all of it, and keeps nothing: what others read stays in the folder.
+    pub(super) fn read_back(&self, stub: &Stub) -> Result<(), ArchivedError> {
+        self.by_names(stub, |object| {
+            let mut what = String::new();
+            for _ in 0..ATTEMPTS {
+                match self.read_object(stub, object, &mut |_| Ok(()))? {
+                    None => return Ok(()),
+                    Some(differs) => what = differs,
+                }
+            }
+            Err(self.altered(object, what))
+        })
+    }
+
+    /// Asks for the object by one of its names after the other until it is there as it was sent. Where it is not, the error is
+    /// that of its first name.
+    fn by_names<T>(
+        &self,
+        stub: &Stub,
+        ask: impl Fn(&str) -> Result<T, ArchivedError>,
+    ) -> Result<T, ArchivedError> {
+        let mut first = None;
+        for object in stub.objects() {
+            match ask(&object) {
+                // Behind a name that is free none was taken.
+                Err(ArchivedError::Missing { .. }) if first.is_some() => break,
+                Err(error @ (ArchivedError::Missing { .. } | ArchivedError::Altered { .. })) => {
+                    first.get_or_insert(error);
+                }
+                outcome => return outcome,
+            }
         }
+        Err(first.unwrap_or_else(|| self.missing(&stub.object())))
     }
 
     pub(crate) fn stats(&self) -> TierStats {
@@ -188,6 +222,15 @@ impl Cache {
     }
 
     fn fetch(&self, stub: &Stub, name: &str) -> Result<Arc<dyn View>, ArchivedError> {
+        self.by_names(stub, |object| self.fetch_object(stub, object, name))
+    }
+
+    fn fetch_object(
+        &self,
+        stub: &Stub,
+        object: &str,
+        name: &str,
+    ) -> Result<Arc<dyn View>, ArchivedError> {
         let temporary = format!("{name}{DRAFT}");
         let fetched = &self.options.fetched;
         let mut what = String::new();
@@ -195,7 +238,7 @@ impl Cache {
             let file = fetched.create(&temporary).map_err(ArchivedError::Disk)?;
             let mut at = 0;
             let mut broken = None;
-            let outcome = self.read_object(stub, &mut |part| {
+            let outcome = self.read_object(stub, object, &mut |part| {
                 let written = file.write_at(part, at);
                 at += part.len() as u64;
                 written.map_err(|error| {
@@ -225,19 +268,20 @@ impl Cache {
             }
         }
         let _ = fetched.remove(&temporary);
-        Err(self.altered(stub, what))
+        Err(self.altered(object, what))
     }
 
-    /// Gives the object's bytes to `take`, and says in what they differ from those that were sent.
+    /// Gives the bytes of the object of this name to `take`, and says in what they differ from those that were sent.
     pub(super) fn read_object(
         &self,
         stub: &Stub,
+        object: &str,
         take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<Option<String>, ArchivedError> {
         let mut hasher = Sha256::new();
         let mut length = 0;
         let mut is_longer = false;
-        let fetched = self.options.tier.fetch(&stub.object(), &mut |part| {
+        let fetched = self.options.tier.fetch(object, &mut |part| {
             length += part.len() as u64;
             if length > stub.bytes {
                 is_longer = true;
@@ -249,8 +293,8 @@ impl Cache {
         self.bytes_fetched.fetch_add(length, Ordering::Relaxed);
         match fetched {
             _ if is_longer => Ok(Some(format!("it is longer than {} bytes", stub.bytes))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.missing(stub)),
-            Err(source) => Err(self.unreachable(stub, source)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.missing(object)),
+            Err(source) => Err(self.unreachable(object, source)),
             Ok(()) if length != stub.bytes => Ok(Some(length_differs(length, stub.bytes))),
             Ok(()) if hasher.finalize()[..] != stub.sha256 => {
                 Ok(Some("its SHA-256 differs".to_owned()))
@@ -276,25 +320,25 @@ impl Cache {
         }
     }
 
-    fn missing(&self, stub: &Stub) -> ArchivedError {
+    pub(super) fn missing(&self, object: &str) -> ArchivedError {
         ArchivedError::Missing {
             place: self.options.tier.place(),
-            object: stub.object(),
+            object: object.to_owned(),
         }
     }
 
-    pub(super) fn altered(&self, stub: &Stub, what: String) -> ArchivedError {
+    pub(super) fn altered(&self, object: &str, what: String) -> ArchivedError {
         ArchivedError::Altered {
             place: self.options.tier.place(),
-            object: stub.object(),
+            object: object.to_owned(),
             what,
         }
     }
 
-    pub(super) fn unreachable(&self, stub: &Stub, source: io::Error) -> ArchivedError {
+    pub(super) fn unreachable(&self, object: &str, source: io::Error) -> ArchivedError {
         ArchivedError::Unreachable {
             place: self.options.tier.place(),
-            object: stub.object(),
+            object: object.to_owned(),
             source,
         }
     }

@@ -3,7 +3,7 @@
 //! | a power cut | leaves | the next run |
 //! |---|---|---|
 //! | before the object is whole | the segment | sends it again, under the same name |
-//! | before the stub has its name | the segment, and an object that nobody knows of | finds the object whole, goes on |
+//! | before the stub has its name | the segment, and an object that nobody knows of | sends it again, or finds it whole where nothing may be replaced; goes on |
 //! | before the segment is removed | the segment and its stub, which say the same | goes on; until then the segment is read |
 //! | behind that | the stub | – |
 
@@ -19,7 +19,7 @@ use crate::maintenance;
 use crate::position::Position;
 use crate::read::position_at;
 use crate::record::{EventRecord, TypeNameOf};
-use crate::repo::Repo;
+use crate::repo::{Repo, View};
 use crate::segment::{Segment, SegmentUnreadable, index_file, segment_file};
 use crate::time::Timestamp;
 
@@ -63,7 +63,9 @@ impl Log {
             if stop() {
                 break;
             }
-            report.bytes += self.send(segment, &cache)?;
+            let (bytes, is_renamed) = self.send(segment, &cache)?;
+            report.bytes += bytes;
+            report.renamed += u64::from(is_renamed);
             report.segments += 1;
             report.last_position = segment_last;
         }
@@ -76,7 +78,8 @@ impl Log {
         tiles.map_err(|error| io::Error::other(error).into())
     }
 
-    fn send(&self, segment: &Segment, cache: &Arc<Cache>) -> Result<u64, ArchiveError> {
+    /// Returns its bytes, and whether its object has another than its first name.
+    fn send(&self, segment: &Segment, cache: &Arc<Cache>) -> Result<(u64, bool), ArchiveError> {
         let shared = &self.shared;
         let source = segment.repo();
         let view = segment.bytes().map_err(|error| error.source)?;
@@ -106,7 +109,7 @@ impl Log {
         let temporary = format!("{name}.new");
         write(&*shared.repo, &temporary, &bytes)?;
         let stub = open(&*shared.repo, &temporary)?;
-        put_and_read_back(cache, &stub, &view)?;
+        let is_renamed = put_and_read_back(cache, &stub, &view)?;
         let _place = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         shared.repo.rename(&temporary, &name)?;
         shared.repo.sync_folder()?;
@@ -117,7 +120,7 @@ impl Log {
             remove_if_there(&*source, &index_file(segment.id))?;
         }
         source.sync_folder()?;
-        Ok(view.bytes().len() as u64)
+        Ok((view.bytes().len() as u64, is_renamed))
     }
 
     /// Sees to it that the index is a file in the log's own folder.
@@ -142,25 +145,83 @@ impl Log {
     }
 }
 
-/// Puts the segment there and reads it back. Also where it can be read there already: a put that failed or was cut off may
-/// have left it in the memory of the machine that answers.
+/// Puts the segment there and reads it back, under the first of its names that does not hold something else for good: an attempt
+/// before may have left that in a place where nothing is replaced. Returns whether it was another than the first.
 fn put_and_read_back(
     cache: &Cache,
     stub: &Stub,
-    view: &Arc<dyn crate::repo::View>,
-) -> Result<(), ArchivedError> {
-    let object = stub.object();
-    let tier = &cache.options.tier;
-    let unreachable = |error| cache.unreachable(stub, error);
+    view: &Arc<dyn View>,
+) -> Result<bool, ArchivedError> {
+    let mut is_renamed = false;
     let mut what = String::new();
-    for _ in 0..ATTEMPTS {
-        tier.put(&object, view.clone()).map_err(unreachable)?;
-        match cache.read_object(stub, &mut |_| Ok(()))? {
-            None => return Ok(()),
-            Some(differs) => what = differs,
+    for object in stub.objects() {
+        match put_as(cache, stub, &object, view)? {
+            Put::There => return Ok(is_renamed),
+            Put::Taken(differs) => {
+                is_renamed = true;
+                what = differs;
+            }
         }
     }
-    Err(cache.altered(stub, what))
+    Err(cache.altered(&stub.object(), what))
+}
+
+/// What came of an object under one of its names.
+enum Put {
+    /// It is there as it was sent.
+    There,
+    /// Something else is, and stays; in what it differs.
+    Taken(String),
+}
+
+/// Puts the object there also where it can be read there already: a put that failed or was cut off may have left it in the memory
+/// of the machine that answers. Only a place that refuses is believed what it has.
+///
+/// A name counts as taken when the first put is refused: what this run put itself is looked at by the next before another name is,
+/// since it may be whole there and have come back wrong.
+fn put_as(
+    cache: &Cache,
+    stub: &Stub,
+    object: &str,
+    view: &Arc<dyn View>,
+) -> Result<Put, ArchivedError> {
+    let tier = &cache.options.tier;
+    let mut refused = None;
+    let mut what = String::new();
+    for attempt in 0..ATTEMPTS {
+        if refused.is_none() {
+            match tier.put(object, view.clone()) {
+                Err(error) if !is_refusal(&error) => return Err(cache.unreachable(object, error)),
+                Err(error) if attempt == 0 => refused = Some(error),
+                _ => {}
+            }
+        }
+        match cache.read_object(stub, object, &mut |_| Ok(())) {
+            Ok(None) => return Ok(Put::There),
+            Ok(Some(differs)) => what = differs,
+            Err(error) => {
+                return Err(match (error, refused) {
+                    // It has nothing there, so it refuses more than to replace.
+                    (ArchivedError::Missing { .. }, Some(refusal)) => {
+                        cache.unreachable(object, refusal)
+                    }
+                    (error, _) => error,
+                });
+            }
+        }
+    }
+    match refused {
+        Some(_) => Ok(Put::Taken(what)),
+        None => Err(cache.altered(object, what)),
+    }
+}
+
+/// Whether a place that answers does not take an object, for it has one of that name or takes none.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::AlreadyExists | io::ErrorKind::PermissionDenied
+    )
 }
 
 fn write(repo: &dyn Repo, name: &str, bytes: &[u8]) -> io::Result<()> {

@@ -22,6 +22,8 @@ const STUB_HEADER_BYTES: usize = FIXED_BYTES + SEGMENT_HEADER_BYTES;
 const ID_BYTES: usize = 16;
 /// A row of what was kept: the ordinal, then where its record begins among those kept.
 const KEPT_ROW_BYTES: usize = 8;
+/// Names that an object may have. A place that spoils what it takes, and lets nothing be replaced, is not given it for ever.
+const NAMES_MAX: u32 = 4;
 
 /// The name of a segment's stub.
 pub(crate) fn stub_file(segment: SegmentId) -> String {
@@ -176,16 +178,28 @@ impl Stub {
     /// What the segment is called in the archive, and in the folder of what was fetched. Its content is part of the name, so
     /// that no two segments ever have the same, also after a log was restored to an earlier moment and went on.
     pub(crate) fn file(&self) -> String {
+        format!("{}.log", self.stem())
+    }
+
+    fn stem(&self) -> String {
         let hash: String = self.sha256[..8]
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        format!("{}-{hash}.log", self.header.segment)
+        format!("{}-{hash}", self.header.segment)
     }
 
     /// The object's name.
     pub(crate) fn object(&self) -> String {
         format!("{}/{}", self.header.log_id, self.file())
+    }
+
+    /// The names that the object may have, in the order in which they are taken: the next one only where all before it hold
+    /// something else, which the place does not let be replaced. So the stub need not say which it is.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = String> {
+        let (log_id, stem) = (self.header.log_id, self.stem());
+        let others = (2..=NAMES_MAX).map(move |number| format!("{log_id}/{stem}-{number}.log"));
+        std::iter::once(self.object()).chain(others)
     }
 
     /// Bytes of the stub itself.

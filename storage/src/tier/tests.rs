@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -11,6 +14,7 @@ use crate::chain;
 use crate::header::SegmentHeader;
 use crate::position::{Position, SegmentId};
 use crate::repo::{MemoryRepo, Repo, View};
+use crate::tests::support::TrappedRepo;
 use crate::time::Timestamp;
 
 /// How the place behaves.
@@ -34,12 +38,18 @@ pub(crate) enum Mood {
     GivesMore,
     /// Gives another byte the first time only.
     GivesOtherOnce,
+    /// Brings down whoever fetches, as a fault in what speaks to the place would.
+    Panics,
+    /// Takes nothing.
+    Refuses,
 }
 
 #[derive(Debug, Default)]
 struct World {
     objects: BTreeMap<String, Vec<u8>>,
     mood: Mood,
+    /// Whether nothing is replaced.
+    keeps_all: bool,
     fetches: usize,
 }
 
@@ -52,7 +62,12 @@ impl FakeTier {
         self.lock().mood = mood;
     }
 
-    /// Objects that were asked for since the last time this was.
+    /// Refuses from now on to put an object in the place of another.
+    pub(crate) fn keep_all(&self) {
+        self.lock().keeps_all = true;
+    }
+
+    /// Objects that were fetched since the last time this was asked.
     pub(crate) fn fetches(&self) -> usize {
         std::mem::take(&mut self.lock().fetches)
     }
@@ -96,6 +111,9 @@ impl Tier for FakeTier {
     fn put(&self, object: &str, bytes: Arc<dyn View>) -> io::Result<()> {
         let mut world = self.lock();
         let mut bytes = bytes.bytes().to_vec();
+        if world.keeps_all && world.mood != Mood::Away && world.objects.contains_key(object) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         match world.mood {
             Mood::Away => return Err(refused()),
             Mood::TakesHalf => {
@@ -104,6 +122,7 @@ impl Tier for FakeTier {
                 return Err(refused());
             }
             Mood::KeepsOther => bytes[200] ^= 1,
+            Mood::Refuses => return Err(io::ErrorKind::PermissionDenied.into()),
             _ => {}
         }
         world.objects.insert(object.to_owned(), bytes);
@@ -121,13 +140,14 @@ impl Tier for FakeTier {
     fn fetch(&self, object: &str, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let (mut bytes, mood) = {
             let mut world = self.lock();
+            let found = world.objects.get(object).cloned();
+            let found = found.ok_or(io::ErrorKind::NotFound)?;
             world.fetches += 1;
             let mood = world.mood;
             if mood == Mood::GivesOtherOnce {
                 world.mood = Mood::Well;
             }
-            let found = world.objects.get(object).cloned();
-            (found.ok_or(io::ErrorKind::NotFound)?, mood)
+            (found, mood)
         };
         let half = bytes.len() / 2;
         match mood {
@@ -139,6 +159,7 @@ impl Tier for FakeTier {
                 take(&bytes[..half])?;
                 return Err(refused());
             }
+            Mood::Panics => panic!("the place of this test fails"),
             _ => {}
         }
         bytes.chunks(100).try_for_each(take)
@@ -333,6 +354,30 @@ fn threads_share_fetches() {
     let stats = cache.stats();
     assert!(stats.bytes_held <= 2_300, "{stats:?}");
     assert_eq!(stats.misses, tier.fetches() as u64);
+}
+
+/// Whoever goes down before its fetch has begun leaves the segment to the next.
+#[test]
+fn a_panic_while_room_is_made_leaves_nobody_waiting() {
+    let (_, mut options, stubs) = three();
+    let is_armed = Arc::new(AtomicBool::new(false));
+    let armed = is_armed.clone();
+    options.fetched = Arc::new(TrappedRepo::new(move |step: &str, _: &str| {
+        let strikes = step == "remove" && armed.load(Ordering::Relaxed);
+        assert!(!strikes, "the folder of this test fails");
+    }));
+    let cache = Arc::new(Cache::new(options).unwrap());
+    cache.view(&stubs[0]).unwrap();
+    cache.view(&stubs[1]).unwrap();
+    is_armed.store(true, Ordering::Relaxed);
+    assert!(catch_unwind(AssertUnwindSafe(|| cache.view(&stubs[2]))).is_err());
+    is_armed.store(false, Ordering::Relaxed);
+    let (sender, brought) = std::sync::mpsc::channel();
+    let (again, mut stubs) = (cache.clone(), stubs);
+    std::thread::spawn(move || sender.send(again.view(&stubs.remove(2)).unwrap()));
+    let view = brought.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert_eq!(view.bytes()[500], 3);
+    assert_eq!(cache.stats().bytes_held, 2 * 1_128);
 }
 
 #[test]

@@ -8,6 +8,8 @@ use harness::process::{must, run, wait_for};
 use harness::server::DataFolder;
 use tokio::runtime::Runtime;
 
+use crate::operating::figures::{Group, hold};
+
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// What the command says, and whether it did what was asked.
@@ -118,6 +120,7 @@ fn a_depot_joins_says_how_it_stands_and_leaves() {
     let lag = figure(&figures, "lag_positions");
     assert!(lag.is_some_and(|lag| lag.starts_with('0')), "{figures}");
     assert!(figure(&figures, "silent_seconds").is_some(), "{figures}");
+    hold(&figures, Group::Depots);
     let said = check_done(south, &["resync", "--set", &at], token);
     assert!(said.contains("publish their events anew"), "{said}");
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fleet::registry;
 use harness::cable::Cable;
@@ -18,8 +18,15 @@ use crate::kill::lasting_token;
 
 /// Rows asked for at once.
 const PAGE: usize = 1_000;
-/// How long a depot that is behind may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a depot that is behind, on a machine that has more to do, may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How long it may say that it cannot answer yet.
+const BUSY_MAX: Duration = Duration::from_secs(600);
+/// How long it may take to save what an hour came to, and end.
+const STOP_LIMIT: Duration = Duration::from_secs(300);
+
+/// The type and the id of an aggregate.
+pub(super) type Name = (String, String);
 
 pub(super) struct Depot {
     pub(super) name: &'static str,
@@ -73,7 +80,19 @@ impl Depot {
     pub(super) fn stop(&mut self) {
         self.door.store(0, Ordering::Relaxed);
         if let Some(server) = self.server.take() {
-            server.stop();
+            server.stop_within(STOP_LIMIT);
+        }
+    }
+
+    /// Sees to it that it did not end by itself: nobody would hear of that while requests are sent again and again.
+    #[track_caller]
+    pub(super) fn must_run(&mut self) {
+        let Some(server) = &mut self.server else {
+            return;
+        };
+        if let Some(status) = server.process().ended() {
+            let words = server.process().last_words();
+            panic!("{} ended by itself with {status}: {words}", self.name);
         }
     }
 
@@ -129,8 +148,13 @@ impl Depot {
         self.read
     }
 
-    /// The states of all shared aggregates, by type and id.
-    pub(super) fn states(&self) -> BTreeMap<(String, String), Value> {
+    /// How many of them are shared.
+    pub(super) fn count(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// A digest of the state of each shared aggregate: the states of an hour are too many to hold those of all depots.
+    pub(super) fn states(&self) -> BTreeMap<Name, blake3::Hash> {
         let mut states = BTreeMap::new();
         let mut cursor = String::new();
         loop {
@@ -143,10 +167,9 @@ impl Depot {
                 let text = |key: &str| stream[key].as_str().expect("a text").to_owned();
                 let aggregate_type = text("aggregate_type");
                 if !registry().is_internal(&aggregate_type) {
-                    states.insert(
-                        (aggregate_type, text("aggregate_id")),
-                        stream["state"].clone(),
-                    );
+                    // Members are in the order of their names, so that equal states are equal texts.
+                    let digest = blake3::hash(stream["state"].to_string().as_bytes());
+                    states.insert((aggregate_type, text("aggregate_id")), digest);
                 }
             }
             match page["next_cursor"].as_str() {
@@ -154,6 +177,16 @@ impl Depot {
                 None => return states,
             }
         }
+    }
+
+    /// What it says of one of these.
+    pub(super) fn state(&self, (aggregate_type, id): &Name) -> String {
+        let id: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let path = format!(
+            "/api/v1/projections/current_state/data?aggregate_type={aggregate_type}&aggregate_id={id}"
+        );
+        let answer = must("asking", self.client().get(&path));
+        format!("{} {}", answer.status, answer.text())
     }
 
     /// Holds the stopped depot's log against itself, with these ids acknowledged anywhere.
@@ -175,8 +208,16 @@ impl Depot {
         client.with_token(self.token.as_str())
     }
 
+    /// What it answers, once it does: that it has too much to do, or is not so far yet, passes.
     #[track_caller]
     fn get(&self, path: &str) -> Value {
-        must("asking", self.client().get(path)).expect(200).json()
+        let began = Instant::now();
+        loop {
+            let answer = must("asking", self.client().get(path));
+            if answer.status != 503 || began.elapsed() > BUSY_MAX {
+                return answer.expect(200).json();
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
     }
 }

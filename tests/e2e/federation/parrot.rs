@@ -10,8 +10,11 @@ use tokio::time::timeout;
 
 /// Messages that are remembered.
 const REMEMBERED: usize = 300;
-/// How long the broker may take.
+/// Messages that wait to be remembered at most; those behind them are missed.
+const HEARD_MAX: usize = 4_096;
+/// How long the broker may take, and to take this client in, on a machine that has more to do.
 const PATIENCE: Duration = Duration::from_secs(10);
+const CONNECT_LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) struct Parrot {
     runtime: Runtime,
@@ -25,7 +28,10 @@ impl Parrot {
     pub(super) fn new(address: &str) -> Parrot {
         let runtime = Runtime::new().expect("threads");
         let (client, heard) = runtime.block_on(async {
-            let options = async_nats::ConnectOptions::new().no_echo();
+            let options = async_nats::ConnectOptions::new()
+                .no_echo()
+                .connection_timeout(CONNECT_LIMIT)
+                .subscription_capacity(HEARD_MAX);
             let client = options.connect(address).await.expect("a broker");
             let heard = client.subscribe("railfleet.events.>").await;
             (client, heard.expect("a subscription"))
@@ -56,7 +62,10 @@ impl Parrot {
             for _ in 0..count {
                 let message = &remembered[chance.place(remembered.len())];
                 let sent = client.publish(message.subject.clone(), message.payload.clone());
-                sent.await.expect("a client that is open");
+                // What waits for a broker that is gone has its bound.
+                if let Ok(sent) = timeout(PATIENCE, sent).await {
+                    sent.expect("a client that is open");
+                }
             }
             // A broker that is gone hears it when it is back.
             drop(timeout(PATIENCE, client.flush()).await);

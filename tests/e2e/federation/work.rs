@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harness::client::{Answer, Client};
 use harness::load::Seeded;
@@ -19,6 +19,8 @@ const PAUSE_MS: u64 = 60;
 const AGAIN: Duration = Duration::from_millis(50);
 /// How long an answer may take before the request is sent again: a depot may be stopped.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a request may go without any answer: longer than a depot may take to start.
+const SILENCE_MAX: Duration = Duration::from_secs(900);
 
 /// Where a depot can be reached; 0 while it cannot.
 pub(super) type Door = Arc<AtomicU16>;
@@ -78,6 +80,7 @@ impl Worker {
         while !stop.load(Ordering::Relaxed) {
             let deed = self.choose();
             let key = self.chance.id().to_string();
+            let began = Instant::now();
             let answer = loop {
                 if let Some(answer) = self.ask(&deed, &key) {
                     break answer;
@@ -87,6 +90,13 @@ impl Worker {
                 if is_gone && stop.load(Ordering::Relaxed) {
                     return self.done;
                 }
+                assert!(
+                    began.elapsed() < SILENCE_MAX,
+                    "{} does not answer {} {}",
+                    self.depot,
+                    deed.method,
+                    deed.path
+                );
                 self.done.unanswered += 1;
                 std::thread::sleep(AGAIN);
             };
@@ -97,6 +107,9 @@ impl Worker {
     }
 
     /// `None` where nobody answered, or that it cannot be done now.
+    ///
+    /// # Panics
+    /// When the server failed, or has no room: that would be so for every request after it.
     fn ask(&mut self, deed: &Deed, key: &str) -> Option<Answer> {
         let port = self.door.load(Ordering::Relaxed);
         if port == 0 {
@@ -115,7 +128,17 @@ impl Worker {
         }
         let body = deed.body.to_string();
         let answer = client.request(deed.method, &deed.path, &headers, body.as_bytes());
-        let answer = answer.ok().filter(|answer| answer.status < 500)?;
+        let answer = answer.ok()?;
+        match answer.status {
+            // The server has too much to do, or this process had: the request came too slowly.
+            408 | 503 => return None,
+            507 => panic!(
+                "{}: the disk with the temporary files (TMPDIR) is full",
+                self.depot
+            ),
+            500.. => panic!("{} {}: {}", deed.method, deed.path, answer.text()),
+            _ => {}
+        }
         self.client = Some((port, client));
         Some(answer)
     }

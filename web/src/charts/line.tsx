@@ -1,7 +1,7 @@
 // Lines over time, drawn by uPlot on a canvas; a band around a line shows where a forecast may lie.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
-import { axisTime, day, language, number, t } from "../i18n";
+import { axisTime, day, iso, language, number, t } from "../i18n";
 import { theme } from "../core/theme";
 import { ChartFrame } from "./frame";
 
@@ -115,7 +115,7 @@ export function LineChart({ title, summary, file, x, days, lines, band, unit, on
   };
 
   const rows = x.map((second, index) => [
-    days?.[index] ?? new Date(second * 1000).toISOString().slice(0, 10),
+    days?.[index] ?? iso(second * 1_000),
     ...lines.map((line) => line.values[index] ?? null),
   ]);
   return (

@@ -1,8 +1,11 @@
 // Small charts as SVG: sparkline, bars, heat map, scatter, funnel, histogram.
 import { monthName, number, t } from "../i18n";
+import type { Tone } from "../parts/ui";
 import { ChartFrame } from "./frame";
 
 const WIDTH = 640;
+/** Dots that are drawn at most, the first ones; the table has all, and the summary says so. */
+const DOTS_MAX = 500;
 
 /** The ends of an axis over these values, never of no length. */
 function range(values: number[], fromZero = false): [number, number] {
@@ -46,10 +49,10 @@ export interface Bar {
   label: string;
   value: number;
   href?: string;
-  tone?: "good" | "warn" | "bad";
+  tone?: Tone;
 }
 
-/** Bars from the left, one a line, longest word first read. */
+/** Bars from the left, one a line. */
 export function Bars({ title, summary, file, bars, unit, digits = 1 }: { title: string; summary: string; file: string; bars: Bar[]; unit: string; digits?: number }) {
   const [, high] = range(bars.map((bar) => bar.value).concat(0), true);
   return (
@@ -158,7 +161,12 @@ export function Scatter({ title, summary, file, dots, xLabel, yLabel, curves = [
   const px = (x: number): number => 56 + ((x - x0) / (x1 - x0)) * (WIDTH - 80);
   const py = (y: number): number => height - 40 - ((y - y0) / (y1 - y0)) * (height - 68);
   return (
-    <ChartFrame title={title} summary={summary} file={file} table={{ head: ["", xLabel, yLabel], rows: dots.map((dot) => [dot.label, dot.x, dot.y]) }}>
+    <ChartFrame
+      title={title}
+      summary={dots.length > DOTS_MAX ? `${summary} ${t("chart.part", { shown: number(DOTS_MAX), count: number(dots.length) })}` : summary}
+      file={file}
+      table={{ head: ["", xLabel, yLabel], rows: dots.map((dot) => [dot.label, dot.x, dot.y]) }}
+    >
       <svg class="scatter" viewBox={`0 0 ${WIDTH} ${height}`} role="group" aria-label={title}>
         {ys.map((tick) => (
           <g>
@@ -179,7 +187,7 @@ export function Scatter({ title, summary, file, dots, xLabel, yLabel, curves = [
             stroke-dasharray={curve.dashed ? "5 4" : undefined}
           />
         ))}
-        {dots.map((dot) => {
+        {dots.slice(0, DOTS_MAX).map((dot) => {
           const said = `${dot.label}: ${number(dot.x, 0)}, ${number(dot.y, 2)}`;
           const drawn = (
             <>

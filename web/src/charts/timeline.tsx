@@ -1,6 +1,6 @@
 // A vehicle's life as one strip: its statuses as bands, failures and incidents as marks, orders below, and the day that
 // is looked at. The slider under it moves that day; a click on the strip does too.
-import { day, number, t, word } from "../i18n";
+import { day, iso, number, t, word } from "../i18n";
 import { ChartFrame } from "./frame";
 
 export interface Span {
@@ -28,7 +28,6 @@ interface Props {
 }
 
 const WIDTH = 1_000;
-const iso = (at: number): string => new Date(at).toISOString().slice(0, 10);
 
 export function Timeline({ title, from, to, bands, marks, orders, at, onPick }: Props) {
   const span = Math.max(1, to - from);

@@ -17,7 +17,11 @@ export class Problem extends Error {
 }
 
 /** The server was not reached. */
-export class Offline extends Error {}
+export class Offline extends Error {
+  constructor() {
+    super(t("state.offline"));
+  }
+}
 
 async function send(path: string, init: RequestInit, token: string | null): Promise<Response> {
   const headers = new Headers(init.headers);
@@ -26,14 +30,14 @@ async function send(path: string, init: RequestInit, token: string | null): Prom
     return await fetch(path, { ...init, headers });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Offline("the server was not reached");
+    throw new Offline();
   }
 }
 
 async function checked(answer: Response): Promise<Response> {
   if (answer.ok) return answer;
   // What a proxy says whose server is gone.
-  if (answer.status === 502 || answer.status === 504) throw new Offline("the server was not reached");
+  if (answer.status === 502 || answer.status === 504) throw new Offline();
   const body = (await answer.json().catch(() => ({}))) as { title?: string; detail?: unknown; code?: string };
   const detail = typeof body.detail === "string" ? body.detail : answer.statusText;
   throw new Problem(answer.status, body.title ?? `${answer.status}`, detail, answer.headers.get("x-request-id"), body.code ?? null);
@@ -51,7 +55,7 @@ export async function call(path: string, init: RequestInit = {}): Promise<Respon
 /** The answer to a tablet's own request: by its token, and never by the person's; of the server, and never of this browser's memory. */
 export async function callAsDevice(path: string, token: string, init: RequestInit = {}): Promise<Response> {
   const answer = await checked(await send(path, init, token));
-  if (answer.headers.has("x-kept-at")) throw new Offline("the server was not reached");
+  if (answer.headers.has("x-kept-at")) throw new Offline();
   return answer;
 }
 
@@ -103,9 +107,10 @@ const WHOLE_PAGES_MAX = 200;
 
 /**
  * All rows of a list, however many questions that takes: an array, or what an object has under the last word of its path
- * (`/vehicles`) or under `name`. A part of a list is never given for the whole: when one question fails, all have.
+ * (`/vehicles`) or under `name`. A part of a list is never given for the whole: when one question fails, all have. `heard` is
+ * called with every part that comes.
  */
-export async function getWhole<T>(path: string, params: Params = {}, abort?: AbortSignal, name = path.slice(path.lastIndexOf("/") + 1)): Promise<Answer<T[]>> {
+export async function getWhole<T>(path: string, params: Params = {}, abort?: AbortSignal, name = path.slice(path.lastIndexOf("/") + 1), heard?: () => void): Promise<Answer<T[]>> {
   const rows: T[] = [];
   let keptAt: Date | null = null;
   let cursor: string | null = null;
@@ -117,6 +122,7 @@ export async function getWhole<T>(path: string, params: Params = {}, abort?: Abo
       limit = WHOLE_PAGE_MIN;
       return ask();
     });
+    heard?.();
     rows.push(...(Array.isArray(part.value) ? part.value : (part.value[name] as T[])));
     // The whole is as old as its oldest part.
     if (part.keptAt && (keptAt === null || part.keptAt < keptAt)) keptAt = part.keptAt;

@@ -3,19 +3,25 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { type Answer, get, getWhole, type Params, Problem, url } from "./api";
 import { pulse } from "./live";
 
-/** A question without an answer for so long is taken for lost, and asked again when there is news. */
+/**
+ * A question of which nothing was heard for so long is taken for lost, and asked again when there is news. The next one gets
+ * twice as long, so that what takes its time is answered in the end.
+ */
 const PATIENCE_MS = 30_000;
 
 interface State<T> {
   value: T | null;
   error: Error | null;
-  loading: boolean;
   /** When the value was true, if it comes from this tablet's memory. */
   keptAt: Date | null;
 }
 export interface Asked<T> extends State<T> {
+  /** Whether there is neither a value nor an error yet. */
+  loading: boolean;
   again: () => void;
 }
+
+const NOTHING = { value: null, error: null, keptAt: null };
 
 /**
  * The answer to `GET path`; asked anew when the parameters change, when events came, and when the tablet is back online.
@@ -27,66 +33,81 @@ export function useAsked<T>(path: string | null, params: Params = {}, live = tru
 
 /** As [`useAsked`], for all rows of a list: they are there when the last one is ([`getWhole`] says what `name` is). */
 export function useWhole<T>(path: string | null, params: Params = {}, live = true, name?: string): Asked<T[]> {
-  return useAnswer(path, params, live, (path, abort) => getWhole<T>(path, params, abort, name));
+  return useAnswer(path, params, live, (path, abort, heard) => getWhole<T>(path, params, abort, name, heard));
 }
 
-function useAnswer<T>(path: string | null, params: Params, live: boolean, ask: (path: string, abort: AbortSignal) => Promise<Answer<T>>): Asked<T> {
-  const [state, setState] = useState<State<T>>({ value: null, error: null, loading: path !== null, keptAt: null });
+/** `ask` says by `heard` that the answer is on its way: a list of many parts is not lost while they come. */
+function useAnswer<T>(path: string | null, params: Params, live: boolean, ask: (path: string, abort: AbortSignal, heard: () => void) => Promise<Answer<T>>): Asked<T> {
+  const [state, setState] = useState<State<T>>(NOTHING);
   const [turn, setTurn] = useState(0);
   const address = path === null ? null : url(path, params);
   const shown = useRef<string | null>(null);
   const beat = live ? pulse.value : 0;
-  /** The beat that was heard last, since when a question is under way, and whether a beat came meanwhile. */
-  const heard = useRef(beat);
-  const askedAt = useRef<number | null>(null);
+  const lastBeat = useRef(beat);
+  /** When something was heard of the question under way, whether there was news since it was asked, and how long it may take. */
+  const heardAt = useRef<number | null>(null);
   const isBehind = useRef(false);
+  const patience = useRef(PATIENCE_MS);
+  const askAnew = (): void => setTurn((turn) => turn + 1);
+  // A question under way is not broken off for news: where news never ends, no answer that takes its time would ever come.
+  const again = (): void => {
+    if (heardAt.current !== null) {
+      if (Date.now() - heardAt.current < patience.current) {
+        isBehind.current = true;
+        return;
+      }
+      patience.current *= 2;
+    }
+    askAnew();
+  };
 
   useEffect(() => {
-    const again = (): void => setTurn((turn) => turn + 1);
-    addEventListener("online", again);
-    return () => removeEventListener("online", again);
+    addEventListener("online", askAnew);
+    return () => removeEventListener("online", askAnew);
   }, []);
 
   useEffect(() => {
-    askedAt.current = null;
+    heardAt.current = null;
     if (path === null || address === null) {
       shown.current = null;
-      setState({ value: null, error: null, loading: false, keptAt: null });
+      setState(NOTHING);
       return;
     }
     const abort = new AbortController();
     const sameAddress = shown.current === address;
-    if (!sameAddress) setState((before) => ({ ...before, loading: true }));
-    askedAt.current = Date.now();
+    if (!sameAddress) setState((before) => ({ ...before, error: null }));
+    const heard = (): void => {
+      if (!abort.signal.aborted) heardAt.current = Date.now();
+    };
+    heard();
     isBehind.current = false;
     const settled = (next: (before: State<T>) => State<T>): void => {
-      askedAt.current = null;
+      heardAt.current = null;
+      patience.current = PATIENCE_MS;
       setState(next);
-      if (isBehind.current) setTurn((turn) => turn + 1);
+      if (isBehind.current) askAnew();
     };
-    ask(path, abort.signal).then(
+    ask(path, abort.signal, heard).then(
       ({ value, keptAt }) => {
         if (abort.signal.aborted) return;
         shown.current = address;
-        settled(() => ({ value, error: null, loading: false, keptAt }));
+        settled(() => ({ value, error: null, keptAt }));
       },
       (error: Error) => {
         if (abort.signal.aborted) return;
-        settled((before) => ({ value: sameAddress ? before.value : null, error, loading: false, keptAt: before.keptAt }));
+        settled((before) => ({ value: sameAddress ? before.value : null, error, keptAt: before.keptAt }));
       },
     );
     return () => abort.abort();
   }, [address, turn]);
 
-  // A question under way is not broken off for news: where news never ends, no answer that takes its time would ever come.
   useEffect(() => {
-    if (heard.current === beat) return;
-    heard.current = beat;
-    if (askedAt.current !== null && Date.now() - askedAt.current < PATIENCE_MS) isBehind.current = true;
-    else setTurn((turn) => turn + 1);
+    if (lastBeat.current === beat) return;
+    lastBeat.current = beat;
+    again();
   }, [beat]);
 
-  return { ...state, again: () => setTurn((turn) => turn + 1) };
+  return { ...state, loading: path !== null && state.value === null && state.error === null, again };
 }
 
 /**

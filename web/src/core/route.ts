@@ -9,11 +9,26 @@ addEventListener("popstate", () => (address.value = location.href));
 /** The page's name, `fleet`, and what it is about, `vehicle/5110` → `["vehicle", "5110"]`. */
 export const path = computed(() => {
   const rest = new URL(address.value).pathname.slice(BASE.length);
-  return rest.split("/").filter(Boolean).map(decodeURIComponent);
+  return rest.split("/").filter(Boolean).map(unescaped);
 });
 
-/** The filters in the address. */
-export const filters = computed(() => new URL(address.value).searchParams);
+/** A part of a path as it was before it was escaped; one that nobody escaped, `100%`, is what it is. */
+function unescaped(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+const filters = computed(() => new URL(address.value).searchParams);
+
+/** A filter in the address; empty where it is not set. */
+export const filter = (name: string): string => filters.value.get(name) ?? "";
+
+/** The day that a filter holds, from its beginning or to its end in UTC, as the API takes it; empty where it is not set. */
+export const dayFrom = (name: string): string => filter(name) && `${filter(name)}T00:00:00Z`;
+export const dayTo = (name: string): string => filter(name) && `${filter(name)}T23:59:59Z`;
 
 /** The address of a page; parts are escaped, since ids hold slashes and blanks. */
 export function href(parts: string[], query: Record<string, string> = {}): string {
@@ -21,12 +36,17 @@ export function href(parts: string[], query: Record<string, string> = {}): strin
   return BASE + parts.map(encodeURIComponent).join("/") + (search ? `?${search}` : "");
 }
 
+/** Puts the focus on what the page is about. */
+export function toContent(): void {
+  document.getElementById("content")?.focus({ preventScroll: true });
+  scrollTo(0, 0);
+}
+
 /** Goes to a page. */
 export function go(to: string): void {
   history.pushState(null, "", to);
   address.value = location.href;
-  document.getElementById("content")?.focus({ preventScroll: true });
-  scrollTo(0, 0);
+  toContent();
 }
 
 /** Sets filters in place; an empty one is taken away. */

@@ -54,6 +54,9 @@ interface Tokens {
   refresh_token: string;
 }
 
+/** The server says no to what it was shown, which is another thing than that it cannot answer just now. */
+class Denied extends Error {}
+
 async function tokens(path: string, body: unknown): Promise<Tokens> {
   const answer = await fetch(`/api/v1/auth/${path}`, {
     method: "POST",
@@ -62,7 +65,7 @@ async function tokens(path: string, body: unknown): Promise<Tokens> {
   });
   if (!answer.ok) {
     const problem = (await answer.json().catch(() => ({}))) as { detail?: string };
-    throw new Error(problem.detail ?? `${answer.status} ${answer.statusText}`);
+    throw new (answer.status === 401 || answer.status === 403 ? Denied : Error)(problem.detail ?? `${answer.status} ${answer.statusText}`);
   }
   return (await answer.json()) as Tokens;
 }
@@ -80,27 +83,35 @@ export function signOut(): void {
   keep(null);
 }
 
+/** One tab at a time, where the browser can tell: over plain http it cannot. */
+const alone = (work: () => Promise<boolean>): Promise<boolean> => (navigator.locks ? navigator.locks.request(KEY, work) : work());
+
 let refreshing: Promise<boolean> | null = null;
 
-/** Fetches new tokens, once for all who wait; false when the session is over. */
+/** Fetches new tokens, once for all who wait; false when there are none. */
 export function refresh(): Promise<boolean> {
-  refreshing ??= (async () => {
-    const now = session.value;
-    if (!now) return false;
+  const before = session.value;
+  refreshing ??= alone(async () => {
+    if (!before) return false;
+    const isTheirs = (): boolean => session.value?.user.id === before.user.id;
+    // Another tab was faster. A refresh token that comes twice was copied, for all that the server knows, and ends the session.
+    const now = stored();
+    if (now?.refresh !== before.refresh) {
+      session.value = now;
+      return isTheirs();
+    }
     try {
-      const found = await tokens("refresh", { refresh_token: now.refresh });
-      if (session.value?.user.id !== now.user.id) return false;
-      keep({ ...now, access: found.access_token, refresh: found.refresh_token });
+      const found = await tokens("refresh", { refresh_token: before.refresh });
+      if (!isTheirs()) return false;
+      keep({ ...before, access: found.access_token, refresh: found.refresh_token });
       return true;
     } catch (error) {
-      // Without a network the session goes on; only the server can end it.
-      if (error instanceof TypeError) return false;
-      // Whoever signed in meanwhile stays.
-      if (session.value?.user.id === now.user.id) keep(null);
+      // Without a network, or when the server cannot answer, the session goes on; so does that of whoever signed in meanwhile.
+      if (error instanceof Denied && isTheirs()) keep(null);
       return false;
-    } finally {
-      refreshing = null;
     }
-  })();
+  }).finally(() => {
+    refreshing = null;
+  });
   return refreshing;
 }

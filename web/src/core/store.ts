@@ -18,13 +18,23 @@ function open(): Promise<IDBDatabase> {
     request.onupgradeneeded = () => {
       for (const [name, options] of Object.entries(STORES)) request.result.createObjectStore(name, options as unknown as IDBObjectStoreParameters);
     };
+    // What is closed, or could not be opened, is opened anew by whoever comes next.
+    const close = (): void => {
+      opened = null;
+    };
     request.onsuccess = () => {
       // Another tab with a newer page may need the old form gone.
-      request.result.onversionchange = () => request.result.close();
-      request.result.onclose = () => (opened = null);
+      request.result.onversionchange = () => {
+        close();
+        request.result.close();
+      };
+      request.result.onclose = close;
       resolve(request.result);
     };
-    request.onerror = () => reject(request.error);
+    request.onerror = () => {
+      close();
+      reject(request.error);
+    };
   });
   return opened;
 }
@@ -36,7 +46,7 @@ export async function transact<T>(names: StoreName[], step: (store: (name: Store
     const running = database.transaction(names, "readwrite", { durability: "strict" });
     const request = step((name) => running.objectStore(name));
     running.oncomplete = () => resolve(request === null ? null : request.result);
-    running.onerror = () => reject(running.error);
+    // Also where one request failed: that ends the transaction, and only then its error is known.
     running.onabort = () => reject(running.error);
   });
 }

@@ -48,6 +48,10 @@ export function word(prefix: string, value: string | null | undefined): string {
   return here(key) ?? value.replaceAll("_", " ");
 }
 
+/** Words of the API of one kind, in their order: those that there are texts for. */
+export const words = (prefix: string): string[] =>
+  Object.keys(texts[language.value] ?? {}).flatMap((key) => (key.startsWith(`${prefix}.`) ? [key.slice(prefix.length + 1)] : []));
+
 const locale = (): string => (language.value === "de" ? "de-DE" : "en-GB");
 
 export function number(value: number | null | undefined, digits = 0): string {
@@ -60,49 +64,44 @@ export function money(value: number | string | null | undefined, currency = "EUR
   return new Intl.NumberFormat(locale(), { style: "currency", currency, maximumFractionDigits: 0 }).format(Number(value));
 }
 
+export const DAY_MS = 86_400_000;
+/** The day of a time in UTC, as addresses and the API have it: `2026-03-29`. */
+export const iso = (at: number | string | Date): string => new Date(at).toISOString().slice(0, 10);
+
 const DATE_ONLY = /^\d{4}-\d\d-\d\d$/;
 const MIDNIGHT = /T00:00(:00(\.0+)?)?Z$/;
 /** Whether a time is midnight UTC: what was given as a date comes so. */
 export const isMidnight = (time: string): boolean => MIDNIGHT.test(time);
 
+type Time = string | number | Date | null | undefined;
+
+function formatted(value: Time, form: Intl.DateTimeFormatOptions): string {
+  const at = new Date(value || NaN);
+  return Number.isNaN(at.getTime()) ? "–" : new Intl.DateTimeFormat(locale(), form).format(at);
+}
+
 /** The day of a time, in the reader's zone; a date without a time, `2026-03-29`, is that day in every zone. */
-export function day(value: string | number | Date | null | undefined): string {
-  if (value === null || value === undefined || value === "") return "–";
-  const at = new Date(value);
-  if (Number.isNaN(at.getTime())) return "–";
+export function day(value: Time): string {
   const isDate = typeof value === "string" && DATE_ONLY.test(value);
-  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeZone: isDate ? "UTC" : undefined }).format(at);
+  return formatted(value, { dateStyle: "medium", timeZone: isDate ? "UTC" : undefined });
 }
 
 /** The day of a `due_date` and its like: one that was given without a time of day comes as midnight UTC, and is that day. */
-export function date(value: string | null | undefined): string {
-  return day(value?.replace(MIDNIGHT, ""));
-}
+export const date = (value: string | null | undefined): string => day(value?.replace(MIDNIGHT, ""));
 
 /** The day of the week, short. */
-export function weekday(value: string | number | Date): string {
-  return new Intl.DateTimeFormat(locale(), { weekday: "short", timeZone: "UTC" }).format(new Date(value));
-}
+export const weekday = (value: Time): string => formatted(value, { weekday: "short", timeZone: "UTC" });
 
 /** `2026-05` as a short month, with or without its year. */
-export function monthName(month: string, withYear: boolean): string {
-  return new Intl.DateTimeFormat(locale(), { month: "short", ...(withYear ? { year: "2-digit" } : {}), timeZone: "UTC" }).format(new Date(`${month}-01T00:00:00Z`));
-}
+export const monthName = (month: string, withYear: boolean): string => formatted(`${month}-01T00:00:00Z`, { month: "short", ...(withYear ? { year: "2-digit" } : {}), timeZone: "UTC" });
 
 /** A point of a time axis whose points are `gap` seconds apart: the month, with its year where that begins, or the day. */
 export function axisTime(at: number, gap: number, isFirst: boolean): string {
-  const date = new Date(at);
-  const form: Intl.DateTimeFormatOptions =
-    gap >= 300 * 86_400 ? { year: "numeric" } : gap >= 27 * 86_400 ? { month: "short", ...(isFirst || date.getMonth() === 0 ? { year: "2-digit" } : {}) } : { day: "numeric", month: "short" };
-  return new Intl.DateTimeFormat(locale(), form).format(date);
+  const withYear = isFirst || new Date(at).getMonth() === 0;
+  return formatted(at, gap >= 300 * 86_400 ? { year: "numeric" } : gap >= 27 * 86_400 ? { month: "short", ...(withYear ? { year: "2-digit" } : {}) } : { day: "numeric", month: "short" });
 }
 
-export function time(value: string | number | Date | null | undefined): string {
-  if (value === null || value === undefined || value === "") return "–";
-  const date = new Date(value);
-  if (Number.isNaN(date.getTime())) return "–";
-  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "short" }).format(date);
-}
+export const time = (value: Time): string => formatted(value, { dateStyle: "medium", timeStyle: "short" });
 
 /** How long ago, or how long until: `in 3 days`. */
 export function relative(value: string | Date | null | undefined): string {

@@ -1,7 +1,7 @@
 // What maintenance costs and will cost: the executive's second question. A month opens into the orders that made it.
 import { type Line, LineChart } from "../charts/line";
 import { useAsked } from "../core/query";
-import { filters, go, href, setFilters } from "../core/route";
+import { filter, go, href, setFilters } from "../core/route";
 import type { Kpis } from "../core/types";
 import { money, number, t, word } from "../i18n";
 import { DataLinks, PrintButton, ServerTable } from "../parts/exports";
@@ -25,9 +25,9 @@ interface Booked {
 }
 
 export function Costs() {
-  const months = filters.value.get("months") ?? "12";
+  const months = filter("months") || "12";
   const kpis = useAsked<Kpis>("/analytics/catalogue", span());
-  const period = filters.value.get("period") || lastMonth();
+  const period = filter("period") || lastMonth();
   const booked = useAsked<Booked>("/reports/costs", { period });
   return (
     <Page title={t("page.costs")} lead={t("costs.lead")} actions={<PrintButton />}>

@@ -1,11 +1,12 @@
 // Which vehicles may run tomorrow, with which restrictions, and which may not: each with its reason and what stands behind it.
 import { isStale, together, useWhole } from "../core/query";
-import { filters, href, setFilters } from "../core/route";
+import { filter, href, setFilters } from "../core/route";
 import type { Task, Vehicle, WorkOrder } from "../core/types";
-import { date, day, number, t, word } from "../i18n";
-import { Badge, Field, Grid, Page, Shown, toneOfStatus, type Tone } from "../parts/ui";
+import { date, day, DAY_MS, iso, number, t, word } from "../i18n";
 import { DataLinks, PrintButton } from "../parts/exports";
+import { Badge, Field, Grid, Page, Shown, toneOfStatus, type Tone } from "../parts/ui";
 import { daysUntil } from "./planning";
+import { graveFindings, waitsForRelease } from "./release";
 
 /** `unknown`: nothing that is known speaks against it, but not all that could is known to be fresh. */
 type Verdict = "released" | "restricted" | "blocked" | "unknown";
@@ -13,8 +14,9 @@ const VERDICT: Record<Verdict, Tone> = { released: "good", restricted: "warn", b
 const ORDER: Verdict[] = ["blocked", "restricted", "unknown", "released"];
 /** Tasks with a legal limit: past it a vehicle does not run. */
 const LEGAL = new Set(["HU", "ECM"]);
-/** Rows that a page can be drawn with; the tiles count all, the file has all, and the page says that there are more. */
-const ROWS_SHOWN = 1_000;
+
+/** An order with what was found: open findings can stand before its release. */
+type Order = WorkOrder & { finding_items?: Readonly<Record<string, unknown>>[] };
 
 interface Judged {
   vehicle: Vehicle;
@@ -36,17 +38,22 @@ function byVehicle<T extends { vehicle_id: string }>(rows: T[]): Map<string, T[]
 }
 
 /** Looks at tomorrow: what is due until then counts as due. `orders` and `tasks` are the vehicle's own. */
-function judge(vehicle: Vehicle, orders: WorkOrder[], tasks: Task[], isCertain: boolean): Judged {
+export function judge(vehicle: Vehicle, orders: Order[], tasks: Task[], isCertain: boolean): Judged {
   const as = (verdict: Verdict, reason: string, link: string): Judged => ({ vehicle, verdict, reason, link });
   const statusLink = href(["audit"], { type: "Vehicle", id: vehicle.asset_id, event: "VehicleStatusChanged" });
   const running = orders.find((order) => order.status === "in_progress");
   if (running) return as("blocked", t("dispatch.order", { order: running.order_number }), href(["order", running.order_number]));
+  const done = orders.find(waitsForRelease);
+  if (done) {
+    const grave = graveFindings(done.finding_items ?? []).length;
+    return as("blocked", t(grave > 0 ? "dispatch.waits.grave" : "dispatch.waits", { order: done.order_number, count: grave }), href(["order", done.order_number]));
+  }
   if (["in_workshop", "out_of_service", "retired"].includes(vehicle.status)) return as("blocked", word("status", vehicle.status), statusLink);
   const overdue = tasks.filter((task) => !task.is_completed && (task.is_overdue || (task.due_date !== null && daysUntil(task.due_date) < 1)));
   const legal = overdue.find((task) => LEGAL.has(task.type));
   const worst = legal ?? overdue[0];
   if (worst) return as(legal ? "blocked" : "restricted", t("dispatch.overdue", { task: word("task", worst.type), day: date(worst.due_date) }), href(["vehicle", vehicle.asset_id]));
-  const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
+  const tomorrow = iso(Date.now() + DAY_MS);
   const planned = orders.find((order) => order.status === "scheduled" && (order.scheduled_start ?? "9").slice(0, 10) <= tomorrow && (order.scheduled_end ?? "").slice(0, 10) >= tomorrow);
   if (planned) return as("restricted", t("dispatch.planned", { order: planned.order_number, day: day(planned.scheduled_start) }), href(["order", planned.order_number]));
   if (vehicle.status === "maintenance_due" || vehicle.status === "workshop_planned") {
@@ -60,11 +67,13 @@ export function Dispatcher() {
   const vehicles = useWhole<Vehicle>("/vehicles");
   const running = useWhole<WorkOrder>("/maintenance/orders", { status: "in_progress" });
   const planned = useWhole<WorkOrder>("/maintenance/orders", { status: "scheduled" });
+  const waiting = useWhole<Order>("/maintenance/orders", { status: "completed", waits_for_release: true });
   const tasks = useWhole<Task>("/maintenance/tasks", { is_completed: false });
-  const only = filters.value.get("verdict") ?? "";
-  const search = (filters.value.get("search") ?? "").toLowerCase();
+  const only = filter("verdict");
+  const search = filter("search");
   // A verdict without its grounds would be a guess, so all of them have to be there; and nobody is released on old ones.
-  const grounds = together([vehicles, running, planned, tasks], () => ({ vehicles: vehicles.value ?? [], orders: [...(running.value ?? []), ...(planned.value ?? [])], tasks: tasks.value ?? [] }));
+  const lists = [running, planned, waiting];
+  const grounds = together([vehicles, tasks, ...lists], () => ({ vehicles: vehicles.value ?? [], orders: lists.flatMap((asked): Order[] => asked.value ?? []), tasks: tasks.value ?? [] }));
   const isCertain = !isStale(grounds);
   return (
     <Page title={t("page.dispatcher")} lead={t("dispatch.lead")} actions={<PrintButton />}>
@@ -74,13 +83,13 @@ export function Dispatcher() {
           const due = byVehicle(found.tasks);
           const all = found.vehicles.filter((vehicle) => vehicle.status !== "retired" || only === "blocked").map((vehicle) => judge(vehicle, orders.get(vehicle.id) ?? [], due.get(vehicle.id) ?? [], isCertain));
           all.sort((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict) || a.vehicle.asset_id.localeCompare(b.vehicle.asset_id));
-          const rows = all.filter((row) => (only === "" || row.verdict === only) && `${row.vehicle.asset_id} ${row.vehicle.current_location ?? ""}`.toLowerCase().includes(search));
+          const rows = all.filter((row) => (only === "" || row.verdict === only) && `${row.vehicle.asset_id} ${row.vehicle.current_location ?? ""}`.toLowerCase().includes(search.toLowerCase()));
           return (
             <>
               <div class="tiles three">
                 {ORDER.filter((name) => name !== (isCertain ? "unknown" : "released")).map((name) => (
                   <button type="button" class="tile" aria-pressed={only === name} onClick={() => setFilters({ verdict: only === name ? "" : name })}>
-                    <span class="figure">{all.filter((row) => row.verdict === name).length}</span>
+                    <span class="figure">{number(all.filter((row) => row.verdict === name).length)}</span>
                     <Badge tone={VERDICT[name]}>{word("dispatch", name)}</Badge>
                   </button>
                 ))}
@@ -90,7 +99,7 @@ export function Dispatcher() {
               </div>
               <Grid
                 label={t("page.dispatcher")}
-                rows={rows.slice(0, ROWS_SHOWN)}
+                rows={rows}
                 keyOf={(row) => row.vehicle.asset_id}
                 columns={[
                   { name: t("vehicle.id"), cell: (row) => <a href={href(["vehicle", row.vehicle.asset_id])}>{row.vehicle.asset_id}</a> },
@@ -100,7 +109,6 @@ export function Dispatcher() {
                   { name: t("filter.status"), cell: (row) => <Badge tone={toneOfStatus(row.vehicle.status)}>{word("status", row.vehicle.status)}</Badge> },
                 ]}
               />
-              {rows.length > ROWS_SHOWN && <p class="notice" role="status">{t("dispatch.part", { shown: number(ROWS_SHOWN), count: number(rows.length) })}</p>}
               <DataLinks file="dispatch" table={{ head: ["vehicle", "verdict", "reason", "place", "status"], rows: rows.map((row) => [row.vehicle.asset_id, row.verdict, row.reason, row.vehicle.current_location ?? row.vehicle.home_depot, row.vehicle.status]) }} />
             </>
           );

@@ -1,18 +1,16 @@
 // The events that make a number, so that the number can be checked: each with what it adds, and with its proof.
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { LineChart } from "../charts/line";
 import { Histogram } from "../charts/svg";
 import { get, type Params } from "../core/api";
 import type { LogEvent } from "../core/live";
 import { useAsked } from "../core/query";
-import { filters, setFilters } from "../core/route";
+import { filter, setFilters } from "../core/route";
 import type { Kpi, Kpis, Series } from "../core/types";
-import { number, t, time, word } from "../i18n";
-import { DataLinks, PrintButton, ServerTable } from "../parts/exports";
-import { ProofBadge } from "../parts/proof";
-import { Field, Grid, Page, Shown } from "../parts/ui";
-import { Details } from "../parts/values";
-import { Subject } from "./audit";
+import { number, t, word } from "../i18n";
+import { told } from "../parts/events";
+import { PrintButton, ServerTable } from "../parts/exports";
+import { Field, Grid, Page, Shown, useDoing } from "../parts/ui";
 import { daysOf, digits, kpiName, KpiTile, span, Window } from "./kpi";
 
 type Counted = LogEvent & { amount: number };
@@ -26,6 +24,8 @@ interface Drilled {
 type Side = "numerator" | "denominator";
 
 const PAGE = 50;
+/** Events that are asked for when more are wanted. */
+const MORE = 500;
 /** Sums are whole numbers of the smallest unit: microseconds, and hundredths of a euro. */
 const HOUR = 3_600_000_000;
 const IN_TIME: Record<Side, Set<string>> = {
@@ -61,14 +61,14 @@ function Spread({ metric, params }: { metric: string; params: Params }) {
 }
 
 /** An amount as its unit: hours, euros, or a plain count. */
-export function amount(metric: string, side: Side, value: number): string {
+function amount(metric: string, side: Side, value: number): string {
   if (IN_TIME[side].has(metric)) return `${number(value / HOUR, digits(value / HOUR))} h`;
   if (side === "numerator" && IN_MONEY.has(metric)) return `${number(value / 100, 2)} EUR`;
   return number(value, 2);
 }
 
-export function Drill({ metric }: { metric: string }) {
-  const vehicle = filters.value.get("vehicle") ?? "";
+export function Drill({ id: metric }: { id: string }) {
+  const vehicle = filter("vehicle");
   const params: Params = { ...span(), vehicle_id: vehicle };
   const kpis = useAsked<Kpis>("/analytics/catalogue", params);
   const series = useAsked<Series>(`/analytics/timeseries/${metric}`, { interval: "month", vehicle_id: vehicle });
@@ -121,16 +121,14 @@ export function Drill({ metric }: { metric: string }) {
 
 /** One side of the fraction, page by page, with the sum of what is shown beside the sum that the figure uses. */
 function Events({ metric, side, first, count, params, total }: { metric: string; side: Side; first: Counted[]; count: number; params: Params; total: number | undefined }) {
-  const [rows, setRows] = useState(first);
-  const [error, setError] = useState<string | null>(null);
-  useEffect(() => setRows(first), [first]);
-  const more = async (limit: number): Promise<void> => {
-    try {
-      const { value } = await get<Drilled>(`/analytics/drilldown/${metric}`, { ...params, limit, after: rows.at(-1)?.position });
-      setRows([...rows, ...value[side]]);
-    } catch (failure) {
-      setError((failure as Error).message);
-    }
+  /** What was asked for behind the first page: it stays when that is asked for anew, as long as that ends where it did. */
+  const [further, setFurther] = useState({ behind: 0, rows: [] as Counted[] });
+  const { run, fault } = useDoing();
+  const behind = first.at(-1)?.position ?? 0;
+  const rows = further.behind === behind ? [...first, ...further.rows] : first;
+  const more = async (): Promise<void> => {
+    const { value } = await get<Drilled>(`/analytics/drilldown/${metric}`, { ...params, limit: MORE, after: rows.at(-1)?.position });
+    setFurther({ behind, rows: [...rows.slice(first.length), ...value[side]] });
   };
   const sum = rows.reduce((before, row) => before + row.amount, 0);
   const isWhole = rows.length >= count;
@@ -138,7 +136,7 @@ function Events({ metric, side, first, count, params, total }: { metric: string;
     <section>
       <h2>{t(`drill.${side}`)} <span class="count">{number(count)}</span></h2>
       {total !== undefined && rows.length > 0 && <p class="small">{isWhole ? t("drill.sum", { sum: amount(metric, side, sum), total: amount(metric, side, total) }) : t("drill.part", { shown: number(rows.length), count: number(count) })}</p>}
-      {error && <p class="failure" role="alert">{error}</p>}
+      {fault}
       {rows.length === 0 ? (
         <p>{t("drill.none")}</p>
       ) : (
@@ -146,18 +144,11 @@ function Events({ metric, side, first, count, params, total }: { metric: string;
           <Grid
             label={t(`drill.${side}`)}
             rows={rows}
+            max={Infinity}
             keyOf={(event) => event.id}
-            columns={[
-              { name: t("history.when"), cell: (event) => time(event.occurred_at) },
-              { name: t("drill.adds"), cell: (event) => amount(metric, side, event.amount), number: true },
-              { name: t("audit.about"), cell: (event) => <Subject type={event.aggregate_type} id={event.aggregate_id} /> },
-              { name: t("history.what"), cell: (event) => word("event", event.event_type) },
-              { name: t("history.details"), cell: (event) => <Details data={event.data} /> },
-              { name: t("history.proof"), cell: (event) => <ProofBadge position={event.position} /> },
-            ]}
+            columns={[...told("when"), { name: t("drill.adds"), cell: (event) => amount(metric, side, event.amount), number: true }, ...told("about", "what", "details", "proof")]}
           />
-          {!isWhole && <p class="row no-print"><button type="button" onClick={() => void more(500)}>{t("action.more")}</button></p>}
-          <DataLinks file={`${metric}-${side}`} table={{ head: ["position", "occurred_at", "aggregate_type", "aggregate_id", "event_type", "amount"], rows: rows.map((event) => [event.position, event.occurred_at, event.aggregate_type, event.aggregate_id, event.event_type, event.amount]) }} />
+          {!isWhole && <p class="row no-print"><button type="button" onClick={() => void run(more)}>{t("action.more")}</button></p>}
         </>
       )}
     </section>

@@ -1,38 +1,33 @@
 // The fleet at a glance: is it healthy, what gets worse and where, what happened just now.
-import { useMemo } from "preact/hooks";
 import { Bars, HeatMap, Scatter } from "../charts/svg";
 import { type LogEvent, recent } from "../core/live";
-import { useAsked } from "../core/query";
-import { filters, href, setFilters } from "../core/route";
+import { useAsked, useWhole } from "../core/query";
+import { filter, href, setFilters } from "../core/route";
 import type { Heat, Kpis, Vehicle } from "../core/types";
-import { number, t, word } from "../i18n";
+import { number, t, word, words } from "../i18n";
+import { Subject } from "../parts/events";
 import { DataLinks, PrintButton, ServerTable } from "../parts/exports";
-import { Ago, Badge, Field, Grid, Page, Shown, toneOfStatus } from "../parts/ui";
-import { Subject } from "./audit";
-import { KpiTile, span, Window } from "./kpi";
+import { Ago, Badge, Field, Grid, Page, Pages, Shown, toneOfStatus } from "../parts/ui";
+import { isOfSix, KpiTile, SixTiles, span, Window } from "./kpi";
 
 /** Readings, sign-ins and the like come all the time and change nothing for a manager. */
 const QUIET = new Set(["VehicleMileageUpdated", "VehicleOperatingHoursUpdated", "PredictionMade"]);
-const QUIET_THINGS = new Set(["User", "Security", "Device", "SyncDevice", "SyncSession", "Prediction"]);
+const QUIET_THINGS = new Set(["User", "Security", "Device", "SyncSession", "Prediction"]);
 const isNews = (event: LogEvent): boolean => !QUIET.has(event.event_type) && !QUIET_THINGS.has(event.aggregate_type);
-
-/** The six numbers, in the order in which a manager asks. */
-export const SIX = ["availability", "mtbf", "mttrs", "pm_compliance", "overdue_safety_critical", "cost_per_km"];
 
 export function Fleet() {
   const kpis = useAsked<Kpis>("/analytics/catalogue", span());
   const heat = useAsked<Heat>("/analytics/fleet/heatmap");
-  const vehicles = useAsked<Vehicles>("/vehicles", { limit: 500 });
+  const vehicles = useWhole<Vehicle>("/vehicles");
   return (
     <Page title={t("page.fleet")} lead={t("fleet.lead")} actions={<PrintButton />}>
       <Window />
       <Shown asked={kpis}>
         {(found) => {
-          const six = SIX.flatMap((key) => found.kpis.filter((kpi) => kpi.key === key));
-          const rest = found.kpis.filter((kpi) => !SIX.includes(kpi.key));
+          const rest = found.kpis.filter((kpi) => !isOfSix(kpi));
           return (
             <>
-              <section aria-label={t("fleet.numbers")} class="tiles six">{six.map((kpi) => <KpiTile kpi={kpi} />)}</section>
+              <SixTiles kpis={found.kpis} />
               <ServerTable path="/analytics/catalogue" params={span()} file="key-figures" />
               {rest.length > 0 && (
                 <details class="more">
@@ -64,7 +59,7 @@ export function Fleet() {
         </div>
         <WhatChanged />
       </div>
-      <Shown asked={vehicles} isEmpty={(found) => found.vehicles.length === 0} empty={t("fleet.none")}>{(found) => <Where vehicles={found.vehicles} />}</Shown>
+      <Shown asked={vehicles} isEmpty={(found) => found.length === 0} empty={t("fleet.none")}>{(found) => <Where vehicles={found} />}</Shown>
       <VehicleList />
     </Page>
   );
@@ -78,8 +73,10 @@ function Where({ vehicles }: { vehicles: Vehicle[] }) {
   }
   const causes = [...groups].sort((a, b) => b[1] - a[1]).slice(0, 10);
   const all = causes.reduce((sum, [, count]) => sum + count, 0);
-  const dots = vehicles.filter((vehicle) => vehicle.current_mileage_km !== null).map((vehicle) => ({ label: vehicle.asset_id, x: (vehicle.current_mileage_km ?? 0) / 1_000, y: vehicle.incidents?.failures ?? 0, href: href(["vehicle", vehicle.asset_id]) }));
   if (causes.length === 0) return null;
+  const dots = vehicles.filter((vehicle) => vehicle.current_mileage_km !== null).map((vehicle) => ({ label: vehicle.asset_id, x: (vehicle.current_mileage_km ?? 0) / 1_000, y: vehicle.incidents?.failures ?? 0, href: href(["vehicle", vehicle.asset_id]) }));
+  // Where not all of them can be drawn, those that fail most are.
+  dots.sort((a, b) => b.y - a.y);
   return (
     <div class="halves">
       <Bars
@@ -99,13 +96,12 @@ interface Vehicles {
   vehicles: Vehicle[];
 }
 
-const STATUSES = ["available", "in_service", "workshop_planned", "in_workshop", "out_of_service", "maintenance_due", "retired"];
 const PAGE = 25;
 
 function VehicleList() {
-  const status = filters.value.get("status") ?? "";
-  const search = filters.value.get("search") ?? "";
-  const skip = Number(filters.value.get("skip") ?? 0);
+  const status = filter("status");
+  const search = filter("search");
+  const skip = Number(filter("skip"));
   const asked = useAsked<Vehicles>("/vehicles", { status, search, skip, limit: PAGE });
   return (
     <section>
@@ -117,7 +113,7 @@ function VehicleList() {
         <Field label={t("filter.status")}>
           <select value={status} onChange={(event) => setFilters({ status: event.currentTarget.value, skip: "" })}>
             <option value="">{t("filter.all")}</option>
-            {STATUSES.map((name) => <option value={name}>{word("status", name)}</option>)}
+            {words("status").map((name) => <option value={name}>{word("status", name)}</option>)}
           </select>
         </Field>
       </div>
@@ -137,11 +133,7 @@ function VehicleList() {
                 { name: t("vehicle.place"), cell: (row) => row.current_location ?? row.home_depot ?? "–" },
               ]}
             />
-            <nav class="pages no-print" aria-label={t("pages.label")}>
-              <button type="button" disabled={skip === 0} onClick={() => setFilters({ skip: String(Math.max(0, skip - PAGE) || "") })}>{t("pages.before")}</button>
-              <span>{t("pages.of", { from: skip + 1, to: skip + found.vehicles.length, total: found.total })}</span>
-              <button type="button" disabled={skip + PAGE >= found.total} onClick={() => setFilters({ skip: String(skip + PAGE) })}>{t("pages.next")}</button>
-            </nav>
+            <Pages size={PAGE} count={found.vehicles.length} total={number(found.total)} isLast={skip + PAGE >= found.total} before="pages.before" next="pages.next" />
             <DataLinks file="vehicles" table={{ head: ["asset_id", "model", "status", "failures", "incidents", "km", "place"], rows: found.vehicles.map((row) => [row.asset_id, row.model, row.status, row.incidents?.failures ?? null, row.incidents?.total ?? null, row.current_mileage_km, row.current_location ?? row.home_depot]) }} />
           </>
         )}
@@ -157,10 +149,8 @@ interface EventPage {
 function WhatChanged() {
   const asked = useAsked<EventPage>("/events", { order: "desc", limit: 200 });
   const fresh = recent.value;
-  const events = useMemo(() => {
-    const known = new Set(fresh.map((event) => event.id));
-    return [...fresh, ...(asked.value?.events ?? []).filter((event) => !known.has(event.id))].filter(isNews).slice(0, 12);
-  }, [fresh, asked.value]);
+  const known = new Set(fresh.map((event) => event.id));
+  const events = [...fresh, ...(asked.value?.events ?? []).filter((event) => !known.has(event.id))].filter(isNews).slice(0, 12);
   return (
     <section aria-live="polite">
       <h2 class="first">{t("fleet.changed")}</h2>

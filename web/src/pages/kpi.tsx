@@ -1,14 +1,13 @@
 // A key figure as a tile, and the time that the figures of a page are about.
 import { Sparkline } from "../charts/svg";
-import { filters, href, setFilters } from "../core/route";
+import { dayFrom, dayTo, filter, href, setFilters } from "../core/route";
 import type { Kpi } from "../core/types";
-import { type Key, number, t, word } from "../i18n";
+import { DAY_MS, iso, type Key, number, t, word } from "../i18n";
 import { Badge, Field, type Tone } from "../parts/ui";
 
 const TREND: Record<Kpi["trend"], Tone> = { improving: "good", declining: "bad", stable: "none", too_little_data: "none" };
 /** What the law allows none of. */
 const MUST_BE_ZERO = new Set(["overdue_safety_critical"]);
-const DAY_MS = 86_400_000;
 const DAYS = ["30", "90", "180", "365"];
 
 /**
@@ -16,11 +15,11 @@ const DAYS = ["30", "90", "180", "365"];
  * month of a chart has, is exact, and `until` the first moment outside; a date stands for its whole day in UTC.
  */
 export function span(): { from?: string; to?: string } {
-  const since = filters.value.get("since");
-  const until = filters.value.get("until");
-  if (since || until) return { ...(since ? { from: isTime(since) ? since : `${since}T00:00:00Z` } : {}), ...(until ? { to: isTime(until) ? until : `${until}T23:59:59Z` } : {}) };
-  const days = filters.value.get("days");
-  return days ? { from: `${new Date(Date.now() - Number(days) * DAY_MS).toISOString().slice(0, 10)}T00:00:00Z` } : {};
+  const since = filter("since");
+  const until = filter("until");
+  if (since || until) return { from: isTime(since) ? since : dayFrom("since"), to: isTime(until) ? until : dayTo("until") };
+  const days = Number(filter("days"));
+  return days > 0 ? { from: `${iso(Date.now() - days * DAY_MS)}T00:00:00Z` } : {};
 }
 
 const isTime = (text: string): boolean => text.includes("T");
@@ -36,17 +35,17 @@ export function windowName(since: string, until: string): string {
 }
 
 /** The window's part of an address, to hand on to another page. */
-export function windowQuery(): Record<string, string> {
-  return Object.fromEntries(["since", "until", "days"].flatMap((name) => (filters.value.get(name) ? [[name, filters.value.get(name) ?? ""]] : [])));
+function windowQuery(): Record<string, string> {
+  return Object.fromEntries(["since", "until", "days"].map((name) => [name, filter(name)]));
 }
 
 export function Window() {
-  const days = filters.value.get("days") ?? (filters.value.get("since") ? "" : "90");
+  const days = filter("days") || (filter("since") ? "" : "90");
   return (
     <div class="filters no-print">
       <Field label={t("filter.days")}>
         <select value={days} onChange={(event) => setFilters({ days: event.currentTarget.value === "90" ? "" : event.currentTarget.value, since: "", until: "" })}>
-          {days === "" && <option value="">{windowName(filters.value.get("since") ?? "", filters.value.get("until") ?? "")}</option>}
+          {days === "" && <option value="">{windowName(filter("since"), filter("until"))}</option>}
           {DAYS.map((count) => <option value={count}>{t("filter.last-days", { count })}</option>)}
         </select>
       </Field>
@@ -59,6 +58,14 @@ export const digits = (value: number | null): number => (value === null || Math.
 
 /** The name of a figure; one that these texts do not know yet keeps the API's. */
 export const kpiName = (key: string): string => word("kpi", key);
+
+/** The six numbers, in the order in which a manager asks. */
+const SIX = ["availability", "mtbf", "mttrs", "pm_compliance", "overdue_safety_critical", "cost_per_km"];
+export const isOfSix = (kpi: Kpi): boolean => SIX.includes(kpi.key);
+
+export function SixTiles({ kpis }: { kpis: Kpi[] }) {
+  return <section aria-label={t("fleet.numbers")} class="tiles six">{SIX.flatMap((key) => kpis.filter((kpi) => kpi.key === key)).map((kpi) => <KpiTile kpi={kpi} />)}</section>;
+}
 
 export function KpiTile({ kpi }: { kpi: Kpi }) {
   const name = kpiName(kpi.key);

@@ -6,8 +6,7 @@ import { number, t, word } from "../i18n";
 import { PrintButton } from "../parts/exports";
 import { Badge, Page, Shown } from "../parts/ui";
 import { CostFan } from "./costs";
-import { SIX } from "./fleet";
-import { kpiName, KpiTile, span, Window } from "./kpi";
+import { kpiName, SixTiles, span, Window } from "./kpi";
 import { RISK } from "./risk";
 
 interface Ranked {
@@ -25,7 +24,7 @@ export function Overview() {
           const worse = found.kpis.filter((kpi) => kpi.trend === "declining");
           return (
             <>
-              <section aria-label={t("fleet.numbers")} class="tiles six">{SIX.flatMap((key) => found.kpis.filter((kpi) => kpi.key === key)).map((kpi) => <KpiTile kpi={kpi} />)}</section>
+              <SixTiles kpis={found.kpis} />
               <p class="row">
                 {worse.length === 0 ? <Badge tone="good">{t("overview.no-worse")}</Badge> : worse.map((kpi) => <a href={href(["drill", kpi.key])}><Badge tone="bad">{t("overview.worse", { name: kpiName(kpi.key) })}</Badge></a>)}
               </p>

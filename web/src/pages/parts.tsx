@@ -2,12 +2,12 @@
 import { LineChart } from "../charts/line";
 import { Bars } from "../charts/svg";
 import { seg } from "../core/api";
-import { useAsked } from "../core/query";
-import { filters, href, setFilters } from "../core/route";
+import { together, useAsked, useWhole } from "../core/query";
+import { filter, href, setFilters } from "../core/route";
 import type { Part } from "../core/types";
-import { day, money, number, t, time, word } from "../i18n";
+import { money, number, t, time, word } from "../i18n";
 import { DataLinks, PrintButton } from "../parts/exports";
-import { Badge, Field, Grid, Page, Shown, type Tone } from "../parts/ui";
+import { Badge, Fact, Field, Grid, Page, Shown, type Tone } from "../parts/ui";
 
 interface Forecast {
   part_no: string;
@@ -16,13 +16,11 @@ interface Forecast {
   order: { lead_time_days: number; reorder_point: number; order_up_to: number; safety_stock: number; service_level: number; recommended_order_quantity: number };
 }
 interface Purchase {
-  po_number: string;
-  status: string;
-  expected_delivery_date: string | null;
   lines: { part_no: string; quantity_ordered: number; quantity_received: number }[];
 }
 
-const COMING = new Set(["DRAFT", "APPROVED", "ORDERED", "PARTIALLY_RECEIVED"]);
+/** Statuses of purchase orders of which something is still to come. */
+const COMING = ["DRAFT", "APPROVED", "ORDERED"];
 
 interface Line {
   part: Part;
@@ -34,9 +32,16 @@ interface Line {
   lasts: number | null;
 }
 
-function lineOf(part: Part, forecasts: Map<string, Forecast>, purchases: Purchase[]): Line {
-  const forecast = forecasts.get(part.part_no);
-  const coming = purchases.filter((one) => COMING.has(one.status)).flatMap((one) => one.lines).filter((line) => line.part_no === part.part_no).reduce((sum, line) => sum + Math.max(0, line.quantity_ordered - line.quantity_received), 0);
+/** How much of each part is still to come. */
+function comingOf(purchases: Purchase[]): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const { part_no, quantity_ordered, quantity_received } of purchases.flatMap((one) => one.lines)) {
+    found.set(part_no, (found.get(part_no) ?? 0) + Math.max(0, quantity_ordered - quantity_received));
+  }
+  return found;
+}
+
+function lineOf(part: Part, forecast: Forecast | undefined, coming: number): Line {
   const have = part.current_stock + coming;
   const point = Math.max(part.min_stock, forecast?.order.reorder_point ?? 0);
   const upTo = Math.max(point, forecast?.order.order_up_to ?? 0);
@@ -44,36 +49,45 @@ function lineOf(part: Part, forecasts: Map<string, Forecast>, purchases: Purchas
   return { part, forecast, coming, order: have <= point ? Math.max(1, Math.ceil(upTo - have)) : 0, lasts: monthly > 0.01 ? part.current_stock / monthly : null };
 }
 
+/** All parts' forecasts, by their numbers. */
+function useForecasts() {
+  const asked = useWhole<Forecast>("/ml/forecast/parts", {}, false);
+  return { error: asked.error, byNumber: new Map((asked.value ?? []).map((one) => [one.part_no, one])) };
+}
+
 const stateOf = (line: Line): [Tone, "part.out" | "part.order-now" | "part.enough"] =>
   line.part.current_stock <= 0 ? ["bad", "part.out"] : line.order > 0 ? ["warn", "part.order-now"] : ["good", "part.enough"];
 
 export function Parts() {
-  const search = filters.value.get("search") ?? "";
-  const low = filters.value.get("low") === "1";
-  const asked = useAsked<{ total: number; parts: Part[] }>("/parts", { search, limit: 500 });
-  const forecast = useAsked<{ parts: Forecast[] }>("/ml/forecast/parts", { limit: 500 }, false);
-  const purchases = useAsked<{ purchase_orders: Purchase[] }>("/purchase_orders", { limit: 200 });
-  const forecasts = new Map((forecast.value?.parts ?? []).map((one) => [one.part_no, one]));
+  const search = filter("search");
+  const low = filter("low") === "1";
+  const parts = useWhole<Part>("/parts", { search });
+  const purchases = COMING.map((status) => useWhole<Purchase>("/purchase_orders", { status }));
+  const forecasts = useForecasts();
+  // What is on its way need not be ordered: without it there is nothing to be told.
+  const asked = together([parts, ...purchases], () => {
+    const coming = comingOf(purchases.flatMap((one) => one.value ?? []));
+    return (parts.value ?? []).map((part) => lineOf(part, forecasts.byNumber.get(part.part_no), coming.get(part.part_no) ?? 0));
+  });
   return (
     <Page title={t("page.parts")} lead={t("parts.lead")} actions={<PrintButton />}>
       <div class="filters no-print">
         <Field label={t("filter.search")}><input type="search" value={search} onChange={(event) => setFilters({ search: event.currentTarget.value })} /></Field>
         <label class="check"><input type="checkbox" checked={low} onChange={(event) => setFilters({ low: event.currentTarget.checked ? "1" : "" })} /> {t("parts.low")}</label>
       </div>
-      {forecast.error && <p class="notice" role="status">{t("parts.no-forecast")}</p>}
-      <Shown asked={asked} isEmpty={(found) => found.parts.length === 0} empty={t("parts.none")}>
-        {(found) => {
-          const lines = found.parts.map((part) => lineOf(part, forecasts, purchases.value?.purchase_orders ?? []));
+      {forecasts.error && <p class="notice" role="status">{t("parts.no-forecast")}</p>}
+      <Shown asked={asked} isEmpty={(lines) => lines.length === 0} empty={t("parts.none")}>
+        {(lines) => {
           const wanted = lines.filter((line) => line.order > 0);
-          const rows = (low ? wanted : lines).sort((a, b) => b.order - a.order || a.part.part_no.localeCompare(b.part.part_no));
+          const rows = [...(low ? wanted : lines)].sort((a, b) => b.order - a.order || a.part.part_no.localeCompare(b.part.part_no));
           const soon = lines.filter((line) => line.lasts !== null).sort((a, b) => (a.lasts ?? 0) - (b.lasts ?? 0)).slice(0, 10);
           return (
             <>
               <p class="row">
-                <Badge tone={wanted.length > 0 ? "warn" : "good"}>{t("parts.to-order", { count: wanted.length, money: money(wanted.reduce((sum, line) => sum + line.order * Number(line.part.unit_price ?? 0), 0)) })}</Badge>
+                <Badge tone={wanted.length > 0 ? "warn" : "good"}>{t("parts.to-order", { count: number(wanted.length), money: money(wanted.reduce((sum, line) => sum + line.order * Number(line.part.unit_price ?? 0), 0)) })}</Badge>
                 <Badge tone="none">{t("parts.value", { money: money(lines.reduce((sum, line) => sum + line.part.current_stock * Number(line.part.unit_price ?? 0), 0)) })}</Badge>
               </p>
-              {soon.length > 0 && <Bars title={t("parts.lasts")} summary={t("parts.lasts.summary")} file="stock-lasts" unit={t("unit.months")} bars={soon.map((line) => ({ label: line.part.part_no, value: line.lasts ?? 0, href: href(["part", line.part.part_no]), tone: stateOf(line)[0] === "none" ? "good" : (stateOf(line)[0] as "good") }))} />}
+              {soon.length > 0 && <Bars title={t("parts.lasts")} summary={t("parts.lasts.summary")} file="stock-lasts" unit={t("unit.months")} bars={soon.map((line) => ({ label: line.part.part_no, value: line.lasts ?? 0, href: href(["part", line.part.part_no]), tone: stateOf(line)[0] }))} />}
               <Grid
                 label={t("page.parts")}
                 rows={rows}
@@ -115,11 +129,10 @@ const effect = (move: Move): number => (move.to_location_id && !move.from_locati
 /** One part: its stock over time, what is expected, and every move. */
 export function PartPage({ id }: { id: string }) {
   const asked = useAsked<Part & { stock_by_location?: Record<string, number> }>(`/parts/${seg(id)}`);
-  const moves = useAsked<{ moves: Move[]; total: number }>("/stock/moves", { part_no: id, limit: 200 });
-  const forecast = useAsked<{ parts: Forecast[] }>("/ml/forecast/parts", { limit: 500 }, false);
-  const locations = useAsked<{ locations: { id: string; location_code: string }[] }>("/stock/locations", { limit: 200 }, false);
-  const codes = new Map((locations.value?.locations ?? []).map((one) => [one.id, one.location_code]));
-  const mine = forecast.value?.parts.find((one) => one.part_no === id);
+  const moves = useWhole<Move>("/stock/moves", { part_no: id });
+  const locations = useWhole<{ id: string; location_code: string }>("/stock/locations", {}, false);
+  const codes = new Map((locations.value ?? []).map((one) => [one.id, one.location_code]));
+  const mine = useForecasts().byNumber.get(id);
   return (
     <Page title={id} lead={asked.value?.name} actions={<PrintButton />}>
       <p class="no-print"><a href={href(["parts"])}>{t("page.parts")}</a></p>
@@ -127,15 +140,15 @@ export function PartPage({ id }: { id: string }) {
         {(part) => (
           <>
             <dl class="facts">
-              <div><dt>{t("part.there")}</dt><dd>{number(part.current_stock)} {part.unit}</dd></div>
-              <div><dt>{t("part.least")}</dt><dd>{number(part.min_stock)}</dd></div>
-              {Object.entries(part.stock_by_location ?? {}).map(([place, count]) => <div><dt>{codes.get(place) ?? place.slice(0, 8)}</dt><dd>{number(count)}</dd></div>)}
-              {mine && <div><dt>{t("part.point")}</dt><dd>{number(mine.order.reorder_point)}</dd></div>}
-              {mine && <div><dt>{t("part.lead-time")}</dt><dd>{t("plan.in-days", { days: number(mine.order.lead_time_days) })}</dd></div>}
+              <Fact name={t("part.there")}>{number(part.current_stock)} {part.unit}</Fact>
+              <Fact name={t("part.least")}>{number(part.min_stock)}</Fact>
+              {Object.entries(part.stock_by_location ?? {}).map(([place, count]) => <Fact name={codes.get(place) ?? place.slice(0, 8)}>{number(count)}</Fact>)}
+              {mine && <Fact name={t("part.point")}>{number(mine.order.reorder_point)}</Fact>}
+              {mine && <Fact name={t("part.lead-time")}>{t("plan.in-days", { days: number(mine.order.lead_time_days) })}</Fact>}
             </dl>
-            <Shown asked={moves} isEmpty={(found) => found.moves.length === 0} empty={t("part.moves.none")}>
+            <Shown asked={moves} isEmpty={(found) => found.length === 0} empty={t("part.moves.none")}>
               {(found) => {
-                const newest = [...found.moves].sort((a, b) => b.performed_at.localeCompare(a.performed_at));
+                const newest = [...found].sort((a, b) => b.performed_at.localeCompare(a.performed_at));
                 let level = part.current_stock;
                 const points = newest.map((move) => {
                   const here = { at: new Date(move.performed_at).getTime() / 1_000, level };
@@ -149,7 +162,8 @@ export function PartPage({ id }: { id: string }) {
                     <h2>{t("part.moves")}</h2>
                     <Grid
                       label={t("part.moves")}
-                      rows={newest.slice(0, 60)}
+                      rows={newest}
+                      max={60}
                       keyOf={(move) => move.id}
                       columns={[
                         { name: t("history.when"), cell: (move) => time(move.performed_at) },
@@ -159,7 +173,6 @@ export function PartPage({ id }: { id: string }) {
                         { name: t("order.number"), cell: (move) => (move.work_order_id ? <a href={href(["order", move.work_order_id])}>{t("action.open")}</a> : "–") },
                       ]}
                     />
-                    <p class="small">{t("pages.of", { from: 1, to: Math.min(60, newest.length), total: number(found.total) })}, {day(newest[0]?.performed_at)}</p>
                   </>
                 );
               }}

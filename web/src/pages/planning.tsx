@@ -1,17 +1,16 @@
 // What is due, what fits into the workshop, and moving an order without a surprise: the planner's page.
 import { useState } from "preact/hooks";
 import { HeatMap } from "../charts/svg";
-import { Problem, seg, write } from "../core/api";
+import { seg, write } from "../core/api";
 import { isStale, together, useAsked, useWhole } from "../core/query";
-import { filters, href, setFilters } from "../core/route";
+import { filter, href, setFilters } from "../core/route";
 import { may } from "../core/session";
 import type { Task, Track, Vehicle, WorkOrder, Workshop } from "../core/types";
-import { day, number, t, weekday, word } from "../i18n";
-import { Badge, Dialog, Empty, Field, Grid, Page, Shown, type Tone } from "../parts/ui";
+import { day, DAY_MS, iso, number, t, weekday, word } from "../i18n";
 import { DataLinks, PrintButton } from "../parts/exports";
+import { Badge, Dialog, Empty, Field, Grid, Page, Shown, type Tone, useDoing } from "../parts/ui";
 import { waitsForRelease } from "./release";
 
-const DAY_MS = 86_400_000;
 /** Days that the board shows at once. */
 const DAYS = 14;
 const COLUMNS = ["draft", "scheduled", "in_progress", "completed"] as const;
@@ -19,7 +18,6 @@ const DONE_SHOWN = 8;
 /** Closed orders that are asked for, the newest first: the board shows few of them, and nothing collides with them. */
 const DONE_ASKED = 100;
 
-export const iso = (at: number | string | Date): string => new Date(at).toISOString().slice(0, 10);
 export const daysUntil = (date: string): number => Math.floor((new Date(date).getTime() - new Date(iso(Date.now())).getTime()) / DAY_MS);
 const isOpen = (order: WorkOrder): boolean => order.status !== "completed" && order.status !== "cancelled";
 
@@ -124,7 +122,8 @@ function Due({ tasks, orders, vehicles }: { tasks: Task[]; orders: WorkOrder[]; 
           <h3>{title} <span class="count">{due.length}</span></h3>
           <Grid
             label={title}
-            rows={due.slice(0, 60)}
+            rows={due}
+            max={60}
             keyOf={(row) => row.key}
             columns={[
               { name: t("vehicle.id"), cell: (row) => <a href={href(["vehicle", row.vehicle])}>{row.vehicle}</a> },
@@ -158,8 +157,8 @@ interface PlanProps {
 
 /** Track by day: how full, and with what. An order is dragged to another cell, or moved by its button. */
 function Plan({ orders, workshops, tracks, nameOf, onMove }: PlanProps) {
-  const shop = filters.value.get("workshop") || workshops[0]?.id || "";
-  const begin = filters.value.get("from") || iso(Date.now());
+  const shop = filter("workshop") || workshops[0]?.id || "";
+  const begin = filter("from") || iso(Date.now());
   const days = Array.from({ length: DAYS }, (_, index) => iso(new Date(begin).getTime() + index * DAY_MS));
   // The days of each order, once for all cells of the board.
   const spans = new Map(orders.flatMap((order) => (order.scheduled_start === null || !isOpen(order) ? [] : [[order, [iso(order.scheduled_start), iso(order.scheduled_end ?? order.scheduled_start)]] as const])));
@@ -275,19 +274,15 @@ function Move({ moving, others, isCertain, tracks, onClose, onDone }: { moving: 
   const [start, setStart] = useState(begins);
   const [end, setEnd] = useState(local(new Date(new Date(begins).getTime() + length).toISOString()));
   const [track, setTrack] = useState(moving.track ?? "");
-  const [error, setError] = useState<string | null>(null);
+  const { run, fault } = useDoing();
   const isWrong = start === "" || end === "" || end <= start;
   const clash = isWrong ? [] : others.filter((other) => other.id !== order.id && isOpen(other) && overlaps(other, instant(start), instant(end)) && (other.vehicle_id === order.vehicle_id || (track !== "" && other.assigned_track === track && other.workshop_id === order.workshop_id)));
   const own = tracks.filter((one) => one.workshop_id === order.workshop_id && one.is_active);
   const closed = own.find((one) => one.track_id === track)?.availability?.filter((one) => one.is_available === false && one.start_ts < instant(end || start) && one.end_ts > instant(start)) ?? [];
   const save = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
-    try {
-      await write("PATCH", `/maintenance/orders/${seg(order.order_number)}`, { scheduled_start: instant(start), scheduled_end: instant(end), ...(track !== (order.assigned_track ?? "") ? { assigned_track: track || null } : {}), ...(order.status === "draft" ? { status: "scheduled" } : {}) });
-      onDone();
-    } catch (failure) {
-      setError(failure instanceof Problem ? failure.message : t("state.offline"));
-    }
+    const changes = { scheduled_start: instant(start), scheduled_end: instant(end), ...(track !== (order.assigned_track ?? "") ? { assigned_track: track || null } : {}), ...(order.status === "draft" ? { status: "scheduled" } : {}) };
+    if (await run(() => write("PATCH", `/maintenance/orders/${seg(order.order_number)}`, changes))) onDone();
   };
   return (
     <Dialog title={t("plan.move.title", { order: order.order_number })} onClose={onClose}>
@@ -304,7 +299,7 @@ function Move({ moving, others, isCertain, tracks, onClose, onDone }: { moving: 
         {clash.length === 0 && (isWrong || isCertain) && <p class="small" role="status">{t(isWrong ? "plan.order-of-times" : "plan.clash.none")}</p>}
         {!isWrong && !isCertain && <p class="notice warn" role="status">{t("plan.clash.unknown")}</p>}
         {closed.length > 0 && <p class="notice warn" role="alert">{t("plan.closed")}</p>}
-        {error && <p class="failure" role="alert">{error}</p>}
+        {fault}
         <button type="submit" class="main" disabled={isWrong}>{t("action.save")}</button>
       </form>
     </Dialog>

@@ -3,11 +3,11 @@ import { useState } from "preact/hooks";
 import { Bars, Scatter } from "../charts/svg";
 import { seg, write } from "../core/api";
 import { useAsked } from "../core/query";
-import { filters, href, setFilters } from "../core/route";
+import { filter, href, setFilters } from "../core/route";
 import { may } from "../core/session";
 import { number, t, time, word } from "../i18n";
 import { DataLinks, PrintButton } from "../parts/exports";
-import { Badge, Field, Grid, Page, Shown } from "../parts/ui";
+import { Badge, Fact, Field, Grid, Page, Shown, useDoing } from "../parts/ui";
 import { featureName, RISK, Reasons } from "./risk";
 
 interface Ranked {
@@ -34,11 +34,11 @@ interface Model {
 const HORIZONS = ["30", "60", "90"] as const;
 
 export function Predictions() {
-  const horizon = (filters.value.get("days") ?? "30") as (typeof HORIZONS)[number];
-  const count = filters.value.get("count") ?? "20";
+  const horizon = HORIZONS.find((days) => days === filter("days")) ?? "30";
+  const count = filter("count") || "20";
   const ranked = useAsked<Ranked>("/ml/fleet/risk", { limit: count }, false);
   const models = useAsked<{ models: Model[] }>("/ml/models", {}, false);
-  const looked = filters.value.get("vehicle") ?? "";
+  const looked = filter("vehicle");
   return (
     <Page title={t("page.predictions")} lead={t("predict.lead")} actions={<PrintButton />}>
       <div class="filters no-print">
@@ -61,7 +61,7 @@ export function Predictions() {
                 {found.model && <a href={href(["model", found.model.model_id])}>{t("predict.card")}</a>}
               </p>
               <div class="halves">
-                <Bars title={t("predict.ranked")} summary={t("predict.ranked.summary", { days: horizon, count: found.vehicles.length, all: found.fleet_size })} file="risk" unit="%" bars={found.vehicles.slice(0, 20).map((one) => ({ label: one.vehicle_id, value: chance(one), href: href(["vehicle", one.vehicle_id]), tone: RISK[one.risk_level] === "bad" ? "bad" : RISK[one.risk_level] === "warn" ? "warn" : "good" }))} />
+                <Bars title={t("predict.ranked")} summary={t("predict.ranked.summary", { days: horizon, count: found.vehicles.length, all: found.fleet_size })} file="risk" unit="%" bars={found.vehicles.slice(0, 20).map((one) => ({ label: one.vehicle_id, value: chance(one), href: href(["vehicle", one.vehicle_id]), tone: RISK[one.risk_level] }))} />
                 <section class="chart">
                   <div class="filters no-print">
                     <Field label={t("predict.why")}><select value={chosen} onChange={(event) => setFilters({ vehicle: event.currentTarget.value })}>{found.vehicles.map((one) => <option value={one.vehicle_id}>{one.vehicle_id}</option>)}</select></Field>
@@ -77,7 +77,7 @@ export function Predictions() {
       </Shown>
       <section>
         <h2>{t("predict.models")}</h2>
-        <Shown asked={models} isEmpty={(found) => (found.models ?? []).length === 0} empty={t("predict.untrained")}>
+        <Shown asked={models} isEmpty={(found) => found.models.length === 0} empty={t("predict.untrained")}>
           {(found) => (
             <Grid
               label={t("predict.models")}
@@ -105,23 +105,18 @@ interface JobList {
 /** Begins a training, and says how the last one went. */
 function Train({ onDone }: { onDone: () => void }) {
   const jobs = useAsked<JobList>("/ml/training-jobs");
-  const [error, setError] = useState<string | null>(null);
+  const { run, fault } = useDoing();
   const last = jobs.value?.jobs[0];
   const begin = async (): Promise<void> => {
-    setError(null);
-    try {
-      await write("POST", "/ml/train", {});
-      jobs.again();
-      onDone();
-    } catch (failure) {
-      setError((failure as Error).message);
-    }
+    await write("POST", "/ml/train", {});
+    jobs.again();
+    onDone();
   };
   return (
     <div class="row">
-      <button type="button" class="no-print" disabled={last?.status === "running" || last?.status === "pending"} onClick={() => void begin()}>{t("predict.train")}</button>
+      <button type="button" class="no-print" disabled={last?.status === "running" || last?.status === "pending"} onClick={() => void run(begin)}>{t("predict.train")}</button>
       {last && <p role="status"><Badge tone={last.status === "completed" ? "good" : last.status === "failed" ? "bad" : "warn"}>{word("job", last.status)}</Badge> {last.error ?? (last.status === "running" ? last.step : "")} <span class="small">{time(last.started_at)}</span></p>}
-      {error && <p class="failure" role="alert">{error}</p>}
+      {fault}
     </div>
   );
 }
@@ -171,14 +166,9 @@ interface Details extends Model {
 export function ModelPage({ id }: { id: string }) {
   const asked = useAsked<Details>(`/ml/models/${seg(id)}`, {}, false);
   const drift = useAsked<{ psi: Record<string, number> }>(asked.value?.stage === "champion" ? "/ml/drift" : null, {}, false);
-  const [error, setError] = useState<string | null>(null);
+  const { run, fault } = useDoing();
   const change = async (what: "promote" | "rollback"): Promise<void> => {
-    try {
-      await write("POST", `/ml/models/${seg(id)}/${what}`, {});
-      asked.again();
-    } catch (failure) {
-      setError((failure as Error).message);
-    }
+    if (await run(() => write("POST", `/ml/models/${seg(id)}/${what}`, {}))) asked.again();
   };
   const model = asked.value;
   return (
@@ -194,7 +184,7 @@ export function ModelPage({ id }: { id: string }) {
       }
     >
       <p class="no-print"><a href={href(["predictions"])}>{t("page.predictions")}</a></p>
-      {error && <p class="failure" role="alert">{error}</p>}
+      {fault}
       <Shown asked={asked}>
         {(found) => {
           const metric = (name: string, days: string): number => Number(found.metrics?.[`${name}_${days}`] ?? NaN);
@@ -202,12 +192,12 @@ export function ModelPage({ id }: { id: string }) {
           return (
             <>
               <dl class="facts">
-                <div><dt>{t("predict.stage")}</dt><dd><Badge tone={found.stage === "champion" ? "good" : "none"}>{word("stage", found.stage)}</Badge></dd></div>
-                <div><dt>{t("predict.trained")}</dt><dd>{time(found.trained_at)}</dd></div>
-                <div><dt>{t("predict.deployed")}</dt><dd>{time(found.deployed_at)}</dd></div>
-                <div><dt>{t("predict.test")}</dt><dd>{time(found.metrics?.test_from as string)} – {time(found.metrics?.test_to as string)}</dd></div>
-                <div><dt>{t("predict.skill")}</dt><dd>{number(100 * Number(found.metrics?.skill ?? NaN), 1)} %</dd></div>
-                <div><dt>{t("predict.features")}</dt><dd>{number(found.feature_names?.length)}</dd></div>
+                <Fact name={t("predict.stage")}><Badge tone={found.stage === "champion" ? "good" : "none"}>{word("stage", found.stage)}</Badge></Fact>
+                <Fact name={t("predict.trained")}>{time(found.trained_at)}</Fact>
+                <Fact name={t("predict.deployed")}>{time(found.deployed_at)}</Fact>
+                <Fact name={t("predict.test")}>{time(found.metrics?.test_from as string)} – {time(found.metrics?.test_to as string)}</Fact>
+                <Fact name={t("predict.skill")}>{number(100 * Number(found.metrics?.skill ?? NaN), 1)} %</Fact>
+                <Fact name={t("predict.features")}>{number(found.feature_names?.length)}</Fact>
               </dl>
               <p class="notice">{t("predict.card.how")}</p>
               {known.length > 0 && (
@@ -256,7 +246,7 @@ export function ModelPage({ id }: { id: string }) {
               {drift.value && <Bars title={t("predict.drift")} summary={t("predict.drift.summary")} file="drift" unit="PSI" digits={2} bars={Object.entries(drift.value.psi ?? {}).sort((a, b) => b[1] - a[1]).slice(0, 12).map(([name, value]) => ({ label: featureName(name), value, tone: value > 0.25 ? "bad" : value > 0.1 ? "warn" : "good" }))} />}
               <details class="more">
                 <summary>{t("predict.settings")}</summary>
-                <dl class="facts">{Object.entries(found.hyperparameters ?? {}).map(([name, value]) => <div><dt>{name}</dt><dd>{String(value)}</dd></div>)}</dl>
+                <dl class="facts">{Object.entries(found.hyperparameters ?? {}).map(([name, value]) => <Fact name={name}>{String(value)}</Fact>)}</dl>
                 <p class="small">{(found.feature_names ?? []).map(featureName).join(", ")}</p>
                 <p class="small">SHA-256 <code class="hash">{found.file_digest}</code></p>
               </details>

@@ -1,15 +1,13 @@
 // A vehicle's maintenance record, as an entity in charge of maintenance has to show it ((EU) 2019/779, Annex II): every
 // entry under its function, each with its proof, all of them checked in this browser; as a page and on paper.
-import { useState } from "preact/hooks";
 import { download, seg } from "../core/api";
 import { useAsked } from "../core/query";
-import { filters, href, setFilters } from "../core/route";
-import { type Key, number, t, time, word } from "../i18n";
-import { type Proof, verdictOf } from "../parts/proof";
-import { Badge, Field, Grid, Page, Shown } from "../parts/ui";
-import { Details } from "../parts/values";
+import { dayFrom, dayTo, filter, href, setFilters } from "../core/route";
+import { number, t, time, word, words } from "../i18n";
+import { told, useAccountNames } from "../parts/events";
 import { PrintButton } from "../parts/exports";
-import { Subject, useAccountNames } from "./audit";
+import { type Proof, ProveAll, type Verdict, verdictOf } from "../parts/proof";
+import { DayField, Field, Grid, Page, Shown, useDoing } from "../parts/ui";
 
 interface Entry {
   position: number;
@@ -37,25 +35,18 @@ interface Record_ {
   entries: Entry[];
 }
 
-const FUNCTIONS = ["maintenance development", "fleet maintenance management", "maintenance delivery", "release to service"];
 /** Readings are many and say little each: they are shown when asked for. */
 const READINGS = new Set(["VehicleMileageUpdated", "VehicleOperatingHoursUpdated"]);
 
 export function RecordPage({ id }: { id: string }) {
-  const from = filters.value.get("since") ?? "";
-  const to = filters.value.get("until") ?? "";
-  const only = filters.value.get("function") ?? "";
-  const readings = filters.value.get("readings") === "1";
+  const only = filter("function");
+  const readings = filter("readings") === "1";
   const path = `/compliance/maintenance-record/${seg(id)}`;
-  const params = { from: from && `${from}T00:00:00Z`, to: to && `${to}T23:59:59Z` };
+  const params = { from: dayFrom("since"), to: dayTo("until") };
   const asked = useAsked<Record_>(path, params, false);
   const nameOf = useAccountNames();
-  const [error, setError] = useState<string | null>(null);
-  const save = (format: string): void => {
-    setError(null);
-    download(path, { ...params, ...(format === "html" ? { format } : {}) }, `record-${id}.${format}`).catch((failure: Error) => setError(failure.message));
-  };
-  const date = (name: string, label: Key, value: string) => <Field label={t(label)}><input type="date" value={value} onChange={(event) => setFilters({ [name]: event.currentTarget.value })} /></Field>;
+  const { run, fault } = useDoing();
+  const save = (format: string): void => void run(() => download(path, { ...params, format }, `record-${id}.${format}`));
   return (
     <Page
       title={t("record.of", { id })}
@@ -63,14 +54,14 @@ export function RecordPage({ id }: { id: string }) {
       actions={<><button type="button" onClick={() => save("html")}>HTML</button><button type="button" onClick={() => save("json")}>JSON</button><PrintButton /></>}
     >
       <p class="no-print"><a href={href(["vehicle", id])}>{id}</a></p>
-      {error && <p class="failure" role="alert">{error}</p>}
+      {fault}
       <div class="filters no-print">
-        {date("since", "audit.since", from)}
-        {date("until", "audit.until", to)}
+        <DayField name="since" label={t("audit.since")} />
+        <DayField name="until" label={t("audit.until")} />
         <Field label={t("record.function")}>
           <select value={only} onChange={(event) => setFilters({ function: event.currentTarget.value })}>
             <option value="">{t("filter.all")}</option>
-            {FUNCTIONS.map((name) => <option value={name}>{word("function", name)}</option>)}
+            {words("function").map((name) => <option value={name}>{word("function", name)}</option>)}
           </select>
         </Field>
         <label class="check"><input type="checkbox" checked={readings} onChange={(event) => setFilters({ readings: event.currentTarget.checked ? "1" : "" })} /> {t("record.readings")}</label>
@@ -78,9 +69,9 @@ export function RecordPage({ id }: { id: string }) {
       <Shown asked={asked} isEmpty={(found) => found.entries.length === 0}>
         {(found) => (
           <>
-            <CheckAll record={found} />
+            <ProveAll positions={found.entries.map((entry) => entry.position)} check={checkOf(found)} />
             {found.truncated && <p class="notice warn">{t("record.truncated")}</p>}
-            {FUNCTIONS.filter((name) => only === "" || name === only).map((name) => {
+            {words("function").filter((name) => only === "" || name === only).map((name) => {
               const all = found.entries.filter((entry) => entry.function === name);
               const rows = all.filter((entry) => readings || !READINGS.has(entry.event_type));
               return (
@@ -90,15 +81,9 @@ export function RecordPage({ id }: { id: string }) {
                     <Grid
                       label={word("function", name)}
                       rows={rows}
+                      max={Infinity}
                       keyOf={(entry) => entry.event_id}
-                      columns={[
-                        { name: t("audit.position"), cell: (entry) => number(entry.position), number: true },
-                        { name: t("history.when"), cell: (entry) => time(entry.occurred_at) },
-                        { name: t("history.what"), cell: (entry) => word("event", entry.event_type) },
-                        { name: t("audit.about"), cell: (entry) => <Subject type={entry.aggregate_type} id={entry.aggregate_id} /> },
-                        { name: t("audit.who"), cell: (entry) => nameOf(entry.by) },
-                        { name: t("history.details"), cell: (entry) => <Details data={entry.data} /> },
-                      ]}
+                      columns={[...told("position", "when", "what", "about"), { name: t("audit.who"), cell: (entry) => nameOf(entry.by) }, ...told("details")]}
                     />
                   )}
                 </section>
@@ -116,25 +101,11 @@ export function RecordPage({ id }: { id: string }) {
   );
 }
 
-/** Every entry's proof, computed here from the record alone. */
-function CheckAll({ record }: { record: Record_ }) {
-  const [state, setState] = useState<{ done: number; bad: string[] } | null>(null);
-  const run = async (): Promise<void> => {
-    const bad: string[] = [];
-    for (const [index, entry] of record.entries.entries()) {
-      const { tree_size, root_hash, checkpoint, public_key } = record;
-      const verdict = await verdictOf({ ...entry.proof, tree_size, root_hash, checkpoint, public_key }, null).catch((error: Error) => error.message);
-      if (verdict !== "holds") bad.push(`${entry.position}: ${verdict}`);
-      if (index % 25 === 24 || index + 1 === record.entries.length) setState({ done: index + 1, bad: [...bad] });
-    }
+/** How an entry's proof is checked: from the record alone. */
+function checkOf({ entries, tree_size, root_hash, checkpoint, public_key }: Record_): (position: number) => Promise<Verdict> {
+  const proofs = new Map(entries.map((entry) => [entry.position, entry.proof]));
+  return async (position) => {
+    const proof = proofs.get(position);
+    return proof ? verdictOf({ ...proof, tree_size, root_hash, checkpoint, public_key }, null) : "path";
   };
-  return (
-    <p class="row">
-      <button type="button" class="no-print" onClick={() => void run()}>{t("proof.all", { count: number(record.entries.length) })}</button>
-      <span role="status">
-        {state && state.bad.length === 0 && <Badge tone="good">{t("proof.all.hold", { count: number(state.done) })}</Badge>}
-        {state && state.bad.length > 0 && <Badge tone="bad">{t("proof.some.fail", { list: state.bad.slice(0, 5).join(", ") })}</Badge>}
-      </span>
-    </p>
-  );
 }

@@ -2,10 +2,10 @@
 // a finding, or lets a vehicle go, does so with the network only: the server judges both by what is known now.
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { Offline, seg, write } from "../core/api";
+import { seg, write } from "../core/api";
 import { may } from "../core/session";
-import { t } from "../i18n";
-import { Dialog, Field, type Tone } from "../parts/ui";
+import { day, t, word } from "../i18n";
+import { Badge, Dialog, Field, type Tone, useDoing } from "../parts/ui";
 
 /** As much of an order as says whether it holds its vehicle: a row of the server, or of a tablet. */
 interface Releasable {
@@ -26,7 +26,7 @@ export const isOpenFinding = (finding: Found): boolean => typeof finding.resolut
 /** The open findings with which an order is not released. */
 export const graveFindings = (findings: Found[]): Found[] => findings.filter((one) => isOpenFinding(one) && (one.severity === "high" || one.severity === "critical"));
 
-export const toneOfFinding = (finding: Found): Tone => (!isOpenFinding(finding) ? "good" : finding.severity === "critical" ? "bad" : finding.severity === "high" ? "warn" : "none");
+const toneOfFinding = (finding: Found): Tone => (!isOpenFinding(finding) ? "good" : finding.severity === "critical" ? "bad" : finding.severity === "high" ? "warn" : "none");
 
 /** Characters that the server takes of what became of a finding, and of the notes of a release. */
 const TEXT_MAX = 2_000;
@@ -46,27 +46,21 @@ interface Asking {
 /** Asks for a text and sends it. What the server refuses stands there in its own words, and the text stays. */
 function Ask({ title, label, button, isNeeded, send, onClose, onDone, children }: Asking) {
   const [text, setText] = useState("");
-  const [error, setError] = useState<string | null>(null);
+  const { run, fault } = useDoing();
   const [isSending, setSending] = useState(false);
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     if (isSending) return;
-    setError(null);
     setSending(true);
-    try {
-      await send(text.trim());
-      onDone();
-    } catch (failure) {
-      setError(failure instanceof Offline ? t("order.offline") : (failure as Error).message);
-      setSending(false);
-    }
+    if (await run(() => send(text.trim()))) onDone();
+    setSending(false);
   };
   return (
     <Dialog title={title} onClose={onClose}>
       <form onSubmit={(event) => void submit(event)}>
         {children}
         <Field label={label}><textarea rows={3} maxLength={TEXT_MAX} required={isNeeded} value={text} onInput={(event) => setText(event.currentTarget.value)} /></Field>
-        {error && <p class="failure" role="alert">{error}</p>}
+        {fault}
         <button type="submit" class="main" disabled={isNeeded && text.trim() === ""}>{button}</button>
       </form>
     </Dialog>
@@ -74,7 +68,7 @@ function Ask({ title, label, button, isNeeded, send, onClose, onDone, children }
 }
 
 /** The button beside an open finding, for whoever works on vehicles. */
-export function Resolve({ order, finding, text, onDone }: { order: string; finding: string; text: string; onDone: () => void }) {
+function Resolve({ order, finding, text, onDone }: { order: string; finding: string; text: string; onDone: () => void }) {
   const [isAsking, setAsking] = useState(false);
   if (!may("TECHNICIAN")) return null;
   return (
@@ -94,6 +88,18 @@ export function Resolve({ order, finding, text, onDone }: { order: string; findi
         </Ask>
       )}
     </>
+  );
+}
+
+/** A finding in a list, with what became of it, or with the button for saying so where `isAskable`. */
+export function FindingItem({ finding, id, order, isAskable, onDone }: { finding: Found; id: string; order: string; isAskable: boolean; onDone: () => void }) {
+  const text = String(finding.text ?? "");
+  return (
+    <li class="row">
+      <span><Badge tone={toneOfFinding(finding)}>{word("severity", finding.severity as string)}</Badge> {text}</span>
+      {!isOpenFinding(finding) && <span class="small">{t("finding.resolved", { day: day(finding.resolved_at as string) })} {String(finding.resolution ?? "")}</span>}
+      {isOpenFinding(finding) && isAskable && <Resolve order={order} finding={id} text={text} onDone={onDone} />}
+    </li>
   );
 }
 

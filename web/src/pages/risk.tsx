@@ -3,7 +3,7 @@ import { useAsked } from "../core/query";
 import { seg } from "../core/api";
 import { href } from "../core/route";
 import { day, type Key, number, t, word } from "../i18n";
-import { Badge, Shown, type Tone } from "../parts/ui";
+import { Badge, Fact, Shown, type Tone } from "../parts/ui";
 
 export const RISK: Record<string, Tone> = { low: "good", medium: "warn", high: "bad", critical: "bad" };
 
@@ -49,14 +49,11 @@ export function Reasons({ id }: { id: string }) {
           <p class="row"><Badge tone={RISK[found.risk_level] ?? "none"}>{word("risk", found.risk_level)}</Badge> <span class="small">{t(found.source === "rule" ? "risk.rule" : "risk.model")}</span></p>
           <dl class="facts">
             {found.horizons.map(({ days, probability, interval }) => (
-              <div>
-                <dt>{t("risk.within", { days })}</dt>
-                <dd>
-                  {number(probability * 100)} %
-                  {/* An interval that leaves its own point out says nothing. */}
-                  {interval && interval[0] <= probability && probability <= interval[1] && <span class="small"> ({number(interval[0] * 100)}–{number(interval[1] * 100)} %)</span>}
-                </dd>
-              </div>
+              <Fact name={t("risk.within", { days })}>
+                {number(probability * 100)} %
+                {/* An interval that leaves its own point out says nothing. */}
+                {interval && interval[0] <= probability && probability <= interval[1] && <span class="small"> ({number(interval[0] * 100)}–{number(interval[1] * 100)} %)</span>}
+              </Fact>
             ))}
           </dl>
           <h3>{t("risk.reasons")}</h3>

@@ -1,12 +1,12 @@
 // Tablets: what waits on this one, how far behind the others are, and where two people changed the same thing.
 import { useState } from "preact/hooks";
 import { seg, write } from "../core/api";
-import { useAsked } from "../core/query";
+import { useAsked, useWhole } from "../core/query";
 import { may } from "../core/session";
 import { acts, type Act, exchange, forget, heardAt, isTablet, syncing, trouble } from "../core/tablet";
-import { type Key, number, relative, t, time, word } from "../i18n";
-import { Ago, Badge, Dialog, Empty, Field, Grid, Page, Shown, type Tone } from "../parts/ui";
+import { type Key, number, relative, t, time, typed, word } from "../i18n";
 import { DataLinks } from "../parts/exports";
+import { Ago, Badge, Dialog, Empty, Field, Grid, Page, Shown, type Tone, useDoing } from "../parts/ui";
 
 const TONE: Record<Act["state"], Tone> = { waiting: "warn", sent: "good", refused: "bad" };
 
@@ -57,8 +57,8 @@ interface Conflict {
 const shown = (value: unknown): string => (typeof value === "string" ? value : typeof value === "number" ? number(value, 2) : JSON.stringify(value ?? null));
 
 export function Sync() {
-  const devices = useAsked<{ devices: Device[] }>("/sync/devices", { limit: 200 });
-  const conflicts = useAsked<Conflict[]>("/sync/conflicts");
+  const devices = useWhole<Device>("/sync/devices");
+  const conflicts = useWhole<Conflict>("/sync/conflicts");
   const [choosing, setChoosing] = useState<Conflict | null>(null);
   const [looking, setLooking] = useState<Device | null>(null);
   return (
@@ -84,7 +84,7 @@ export function Sync() {
               columns={[
                 { name: t("audit.about"), cell: (conflict) => `${word("thing", conflict.entity_type)} ${conflict.entity_id}` },
                 { name: t("field"), cell: (conflict) => word("field", conflict.field_name) },
-                { name: t("sync.choose"), cell: (conflict) => (may("DISPATCHER") ? <button type="button" onClick={() => setChoosing(conflict)}>{t("sync.choose")}</button> : "–") },
+                { name: t("sync.choose"), cell: (conflict) => (may("DISPATCHER") ? <button type="button" onClick={() => setChoosing(conflict)}>{t("sync.choose")}<span class="hidden">: {word("field", conflict.field_name)}, {conflict.entity_id}</span></button> : "–") },
                 { name: t("sync.server"), cell: (conflict) => shown(conflict.server_value?.value) },
                 { name: t("sync.client"), cell: (conflict) => <>{shown(conflict.client_value?.value)} <span class="small">{conflict.source_device}</span></> },
                 { name: t("sync.why"), cell: (conflict) => word("conflict", conflict.conflict_type) },
@@ -96,12 +96,12 @@ export function Sync() {
       </section>
       <section>
         <h2>{t("sync.devices")}</h2>
-        <Shown asked={devices} isEmpty={(found) => (found.devices ?? []).length === 0} empty={t("sync.devices.none")}>
+        <Shown asked={devices} isEmpty={(found) => found.length === 0} empty={t("sync.devices.none")}>
           {(found) => (
             <>
               <Grid
                 label={t("sync.devices")}
-                rows={found.devices}
+                rows={found}
                 keyOf={(device) => device.device_id}
                 columns={[
                   { name: t("sync.device"), cell: (device) => device.device_name ?? device.device_id },
@@ -109,12 +109,12 @@ export function Sync() {
                   { name: t("sync.last"), cell: (device) => <Ago at={device.last_sync_at} /> },
                   { name: t("sync.lag"), cell: (device) => (device.lag === null ? "–" : <Badge tone={device.lag > 1_000 ? "bad" : device.lag > 0 ? "warn" : "good"}>{number(device.lag)}</Badge>), number: true },
                   { name: t("sync.seen"), cell: (device) => number(device.operations_seen), number: true },
-                  { name: t("history.details"), cell: (device) => may("TECHNICIAN") && <button type="button" class="quiet" onClick={() => setLooking(device)}>{t("action.open")}</button> },
+                  { name: t("history.details"), cell: (device) => <button type="button" class="quiet" onClick={() => setLooking(device)}>{t("action.open")}<span class="hidden"> {device.device_name ?? device.device_id}</span></button> },
                 ]}
               />
               <DataLinks
                 file="tablets"
-                table={{ head: ["device_id", "name", "active", "last_sync_at", "lag", "operations"], rows: found.devices.map((device) => [device.device_id, device.device_name, String(device.is_active), device.last_sync_at, device.lag, device.operations_seen]) }}
+                table={{ head: ["device_id", "name", "active", "last_sync_at", "lag", "operations"], rows: found.map((device) => [device.device_id, device.device_name, String(device.is_active), device.last_sync_at, device.lag, device.operations_seen]) }}
               />
             </>
           )}
@@ -129,26 +129,24 @@ export function Sync() {
 /** Which value stands: the one here, the one from the tablet, or another. The choice is an event, so nothing is lost. */
 function Choose({ conflict, onClose, onDone }: { conflict: Conflict; onClose: () => void; onDone: () => void }) {
   const [other, setOther] = useState("");
-  const [error, setError] = useState<string | null>(null);
+  const { run, fault } = useDoing();
+  const isNumber = typeof conflict.server_value?.value === "number" || typeof conflict.client_value?.value === "number";
+  /** What was typed, as what the field holds; null where it is none. */
+  const custom = isNumber ? typed(other) : other.trim() || null;
   const resolve = async (resolution: "server" | "client" | "custom"): Promise<void> => {
-    const isNumber = typeof conflict.server_value?.value === "number" || typeof conflict.client_value?.value === "number";
-    try {
-      await write("POST", `/sync/conflicts/${seg(conflict.conflict_id)}/resolve`, { resolution, ...(resolution === "custom" ? { custom_value: isNumber ? Number(other) : other } : {}) });
-      onDone();
-    } catch (failure) {
-      setError((failure as Error).message);
-    }
+    const choice = { resolution, ...(resolution === "custom" ? { custom_value: custom } : {}) };
+    if (await run(() => write("POST", `/sync/conflicts/${seg(conflict.conflict_id)}/resolve`, choice))) onDone();
   };
   return (
     <Dialog title={`${word("field", conflict.field_name)}, ${conflict.entity_id}`} onClose={onClose}>
       {conflict.notes && <p>{conflict.notes}</p>}
-      {error && <p class="failure" role="alert">{error}</p>}
+      {fault}
       <div class="choices">
         <button type="button" onClick={() => void resolve("server")}><span class="small">{t("sync.keep-server")}</span> <strong>{shown(conflict.server_value?.value)}</strong></button>
         <button type="button" onClick={() => void resolve("client")}><span class="small">{t("sync.keep-client")}</span> <strong>{shown(conflict.client_value?.value)}</strong></button>
         <form class="row" onSubmit={(event) => { event.preventDefault(); void resolve("custom"); }}>
           <Field label={t("sync.other")}><input value={other} required onInput={(event) => setOther(event.currentTarget.value)} /></Field>
-          <button type="submit" disabled={other.trim() === ""}>{t("action.save")}</button>
+          <button type="submit" disabled={custom === null}>{t("action.save")}</button>
         </form>
       </div>
     </Dialog>
@@ -161,14 +159,9 @@ interface Refused {
 
 function DeviceDialog({ device, onClose, onDone }: { device: Device; onClose: () => void; onDone: () => void }) {
   const asked = useAsked<Refused>(`/sync/devices/${seg(device.device_id)}/refused`, {}, false);
-  const [error, setError] = useState<string | null>(null);
+  const { run, fault } = useDoing();
   const revoke = async (): Promise<void> => {
-    try {
-      await write("DELETE", `/sync/devices/${seg(device.device_id)}?reason=lost`, undefined);
-      onDone();
-    } catch (failure) {
-      setError((failure as Error).message);
-    }
+    if (await run(() => write("DELETE", `/sync/devices/${seg(device.device_id)}?reason=lost`, undefined))) onDone();
   };
   return (
     <Dialog title={device.device_name ?? device.device_id} onClose={onClose}>
@@ -177,7 +170,7 @@ function DeviceDialog({ device, onClose, onDone }: { device: Device; onClose: ()
       <Shown asked={asked} isEmpty={(found) => found.operations.length === 0} empty={t("sync.refusals.none")}>
         {(found) => <ul class="feed">{found.operations.map((one) => <li key={one.operation_id}>{word("thing", one.entity_type)} {one.entity_id.slice(0, 12)}, {word("field", one.field)}: {one.detail ?? word("verdict", one.reason)} <span class="small">{time(one.recorded_at)}</span></li>)}</ul>}
       </Shown>
-      {error && <p class="failure" role="alert">{error}</p>}
+      {fault}
       {device.is_active && <button type="button" class="danger" onClick={() => void revoke()}>{t("sync.revoke")}</button>}
     </Dialog>
   );

@@ -1,19 +1,21 @@
 // Whether the server is well: its log, its read models, what was found damaged, and a backup.
 import { useEffect, useState } from "preact/hooks";
-import { call, Problem, write } from "../core/api";
+import { call, write } from "../core/api";
 import { connected, pulse } from "../core/live";
 import { useAsked } from "../core/query";
 import { href } from "../core/route";
 import { may } from "../core/session";
-import { number, t, time, word } from "../i18n";
-import { Badge, Field, Grid, Page, Shown, type Tone } from "../parts/ui";
+import { type Key, number, t, time, word } from "../i18n";
 import { DataLinks, PrintButton } from "../parts/exports";
 import { Federation } from "../parts/federation";
+import { Badge, Fact, Field, Grid, Page, Shown, useDoing } from "../parts/ui";
 
 interface Health {
   status: string;
   version: string;
-  log: { state: string; position: number; damage: { segment?: number; from?: number; to?: number; reason?: string }[] };
+  log: { state: string; position: number; damage: unknown[] };
+  /** `detail` says what to do where keys of people are lost. */
+  keys?: { detail?: string };
 }
 interface Projection {
   name: string;
@@ -49,8 +51,7 @@ export function System() {
   const projections = useAsked<{ projections: Projection[] }>("/projections");
   const checkpoints = useAsked<Checkpoints>("/audit/checkpoints", {}, false);
   const gauges = useGauges();
-  const isWell = health.value?.status === "ok" || health.value?.status === "healthy";
-  const facts = (found: Health): [string, string][] => [
+  const facts = (found: Health): [Key, string][] => [
     ["system.version", found.version],
     ["system.position", number(found.log.position)],
     ["system.streams", number(gauges?.get("log_streams"))],
@@ -67,11 +68,12 @@ export function System() {
           {(found) => (
             <>
               <p class="row">
-                <Badge tone={isWell ? "good" : "bad"}>{word("health", found.status)}</Badge>
+                <Badge tone={found.status === "ok" ? "good" : "bad"}>{word("health", found.status)}</Badge>
                 <Badge tone={found.log.state === "writable" ? "good" : "bad"}>{word("health", found.log.state)}</Badge>
                 <Badge tone={found.log.damage.length === 0 ? "good" : "bad"}>{found.log.damage.length === 0 ? t("system.scrub.well") : t("system.scrub.damage", { count: found.log.damage.length })}</Badge>
               </p>
-              <dl class="facts">{facts(found).map(([name, value]) => <div><dt>{t(name as "system.disk")}</dt><dd>{value}</dd></div>)}</dl>
+              {found.keys?.detail && <p class="failure">{found.keys.detail}</p>}
+              <dl class="facts">{facts(found).map(([name, value]) => <Fact name={t(name)}>{value}</Fact>)}</dl>
               <p class="small">{t("system.scrub.how")}</p>
               {found.log.damage.length > 0 && <pre class="failure">{JSON.stringify(found.log.damage, null, 1)}</pre>}
             </>
@@ -122,24 +124,22 @@ interface Taken {
 
 function Backup() {
   const [name, setName] = useState(() => new Date().toISOString().slice(0, 16).replace(":", "").replace("T", "-"));
-  const [said, setSaid] = useState<{ tone: Tone; text: string } | null>(null);
+  const [taken, setTaken] = useState<Taken | null>(null);
   const [busy, setBusy] = useState(false);
+  const { run, fault } = useDoing();
   const take = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     setBusy(true);
-    try {
-      const taken = await write<Taken>("POST", "/operations/backups", { name });
-      setSaid({ tone: "good", text: t("system.backup.done", { name: taken.name, position: number(taken.position), bytes: mebi(taken.bytes_copied) }) });
-    } catch (failure) {
-      setSaid({ tone: "bad", text: failure instanceof Problem ? failure.message : t("state.offline") });
-    }
+    setTaken(null);
+    await run(async () => setTaken(await write<Taken>("POST", "/operations/backups", { name })));
     setBusy(false);
   };
   return (
     <form class="row no-print" onSubmit={(event) => void take(event)}>
       <Field label={t("system.backup.name")}><input value={name} required pattern="[A-Za-z0-9_][A-Za-z0-9_.\-]*" maxLength={100} onInput={(event) => setName(event.currentTarget.value)} /></Field>
       <button type="submit" disabled={busy}>{t("system.backup.now")}</button>
-      {said && <p role="status"><Badge tone={said.tone}>{said.text}</Badge></p>}
+      {taken && <p role="status"><Badge tone="good">{t("system.backup.done", { name: taken.name, position: number(taken.position), bytes: mebi(taken.bytes_copied) })}</Badge></p>}
+      {fault}
     </form>
   );
 }

@@ -2,24 +2,25 @@
 //
 // Everything is 56 px or more, nothing hovers, nothing is swiped. What is shown is what the tablet holds (core/tablet.ts);
 // what is done is safe on the tablet before the page says so, and the chip at the top counts what the server does not have.
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { photoDocument } from "../core/photo";
-import type { Item } from "../core/replica";
-import { act, asked, becomeTablet, exchange, held, type Held, heardAt, isReady, refused, syncing, trouble, waiting } from "../core/tablet";
-import { useAsked } from "../core/query";
-import { filters, href, setFilters } from "../core/route";
+import { seg } from "../core/api";
 import { connected } from "../core/live";
+import { photoDocument } from "../core/photo";
+import { useAsked, useWhole } from "../core/query";
+import type { Item } from "../core/replica";
+import { filter, href, setFilters } from "../core/route";
 import { user } from "../core/session";
+import { act, asked, becomeTablet, exchange, held, type Held, heardAt, isReady, refused, syncing, trouble, waiting } from "../core/tablet";
 import type { Vehicle } from "../core/types";
-import { day, type Key, number, relative, t, typed, word } from "../i18n";
-import { Badge, Dialog, Empty, Field, Page, toneOfStatus } from "../parts/ui";
-import { isOpenFinding, Resolve, toneOfFinding, waitsForRelease } from "./release";
+import { day, type Key, number, relative, t, typed, word, words } from "../i18n";
+import { Badge, Dialog, Empty, Field, More, Page, toneOfStatus, useDoing } from "../parts/ui";
+import { FindingItem, waitsForRelease } from "./release";
 import { ActList } from "./sync";
 
 /** What a technician can take up; a draft is the planner's. */
 const OPEN = new Set(["scheduled", "in_progress"]);
 const RANK: Record<string, number> = { urgent: 0, high: 1, medium: 2, low: 3 };
-const SEVERITIES = ["low", "medium", "high", "critical"] as const;
 
 /** A work order as the tablet's rows hold it. */
 export interface Order {
@@ -51,12 +52,11 @@ const orderOf = ({ id, row }: Held): Order => ({ ...(row as unknown as Order), i
 const isMine = (order: Order): boolean =>
   (order.assigned_staff ?? []).some((who) => who === user.value?.id || who === user.value?.username);
 
-/** Vehicles by their UUID, which orders name; the list stays readable without a network. */
-function useVehicleNames(): (id: string) => string {
-  const asked = useAsked<{ vehicles: Vehicle[] }>("/vehicles", { limit: 500 }, false);
-  const names = new Map((asked.value?.vehicles ?? []).map((vehicle) => [vehicle.id, vehicle.asset_id]));
+/** A vehicle's number by its UUID, which orders name; once asked for, it stays readable without a network. */
+function VehicleName({ id }: { id: string | undefined }) {
+  const asked = useAsked<Vehicle>(id ? `/vehicles/${seg(id)}` : null, {}, false);
   // A piece of a row id says nothing to anybody: it stands only where no name is to come.
-  return (id) => names.get(id) ?? (asked.loading ? "…" : id.slice(0, 8));
+  return <strong class="big">{asked.value?.asset_id ?? (asked.loading ? "…" : id?.slice(0, 8) ?? "–")}</strong>;
 }
 
 /** The line that says how fresh the tablet is, and what keeps it from being fresher. */
@@ -70,17 +70,15 @@ function Freshness() {
 /** Waits for the tablet's disk, and the first time for the server. */
 function WhenHeld({ children }: { children: () => preact.JSX.Element }) {
   useEffect(() => void becomeTablet(), [user.value?.id]);
-  if (!isReady.value || (heardAt.value === null && (syncing.value || !asked.value))) return <div class="skeleton" role="status" aria-label={t("state.loading")} />;
-  if (heardAt.value === null) {
-    return (
-      <div class="failure" role="alert">
-        <strong>{t("tech.first")}</strong>
-        <p>{trouble.value ?? t("tech.first.hint")}</p>
-        <button type="button" onClick={() => void becomeTablet()}>{t("action.again")}</button>
-      </div>
-    );
-  }
-  return children();
+  if (isReady.value && heardAt.value !== null) return children();
+  if (syncing.value || !asked.value) return <div class="skeleton" role="status" aria-label={t("state.loading")} />;
+  return (
+    <div class="failure" role="alert">
+      <strong>{t("tech.first")}</strong>
+      <p>{trouble.value ?? t("tech.first.hint")}</p>
+      <button type="button" onClick={() => void becomeTablet()}>{t("action.again")}</button>
+    </div>
+  );
 }
 
 export function Technician() {
@@ -93,11 +91,14 @@ export function Technician() {
   );
 }
 
+/** Orders that are shown at once: for each of them its vehicle's number is asked for. */
+const ORDERS_SHOWN = 50;
+
 function Orders() {
-  const nameOf = useVehicleNames();
+  const [shown, setShown] = useState(ORDERS_SHOWN);
   const open = held("WorkOrder").map(orderOf).filter((order) => OPEN.has(order.status));
   const mine = open.filter(isMine);
-  const show = filters.value.get("show") ?? (mine.length > 0 ? "mine" : "all");
+  const show = filter("show") || (mine.length > 0 ? "mine" : "all");
   const rows = (show === "mine" ? mine : open).sort(
     (a, b) => Number(b.status === "in_progress") - Number(a.status === "in_progress") || (RANK[a.priority] ?? 9) - (RANK[b.priority] ?? 9) || (a.scheduled_start ?? "9").localeCompare(b.scheduled_start ?? "9"),
   );
@@ -112,10 +113,10 @@ function Orders() {
         <Empty>{t(show === "mine" ? "tech.none.mine" : "tech.none")}</Empty>
       ) : (
         <ul class="cards">
-          {rows.map((order) => (
+          {rows.slice(0, shown).map((order) => (
             <li key={order.id}>
               <a class="card" href={href(["order", order.order_number])}>
-                <span class="row"><strong class="big">{nameOf(order.vehicle_id)}</strong><span>{order.order_number}</span></span>
+                <span class="row"><VehicleName id={order.vehicle_id} /><span>{order.order_number}</span></span>
                 <span>{order.work_description ?? order.tasks?.join(", ") ?? "–"}</span>
                 <span class="row">
                   <Badge tone={toneOfStatus(order.status)}>{word("order-status", order.status)}</Badge>
@@ -128,6 +129,7 @@ function Orders() {
           ))}
         </ul>
       )}
+      <More shown={shown} count={rows.length} onMore={() => setShown(shown + ORDERS_SHOWN)} />
       {(waiting.value.length > 0 || refused.value.length > 0) && (
         <section>
           <h2>{t("sync.here")}</h2>
@@ -176,11 +178,11 @@ export function OrderOnTablet({ id }: { id: string }) {
 type Change = { field: string; op?: "put"; key?: string; value: unknown };
 
 function OrderView({ order }: { order: Order }) {
-  const nameOf = useVehicleNames();
+  const { run, fault } = useDoing();
   const [closing, setClosing] = useState(false);
   const [using, setUsing] = useState(false);
-  const change = (label: Key, changes: Change[]): Promise<void> =>
-    act(label, order.order_number, changes.map((one) => ({ entity_type: "WorkOrder", entity_id: order.id, ...one })));
+  const change = (label: Key, changes: Change[]): Promise<boolean> =>
+    run(() => act(label, order.order_number, changes.map((one) => ({ entity_type: "WorkOrder", entity_id: order.id, ...one }))));
   const isOpen = OPEN.has(order.status);
   const steps = checklistOf(order);
   const left = (order.checklist ?? []).filter((item) => item.done !== true).length;
@@ -189,7 +191,7 @@ function OrderView({ order }: { order: Order }) {
     <>
       <Freshness />
       <p class="row">
-        <strong class="big">{nameOf(order.vehicle_id)}</strong>
+        <VehicleName id={order.vehicle_id} />
         <Badge tone={toneOfStatus(order.status)}>{word("order-status", order.status)}</Badge>
         {waitsForRelease(order) && <Badge tone="warn">{t("order.waits")}</Badge>}
         <span>{day(order.scheduled_start)} – {day(order.scheduled_end)}</span>
@@ -220,6 +222,7 @@ function OrderView({ order }: { order: Order }) {
       <Findings order={order} isOpen={isOpen} change={change} />
       <UsedParts order={order} />
       <Photos order={order} isOpen={isOpen} />
+      {fault}
       {isOpen && (
         <div class="pad no-print">
           {begin.length > 0 && <button type="button" onClick={() => void change("act.start", begin)}>{t("tech.start")}</button>}
@@ -234,9 +237,10 @@ function OrderView({ order }: { order: Order }) {
               event.preventDefault();
               const done = String(new FormData(event.currentTarget as HTMLFormElement).get("done")).trim();
               const performed: Change[] = done === "" ? [] : [{ field: "work_performed", value: done }];
-              void change("act.close", [...begin, ...performed, { field: "status", value: "completed" }]).then(() => setClosing(false));
+              void change("act.close", [...begin, ...performed, { field: "status", value: "completed" }]).then((isDone) => isDone && setClosing(false));
             }}
           >
+            {fault}
             {left > 0 && <p class="notice warn" role="alert">{t("tech.left", { count: left })}</p>}
             <Field label={t("tech.done")}>
               <textarea name="done" rows={3} maxLength={2000}>{t("tech.done.usual")}</textarea>
@@ -245,7 +249,7 @@ function OrderView({ order }: { order: Order }) {
           </form>
         </Dialog>
       )}
-      {using && <UsePart change={change} onClose={() => setUsing(false)} />}
+      {using && <UsePart change={change} fault={fault} onClose={() => setUsing(false)} />}
     </>
   );
 }
@@ -261,7 +265,7 @@ function checklistOf(order: Order): { key: string; text: string; done: boolean }
 interface Findable {
   order: Order;
   isOpen: boolean;
-  change: (label: Key, changes: Change[]) => Promise<void>;
+  change: (label: Key, changes: Change[]) => Promise<boolean>;
 }
 
 /** Whether the server does not know an item yet: nothing can be asked of it there. */
@@ -277,13 +281,7 @@ function Findings({ order, isOpen, change }: Findable) {
       {order.findings && <p>{order.findings}</p>}
       {found.length > 0 && (
         <ul class="feed">
-          {found.map((item) => (
-            <li key={item.key} class="row">
-              <span><Badge tone={toneOfFinding(item)}>{word("severity", item.severity as string)}</Badge> {String(item.text ?? "")}</span>
-              {!isOpenFinding(item) && <span class="small">{t("finding.resolved", { day: day(item.resolved_at as string) })} {String(item.resolution ?? "")}</span>}
-              {isOpenFinding(item) && !order.released_at && !isUnsent(item.key) && <Resolve order={order.order_number} finding={item.key} text={String(item.text ?? "")} onDone={() => void exchange()} />}
-            </li>
-          ))}
+          {found.map((item) => <FindingItem key={item.key} finding={item} id={item.key} order={order.order_number} isAskable={!order.released_at && !isUnsent(item.key)} onDone={() => void exchange()} />)}
         </ul>
       )}
       {!order.findings && found.length === 0 && <p>{t("tech.findings.none")}</p>}
@@ -294,12 +292,12 @@ function Findings({ order, isOpen, change }: Findable) {
             event.preventDefault();
             if (note.trim() === "") return;
             const value = { text: note.trim(), severity };
-            void change("act.finding", [{ field: "finding_items", op: "put", key: crypto.randomUUID(), value }]).then(() => setNote(""));
+            void change("act.finding", [{ field: "finding_items", op: "put", key: crypto.randomUUID(), value }]).then((isDone) => isDone && setNote(""));
           }}
         >
           <Field label={t("tech.finding.add")}><input value={note} maxLength={500} onInput={(event) => setNote(event.currentTarget.value)} /></Field>
           <Field label={t("tech.severity")}>
-            <select value={severity} onChange={(event) => setSeverity(event.currentTarget.value)}>{SEVERITIES.map((name) => <option value={name}>{word("severity", name)}</option>)}</select>
+            <select value={severity} onChange={(event) => setSeverity(event.currentTarget.value)}>{words("severity").map((name) => <option value={name}>{word("severity", name)}</option>)}</select>
           </Field>
           <button type="submit" disabled={note.trim() === ""}>{t("action.add")}</button>
         </form>
@@ -339,28 +337,25 @@ interface Document {
 
 /** Photos: those that wait here, and those that the server has. */
 function Photos({ order, isOpen }: { order: Order; isOpen: boolean }) {
-  const [error, setError] = useState<string | null>(null);
+  const { run, fault } = useDoing();
   const asked = useAsked<{ documents: Document[] }>("/docs/links", { work_order_id: order.id, limit: 50 });
   const here = waiting.value.filter((one) => one.document?.work_order_id === order.id).map((one) => one.document as unknown as Document);
   const there = asked.value?.documents ?? [];
   const shown = [...here, ...there].filter((one) => one.metadata_json?.image?.startsWith("data:image/jpeg"));
-  const take = async (file: File | undefined): Promise<void> => {
-    if (!file) return;
-    try {
-      setError(null);
-      await act("act.photo", order.order_number, [], await photoDocument(file, { id: order.id, number: order.order_number }));
-    } catch {
-      setError(t("tech.photo.bad"));
-    }
+  const take = async (file: File): Promise<void> => {
+    const made = await photoDocument(file, { id: order.id, number: order.order_number }).catch(() => {
+      throw new Error(t("tech.photo.bad"));
+    });
+    await act("act.photo", order.order_number, [], made);
   };
   return (
     <section>
       <h2>{t("tech.photos")}</h2>
       {shown.length > 0 && <ul class="photos">{shown.map((one) => <li key={one.document_id}><img src={one.metadata_json?.image} alt={one.title ?? t("tech.photos")} loading="lazy" /></li>)}</ul>}
-      {error && <p class="failure" role="alert">{error}</p>}
+      {fault}
       {isOpen && (
         <label class="button no-print">
-          <input type="file" accept="image/*" capture="environment" onChange={(event) => { const input = event.currentTarget; void take(input.files?.[0]).then(() => (input.value = "")); }} />
+          <input type="file" accept="image/*" capture="environment" onChange={(event) => { const input = event.currentTarget; const file = input.files?.[0]; if (file) void run(() => take(file)).then(() => (input.value = "")); }} />
           <span>{t("tech.photo")}</span>
         </label>
       )}
@@ -374,15 +369,15 @@ interface Location {
   name: string;
 }
 
-function UsePart({ change, onClose }: Pick<Findable, "change"> & { onClose: () => void }) {
+function UsePart({ change, fault, onClose }: Pick<Findable, "change"> & { fault: ComponentChildren; onClose: () => void }) {
   const [search, setSearch] = useState("");
   const [part, setPart] = useState<Held | null>(null);
   const [count, setCount] = useState("1");
-  const places = useAsked<{ locations: Location[] }>("/stock/locations", { limit: 100 }, false);
+  const places = useWhole<Location>("/stock/locations", {}, false);
   const [place, setPlace] = useState<string>("");
   const quantity = typed(count);
   const isGood = quantity !== null && Number.isInteger(quantity) && quantity >= 1;
-  const locations = places.value?.locations ?? [];
+  const locations = places.value ?? [];
   const from = place || locations[0]?.id;
   const text = search.trim().toLowerCase();
   const matching = held("Part").filter((one) => one.row.is_active !== false && `${one.id} ${String(one.row.name ?? "")}`.toLowerCase().includes(text)).slice(0, 8);
@@ -413,9 +408,10 @@ function UsePart({ change, onClose }: Pick<Findable, "change"> & { onClose: () =
             event.preventDefault();
             if (!isGood) return;
             const value = { ...(from ? { from_location_id: from } : {}), part_no: part.id, quantity };
-            void change("act.part", [{ field: "used_parts", op: "put", key: crypto.randomUUID(), value }]).then(onClose);
+            void change("act.part", [{ field: "used_parts", op: "put", key: crypto.randomUUID(), value }]).then((isDone) => isDone && onClose());
           }}
         >
+          {fault}
           <p class="big">{part.id} · {String(part.row.name ?? "")}</p>
           <Field label={t("part.count", { unit: String(part.row.unit ?? "") })}><input inputMode="numeric" value={count} onInput={(event) => setCount(event.currentTarget.value)} /></Field>
           {locations.length > 1 && (

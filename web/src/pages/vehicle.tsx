@@ -1,16 +1,17 @@
 // One vehicle: what it is, what it was on any day in both times, what befell it, what may befall it, and the proof.
 import { useState } from "preact/hooks";
 import { Timeline, type Span } from "../charts/timeline";
-import { useAsked } from "../core/query";
-import { filters, href, setFilters } from "../core/route";
-import type { LogEvent } from "../core/live";
 import { seg } from "../core/api";
+import type { LogEvent } from "../core/live";
+import { type Asked, useAsked, useWhole } from "../core/query";
+import { dayTo, filter, href, setFilters } from "../core/route";
 import type { Vehicle, WorkOrder } from "../core/types";
-import { date, day, number, t, time, word } from "../i18n";
-import { Badge, Field, Grid, Page, Shown, toneOfStatus } from "../parts/ui";
-import { ProofBadge, ProveAll } from "../parts/proof";
-import { Details, text } from "../parts/values";
+import { date, day, DAY_MS, iso, number, t, time, word } from "../i18n";
+import { told } from "../parts/events";
 import { DataLinks, PrintButton } from "../parts/exports";
+import { ProveAll } from "../parts/proof";
+import { Badge, DayField, Fact, Field, Grid, Page, Shown, toneOfStatus } from "../parts/ui";
+import { text } from "../parts/values";
 import { waitsForRelease } from "./release";
 import { Risk } from "./risk";
 
@@ -24,6 +25,8 @@ interface Snapshot {
 
 export function VehiclePage({ id }: { id: string }) {
   const asked = useAsked<Vehicle>(`/vehicles/${seg(id)}`);
+  const incidents = useWhole<LogEvent>("/events", { aggregate_type: "Vehicle", aggregate_id: id, event_type: "VehicleIncidentReported" });
+  const orders = useWhole<WorkOrder>("/maintenance/orders", { vehicle_id: id });
   return (
     <Page
       title={id}
@@ -33,43 +36,38 @@ export function VehiclePage({ id }: { id: string }) {
       <Shown asked={asked}>
         {(vehicle) => (
           <dl class="facts">
-            <div><dt>{t("filter.status")}</dt><dd><Badge tone={toneOfStatus(vehicle.status)}>{word("status", vehicle.status)}</Badge></dd></div>
-            <div><dt>{t("vehicle.mileage")}</dt><dd>{number(vehicle.current_mileage_km)} km</dd></div>
-            <div><dt>{t("vehicle.hours")}</dt><dd>{number(vehicle.total_operating_hours)} h</dd></div>
-            <div><dt>{t("vehicle.place")}</dt><dd>{vehicle.current_location ?? vehicle.home_depot ?? "–"}</dd></div>
-            <div><dt>{t("vehicle.service")}</dt><dd>{date(vehicle.last_service_date)}</dd></div>
-            <div><dt>{t("vehicle.failures")}</dt><dd>{number(vehicle.incidents?.failures)} / {number(vehicle.incidents?.total)}</dd></div>
+            <Fact name={t("filter.status")}><Badge tone={toneOfStatus(vehicle.status)}>{word("status", vehicle.status)}</Badge></Fact>
+            <Fact name={t("vehicle.mileage")}>{number(vehicle.current_mileage_km)} km</Fact>
+            <Fact name={t("vehicle.hours")}>{number(vehicle.total_operating_hours)} h</Fact>
+            <Fact name={t("vehicle.place")}>{vehicle.current_location ?? vehicle.home_depot ?? "–"}</Fact>
+            <Fact name={t("vehicle.service")}>{date(vehicle.last_service_date)}</Fact>
+            <Fact name={t("vehicle.failures")}>{number(vehicle.incidents?.failures)} / {number(vehicle.incidents?.total)}</Fact>
           </dl>
         )}
       </Shown>
-      <Scrubber id={id} uuid={asked.value?.id} />
+      <Scrubber id={id} incidents={incidents.value ?? []} orders={orders.value ?? []} />
       <div class="halves">
         <Risk id={id} />
-        <Orders id={id} />
+        <Orders asked={orders} />
       </div>
-      <Incidents id={id} />
+      <Incidents id={id} asked={incidents} />
       <History id={id} />
     </Page>
   );
 }
 
-const DAY_MS = 86_400_000;
-const iso = (at: number): string => new Date(at).toISOString().slice(0, 10);
-
 /** Any day in both times: what was true then, and what was known then. The address holds both. */
-function Scrubber({ id, uuid }: { id: string; uuid: string | undefined }) {
+function Scrubber({ id, incidents, orders }: { id: string; incidents: LogEvent[]; orders: WorkOrder[] }) {
   const of = { aggregate_type: "Vehicle", aggregate_id: id };
   const first = useAsked<LogEvent[]>(`/events/Vehicle/${seg(id)}`, { limit: 1 }, false);
-  const changes = useAsked<{ events: LogEvent[] }>("/events", { ...of, event_type: "VehicleStatusChanged", limit: 500 });
-  const incidents = useAsked<{ events: LogEvent[] }>("/events", { ...of, event_type: "VehicleIncidentReported", order: "desc", limit: 500 });
-  const orders = useAsked<WorkOrder[]>(uuid ? "/maintenance/orders" : null, { vehicle_id: id, limit: 200 });
+  const changes = useWhole<LogEvent>("/events", { ...of, event_type: "VehicleStatusChanged" });
   const begin = first.value?.[0]?.occurred_at;
   const start = begin ? Math.floor(new Date(begin).getTime() / DAY_MS) * DAY_MS : Date.now() - 365 * DAY_MS;
   const end = Date.now();
   const days = Math.max(1, Math.floor((end - start) / DAY_MS));
-  const at = filters.value.get("at") ?? "";
-  const asOf = filters.value.get("as_of") ?? "";
-  const then = useAsked<Snapshot>(at || asOf ? "/time-travel/state-at" : null, { ...of, at: at && `${at}T23:59:59Z`, as_of: asOf && `${asOf}T23:59:59Z` }, false);
+  const at = filter("at");
+  const asOf = filter("as_of");
+  const then = useAsked<Snapshot>(at || asOf ? "/time-travel/state-at" : null, { ...of, at: dayTo("at"), as_of: dayTo("as_of") }, false);
   const now = useAsked<Snapshot>("/time-travel/state-at", of);
   const [onlyChanged, setOnlyChanged] = useState(false);
   const set = (name: string, chosen: number): void => setFilters({ [name]: chosen >= end - DAY_MS / 2 ? "" : iso(chosen) });
@@ -85,10 +83,8 @@ function Scrubber({ id, uuid }: { id: string; uuid: string | undefined }) {
       />
     </Field>
   );
-  const date = (name: "at" | "as_of", value: string, label: string) => (
-    <Field label={label}><input type="date" value={value} min={iso(start)} max={iso(end)} onChange={(event) => setFilters({ [name]: event.currentTarget.value })} /></Field>
-  );
-  const bands = bandsOf(first.value?.[0], changes.value?.events ?? [], end);
+  // Without all of the changes nothing is told of any of them.
+  const bands = bandsOf(changes.value ? first.value?.[0] : undefined, changes.value ?? [], end);
   return (
     <section>
       <h2>{t("scrub.title")}</h2>
@@ -97,8 +93,8 @@ function Scrubber({ id, uuid }: { id: string; uuid: string | undefined }) {
         from={start}
         to={end}
         bands={bands}
-        marks={(incidents.value?.events ?? []).map((event) => ({ at: new Date(event.occurred_at).getTime(), label: [word("fault", String(event.data.fault_group ?? event.data.fault_code ?? "")), event.data.delay_min !== undefined ? `${String(event.data.delay_min)} min` : ""].filter(Boolean).join(", "), isFailure: event.data.is_failure === true }))}
-        orders={(orders.value ?? []).flatMap((order) => {
+        marks={incidents.map((event) => ({ at: new Date(event.occurred_at).getTime(), label: [word("fault", String(event.data.fault_group ?? event.data.fault_code ?? "")), event.data.delay_min !== undefined ? `${String(event.data.delay_min)} min` : ""].filter(Boolean).join(", "), isFailure: event.data.is_failure === true }))}
+        orders={orders.flatMap((order) => {
           const from = order.actual_start ?? order.scheduled_start;
           const to = order.actual_end ?? order.scheduled_end ?? from;
           return from && to ? [{ from: new Date(from).getTime(), to: new Date(to).getTime(), label: order.order_number, tone: "none" as const }] : [];
@@ -111,8 +107,8 @@ function Scrubber({ id, uuid }: { id: string; uuid: string | undefined }) {
         {slider("as_of", asOf, t("scrub.as-of"))}
       </div>
       <div class="filters no-print">
-        {date("at", at, t("scrub.at"))}
-        {date("as_of", asOf, t("scrub.as-of"))}
+        <DayField name="at" label={t("scrub.at")} min={iso(start)} max={iso(end)} />
+        <DayField name="as_of" label={t("scrub.as-of")} min={iso(start)} max={iso(end)} />
         <label class="check"><input type="checkbox" checked={onlyChanged} onChange={(event) => setOnlyChanged(event.currentTarget.checked)} /> {t("scrub.only")}</label>
         {(at || asOf) && <button type="button" onClick={() => setFilters({ at: "", as_of: "" })}>{t("scrub.back")}</button>}
       </div>
@@ -151,8 +147,7 @@ function Compare({ now, then, when, onlyChanged }: { now: Record<string, unknown
   );
 }
 
-function Orders({ id }: { id: string }) {
-  const asked = useAsked<WorkOrder[]>("/maintenance/orders", { vehicle_id: id, limit: 20 });
+function Orders({ asked }: { asked: Asked<WorkOrder[]> }) {
   return (
     <section>
       <h2>{t("orders.title")}</h2>
@@ -161,6 +156,7 @@ function Orders({ id }: { id: string }) {
           <Grid
             label={t("orders.title")}
             rows={orders}
+            max={20}
             keyOf={(order) => order.id}
             columns={[
               { name: t("order.number"), cell: (order) => <a href={href(["order", order.order_number])}>{order.order_number}</a> },
@@ -176,24 +172,24 @@ function Orders({ id }: { id: string }) {
   );
 }
 
-function Incidents({ id }: { id: string }) {
-  const failures = filters.value.get("failures") === "1";
-  const asked = useAsked<{ events: LogEvent[]; total: number }>("/events", { aggregate_type: "Vehicle", aggregate_id: id, event_type: "VehicleIncidentReported", order: "desc", limit: 200 });
+function Incidents({ id, asked }: { id: string; asked: Asked<LogEvent[]> }) {
+  const failures = filter("failures") === "1";
   return (
     <section>
       <h2>{t("incidents.title")}</h2>
       <label class="check no-print"><input type="checkbox" checked={failures} onChange={(event) => setFilters({ failures: event.currentTarget.checked ? "1" : "" })} /> {t("incidents.failures")}</label>
-      <Shown asked={asked} isEmpty={(found) => found.events.length === 0} empty={t("incidents.none")}>
+      <Shown asked={asked} isEmpty={(found) => found.length === 0} empty={t("incidents.none")}>
         {(found) => {
-          const rows = found.events.filter((event) => !failures || event.data.is_failure === true).slice(0, 15);
+          const rows = found.filter((event) => !failures || event.data.is_failure === true);
           return (
             <>
               <Grid
                 label={t("incidents.title")}
                 rows={rows}
+                max={15}
                 keyOf={(event) => event.id}
                 columns={[
-                  { name: t("history.when"), cell: (event) => time(event.occurred_at) },
+                  ...told("when"),
                   { name: t("incidents.kind"), cell: (event) => <Badge tone={event.data.is_failure === true ? "bad" : "none"}>{t(event.data.is_failure === true ? "timeline.failure" : "incidents.other")}</Badge> },
                   { name: t("incidents.group"), cell: (event) => word("fault", event.data.fault_group as string) },
                   { name: t("incidents.code"), cell: (event) => String(event.data.fault_code ?? "–") },
@@ -201,7 +197,7 @@ function Incidents({ id }: { id: string }) {
                   { name: t("incidents.km"), cell: (event) => number(event.data.mileage_km as number), number: true },
                 ]}
               />
-              <DataLinks file={`incidents-${id}`} table={{ head: ["occurred_at", "is_failure", "fault_group", "fault_code", "delay_min", "mileage_km"], rows: found.events.map((event) => [event.occurred_at, String(event.data.is_failure ?? ""), (event.data.fault_group as string) ?? null, (event.data.fault_code as string) ?? null, (event.data.delay_min as number) ?? null, (event.data.mileage_km as number) ?? null]) }} />
+              <DataLinks file={`incidents-${id}`} table={{ head: ["occurred_at", "is_failure", "fault_group", "fault_code", "delay_min", "mileage_km"], rows: found.map((event) => [event.occurred_at, String(event.data.is_failure ?? ""), (event.data.fault_group as string) ?? null, (event.data.fault_code as string) ?? null, (event.data.delay_min as number) ?? null, (event.data.mileage_km as number) ?? null]) }} />
             </>
           );
         }}
@@ -224,13 +220,7 @@ function History({ id }: { id: string }) {
               label={t("history.title")}
               rows={found}
               keyOf={(event) => event.id}
-              columns={[
-                { name: t("history.when"), cell: (event) => time(event.occurred_at) },
-                { name: t("history.known"), cell: (event) => time(event.recorded_at) },
-                { name: t("history.what"), cell: (event) => word("event", event.event_type) },
-                { name: t("history.details"), cell: (event) => <Details data={event.data} /> },
-                { name: t("history.proof"), cell: (event) => <ProofBadge position={event.position} /> },
-              ]}
+              columns={[...told("when"), { name: t("history.known"), cell: (event) => time(event.recorded_at) }, ...told("what", "details", "proof")]}
             />
             <p class="row no-print">
               {found.length >= limit && <button type="button" onClick={() => setLimit(limit + 50)}>{t("action.more")}</button>}

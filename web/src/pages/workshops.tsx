@@ -1,12 +1,12 @@
 // Workshops compared like with like: hours against what the same orders take elsewhere, in a funnel that says how much
 // chance alone would do.
 import { Scatter } from "../charts/svg";
-import { useAsked } from "../core/query";
-import { filters, href, setFilters } from "../core/route";
+import { useAsked, useWhole } from "../core/query";
+import { dayFrom, href } from "../core/route";
+import type { Workshop } from "../core/types";
 import { number, t } from "../i18n";
 import { PrintButton, ServerTable } from "../parts/exports";
-import { Badge, Field, Grid, Page, Shown, type Tone } from "../parts/ui";
-import type { Workshop } from "../core/types";
+import { Badge, DayField, Grid, Page, Shown, type Tone } from "../parts/ui";
 
 interface Compared {
   workshop_id: string;
@@ -31,13 +31,13 @@ function verdict(one: Compared): [Tone, string] {
 }
 
 export function Workshops() {
-  const since = filters.value.get("since") ?? "";
-  const asked = useAsked<{ workshops: Compared[] }>("/analytics/benchmark/workshops", { from: since && `${since}T00:00:00Z` });
-  const shops = useAsked<Workshop[]>("/workshops");
+  const params = { from: dayFrom("since") };
+  const asked = useAsked<{ workshops: Compared[] }>("/analytics/benchmark/workshops", params);
+  const shops = useWhole<Workshop>("/workshops");
   const shop = new Map((shops.value ?? []).map((one) => [one.id, one]));
   return (
     <Page title={t("page.workshops")} lead={t("workshops.lead")} actions={<PrintButton />}>
-      <div class="filters no-print"><Field label={t("audit.since")}><input type="date" value={since} onChange={(event) => setFilters({ since: event.currentTarget.value })} /></Field></div>
+      <div class="filters no-print"><DayField name="since" label={t("audit.since")} /></div>
       <Shown asked={asked} isEmpty={(found) => found.workshops.length === 0}>
         {(found) => {
           const sorted = [...found.workshops].sort((a, b) => a.orders - b.orders);
@@ -71,7 +71,7 @@ export function Workshops() {
                   { name: t("workshops.verdict"), cell: (one) => { const [tone, said] = verdict(one); return <Badge tone={tone}>{said}</Badge>; } },
                 ]}
               />
-              <ServerTable path="/analytics/benchmark/workshops" params={{ from: since && `${since}T00:00:00Z` }} file="workshops" />
+              <ServerTable path="/analytics/benchmark/workshops" params={params} file="workshops" />
             </>
           );
         }}

@@ -2,7 +2,7 @@
 // 9162), and checks the signature of the checkpoint that names the root (docs/AUDIT.md).
 import { useState } from "preact/hooks";
 import { get } from "../core/api";
-import { type Key, t } from "../i18n";
+import { number, t, word } from "../i18n";
 import { Badge } from "./ui";
 
 export interface Proof {
@@ -108,6 +108,9 @@ export async function prove(position: number): Promise<Verdict> {
   return verdict;
 }
 
+/** Why a proof could not be checked. */
+const reasonOf = (error: Error): string => (crypto.subtle ? error.message : t("proof.insecure"));
+
 export function ProofBadge({ position }: { position: number }) {
   const [state, setState] = useState<"unknown" | "checking" | Verdict | { reason: string }>("unknown");
   const look = async (): Promise<void> => {
@@ -115,12 +118,12 @@ export function ProofBadge({ position }: { position: number }) {
     try {
       setState(await prove(position));
     } catch (error) {
-      setState({ reason: crypto.subtle ? (error as Error).message : t("proof.insecure") });
+      setState({ reason: reasonOf(error as Error) });
     }
   };
   if (state === "holds") return <span title={t("proof.holds.how")}><Badge tone="good">{t("proof.holds")}</Badge></span>;
   if (typeof state === "string" && state !== "unknown" && state !== "checking") {
-    return <><Badge tone="bad">{t("proof.fails")}</Badge> <span class="small">{t(`proof.${state}` as Key)}</span></>;
+    return <><Badge tone="bad">{t("proof.fails")}</Badge> <span class="small">{word("proof", state)}</span></>;
   }
   return (
     <>
@@ -132,29 +135,39 @@ export function ProofBadge({ position }: { position: number }) {
   );
 }
 
-/** All of some records, one after the other, with what came of it in one line. */
-export function ProveAll({ positions }: { positions: number[] }) {
-  const [done, setDone] = useState(0);
-  const [bad, setBad] = useState<string[]>([]);
+/**
+ * All of some records, one after the other, with what came of it in one line: of those that are shown now, since others may
+ * have come meanwhile. `check` is how one is checked, where its proof need not be asked for.
+ */
+export function ProveAll({ positions, check: verdictAt = prove }: { positions: number[]; check?: (position: number) => Promise<Verdict> }) {
+  const [verdicts, setVerdicts] = useState<ReadonlyMap<number, string>>(new Map());
   const [busy, setBusy] = useState(false);
+  const known = positions.filter((position) => verdicts.has(position));
+  const bad = known.filter((position) => verdicts.get(position) !== "holds");
   const run = async (): Promise<void> => {
+    const found = new Map<number, string>();
     setBusy(true);
-    setDone(0);
-    setBad([]);
+    setVerdicts(new Map());
     for (const position of positions) {
-      const verdict = await prove(position).catch((error: Error) => error.message);
-      if (verdict !== "holds") setBad((before) => [...before, `${position}: ${verdict}`]);
-      setDone((before) => before + 1);
+      found.set(position, await verdictAt(position).catch(reasonOf));
+      // Seen to go on, and not drawn anew for each of thousands.
+      if (found.size % 25 === 0) setVerdicts(new Map(found));
     }
+    setVerdicts(found);
     setBusy(false);
   };
+  const isPart = known.length > 0 && known.length < positions.length;
   return (
     <p class="row">
-      <button type="button" class="no-print" disabled={busy || positions.length === 0} onClick={() => void run()}>{t("proof.all", { count: positions.length })}</button>
+      <button type="button" class="no-print" disabled={busy || positions.length === 0} onClick={() => void run()}>{t("proof.all", { count: number(positions.length) })}</button>
       <span role="status">
-        {busy && t("proof.going", { done, count: positions.length })}
-        {!busy && done > 0 && bad.length === 0 && <Badge tone="good">{t("proof.all.hold", { count: done })}</Badge>}
-        {!busy && bad.length > 0 && <Badge tone="bad">{t("proof.some.fail", { list: bad.slice(0, 5).join(", ") })}</Badge>}
+        {bad.length > 0 ? (
+          <Badge tone="bad">{t("proof.some.fail", { list: bad.slice(0, 5).map((position) => `${position}: ${word("proof", verdicts.get(position))}`).join(", ") })}</Badge>
+        ) : busy || isPart ? (
+          t("proof.going", { done: number(known.length), count: number(positions.length) })
+        ) : (
+          known.length > 0 && <Badge tone="good">{t("proof.all.hold", { count: number(known.length) })}</Badge>
+        )}
       </span>
     </p>
   );

@@ -1,9 +1,10 @@
-// The small pieces of every page: headings, states of asking, tables, badges, dialogs.
+// The small pieces of every page: headings, states of asking and doing, tables, badges, dialogs.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Offline, Problem } from "../core/api";
 import { type Asked, isMissing } from "../core/query";
-import { relative, t, time } from "../i18n";
+import { filter, setFilters } from "../core/route";
+import { type Key, number, relative, t, time } from "../i18n";
 
 export function Page({ title, lead, actions, children }: { title: string; lead?: ComponentChildren; actions?: ComponentChildren; children: ComponentChildren }) {
   useEffect(() => {
@@ -59,31 +60,86 @@ function Failure({ error, again }: { error: Error | null; again: () => void }) {
   );
 }
 
+/** What went wrong is in sight, wherever on the page the hand was. */
+const showLine = (line: HTMLElement | null): void => line?.scrollIntoView({ block: "nearest" });
+
+/** Does what somebody asked for. `run` says whether it went well, `fault` what went wrong, where the page puts it. */
+export function useDoing(): { run: (work: () => Promise<unknown>) => Promise<boolean>; fault: ComponentChildren } {
+  const [error, setError] = useState<string | null>(null);
+  const run = async (work: () => Promise<unknown>): Promise<boolean> => {
+    setError(null);
+    try {
+      await work();
+      return true;
+    } catch (failure) {
+      setError(failure instanceof Offline ? t("state.offline.now") : (failure as Error).message || t("state.failed"));
+      return false;
+    }
+  };
+  return { run, fault: error && <p class="failure" role="alert" ref={showLine}>{error}</p> };
+}
+
 export interface Column<T> {
   name: string;
   cell: (row: T) => ComponentChildren;
   number?: boolean;
 }
 
-export function Grid<T>({ label, rows, columns, keyOf }: { label: string; rows: T[]; columns: Column<T>[]; keyOf: (row: T) => string }) {
+/** Rows that a page can be drawn with at once. */
+const ROWS_SHOWN = 1_000;
+
+/** A table. Of more rows than `max` the first are shown, with how many there are, and the next when they are asked for. */
+export function Grid<T>({ label, rows, columns, keyOf, max = ROWS_SHOWN }: { label: string; rows: T[]; columns: Column<T>[]; keyOf: (row: T) => string; max?: number }) {
+  const [shown, setShown] = useState(max);
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={label}>
-      <table>
-        <thead>
-          <tr>{columns.map((column) => <th scope="col" class={column.number ? "number" : ""}>{column.name}</th>)}</tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={keyOf(row)}>
-              {columns.map((column, index) =>
-                index === 0 ? <th scope="row">{column.cell(row)}</th> : <td class={column.number ? "number" : ""}>{column.cell(row)}</td>,
-              )}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <>
+      <div class="scroll" tabIndex={0} role="region" aria-label={label}>
+        <table>
+          <thead>
+            <tr>{columns.map((column) => <th scope="col" class={column.number ? "number" : ""}>{column.name}</th>)}</tr>
+          </thead>
+          <tbody>
+            {rows.slice(0, shown).map((row) => (
+              <tr key={keyOf(row)}>
+                {columns.map((column, index) =>
+                  index === 0 ? <th scope="row">{column.cell(row)}</th> : <td class={column.number ? "number" : ""}>{column.cell(row)}</td>,
+                )}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <More shown={shown} count={rows.length} onMore={() => setShown(shown + max)} />
+    </>
   );
+}
+
+/** How much of a list is shown, and the button for more; nothing where all of it is. */
+export function More({ shown, count, onMore }: { shown: number; count: number; onMore: () => void }) {
+  if (shown >= count) return null;
+  return (
+    <p class="row">
+      <span role="status">{t("pages.of", { from: 1, to: number(shown), total: number(count) })}</span>
+      <button type="button" onClick={onMore}>{t("action.more")}</button>
+    </p>
+  );
+}
+
+/** The way through a list that the server gives in pages of `size`; where a page begins stands in the address. */
+export function Pages({ size, count, total, isLast, before, next }: { size: number; count: number; total: string; isLast: boolean; before: Key; next: Key }) {
+  const skip = Number(filter("skip"));
+  return (
+    <nav class="pages no-print" aria-label={t("pages.label")}>
+      <button type="button" disabled={skip === 0} onClick={() => setFilters({ skip: String(Math.max(0, skip - size) || "") })}>{t(before)}</button>
+      <span>{t("pages.of", { from: number(skip + 1), to: number(skip + count), total })}</span>
+      <button type="button" disabled={isLast} onClick={() => setFilters({ skip: String(skip + size) })}>{t(next)}</button>
+    </nav>
+  );
+}
+
+/** One of a list's facts, in a `dl`. */
+export function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return <div><dt>{name}</dt><dd>{children}</dd></div>;
 }
 
 export type Tone = "good" | "warn" | "bad" | "none";
@@ -98,14 +154,19 @@ export function Badge({ tone, children }: { tone: Tone; children: ComponentChild
   );
 }
 
-export const toneOfStatus = (status: string | null | undefined): Tone =>
-  status === "available" || status === "in_service" || status === "completed"
-    ? "good"
-    : status === "workshop_planned" || status === "maintenance_due" || status === "scheduled" || status === "in_progress"
-      ? "warn"
-      : status === "in_workshop" || status === "out_of_service" || status === "cancelled"
-        ? "bad"
-        : "none";
+const TONES: Record<string, Tone> = {
+  available: "good",
+  in_service: "good",
+  completed: "good",
+  workshop_planned: "warn",
+  maintenance_due: "warn",
+  scheduled: "warn",
+  in_progress: "warn",
+  in_workshop: "bad",
+  out_of_service: "bad",
+  cancelled: "bad",
+};
+export const toneOfStatus = (status: string): Tone => TONES[status] ?? "none";
 
 export function Ago({ at }: { at: string | null | undefined }) {
   return at ? <time dateTime={at} title={time(at)}>{relative(at)}</time> : <>–</>;
@@ -129,6 +190,11 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
       {children}
     </dialog>
   );
+}
+
+/** A day in the address, under `name`. */
+export function DayField({ name, label, min, max }: { name: string; label: string; min?: string; max?: string }) {
+  return <Field label={label}><input type="date" value={filter(name)} min={min} max={max} onChange={(event) => setFilters({ [name]: event.currentTarget.value, skip: "" })} /></Field>;
 }
 
 export function Field({ label, children }: { label: string; children: ComponentChildren }) {

@@ -1,9 +1,8 @@
 //! What orders ask of the stores, and what lies there.
 
-use super::{Contribution, Facts, Selection, Side, Visit, bucket_of, inside, spread};
+use super::{Contribution, Facts, HOUR, Selection, Side, Visit, bucket_of, inside, spread};
 use crate::facts::PartFacts;
 
-const HOUR: i64 = 3_600_000_000;
 /// What one part's stock is worth at most, hundredths; beyond it a price is a mistake, and sums keep in range.
 const VALUE_MAX: i64 = 1_000_000_000_000;
 

@@ -8,8 +8,9 @@ use analytics::columns::{Columns, Filter, Row as Event};
 use analytics::facts::{Incident, OrderFacts, OrderStatus, Reading, Standing, StandingSince, Work};
 use analytics::kpi::{KPIS, Kpi, Selection};
 use analytics::rollup::{Day, Store};
+use fleet::calendar::{DAY, HOUR};
 
-use super::fleet::{AMOUNT_MAX, DAY, DEPOTS, Fleet, HOUR, KINDS, What};
+use super::fleet::{AMOUNT_MAX, DEPOTS, Fleet, KINDS, What};
 use crate::BenchError;
 use crate::error::doing;
 use crate::peer::duckdb::{Asked, DuckDb};

@@ -1,11 +1,11 @@
 //! What happened: four events a vehicle and day over five years, in the order of time.
 
+use fleet::calendar::{DAY, HOUR};
+
 use crate::seed::SplitMix64;
 
-/// 2021-11-01T00:00:00Z, and the microseconds of a day and an hour.
+/// 2021-11-01T00:00:00Z.
 pub(super) const FIRST: i64 = 1_635_724_800_000_000;
-pub(super) const DAY: i64 = 86_400_000_000;
-pub(super) const HOUR: i64 = DAY / 24;
 const SEED: u64 = 7;
 /// Depots, and kinds of events.
 pub(super) const DEPOTS: u64 = 25;

@@ -1,5 +1,6 @@
 //! The routes of figures over the loopback, over a log that holds the same events.
 
+use fleet::calendar::{date_of, format_date};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use storage::{
@@ -184,11 +185,8 @@ fn told(happened: &Happened) -> (StreamName, NewEvent) {
             (order_stream(number), event)
         }
         What::OrderClosed(number, cost) => {
-            let at = |micros: i64| {
-                // The day is enough: what counts is how many orders there are.
-                let day = micros.div_euclid(86_400_000_000);
-                day_text(day)
-            };
+            // The day is enough: what counts is how many orders there are.
+            let at = |micros: i64| format!("{}T12:00:00Z", format_date(date_of(micros)));
             let data = json!({
                 "new_status": "completed", "actual_start_ts": at(happened.at), "actual_end_ts": at(happened.at),
                 "actual_cost": format!("{}.{:02}", cost / 100, cost % 100),
@@ -197,24 +195,6 @@ fn told(happened: &Happened) -> (StreamName, NewEvent) {
             (order_stream(number), event)
         }
     }
-}
-
-/// Noon of a day, from 1970 on (Hinnant, "chrono-compatible low-level date algorithms").
-fn day_text(days: i64) -> String {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T12:00:00Z")
 }
 
 fn push(

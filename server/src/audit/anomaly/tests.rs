@@ -1,5 +1,6 @@
 //! Each detector finds what it is for, and stays silent where there is nothing.
 
+use fleet::calendar::{DAY, SECOND};
 use storage::Timestamp;
 use uuid::Uuid;
 
@@ -7,8 +8,6 @@ use super::{Anomaly, Detector, Seen, Severity, Thresholds};
 
 /// 2023-11-14 12:00:00 UTC: a Tuesday's noon.
 const NOON: i64 = 1_699_963_200_000_000;
-const SECOND: i64 = 1_000_000;
-const DAY: i64 = 86_400 * SECOND;
 
 fn seen(position: u64, stream: &str, version: u32, at: i64) -> Seen {
     Seen {

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use fleet::calendar::{DAY, HOUR, SECOND};
 use storage::Timestamp;
 
-use super::{Anomaly, Evidence, MICROS, Recent, Seen, Severity, Thresholds};
+use super::{Anomaly, Evidence, Recent, Seen, Severity, Thresholds};
 
-const MICROS_PER_HOUR: i64 = 3_600 * MICROS;
-const MICROS_PER_DAY: i64 = 24 * MICROS_PER_HOUR;
 /// How far ahead of the server's clock an event may claim to have happened.
-const AHEAD_MAX: i64 = 60 * MICROS;
+const AHEAD_MAX: i64 = 60 * SECOND;
 /// How far back a device's own times may step.
-const BACK_MAX: i64 = 60 * MICROS;
+const BACK_MAX: i64 = 60 * SECOND;
 /// Within which time of the log many aggregates make a mass change.
-const MASS_SPAN: i64 = 60 * MICROS;
+const MASS_SPAN: i64 = 60 * SECOND;
 /// Findings that are kept; the rest is counted.
 const FOUND_MAX: usize = 1_000;
 
@@ -149,7 +148,7 @@ impl Detector {
                 gap = Some((version + 1, seen.version - 1));
             }
             let apart = seen.occurred_at.micros().saturating_sub(at.micros());
-            if apart.abs() >= MICROS {
+            if apart.abs() >= SECOND {
                 ended = std::mem::take(&mut watch.burst);
             }
         }
@@ -245,12 +244,11 @@ impl Detector {
         let local = seen
             .recorded_at
             .micros()
-            .saturating_add(i64::from(thresholds.utc_offset_minutes) * 60 * MICROS);
-        let hour = local.rem_euclid(MICROS_PER_DAY) / MICROS_PER_HOUR;
+            .saturating_add(i64::from(thresholds.utc_offset_minutes) * 60 * SECOND);
+        let hour = local.rem_euclid(DAY) / HOUR;
         let outside = !within_hours(hour, thresholds);
         // A night belongs to the day on which it began.
-        let night_of =
-            (local - i64::from(thresholds.work_from) * MICROS_PER_HOUR).div_euclid(MICROS_PER_DAY);
+        let night_of = (local - i64::from(thresholds.work_from) * HOUR).div_euclid(DAY);
         let (watch, forgotten) = self.people.touch(&user);
         let mut ended_night = Evidence::default();
         if outside {
@@ -318,7 +316,7 @@ impl Detector {
             .recorded_at
             .micros()
             .saturating_sub(seen.occurred_at.micros());
-        let limit = i64::from(self.thresholds.backdated_days_min).saturating_mul(MICROS_PER_DAY);
+        let limit = i64::from(self.thresholds.backdated_days_min).saturating_mul(DAY);
         if late <= limit {
             return;
         }
@@ -372,7 +370,7 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
 
 /// `3 days`, `2.5 hours`, `90 s`.
 fn duration(micros: i64) -> String {
-    let seconds = micros / MICROS;
+    let seconds = micros / SECOND;
     match seconds {
         ..=119 => format!("{seconds} s"),
         120..=7_199 => format!("{} minutes", seconds / 60),

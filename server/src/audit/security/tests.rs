@@ -42,7 +42,7 @@ impl Desk {
     }
 
     fn wait(&self, seconds: i64) {
-        self.clock.0.fetch_add(seconds * MICROS, Ordering::SeqCst);
+        self.clock.0.fetch_add(seconds * SECOND, Ordering::SeqCst);
     }
 
     fn refuse(&self, user: &str) {

@@ -4,13 +4,12 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
+use fleet::calendar::MINUTE;
 use storage::{ExpectedVersion, Log, LogOptions, NewEvent, StreamName, Timestamp, Transaction};
 use tempfile::TempDir;
 
 use crate::audit::checkpoints::{Checkpoints, NOTES_FILE, read_tail};
 use crate::audit::note::{NOTES_BYTES_MAX, Signer};
-
-const MINUTE: i64 = 60_000_000;
 
 fn site() -> (TempDir, Log) {
     let folder = tempfile::tempdir().unwrap();

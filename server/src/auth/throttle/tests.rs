@@ -1,7 +1,7 @@
 use super::*;
 
 fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_micros(1_700_000_000_000_000 + seconds * MICROS_PER_SECOND)
+    Timestamp::from_micros(1_700_000_000_000_000 + seconds * SECOND)
 }
 
 #[test]

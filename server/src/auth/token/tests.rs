@@ -151,7 +151,7 @@ fn header_fields_that_name_keys_change_nothing() {
 #[test]
 fn a_token_has_its_time() {
     let token = tokens().sign(&claims()).unwrap();
-    let at = |seconds: i64| Timestamp::from_micros(NOW.micros() + seconds * MICROS_PER_SECOND);
+    let at = |seconds: i64| Timestamp::from_micros(NOW.micros() + seconds * SECOND);
     assert!(tokens().verify(&token, ACCESS, at(1_799)).is_ok());
     assert_eq!(
         tokens().verify(&token, ACCESS, at(1_800)),

@@ -1,5 +1,6 @@
 //! What connections need: an address, open files, a certificate that is good.
 
+use fleet::calendar::DAY;
 use storage::{Clock as _, SystemClock, Timestamp};
 
 use super::Finding;
@@ -8,7 +9,6 @@ use crate::config::Config;
 use crate::tls::Tls;
 use crate::{descriptors, rfc3339};
 
-const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
 /// Days before its end on which a certificate should be renewed.
 const CERTIFICATE_DAYS_LOOK: i64 = 30;
 /// Days before its end on which it must be.
@@ -60,7 +60,7 @@ pub(super) fn certificate(config: &Config) -> Option<Finding> {
 }
 
 pub(super) fn judge_certificate(ends: Timestamp, now: Timestamp) -> Finding {
-    let days = (ends.micros() - now.micros()).div_euclid(MICROS_PER_DAY);
+    let days = (ends.micros() - now.micros()).div_euclid(DAY);
     let when = rfc3339::to_string(ends);
     let how = "renew it (tls.certificate; it is taken without a restart), or remove keys/tls.crt and keys/tls.key to have one made at the next start";
     match days {

@@ -12,6 +12,7 @@ impl Survey {
         let end = state.log.durable_position();
         self.position = end.get();
         let kept = state.checkpoints.kept()?;
+        self.checkpoint_bytes_unread = kept.older_bytes;
         for (note, error) in kept.unopened {
             self.unopened
                 .add(|| json!({"note": note, "cannot_be_opened": error.to_string()}));

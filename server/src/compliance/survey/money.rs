@@ -1,5 +1,6 @@
 //! Money: who approves it, and what was committed.
 
+use fleet::step::{Covers, Writers};
 use fleet::{budget, cost_center, invoice, purchase_order};
 use serde_json::{Value, json};
 use storage::{ReadError, StreamName, StreamRange, Version};
@@ -7,6 +8,7 @@ use storage::{ReadError, StreamName, StreamRange, Version};
 use super::Survey;
 use crate::app::AppState;
 use crate::envelope;
+use crate::projection::view;
 
 /// Aggregates that are about money.
 pub(super) const FINANCIAL: &[&str] = &[
@@ -25,6 +27,7 @@ pub(super) const COMMITMENTS: &[&str] = &[
     invoice::event::INVOICE_EXPORTED,
     invoice::event::INVOICE_PAID,
 ];
+
 impl Survey {
     /// Holds an approval, or a commitment, against what came before it in its stream.
     pub(super) fn see_money(
@@ -40,24 +43,32 @@ impl Survey {
             to: Version::new(version),
             ..StreamRange::default()
         };
+        let covers: Covers = match &*stream.aggregate_type {
+            invoice::AGGREGATE_TYPE => invoice::covered,
+            _ => purchase_order::covered,
+        };
+        let mut writers = Writers::of(covers);
         let (mut creator, mut approved) = (None, false);
         let mut reader = state.log.read_stream(stream, &before);
         while let Some(event) = reader.next() {
-            match event {
-                Ok(event) if event.version().get() == version => {}
-                Ok(event) => {
-                    if event.version().get() == 1 {
-                        creator = envelope::user_id(event.tags()).map(str::to_owned);
-                    }
-                    approved |= APPROVALS.contains(&event.event_type());
-                }
-                Err(ReadError::Damaged { .. }) => {}
+            let event = match event {
+                Ok(event) => event,
+                Err(ReadError::Damaged { .. }) => continue,
                 Err(error) => return Err(error),
+            };
+            let by = envelope::user_id(event.tags());
+            let data = serde_json::from_slice(event.data()).unwrap_or_default();
+            // What is looked at as well: an approval may bring lines of its own.
+            writers.take_in(&view(&event, &data), by);
+            if event.version().get() == 1 {
+                creator = by.map(str::to_owned);
             }
+            let is_earlier = event.version().get() < version;
+            approved |= is_earlier && APPROVALS.contains(&event.event_type());
         }
         if APPROVALS.contains(&event_type) {
             self.approvals += 1;
-            if user.is_some() && creator.as_deref() == user {
+            if user.is_some_and(|user| writers.include(|name| name == user)) {
                 line["created_by"] = json!(creator);
                 self.self_approvals.add(|| line);
             }

@@ -468,6 +468,12 @@ pub const OPTIONS: &[OptionSpec] = &[
         |config, text| config.archive.cache_path = path(text)
     ),
     option!(
+        "archive.scrub_reads",
+        "false",
+        "Whether the scrub reads what lies in the archive byte for byte, at `events.scrub_bytes_per_minute`, instead of asking for its length.",
+        |config, text| config.archive.scrub_reads = boolean(text)?
+    ),
+    option!(
         "lake.to",
         "",
         "Where the log is exported to as Parquet while the server runs: `file:///folder` or `s3://bucket/prefix`. Empty: nowhere.",

@@ -6,6 +6,7 @@ use axum::http::Response;
 use serde_json::{Value, json};
 use storage::{Direction, ReadError, ReadRequest, StreamName};
 
+use super::required_span;
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::compliance::Standard;
@@ -15,24 +16,12 @@ use crate::http::audit::trail::{account_id, may_look};
 use crate::http::compliance::reports::{OldReportAsked, old_report};
 use crate::http::damage::{self, Stretch};
 use crate::http::extract::PathParts;
-use crate::http::json_response;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-use crate::http::time_travel::{Span, Target, read_span};
+use crate::http::time_travel::Target;
 use crate::http::visible::Sight;
 use crate::past::stream_request;
-use crate::{reads, rfc3339};
-
-/// Reads `start_time` and `end_time`, which have to be there.
-fn required_span(query: &mut Query<'_>) -> Span {
-    let span = read_span(query, ("start_time", "end_time"));
-    for name in ["start_time", "end_time"] {
-        if query.all(name).is_empty() {
-            query.fault(name, "missing", "is required");
-        }
-    }
-    span
-}
+use crate::rfc3339;
 
 /// The first `limit` entries of a request that the caller may see. What could not be read and may belong among them is added to
 /// `damaged`.
@@ -85,25 +74,21 @@ pub(crate) async fn timeline(
     let limit = query.number("limit", 1..=200).unwrap_or(50);
     query.finish()?;
     let sight = Sight::of(&caller);
-    let body = reads::run(&state, move |state| {
+    damage::answer(&state, move |state, damaged| {
         let target = Target::find(state, sight, StreamName::new(aggregate_type, aggregate_id))?;
         let request = ReadRequest {
             direction: Direction::Backward,
             ..stream_request(&target.name)
         };
-        let mut damaged = Vec::new();
-        let timeline = entries(state, sight, &request, limit, &mut damaged)?;
-        let mut body = json!({
+        let timeline = entries(state, sight, &request, limit, damaged)?;
+        Ok(json!({
             "aggregate_type": &*target.name.aggregate_type,
             "aggregate_id": &*target.name.aggregate_id,
             "count": timeline.len(),
             "timeline": timeline,
-        });
-        damage::put_into(&damaged, &mut body);
-        Ok(body)
+        }))
     })
-    .await?;
-    Ok(json_response(body.to_string()))
+    .await
 }
 
 /// `GET /audit/anomalies?aggregate_type=&aggregate_id=`.
@@ -127,21 +112,17 @@ pub(crate) async fn stream_anomalies(
     let span = required_span(&mut query);
     query.finish()?;
     let sight = Sight::of(&caller);
-    let body = reads::run(&state, move |state| {
+    damage::answer(&state, move |state, damaged| {
         let target = Target::find(state, sight, StreamName::new(aggregate_type, aggregate_id))?;
-        let mut damaged = Vec::new();
-        let anomalies = anomalies_of(state, sight, &target, span, &mut damaged)?;
-        let mut body = json!({
+        let anomalies = anomalies_of(state, sight, &target, span, damaged)?;
+        Ok(json!({
             "aggregate_type": &*target.name.aggregate_type,
             "aggregate_id": &*target.name.aggregate_id,
             "count": anomalies.len(),
             "anomalies": anomalies,
-        });
-        damage::put_into(&damaged, &mut body);
-        Ok(body)
+        }))
     })
-    .await?;
-    Ok(json_response(body.to_string()))
+    .await
 }
 
 /// `GET /audit/user/{user_id}/actions`.
@@ -168,7 +149,7 @@ pub(crate) async fn user_activity(
     let user_id = account_id(&state, user_id);
     may_look(&caller, &user_id)?;
     let sight = Sight::of(&caller);
-    let body = reads::run(&state, move |state| {
+    damage::answer(&state, move |state, damaged| {
         let user = crate::envelope::tag(crate::envelope::USER_PREFIX, &user_id);
         let request = ReadRequest {
             query: storage::QueryItem {
@@ -180,20 +161,16 @@ pub(crate) async fn user_activity(
             direction: Direction::Backward,
             ..ReadRequest::default()
         };
-        let mut damaged = Vec::new();
-        let entries = entries(state, sight, &request, limit, &mut damaged)?;
-        let mut body = json!({
+        let entries = entries(state, sight, &request, limit, damaged)?;
+        Ok(json!({
             "user_id": user_id,
             "start_time": from.map(rfc3339::to_string),
             "end_time": to.map(rfc3339::to_string),
             "count": entries.len(),
             "entries": entries,
-        });
-        damage::put_into(&damaged, &mut body);
-        Ok(body)
+        }))
     })
-    .await?;
-    Ok(json_response(body.to_string()))
+    .await
 }
 
 /// `GET /compliance/reports/gdpr`.

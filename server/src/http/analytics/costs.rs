@@ -6,12 +6,13 @@ use analytics::rollup::Store;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::Response;
+use fleet::calendar::DAY;
 use serde_json::{Value, json};
 use storage::Timestamp;
 
 use super::reply::{Question, Reply, answered};
 use super::table::{Cell, Format, Table};
-use super::{BUCKETS_MAX, DAY, described, docs, local_times, month_edges, named};
+use super::{BUCKETS_MAX, described, docs, local_times, month_edges, named};
 use crate::app::AppState;
 use crate::figures::{Interval, edges};
 use crate::http::problem::{Kind, Problem};

@@ -7,10 +7,11 @@ pub(crate) mod dashboards;
 pub(crate) mod lists;
 pub(crate) mod now;
 
-use analytics::former::{DAY, Definition, METRICS, Metric, Source, Window};
+use analytics::former::{Definition, METRICS, Metric, Source, Window};
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::Response;
+use fleet::calendar::{DAY, HOUR};
 use serde_json::{Map, Value, json};
 use storage::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
@@ -26,7 +27,6 @@ use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::rfc3339;
 
-const HOUR: i64 = DAY / 24;
 const INTERVALS: &[&str] = &["hour", "day", "week", "month"];
 
 /// The routes of the old analytics.

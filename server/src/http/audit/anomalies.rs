@@ -12,13 +12,12 @@ use crate::audit::anomaly::{Anomaly, Detector, KINDS, Seen, Thresholds};
 use crate::auth::Caller;
 use crate::http::damage::{self, Stretch};
 use crate::http::extract::ReadAt;
-use crate::http::json_response;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::time_travel::{Target, read_span};
 use crate::http::visible::Sight;
 use crate::past::stream_request;
-use crate::{reads, rfc3339};
+use crate::rfc3339;
 
 /// Events that one answer looks at.
 const EVENTS_MAX: u64 = 200_000;
@@ -69,11 +68,9 @@ pub(crate) async fn anomalies(
         (from, to) = read_span(&mut query, ("start_time", "end_time"));
     }
     let cursor = query.position("cursor");
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_log(&state).await?;
+    ReadAt::await_log(query, &state).await?;
     let sight = Sight::of(&caller);
-    let body = reads::run(&state, move |state| {
+    damage::answer(&state, move |state, damaged| {
         let now = state.clock.now();
         let mut request = match &aggregate_id {
             Some(id) => {
@@ -104,7 +101,8 @@ pub(crate) async fn anomalies(
             .filter(|anomaly| kind.is_none_or(|kind| kind == anomaly.kind))
             .map(Anomaly::to_json)
             .collect();
-        let mut body = json!({
+        *damaged = looked.damaged;
+        Ok(json!({
             "aggregate_type": aggregate_type,
             "aggregate_id": aggregate_id,
             "start_time": from.map(rfc3339::to_string),
@@ -114,12 +112,9 @@ pub(crate) async fn anomalies(
             "more_findings": looked.beyond,
             "anomalies": found,
             "next_cursor": looked.next.map(|position| position.to_string()),
-        });
-        damage::put_into(&looked.damaged, &mut body);
-        Ok(body)
+        }))
     })
-    .await?;
-    Ok(json_response(body.to_string()))
+    .await
 }
 
 fn read_thresholds(query: &mut Query<'_>, of_one: bool) -> Thresholds {

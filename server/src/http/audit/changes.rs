@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::Response;
+use fleet::calendar::HOUR;
 use serde_json::{Map, Value, json};
 use storage::{ReadError, ReadRequest, StreamName, Timestamp};
 
@@ -28,7 +29,6 @@ use crate::{reads, rfc3339};
 
 /// Changesets of one answer; beyond, it says that it is not whole.
 const CHANGESETS_MAX: usize = 10_000;
-const MICROS_PER_HOUR: i64 = 3_600 * 1_000_000;
 
 /// An event with the fields that it changed.
 #[derive(Debug)]
@@ -193,13 +193,8 @@ pub(crate) async fn change_history(
     let mut query = Query::parse(query.as_deref());
     let span = read_span(&mut query, ("start_time", "end_time"));
     query.finish()?;
-    history_of(
-        &state,
-        &caller,
-        StreamName::new(aggregate_type, aggregate_id),
-        span,
-    )
-    .await
+    let name = StreamName::new(aggregate_type, aggregate_id);
+    history_of(&state, &caller, name, span).await
 }
 
 /// What changed in an aggregate lately.
@@ -224,15 +219,10 @@ pub(crate) async fn recent_changes(
     let mut query = Query::parse(query.as_deref());
     let hours = query.number("hours", 1..=720).unwrap_or(24);
     query.finish()?;
-    let back = i64::try_from(hours).unwrap_or(720) * MICROS_PER_HOUR;
+    let back = i64::try_from(hours).unwrap_or(720) * HOUR;
     let span = (Some(state.clock.now().plus_micros(-back)), None);
-    history_of(
-        &state,
-        &caller,
-        StreamName::new(aggregate_type, aggregate_id),
-        span,
-    )
-    .await
+    let name = StreamName::new(aggregate_type, aggregate_id);
+    history_of(&state, &caller, name, span).await
 }
 
 async fn history_of(
@@ -242,16 +232,12 @@ async fn history_of(
     span: (Option<Timestamp>, Option<Timestamp>),
 ) -> Result<Response<Body>, Problem> {
     let sight = Sight::of(caller);
-    let body = reads::run(state, move |state| {
+    damage::answer(state, move |state, damaged| {
         let target = Target::find(state, sight, name)?;
-        let mut damaged = Vec::new();
-        let (sets, truncated) = changesets(state, sight, &target, span, &mut damaged)?;
-        let mut body = history_json(&target.name, &sets, truncated);
-        damage::put_into(&damaged, &mut body);
-        Ok(body)
+        let (sets, truncated) = changesets(state, sight, &target, span, damaged)?;
+        Ok(history_json(&target.name, &sets, truncated))
     })
-    .await?;
-    Ok(json_response(body.to_string()))
+    .await
 }
 
 /// Every value that a field of an aggregate ever had.
@@ -273,29 +259,25 @@ pub(crate) async fn field_history(
     PathParts([aggregate_type, aggregate_id, field]): PathParts<3>,
 ) -> Result<Response<Body>, Problem> {
     let sight = Sight::of(&caller);
-    let body = reads::run(&state, move |state| {
+    damage::answer(&state, move |state, damaged| {
         let target = Target::find(state, sight, StreamName::new(aggregate_type, aggregate_id))?;
-        let mut damaged = Vec::new();
-        let (sets, truncated) = changesets(state, sight, &target, (None, None), &mut damaged)?;
+        let (sets, truncated) = changesets(state, sight, &target, (None, None), damaged)?;
         let changes: Vec<Value> = sets
             .iter()
             .flat_map(|set| set.changes.iter().map(move |change| (set, change)))
             .filter(|(_, change)| change.field == field)
             .map(|(set, change)| change.to_json(Some(&set.cause)))
             .collect();
-        let mut body = json!({
+        Ok(json!({
             "aggregate_type": &*target.name.aggregate_type,
             "aggregate_id": &*target.name.aggregate_id,
             "field_name": field,
             "count": changes.len(),
             "changes": changes,
             "truncated": truncated,
-        });
-        damage::put_into(&damaged, &mut body);
-        Ok(body)
+        }))
     })
-    .await?;
-    Ok(json_response(body.to_string()))
+    .await
 }
 
 /// What differs between two versions of an aggregate, field by field.
@@ -380,10 +362,9 @@ pub(crate) async fn who_changed_what(
     PathParts([aggregate_type, aggregate_id]): PathParts<2>,
 ) -> Result<Response<Body>, Problem> {
     let sight = Sight::of(&caller);
-    let body = reads::run(&state, move |state| {
+    damage::answer(&state, move |state, damaged| {
         let target = Target::find(state, sight, StreamName::new(aggregate_type, aggregate_id))?;
-        let mut damaged = Vec::new();
-        let (sets, truncated) = changesets(state, sight, &target, (None, None), &mut damaged)?;
+        let (sets, truncated) = changesets(state, sight, &target, (None, None), damaged)?;
         let mut by_user: BTreeMap<&str, BTreeMap<&str, (u64, &Cause)>> = BTreeMap::new();
         for set in &sets {
             let user = set.cause.user_id.as_deref().unwrap_or("unattributed");
@@ -411,16 +392,13 @@ pub(crate) async fn who_changed_what(
                 })
             })
             .collect();
-        let mut body = json!({
+        Ok(json!({
             "aggregate_type": &*target.name.aggregate_type,
             "aggregate_id": &*target.name.aggregate_id,
             "user_changes": user_changes,
             "details": details,
             "truncated": truncated,
-        });
-        damage::put_into(&damaged, &mut body);
-        Ok(body)
+        }))
     })
-    .await?;
-    Ok(json_response(body.to_string()))
+    .await
 }

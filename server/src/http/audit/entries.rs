@@ -345,40 +345,15 @@ impl Writer {
                 }
                 self.written += 1;
             }
-            Format::Csv => Table::Csv.row(
-                [
-                    &*first.to_string(),
-                    "",
-                    "",
-                    "",
-                    "",
-                    "",
-                    "DAMAGED",
-                    "",
-                    "",
-                    &text,
-                    "",
-                ]
-                .into_iter(),
-                out,
-            ),
-            Format::Html => Table::Html.row(
-                [
-                    &*first.to_string(),
-                    "",
-                    "",
-                    "",
-                    "",
-                    "",
-                    "DAMAGED",
-                    "",
-                    "",
-                    &text,
-                    "",
-                ]
-                .into_iter(),
-                out,
-            ),
+            format => {
+                let first = first.to_string();
+                let cells = [&*first, "", "", "", "", "", "DAMAGED", "", "", &text, ""];
+                let table = match format {
+                    Format::Html => Table::Html,
+                    _ => Table::Csv,
+                };
+                table.row(cells.into_iter(), out);
+            }
         }
     }
 

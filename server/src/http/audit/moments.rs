@@ -46,9 +46,7 @@ pub(crate) async fn state_of(
     let mut query = Query::parse(query.as_deref());
     let aggregate_type = query.text("aggregate_type");
     let moment = read_moment(&mut query);
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_log(&state).await?;
+    ReadAt::await_log(query, &state).await?;
     let sight = Sight::of(&caller);
     let target = reads::run(&state, move |state| {
         Target::find_by_id(state, sight, aggregate_type, &aggregate_id)
@@ -86,9 +84,7 @@ pub(crate) async fn difference(
     if query.all("v1").is_empty() {
         query.fault("v1", "missing", "is required");
     }
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_log(&state).await?;
+    ReadAt::await_log(query, &state).await?;
     let sight = Sight::of(&caller);
     let body = reads::run(&state, move |state| {
         let target = Target::find_by_id(state, sight, aggregate_type, &aggregate_id)?;

@@ -80,9 +80,7 @@ pub(crate) async fn checkpoint(
     let mut query = Query::parse(query.as_deref());
     let position = query.position("position");
     let as_note = query.one_of("format", &["json", "note"]) == Some(1);
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_log(&state).await?;
+    ReadAt::await_log(query, &state).await?;
     let (signed, recorded_at) = reads::run(&state, move |state| {
         let signed = match position {
             Some(position) => state.checkpoints.sign(&state.log, position)?,
@@ -207,9 +205,7 @@ pub(crate) async fn inclusion(
         query.fault("position", "int_parsing", "must be a whole number");
         0
     });
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_log(&state).await?;
+    ReadAt::await_log(query, &state).await?;
     let sight = Sight::of(&caller);
     let body = reads::run(&state, move |state| {
         prove(state, sight, Position::new(position), size)

@@ -57,10 +57,13 @@ pub(in crate::http) fn related(state: &AppState, of: &StreamName) -> Related {
         if steps == STEPS_MAX {
             continue;
         }
-        // Rows name others by the UUID of their row or by their id, as their writer did.
-        let entry = catalog.find(&name.aggregate_type, &name.aggregate_id).value;
+        // Rows name others by the UUID of their row, by their id or by the key that they go by, as their writer did.
+        let entry = catalog.entry(&name.aggregate_type, &name.aggregate_id);
         let mut values = vec![name.aggregate_id.to_string()];
-        values.extend(entry.map(|entry| entry.uuid().to_string()));
+        if let Some(entry) = entry.value.filter(|entry| entry.folded.exists()) {
+            values.push(entry.key().to_owned());
+            values.push(entry.uuid().to_string());
+        }
         values.dedup();
         let links = LINKS
             .iter()

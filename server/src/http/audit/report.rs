@@ -21,12 +21,11 @@ use crate::envelope;
 use crate::field_error::FieldError;
 use crate::http::auth::small_json;
 use crate::http::damage::{self, Stretch};
-use crate::http::json_response;
 use crate::http::problem::Problem;
 use crate::http::time_travel::Target;
 use crate::http::visible::Sight;
 use crate::http::weight::Weight;
-use crate::{reads, rfc3339};
+use crate::rfc3339;
 
 /// Entries of one report; beyond, it says that it is not whole.
 const ENTRIES_MAX: u64 = 10_000;
@@ -82,7 +81,7 @@ pub(crate) async fn report(
     let asked: ReportAsked = small_json(&state, request).await?;
     let (from, to) = read_span(&asked)?;
     let sight = Sight::of(&caller);
-    let body = reads::run(&state, move |state| {
+    damage::answer(&state, move |state, damaged| {
         let name = StreamName::new(asked.aggregate_type, asked.aggregate_id);
         let target = Target::find(state, sight, name)?;
         let mut streams = vec![target.name.clone()];
@@ -103,7 +102,7 @@ pub(crate) async fn report(
         };
         let (entries, counted, truncated) = entries(state, sight, &request)?;
         let looked = look(state, sight, request, Thresholds::default())?;
-        let mut body = json!({
+        let body = json!({
             "aggregate_type": &*target.name.aggregate_type,
             "aggregate_id": &*target.name.aggregate_id,
             "start_time": rfc3339::to_string(from),
@@ -115,11 +114,10 @@ pub(crate) async fn report(
             "related": belonging.as_ref().map(|found| &found.counts),
             "truncated": truncated || belonging.is_some_and(|found| found.truncated),
         });
-        damage::put_into(&counted.damaged, &mut body);
+        *damaged = counted.damaged;
         Ok(body)
     })
-    .await?;
-    Ok(json_response(body.to_string()))
+    .await
 }
 
 fn read_span(asked: &ReportAsked) -> Result<(Timestamp, Timestamp), Problem> {

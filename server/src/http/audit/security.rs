@@ -14,12 +14,11 @@ use crate::auth::Caller;
 use crate::envelope::{self, USER_PREFIX, tag};
 use crate::http::damage;
 use crate::http::extract::ReadAt;
-use crate::http::json_response;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::time_travel::read_span;
 use crate::http::visible::Sight;
-use crate::{reads, rfc3339};
+use crate::rfc3339;
 
 /// Events of a page.
 const EVENTS_MAX: u64 = 1_000;
@@ -89,9 +88,7 @@ pub(crate) async fn security_events(
         .number("limit", 1..=EVENTS_MAX)
         .unwrap_or(EVENTS_DEFAULT);
     let cursor = query.position("cursor");
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_log(&state).await?;
+    ReadAt::await_log(query, &state).await?;
     let sight = Sight::of(&caller);
     let mut request = ReadRequest {
         query: LogQuery {
@@ -104,9 +101,8 @@ pub(crate) async fn security_events(
     if let Some(cursor) = cursor {
         request.to = cursor.previous();
     }
-    let body = reads::run(&state, move |state| {
+    damage::answer(&state, move |state, damaged| {
         let (mut events, mut last, mut more) = (Vec::new(), None, false);
-        let mut damaged = Vec::new();
         let mut reader = state.log.read(&request)?;
         while let Some(event) = reader.next() {
             match event {
@@ -122,16 +118,13 @@ pub(crate) async fn security_events(
                 Err(error) => return Err(error.into()),
             }
         }
-        let mut body = json!({
+        Ok(json!({
             "count": events.len(),
             "events": events,
             "next_cursor": last.filter(|_| more).map(|last| last.to_string()),
-        });
-        damage::put_into(&damaged, &mut body);
-        Ok(body)
+        }))
     })
-    .await?;
-    Ok(json_response(body.to_string()))
+    .await
 }
 
 /// What to look for: the events of accounts among these types, by the account they are of or by whom they name, and those of

@@ -119,15 +119,8 @@ pub(crate) async fn trail(
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
-    let (aggregate_type, aggregate_id) = (query.text("aggregate_type"), query.text("aggregate_id"));
-    trail_of(
-        &state,
-        Sight::of(&caller),
-        query,
-        aggregate_type,
-        aggregate_id,
-    )
-    .await
+    let (kind, id) = (query.text("aggregate_type"), query.text("aggregate_id"));
+    trail_of(&state, Sight::of(&caller), query, kind, id).await
 }
 
 /// The trail of an aggregate.
@@ -158,18 +151,11 @@ pub(crate) async fn trail(
 pub(crate) async fn trail_of_aggregate(
     State(state): State<AppState>,
     caller: Caller,
-    PathParts([aggregate_type, aggregate_id]): PathParts<2>,
+    PathParts([kind, id]): PathParts<2>,
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
     let query = Query::parse(query.as_deref());
-    trail_of(
-        &state,
-        Sight::of(&caller),
-        query,
-        Some(aggregate_type),
-        Some(aggregate_id),
-    )
-    .await
+    trail_of(&state, Sight::of(&caller), query, Some(kind), Some(id)).await
 }
 
 async fn trail_of(
@@ -185,62 +171,47 @@ async fn trail_of(
     if with_related && aggregate_id.is_none() {
         query.fault("related", "value_error", "needs `aggregate_id`");
     }
-    let at = ReadAt::read(&mut query, state);
-    query.finish()?;
-    at.reach_log(state).await?;
-    let Some(aggregate_id) = aggregate_id else {
-        let title = match &aggregate_type {
-            Some(aggregate_type) => format!("Audit trail of every {aggregate_type}"),
-            None => "Audit trail".to_owned(),
-        };
-        narrowed.aggregate_type = aggregate_type;
-        let request = narrowed.request(Vec::new());
-        let head = Map::new();
-        return answer(
-            state,
-            Entries {
-                request,
-                sight,
-                wanted,
-                head,
-                title,
-            },
-        )
-        .await;
-    };
-    let (target, belonging) = reads::run(state, move |state| {
-        let target = Target::find_by_id(state, sight, aggregate_type, &aggregate_id)?;
-        let belonging = with_related.then(|| related(state, &target.name));
-        Ok((target, belonging))
-    })
-    .await?;
-    let mut streams = vec![target.name.clone()];
+    ReadAt::await_log(query, state).await?;
     let mut head = Map::new();
-    head.insert(
-        "aggregate_type".to_owned(),
-        json!(&*target.name.aggregate_type),
-    );
-    head.insert("aggregate_id".to_owned(), json!(&*target.name.aggregate_id));
-    if let Some(belonging) = belonging {
-        head.insert("related".to_owned(), json!(belonging.counts));
-        head.insert("related_truncated".to_owned(), json!(belonging.truncated));
-        streams.extend(belonging.streams);
-    } else if narrowed.is_open() {
-        head.insert("total".to_owned(), json!(target.version.get()));
-    }
-    let title = format!("Audit trail of {}", target.name);
-    let request = narrowed.request(streams);
-    answer(
-        state,
-        Entries {
-            request,
-            sight,
-            wanted,
-            head,
-            title,
-        },
-    )
-    .await
+    let (streams, title) = match aggregate_id {
+        None => {
+            let title = match &aggregate_type {
+                Some(aggregate_type) => format!("Audit trail of every {aggregate_type}"),
+                None => "Audit trail".to_owned(),
+            };
+            narrowed.aggregate_type = aggregate_type;
+            (Vec::new(), title)
+        }
+        Some(id) => {
+            let (target, belonging) = reads::run(state, move |state| {
+                let target = Target::find_by_id(state, sight, aggregate_type, &id)?;
+                let belonging = with_related.then(|| related(state, &target.name));
+                Ok((target, belonging))
+            })
+            .await?;
+            let name = target.name;
+            let title = format!("Audit trail of {name}");
+            head.insert("aggregate_type".to_owned(), json!(&*name.aggregate_type));
+            head.insert("aggregate_id".to_owned(), json!(&*name.aggregate_id));
+            let mut streams = vec![name];
+            if let Some(belonging) = belonging {
+                head.insert("related".to_owned(), json!(belonging.counts));
+                head.insert("related_truncated".to_owned(), json!(belonging.truncated));
+                streams.extend(belonging.streams);
+            } else if narrowed.is_open() {
+                head.insert("total".to_owned(), json!(target.version.get()));
+            }
+            (streams, title)
+        }
+    };
+    let entries = Entries {
+        request: narrowed.request(streams),
+        sight,
+        wanted,
+        head,
+        title,
+    };
+    answer(state, entries).await
 }
 
 /// What an account did, in all aggregates.
@@ -274,38 +245,26 @@ pub(crate) async fn user_actions(
     let mut query = Query::parse(query.as_deref());
     let mut narrowed = Narrowed::read(&mut query);
     let wanted = Wanted::read(&mut query, true);
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_log(&state).await?;
+    ReadAt::await_log(query, &state).await?;
     let user_id = account_id(&state, user_id);
     may_look(&caller, &user_id)?;
     let known = user_id.clone();
     reads::run(&state, move |state| is_known(state, &known)).await?;
+    let (from, to) = narrowed.occurred;
     let mut head = Map::new();
     head.insert("user_id".to_owned(), json!(user_id));
-    head.insert(
-        "start_time".to_owned(),
-        json!(narrowed.occurred.0.map(rfc3339::to_string)),
-    );
-    head.insert(
-        "end_time".to_owned(),
-        json!(narrowed.occurred.1.map(rfc3339::to_string)),
-    );
+    head.insert("start_time".to_owned(), json!(from.map(rfc3339::to_string)));
+    head.insert("end_time".to_owned(), json!(to.map(rfc3339::to_string)));
     let title = format!("Actions of {user_id}");
     narrowed.user_id = Some(user_id);
-    let request = narrowed.request(Vec::new());
-    let sight = Sight::of(&caller);
-    answer(
-        &state,
-        Entries {
-            request,
-            sight,
-            wanted,
-            head,
-            title,
-        },
-    )
-    .await
+    let entries = Entries {
+        request: narrowed.request(Vec::new()),
+        sight: Sight::of(&caller),
+        wanted,
+        head,
+        title,
+    };
+    answer(&state, entries).await
 }
 
 /// The id of an account that was named by id, username or e-mail address; a name that no account has stays.

@@ -1,6 +1,8 @@
 //! Budgets' bodies, as the description shows them. What checks them is `fleet::budget`.
 #![expect(dead_code, reason = "only their schemas are used")]
 
+use std::collections::BTreeMap;
+
 use utoipa::ToSchema;
 
 /// A budget to plan.
@@ -30,6 +32,7 @@ pub(crate) struct BudgetCreate {
 pub(crate) struct BudgetUpdate {
     planned_amount: Option<String>,
     forecast_amount: Option<String>,
+    /// As long as nothing is booked.
     currency: Option<String>,
     notes: Option<String>,
 }
@@ -73,6 +76,7 @@ pub(crate) struct BudgetList {
 pub(crate) struct BudgetItem {
     cost_center: String,
     category: Option<String>,
+    currency: String,
     planned: String,
     forecast: String,
     actual: String,
@@ -82,14 +86,29 @@ pub(crate) struct BudgetItem {
     utilization_pct: f64,
 }
 
+/// What the budgets of a currency come to together.
+#[derive(ToSchema)]
+pub(crate) struct BudgetTotal {
+    currency: String,
+    planned: String,
+    actual: String,
+    /// Actual less planned.
+    variance: String,
+}
+
 /// The budgets of a month.
 #[derive(ToSchema)]
 pub(crate) struct BudgetOverview {
     period: String,
     items: Vec<BudgetItem>,
-    total_planned: String,
-    total_actual: String,
-    total_variance: String,
+    /// One a currency.
+    totals: Vec<BudgetTotal>,
+    /// Null where the budgets are in several currencies.
+    total_planned: Option<String>,
+    total_actual: Option<String>,
+    total_variance: Option<String>,
+    /// Why a sum is null, by its name.
+    reasons: BTreeMap<String, String>,
     /// Budgets of which more than 110 % was spent.
     warnings: Vec<String>,
     /// The position of the log that this reflects.

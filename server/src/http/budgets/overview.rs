@@ -1,12 +1,15 @@
-//! The budgets of a month: what was planned, what was spent, and where that is too much.
+//! The budgets of a month: what was planned, what was spent, and where that is too much. Each currency has a sum of its own.
+
+use std::collections::BTreeSet;
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::Response;
 use fleet::budget::{AGGREGATE_TYPE, Amounts, amounts};
 use fleet::calendar;
-use fleet::money::Money;
-use serde_json::{Value, json};
+use fleet::money::{Money, currency_of};
+use fleet::schema::draft::members;
+use serde_json::{Map, Value, json};
 
 use super::docs;
 use crate::app::AppState;
@@ -21,12 +24,24 @@ const BUDGETS_MAX: usize = 10_000;
 /// Above how many percent of its plan a budget is overdrawn.
 pub(in crate::http) const OVER_PERCENT: i64 = 110;
 
+/// Why budgets have no sum.
+pub(in crate::http) const MIXED_CURRENCIES: &str = "the budgets are in several currencies";
+
 /// A budget of a month.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct OfMonth {
     pub cost_center: String,
     pub category: Option<String>,
+    pub currency: String,
     pub amounts: Amounts,
+}
+
+/// What the budgets of a currency come to together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::http) struct Total {
+    pub currency: String,
+    pub planned: Money,
+    pub actual: Money,
 }
 
 impl OfMonth {
@@ -76,6 +91,7 @@ pub(in crate::http) fn of_month(
             .unwrap_or_default()
             .to_owned(),
         category: entry.folded.text("category").map(str::to_owned),
+        currency: currency_of(&entry.folded),
         amounts: amounts(&entry.folded),
     });
     let mut budgets: Vec<OfMonth> = of_month.collect();
@@ -85,15 +101,59 @@ pub(in crate::http) fn of_month(
     Ok(budgets)
 }
 
-/// What budgets come to together: planned and spent.
-pub(in crate::http) fn totals(budgets: &[OfMonth]) -> (Money, Money) {
-    let sum = |amount: fn(&Amounts) -> Money| {
-        Money::sum(budgets.iter().map(|budget| amount(&budget.amounts))).unwrap_or_default()
+/// What budgets come to together, a total a currency, by its code.
+pub(in crate::http) fn totals(budgets: &[OfMonth]) -> Vec<Total> {
+    let currencies: BTreeSet<&str> = budgets.iter().map(|budget| &*budget.currency).collect();
+    let total = |currency: &str| {
+        let sum = |amount: fn(&Amounts) -> Money| {
+            let of_it = budgets.iter().filter(|it| it.currency == currency);
+            Money::sum(of_it.map(|it| amount(&it.amounts))).unwrap_or_default()
+        };
+        Total {
+            currency: currency.to_owned(),
+            planned: sum(|amounts| amounts.planned),
+            actual: sum(|amounts| amounts.actual),
+        }
     };
-    (
-        sum(|amounts| amounts.planned),
-        sum(|amounts| amounts.actual),
-    )
+    currencies.into_iter().map(total).collect()
+}
+
+/// What was planned and spent in all. `None` where that is in several currencies.
+pub(in crate::http) fn in_all(totals: &[Total]) -> Option<(Money, Money)> {
+    match totals {
+        [] => Some((Money::ZERO, Money::ZERO)),
+        [total] => Some((total.planned, total.actual)),
+        _ => None,
+    }
+}
+
+/// The sums as answers have them: by currency, and in all, or why not.
+pub(in crate::http) fn put_sums(body: &mut Map<String, Value>, totals: &[Total]) {
+    let by_currency = totals.iter().map(|total| {
+        json!({
+            "currency": total.currency,
+            "planned": total.planned,
+            "actual": total.actual,
+            "variance": variance(total.planned, total.actual),
+        })
+    });
+    body.insert("totals".to_owned(), by_currency.collect());
+    let in_all = in_all(totals);
+    let mut reasons = Map::new();
+    for (name, sum) in [
+        ("total_planned", in_all.map(|(planned, _)| planned)),
+        ("total_actual", in_all.map(|(_, actual)| actual)),
+        (
+            "total_variance",
+            in_all.map(|(planned, actual)| variance(planned, actual)),
+        ),
+    ] {
+        if sum.is_none() {
+            reasons.insert(name.to_owned(), MIXED_CURRENCIES.into());
+        }
+        body.insert(name.to_owned(), sum.map_or(Value::Null, Money::to_json));
+    }
+    body.insert("reasons".to_owned(), reasons.into());
 }
 
 /// Where more than a tenth above the plan was spent.
@@ -138,6 +198,9 @@ pub(in crate::http) fn check_period(query: &mut Query<'_>, period: Option<&str>)
 }
 
 /// The budgets of a month.
+///
+/// Amounts of several currencies are not added up: `totals` has a sum for each, and `total_planned`, `total_actual` and
+/// `total_variance` are null where there is more than one.
 #[utoipa::path(
     get,
     path = "/api/v1/budget/overview",
@@ -168,6 +231,7 @@ pub(crate) async fn budget_overview(
         json!({
             "cost_center": budget.cost_center,
             "category": budget.category,
+            "currency": budget.currency,
             "planned": budget.amounts.planned,
             "forecast": budget.amounts.forecast,
             "actual": budget.amounts.actual,
@@ -176,15 +240,12 @@ pub(crate) async fn budget_overview(
         })
     });
     let items: Vec<Value> = items.collect();
-    let (planned, actual) = totals(&budgets);
-    let body = json!({
+    let mut body = members(json!({
         "period": period,
         "items": items,
-        "total_planned": planned,
-        "total_actual": actual,
-        "total_variance": variance(planned, actual),
         "warnings": warnings(&budgets),
         "position": position.get(),
-    });
-    Ok(json_response(body.to_string()))
+    }));
+    put_sums(&mut body, &totals(&budgets));
+    Ok(json_response(Value::Object(body).to_string()))
 }

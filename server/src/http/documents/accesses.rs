@@ -54,9 +54,7 @@ pub(crate) async fn list_accesses(
     let skip = query.number("skip", 0..=u64::MAX).unwrap_or(0);
     let limit = query.number("limit", 1..=limit_max);
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_projection(&state, CATALOG).await?;
+    ReadAt::await_projection(query, &state, CATALOG).await?;
     let found = state.projections.catalog().find(DOCUMENT, &id);
     let entry = found.value.ok_or_else(|| Problem::not_found(MISSING))?;
     check_may_read(caller.role(), &entry.folded)?;

@@ -99,10 +99,8 @@ pub(crate) async fn list_versions(
     PathParts([id]): PathParts<1>,
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
-    let mut query = Query::parse(query.as_deref());
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_projection(&state, CATALOG).await?;
+    let query = Query::parse(query.as_deref());
+    ReadAt::await_projection(query, &state, CATALOG).await?;
     let found = state.projections.catalog().find(DOCUMENT, &id);
     let entry = found.value.ok_or_else(|| Problem::not_found(MISSING))?;
     check_may_read(caller.role(), &entry.folded)?;

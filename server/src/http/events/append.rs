@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{docs, rank};
 use crate::app::AppState;
 use crate::auth::Caller;
-use crate::command::append_minding_stock;
+use crate::command::append_guarded;
 use crate::envelope::{
     self, EventHead, USER_PREFIX, attribute, parse_batch, parse_event, write_head, write_tail,
     write_times,
@@ -75,7 +75,7 @@ pub(crate) async fn append_event(
     let bytes = body::read(&parts.headers, body, limits).await?;
     let wishes = Wishes::of(&parts.headers);
     let (transaction, asked) = read_write(&state, &caller, wishes, &bytes)?;
-    let (transaction, result) = append_minding_stock(&state, transaction).await?;
+    let (transaction, result) = append_guarded(&state, &caller, transaction).await?;
     let mut text = Vec::new();
     let written = asked.write_answer(&transaction, result, &mut text)?;
     Ok(answer(written.duplicate, Some(written.version), text))
@@ -242,7 +242,7 @@ pub(crate) async fn append_batch(
             derive_id(&caller, key, index, event);
         }
     }
-    let (_, receipt) = append_minding_stock(&state, batch.transaction).await?;
+    let (_, receipt) = append_guarded(&state, &caller, batch.transaction).await?;
     let receipt = receipt?;
     Ok(answer(
         receipt.duplicate,

@@ -4,6 +4,7 @@ use storage::{
     Log, Position, Query as LogQuery, QueryItem, ReadRequest, StreamName, TimeRange, Timestamp,
 };
 
+use crate::app::AppState;
 use crate::envelope::{CORRELATION_PREFIX, FREE_PREFIX, USER_PREFIX, tag};
 use crate::http::query::Query;
 
@@ -51,6 +52,15 @@ impl Filter {
             tags,
             ..Filter::default()
         }
+    }
+
+    /// The same, of the stream that is [meant](stream_meant).
+    pub(super) fn resolved(mut self, state: &AppState) -> Self {
+        if let (Some(kind), Some(id)) = (&self.aggregate_type, &self.aggregate_id) {
+            let name = StreamName::new(kind.as_str(), id.as_str());
+            self.aggregate_id = Some(stream_meant(state, name).aggregate_id.into());
+        }
+        self
     }
 
     /// The same, of one event type.
@@ -127,6 +137,17 @@ impl Filter {
         }
         LogQuery::from(item)
     }
+}
+
+/// The stream of this name; where there is none, that of the aggregate which goes by this business key and began under another.
+pub(super) fn stream_meant(state: &AppState, mut name: StreamName) -> StreamName {
+    if state.log.stream(&name).is_none() {
+        let catalog = state.projections.catalog();
+        if let Some(id) = catalog.id_behind(&name.aggregate_type, &name.aggregate_id) {
+            name.aggregate_id = (&*id).into();
+        }
+    }
+    name
 }
 
 fn span(

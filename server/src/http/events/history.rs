@@ -13,6 +13,7 @@ use storage::{
 
 use super::append::etag;
 use super::docs;
+use super::filter::stream_meant;
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::envelope::KeptNames;
@@ -58,11 +59,12 @@ pub(crate) async fn stream_events(
     let window = Window::read(&mut query);
     let limit = query.number("limit", 1..=state.config.http.page_limit_max as u64);
     let backward = query.one_of("order", &["asc", "desc"]) == Some(1);
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_log(&state).await?;
+    ReadAt::await_log(query, &state).await?;
     let sight = Sight::of(&caller);
-    let name = StreamName::new(aggregate_type, aggregate_id);
+    let mut name = StreamName::new(aggregate_type, aggregate_id);
+    if sight.covers(&name.aggregate_type) {
+        name = stream_meant(&state, name);
+    }
     let tip = state
         .log
         .stream(&name)
@@ -126,9 +128,7 @@ pub(super) async fn whole_history(
     let mut query = Query::parse(query);
     let window = Window::read(&mut query);
     let aggregate_type = query.text("aggregate_type");
-    let at = ReadAt::read(&mut query, state);
-    query.finish()?;
-    at.reach_log(state).await?;
+    ReadAt::await_log(query, state).await?;
     let sight = Sight::of(caller);
     let streams = streams_of(&state.log, &aggregate_id, aggregate_type.as_deref(), sight);
     let count: u64 = streams
@@ -185,9 +185,7 @@ pub(crate) async fn aggregate_version(
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
     let aggregate_type = query.text("aggregate_type");
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_log(&state).await?;
+    ReadAt::await_log(query, &state).await?;
     let streams = streams_of(
         &state.log,
         &aggregate_id,

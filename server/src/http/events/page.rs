@@ -78,7 +78,7 @@ pub(crate) async fn list_events(
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
-    let filter = Filter::read(&mut query);
+    let filter = Filter::read(&mut query).resolved(&state);
     let request = PageRequest::read(query, filter, &state, Sorting::OccurredDown)?;
     respond(&state, Sight::of(&caller), request, "total").await
 }
@@ -119,7 +119,8 @@ pub(crate) async fn list_events_of_type(
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
-    let filter = Filter::read(&mut query).with_event_type(event_type);
+    let filter = Filter::read(&mut query).resolved(&state);
+    let filter = filter.with_event_type(event_type);
     let request = PageRequest::read(query, filter, &state, Sorting::OccurredDown)?;
     respond(&state, Sight::of(&caller), request, "total").await
 }

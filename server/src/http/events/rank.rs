@@ -66,6 +66,12 @@ const RULES: &[(&str, What, Role)] = &[
         Denial("requires_release"),
         Role::WorkshopManager,
     ),
+    // It holds its vehicle no more, released or not; and in the life that another creation begins, no work has begun.
+    (
+        "WorkOrder",
+        Event("WorkOrderDeleted"),
+        Role::WorkshopManager,
+    ),
     ("Vehicle", Event("VehicleDeleted"), Role::FleetManager),
     ("Vehicle", Event("VehicleHandedOver"), Role::FleetManager),
     ("Vehicle", Event("VehicleTakenOver"), Role::FleetManager),

@@ -6,17 +6,18 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
 use fleet::budget::schema::PLACE_FILTER;
-use fleet::budget::{self, DESCRIBED, category_of, unplanned};
+use fleet::budget::{self, DESCRIBED, budget_of, unplanned};
 use fleet::described::Describe;
-use fleet::invoice::{AGGREGATE_TYPE, InvoiceCommand, costs, decide, period};
-use fleet::money::Money;
+use fleet::invoice::{AGGREGATE_TYPE, InvoiceCommand, costs, covered, decide, period};
+use fleet::money::{Money, currency_of};
 use fleet::purchase_order::notes;
 use fleet::{Folded, Refusal};
+use storage::StreamName;
 
 use super::{MISSING, asked, docs};
 use crate::app::AppState;
 use crate::auth::Caller;
-use crate::command::{Decision, Write};
+use crate::command::{Decision, Write, wrote};
 use crate::http::budgets::unique_tag;
 use crate::http::extract::PathParts;
 use crate::http::listing::written;
@@ -24,9 +25,10 @@ use crate::http::problem::Problem;
 
 /// Approve a reviewed invoice. Needs the role FLEET_MANAGER.
 ///
-/// Each line that names a cost center is booked, without its tax, on a budget of the month of the invoice's date and that
-/// cost center: the one whose category is the line's `account_code`; for a part, one for parts; the one without a
-/// category; else the first. Where there is none, one of the category AUTO comes into being.
+/// Who took it in, or changed its supplier, lines, amounts or date since, may not. Each line that names a cost center is
+/// booked, without its tax, on a budget of the month of the invoice's date and that cost center, in the invoice's
+/// currency: the one whose category is the line's `account_code`; for a part, one for parts; the one without a category;
+/// else the first. Where there is none in any currency, one of the category AUTO comes into being.
 #[utoipa::path(
     post,
     path = "/api/v1/invoices/{invoice_id}/approve",
@@ -41,7 +43,9 @@ use crate::http::problem::Problem;
     responses(
         (status = 200, description = "The invoice now", body = docs::Invoice),
         (status = 400, description = "It was not reviewed"),
+        (status = 403, description = "The role does not reach, or the caller wrote some of it"),
         (status = 404, description = "No such invoice"),
+        (status = 409, description = "The budgets of the month and a cost center are in other currencies"),
     ),
 )]
 pub(crate) async fn approve_invoice(
@@ -51,17 +55,20 @@ pub(crate) async fn approve_invoice(
     request: Request,
 ) -> Result<Response<Body>, Problem> {
     let (write, body) = Write::with_optional_body(&state, caller, request).await?;
-    let command = InvoiceCommand::Approve {
-        role: write.caller().role(),
-        notes: notes(&body)?,
-    };
-    let by = write.caller().id_text().to_owned();
+    let (caller, notes) = (write.caller().clone(), notes(&body)?);
     let done = write
         .run(move |tx| {
             let held = tx.load_existing(AGGREGATE_TYPE, &id, MISSING)?;
-            let drafts = decide(&held.folded, &held.aggregate_id, &command, asked(tx, &by))?;
+            let stream = StreamName::new(AGGREGATE_TYPE, &*held.aggregate_id);
+            let command = InvoiceCommand::Approve {
+                role: caller.role(),
+                wrote_it: wrote(&state, &caller, &stream, covered)?,
+                notes: notes.clone(),
+            };
+            let by = caller.id_text();
+            let drafts = decide(&held.folded, &held.aggregate_id, &command, asked(tx, by))?;
             tx.append(AGGREGATE_TYPE, &held.aggregate_id, drafts)?;
-            book(tx, &held.aggregate_id, &held.folded, &by)
+            book(tx, &held.aggregate_id, &held.folded, by)
         })
         .await?;
     written(StatusCode::OK, &done)
@@ -116,22 +123,19 @@ fn book(
     let Some(period) = period(invoice) else {
         return Ok(());
     };
-    let currency = invoice.text("currency").unwrap_or("EUR");
+    let currency = currency_of(invoice);
     let mut amounts: BTreeMap<String, Money> = BTreeMap::new();
     let mut made: BTreeMap<String, String> = BTreeMap::new();
     for cost in costs(invoice) {
         let place = budget::place(&period, &cost.cost_center);
         let budgets = tx.list(budget::AGGREGATE_TYPE, PLACE_FILTER, &place);
-        let categories: Vec<Option<&str>> = budgets
-            .iter()
-            .map(|budget| budget.folded.text("category"))
-            .collect();
-        let id = match category_of(&cost, &categories) {
+        let folded: Vec<&Folded> = budgets.iter().map(|budget| &budget.folded).collect();
+        let id = match budget_of(&cost, &currency, &period, &folded)? {
             Some(chosen) => budgets[chosen].aggregate_id.to_string(),
             None => match made.get(&cost.cost_center) {
                 Some(id) => id.clone(),
                 None => {
-                    let id = make_unplanned(tx, &period, &cost.cost_center, currency)?;
+                    let id = make_unplanned(tx, &period, &cost.cost_center, &currency)?;
                     made.insert(cost.cost_center.clone(), id.clone());
                     id
                 }
@@ -141,8 +145,8 @@ fn book(
         *amount = amount.plus(cost.amount).ok_or_else(too_large)?;
     }
     for (id, amount) in amounts {
-        tx.load(budget::AGGREGATE_TYPE, &id)?;
-        let drafts = budget::book(amount, invoice_id, invoice, by)?;
+        let held = tx.load(budget::AGGREGATE_TYPE, &id)?;
+        let drafts = budget::book(amount, &held, (invoice_id, invoice), by)?;
         tx.append(budget::AGGREGATE_TYPE, &id, drafts)?;
     }
     Ok(())

@@ -51,7 +51,7 @@ struct Outcome {
     request_body = docs::MatchBody,
     responses(
         (status = 200, description = "What matched", body = docs::Matched),
-        (status = 400, description = "It is no draft, or the order is another supplier's"),
+        (status = 400, description = "It is no draft, or the order is another supplier's or in another currency"),
         (status = 404, description = "No such invoice or order"),
     ),
 )]

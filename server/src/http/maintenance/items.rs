@@ -22,7 +22,8 @@ use crate::http::listing::written;
 use crate::http::problem::Problem;
 use crate::http::stock_moves::location;
 
-const PART: Reference = Reference::id("part_no", part::AGGREGATE_TYPE, "Part not found");
+const PART_MISSING: &str = "Part not found";
+const PART: Reference = Reference::id("part_no", part::AGGREGATE_TYPE, PART_MISSING);
 
 /// The routes of what stands in a work order.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -300,7 +301,8 @@ fn take(
         Some(named) => Some(location(tx, &named, "from_location_id", false)?),
         None => None,
     };
-    let held = tx.load(part::AGGREGATE_TYPE, &part_no)?;
+    let part = tx.load_existing(part::AGGREGATE_TYPE, &part_no, PART_MISSING)?;
+    let held = &part.folded;
     let move_id = tx.new_id();
     let mut details = Map::new();
     details.insert("work_order_id".to_owned(), order.uuid().to_string().into());
@@ -324,7 +326,7 @@ fn take(
         by,
     };
     let standing = Standing::Requested;
-    let moved = stock_move::decide(Levels::of(&held), &move_id, &wanted, standing, asked)?;
+    let moved = stock_move::decide(Levels::of(held), &move_id, &wanted, standing, asked)?;
 
     fields.insert("part_no".to_owned(), part_no.as_str().into());
     fields.extend(from.map(|from| ("from_location_id".to_owned(), from.into())));
@@ -336,7 +338,7 @@ fn take(
     let drafts = work_order::decide(&order.folded, &command, asked)?;
     tx.append(ORDER, &order.aggregate_id, drafts)?;
     tx.append(stock_move::AGGREGATE_TYPE, &move_id, moved.of_move)?;
-    tx.append(part::AGGREGATE_TYPE, &part_no, moved.of_part)
+    tx.append(part::AGGREGATE_TYPE, &part.aggregate_id, moved.of_part)
 }
 
 /// What was told: a null is the same as nothing.

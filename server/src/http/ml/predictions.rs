@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::Response;
+use fleet::vehicle::AGGREGATE_TYPE;
 use serde::Deserialize;
 use serde_json::Value;
 use storage::Timestamp;
@@ -84,7 +85,19 @@ async fn read_request(state: &AppState, request: Request) -> Result<PredictionRe
         bytes_max: 64 << 10,
         timeout: state.config.http.body_read_timeout,
     };
-    body::json(&parts, body, limits).await
+    let mut request: PredictionRequest = body::json(&parts, body, limits).await?;
+    let kind = request.entity_type.as_deref();
+    if kind.is_none_or(|kind| kind == AGGREGATE_TYPE) {
+        request.entity_id = vehicle_id(state, request.entity_id);
+    }
+    Ok(request)
+}
+
+/// What the history knows a vehicle by that is named by the number which it has now.
+fn vehicle_id(state: &AppState, named: String) -> String {
+    let catalog = state.projections.catalog();
+    let id = catalog.id_behind(AGGREGATE_TYPE, &named);
+    id.map_or(named, |id| id.to_string())
 }
 
 /// Predict: failure, maintenance, completion or demand, by `kind`.
@@ -206,11 +219,9 @@ async fn wanted_of(
         (None, None) => None,
         (failure, planned) => Some((failure.unwrap_or(5.0), planned.unwrap_or(1.0))),
     };
-    let read_at = ReadAt::read(&mut query, state);
-    query.finish()?;
-    read_at.reach_log(state).await?;
+    ReadAt::await_log(query, state).await?;
     Ok(Wanted {
-        vehicle,
+        vehicle: vehicle_id(state, vehicle),
         as_of,
         model,
         costs,

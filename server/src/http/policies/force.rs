@@ -49,10 +49,8 @@ pub(crate) async fn active_policy(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
-    let mut query = Query::parse(query.as_deref());
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_projection(&state, CATALOG).await?;
+    let query = Query::parse(query.as_deref());
+    ReadAt::await_projection(query, &state, CATALOG).await?;
     let ask = Ask {
         aggregate_type: POLICY,
         filters: vec![("is_active", "true".to_owned())],

@@ -96,28 +96,26 @@ fn book(
     by: &str,
 ) -> Result<(), Problem> {
     let mut of_parts: BTreeMap<String, (Levels, Vec<EventDraft>)> = BTreeMap::new();
-    for wanted in moves_of(order, order_id, delivery) {
-        let part_no = wanted.part_no.clone();
-        let levels = match of_parts.get(&part_no) {
+    for mut wanted in moves_of(order, order_id, delivery) {
+        let missing = "Part of the purchase order not found";
+        let part = tx.load_existing(part::AGGREGATE_TYPE, &wanted.part_no, missing)?;
+        wanted.part_no = part.key().to_owned();
+        let levels = match of_parts.get(&*part.aggregate_id) {
             Some((levels, _)) => levels.clone(),
-            None => {
-                let missing = "Part of the purchase order not found";
-                let part = tx.load_existing(part::AGGREGATE_TYPE, &part_no, missing)?;
-                Levels::of(&part.folded)
-            }
+            None => Levels::of(&part.folded),
         };
         let move_id = tx.new_id();
         let standing = Standing::Requested;
         let moved = stock_move::decide(levels, &move_id, &wanted, standing, asked(tx, by))?;
         tx.append(stock_move::AGGREGATE_TYPE, &move_id, moved.of_move)?;
         let (levels, drafts) = of_parts
-            .entry(part_no)
+            .entry(part.aggregate_id.to_string())
             .or_insert_with(|| (moved.levels.clone(), Vec::new()));
         *levels = moved.levels;
         drafts.extend(moved.of_part);
     }
-    for (part_no, (_, drafts)) in of_parts {
-        tx.append(part::AGGREGATE_TYPE, &part_no, drafts)?;
+    for (part_id, (_, drafts)) in of_parts {
+        tx.append(part::AGGREGATE_TYPE, &part_id, drafts)?;
     }
     Ok(())
 }

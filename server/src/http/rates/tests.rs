@@ -13,7 +13,7 @@ const POLICY: Policy = Policy {
 };
 
 fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_micros(1_000_000_000_000_000 + seconds * MICROS_PER_SECOND)
+    Timestamp::from_micros(1_000_000_000_000_000 + seconds * fleet::calendar::SECOND)
 }
 
 fn account(number: u128) -> Asker<'static> {

@@ -153,9 +153,7 @@ pub(crate) async fn availability_report(
         let msg = format!("must be one of: {}", TYPES.join(", "));
         query.fault("vehicle_type", "enum", msg);
     }
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_projection(&state, CATALOG).await?;
+    ReadAt::await_projection(query, &state, CATALOG).await?;
     let zone = state.config.analytics.time_zone;
     let now = state.clock.now();
     let period = period.unwrap_or_else(|| Month::present(now, zone));

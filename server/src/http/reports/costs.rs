@@ -4,12 +4,14 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::Response;
 use fleet::money::Money;
+use fleet::schema::draft::members;
 use serde_json::{Value, json};
 
 use super::docs;
 use crate::app::AppState;
 use crate::http::budgets::overview::{
-    OVER_PERCENT, OfMonth, exceeds, of_month, required_period, totals, variance, warnings,
+    OVER_PERCENT, OfMonth, Total, exceeds, of_month, put_sums, required_period, totals, variance,
+    warnings,
 };
 use crate::http::extract::ReadAt;
 use crate::http::json_response;
@@ -43,6 +45,7 @@ fn metric(budget: &OfMonth) -> Value {
     json!({
         "cost_center": budget.cost_center,
         "category": budget.category,
+        "currency": budget.currency,
         "planned_budget": planned,
         "actual_cost": actual,
         "variance": budget.variance(),
@@ -54,7 +57,8 @@ fn metric(budget: &OfMonth) -> Value {
 /// Budgets against what was spent.
 ///
 /// `status` is UNDER below 90 % of the plan, ON_TRACK up to 110 %, OVER above, and N/A, with `variance_pct` null, where
-/// nothing was planned.
+/// nothing was planned. Amounts of several currencies are not added up: `totals` has a sum for each, and `total_planned`,
+/// `total_actual` and `total_variance` are null where there is more than one.
 #[utoipa::path(
     get,
     path = "/api/v1/reports/costs",
@@ -75,26 +79,37 @@ pub(crate) async fn cost_report(
     let mut query = Query::parse(query.as_deref());
     let period = required_period(&mut query);
     let cost_center = query.text("cost_center");
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_projection(&state, CATALOG).await?;
+    ReadAt::await_projection(query, &state, CATALOG).await?;
     let catalog = state.projections.catalog();
     let position = catalog.position();
     let budgets = of_month(catalog, &period, cost_center.as_deref())?;
-    let (planned, actual) = totals(&budgets);
-    let difference = variance(planned, actual);
+    let totals = totals(&budgets);
     let metrics: Vec<Value> = budgets.iter().map(metric).collect();
-    let body = json!({
+    let mut body = members(json!({
         "period": period,
         "metrics": metrics,
-        "total_planned": planned,
-        "total_actual": actual,
-        "total_variance": difference,
         "warnings": warnings(&budgets),
-        "summary": format!("{actual} of {planned} were spent in {period}, a difference of {difference}"),
+        "summary": summary(&period, &totals),
         "position": position.get(),
+    }));
+    put_sums(&mut body, &totals);
+    Ok(json_response(Value::Object(body).to_string()))
+}
+
+fn summary(period: &str, totals: &[Total]) -> String {
+    if totals.is_empty() {
+        return format!("There are no budgets for {period}");
+    }
+    let each = totals.iter().map(|total| {
+        let (planned, actual) = (total.planned, total.actual);
+        let difference = variance(planned, actual);
+        format!(
+            "{actual} of {planned} {}, a difference of {difference}",
+            total.currency
+        )
     });
-    Ok(json_response(body.to_string()))
+    let each: Vec<String> = each.collect();
+    format!("Spent in {period}: {}", each.join("; "))
 }
 
 #[cfg(test)]

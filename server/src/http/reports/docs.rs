@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
 
+use crate::http::budgets::docs::BudgetTotal;
+
 /// Vehicles of a type.
 #[derive(ToSchema)]
 pub(crate) struct AvailabilityMetric {
@@ -105,6 +107,7 @@ pub(crate) struct PartsUsageReport {
 pub(crate) struct CostMetric {
     cost_center: String,
     category: Option<String>,
+    currency: String,
     planned_budget: String,
     actual_cost: String,
     /// Actual less planned.
@@ -120,9 +123,14 @@ pub(crate) struct CostMetric {
 pub(crate) struct CostReport {
     period: String,
     metrics: Vec<CostMetric>,
-    total_planned: String,
-    total_actual: String,
-    total_variance: String,
+    /// One a currency.
+    totals: Vec<BudgetTotal>,
+    /// Null where the budgets are in several currencies.
+    total_planned: Option<String>,
+    total_actual: Option<String>,
+    total_variance: Option<String>,
+    /// Why a sum is null, by its name.
+    reasons: BTreeMap<String, String>,
     /// Budgets of which more than 110 % was spent.
     warnings: Vec<String>,
     summary: String,
@@ -137,6 +145,7 @@ pub(crate) struct DashboardReport {
     availability_pct: Option<f64>,
     time_availability_pct: Option<f64>,
     on_time_ratio_pct: Option<f64>,
+    /// Null where nothing was planned, or in several currencies.
     budget_utilization_pct: Option<f64>,
     /// Completed in the month.
     total_work_orders: u64,

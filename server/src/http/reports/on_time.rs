@@ -101,8 +101,9 @@ fn by_kind<'a>(facts: &'a Facts, month: &Month) -> BTreeMap<Option<&'a str>, Pun
 /// Orders completed by their planned end.
 ///
 /// Of the orders whose work ended in the month, by kind of maintenance; an order without a kind stands under null. On
-/// time is one that ended by its planned end. One without a planned end is neither on time nor late: it counts among
-/// the orders, not in the share. The delay is the mean of the late ones.
+/// time is one that ended by its planned end, and where that is a day alone, by the end of the day in
+/// `analytics.time_zone`. One without a planned end is neither on time nor late: it counts among the orders, not in the
+/// share. The delay is the mean of the late ones.
 #[utoipa::path(
     get,
     path = "/api/v1/reports/on_time_ratio",
@@ -123,9 +124,7 @@ pub(crate) async fn on_time_report(
     let mut query = Query::parse(query.as_deref());
     let period = required_period(&mut query);
     let wanted = query.one_of("maintenance_type", TYPES);
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_log(&state).await?;
+    ReadAt::await_log(query, &state).await?;
     let month = Month::of(&period, state.config.analytics.time_zone)?;
     let body = reads::run(&state, move |state| {
         let body = state.figures.ask(&state.log, None, |known| {

@@ -159,9 +159,7 @@ pub(crate) async fn parts_usage_report(
     let mut query = Query::parse(query.as_deref());
     let period = required_period(&mut query);
     let part_no = query.text("part_no");
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_projection(&state, CATALOG).await?;
+    ReadAt::await_projection(query, &state, CATALOG).await?;
     let month = Month::of(&period, state.config.analytics.time_zone)?;
     let now = state.clock.now().micros();
     let body = reads::run(&state, move |state| {
@@ -172,7 +170,7 @@ pub(crate) async fn parts_usage_report(
         let position = catalog.position();
         let part_no = part_no.map(|named| {
             let found = catalog.find(part::AGGREGATE_TYPE, &named).value;
-            found.map_or(named, |part| part.aggregate_id.to_string())
+            found.map_or(named, |part| part.key().to_owned())
         });
         let usage = Usage::of(catalog, &month, part_no.as_deref())?;
         Ok(report(catalog, &month, &usage, driven, position.get()))

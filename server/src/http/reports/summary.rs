@@ -11,7 +11,7 @@ use super::on_time::{NOTHING_PLANNED, Punctuality};
 use super::parts_usage::Usage;
 use super::{Reasons, docs};
 use crate::app::AppState;
-use crate::http::budgets::overview::{of_month, required_period, totals};
+use crate::http::budgets::overview::{MIXED_CURRENCIES, in_all, of_month, required_period, totals};
 use crate::http::extract::ReadAt;
 use crate::http::json_response;
 use crate::http::problem::Problem;
@@ -47,9 +47,7 @@ pub(crate) async fn dashboard_report(
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
     let period = required_period(&mut query);
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_projection(&state, CATALOG).await?;
+    ReadAt::await_projection(query, &state, CATALOG).await?;
     let month = Month::of(&period, state.config.analytics.time_zone)?;
     let body = reads::run(&state, move |state| report(state, &month)).await?;
     Ok(json_response(body.to_string()))
@@ -66,8 +64,8 @@ fn report(state: &AppState, month: &Month) -> Result<Value, Problem> {
     let catalog = state.projections.catalog();
     let position = catalog.position();
     let availability = Counts::of(catalog, None)?.availability_pct();
-    let (planned, actual) = totals(&of_month(catalog, &month.period, None)?);
-    let utilization = actual.percent_of(planned);
+    let in_all = in_all(&totals(&of_month(catalog, &month.period, None)?));
+    let utilization = in_all.and_then(|(planned, actual)| actual.percent_of(planned));
     let parts_cost = Usage::of(catalog, month, None)?.cost();
 
     let mut alerts = Vec::new();
@@ -89,8 +87,11 @@ fn report(state: &AppState, month: &Month) -> Result<Value, Problem> {
         in_time.err().unwrap_or_default(),
     );
     let on_time = reasons.or_why("on_time_ratio_pct", orders.ratio_pct(), NOTHING_PLANNED);
-    let nothing = "nothing was planned for this month";
-    let utilization = reasons.or_why("budget_utilization_pct", utilization, nothing);
+    let why = match in_all {
+        Some(_) => "nothing was planned for this month",
+        None => MIXED_CURRENCIES,
+    };
+    let utilization = reasons.or_why("budget_utilization_pct", utilization, why);
     Ok(json!({
         "period": month.period,
         "availability_pct": availability,

@@ -52,9 +52,7 @@ pub(crate) async fn stock_overview(
     let location = query.text("location_code");
     let skip = query.number("skip", 0..=u64::MAX).unwrap_or(0);
     let limit = query.number("limit", 1..=ITEMS_MAX).unwrap_or(ITEMS_MAX);
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_projection(&state, CATALOG).await?;
+    ReadAt::await_projection(query, &state, CATALOG).await?;
 
     let catalog = state.projections.catalog();
     let position = catalog.position();
@@ -139,7 +137,7 @@ impl Overview<'_> {
         levels.sort();
         let items = levels.into_iter().map(|((code, name), level)| {
             json!({
-                "part_no": part.aggregate_id,
+                "part_no": part.key(),
                 "part_name": part.folded.get("name"),
                 "location_code": code,
                 "location_name": name,

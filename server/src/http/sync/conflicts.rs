@@ -190,6 +190,9 @@ fn choose(
                 let command = WorkOrderCommand::Change { fields };
                 return step_order(tx, &id, &command, asked.by);
             }
+            if fields.get("actual_start") == Some(&Value::Null) {
+                work_order::refuse_unbegun(&tx.load(work_order::AGGREGATE_TYPE, &id)?)?;
+            }
             append_order(tx, &id, work_order::schema::UPDATED, fields)
         }
         ("MaintenanceTask", [field]) => {

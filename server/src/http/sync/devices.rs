@@ -351,10 +351,8 @@ async fn with_live(state: &AppState, mut devices: Vec<Value>) -> Result<Vec<Valu
 }
 
 async fn device_row(state: &AppState, id: &str, query: Option<&str>) -> Result<Value, Problem> {
-    let mut query = Query::parse(query);
-    let at = ReadAt::read(&mut query, state);
-    query.finish()?;
-    at.reach_projection(state, CATALOG).await?;
+    let query = Query::parse(query);
+    ReadAt::await_projection(query, state, CATALOG).await?;
     let answer = state.projections.catalog().find(AGGREGATE_TYPE, id);
     let row = answer.value.and_then(|entry| entry.row());
     let mut row = row.ok_or_else(|| unknown_device(id))?;

@@ -31,7 +31,8 @@ use crate::sync::lease_code;
 
 /// Parts that are looked through for a device's leases.
 const PARTS_MAX: usize = 10_000;
-const PART: Reference = Reference::id("part_no", part::AGGREGATE_TYPE, "Part not found");
+const PART_MISSING: &str = "Part not found";
+const PART: Reference = Reference::id("part_no", part::AGGREGATE_TYPE, PART_MISSING);
 const LOCATION: Reference = Reference::uuid(
     "location_id",
     stock_location::AGGREGATE_TYPE,
@@ -131,12 +132,13 @@ async fn transfer(
                 to_location_id: to,
                 details,
             };
-            let held = tx.load(part::AGGREGATE_TYPE, &part_no)?;
+            let part = tx.load_existing(part::AGGREGATE_TYPE, &part_no, PART_MISSING)?;
+            let levels = Levels::of(&part.folded);
             let now = tx.now().micros();
             let asked = Asked { now, by: &by };
-            let moved = decide(Levels::of(&held), &id, &wanted, Standing::Requested, asked)?;
+            let moved = decide(levels, &id, &wanted, Standing::Requested, asked)?;
             tx.append(stock_move::AGGREGATE_TYPE, &id, moved.of_move)?;
-            tx.append(part::AGGREGATE_TYPE, &part_no, moved.of_part)
+            tx.append(part::AGGREGATE_TYPE, &part.aggregate_id, moved.of_part)
         })
         .await?;
     let catalog = state.projections.catalog();
@@ -211,8 +213,7 @@ pub(crate) async fn list_leases(
         .iter()
         .filter_map(|entry| {
             let quantity = Levels::of(&entry.folded).at(Some(place.as_deref()?));
-            (quantity != 0)
-                .then(|| json!({ "part_no": &*entry.aggregate_id, "quantity": quantity }))
+            (quantity != 0).then(|| json!({ "part_no": entry.key(), "quantity": quantity }))
         })
         .collect();
     let body = json!({

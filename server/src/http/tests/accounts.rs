@@ -117,13 +117,12 @@ async fn writes_of_accounts_say_where_they_were_written() {
     let admin = server.token(Role::SuperAdmin).await;
     let before = server.state.log.durable_position();
     let made = server
-        .post(
+        .create(
             "/api/v1/auth/register",
             &admin,
             registration("anna", "VIEWER"),
         )
-        .await
-        .expect(201);
+        .await;
     assert_eq!(made["position"], before.get() + 1);
     let path = format!("/api/v1/users/{}", made["id"].as_str().unwrap());
     let changed = server
@@ -131,15 +130,12 @@ async fn writes_of_accounts_say_where_they_were_written() {
         .await
         .expect(200);
     assert_eq!(changed["position"], before.get() + 2);
-    let shown = server.get(&path, &admin).await.expect(200);
+    let shown = server.read(&path, &admin).await;
     assert_eq!(shown["position"], changed["position"]);
     // Without a word about the role it is the least one.
     let mut body = registration("berta", "VIEWER");
     body.as_object_mut().unwrap().remove("role");
-    let least = server
-        .post("/api/v1/auth/register", &admin, body)
-        .await
-        .expect(201);
+    let least = server.create("/api/v1/auth/register", &admin, body).await;
     assert_eq!(
         (&least["role"], &least["is_active"], &least["last_login"]),
         (&json!("VIEWER"), &json!(true), &Value::Null)
@@ -195,7 +191,7 @@ async fn closing_an_account_ends_its_tokens_at_once() {
     server.token(Role::Technician).await;
     let pair = server.login("technician", PASSWORD).await.expect(200);
     let access = pair["access_token"].as_str().unwrap();
-    let me = server.get("/api/v1/auth/me", access).await.expect(200);
+    let me = server.read("/api/v1/auth/me", access).await;
     let path = format!("/api/v1/users/{}", me["id"].as_str().unwrap());
     server
         .answer(request(Method::DELETE, &path, &admin, &[], Body::empty()))
@@ -331,7 +327,7 @@ async fn accounts_are_still_there_after_a_restart() {
         .unwrap()
         .to_owned();
     let server = TestServer::start_in(server.stop(), |_| {});
-    server.get("/api/v1/auth/me", &access).await.expect(200);
+    server.read("/api/v1/auth/me", &access).await;
     server.login("viewer", PASSWORD).await.expect(200);
 }
 

@@ -16,10 +16,7 @@ async fn append(
     let event = json!({
         "aggregate_type": "Vehicle", "aggregate_id": id, "event_type": event_type, "occurred_at": at, "data": data,
     });
-    server
-        .post("/api/v1/events", token, event)
-        .await
-        .expect(201);
+    server.create("/api/v1/events", token, event).await;
 }
 
 /// Vehicle 1 ran from 1 to 11 March, was down until the 13th, and failed on the 5th and the 11th.
@@ -221,10 +218,7 @@ async fn staffed_depot() -> (TestServer, String) {
             "aggregate_type": aggregate_type, "aggregate_id": id, "event_type": event_type,
             "occurred_at": format!("2023-03-{at}:00:00Z"), "data": data,
         });
-        server
-            .post("/api/v1/events", &token, event)
-            .await
-            .expect(201);
+        server.create("/api/v1/events", &token, event).await;
     }
     (server, token)
 }
@@ -249,7 +243,7 @@ async fn figures_of_staff_stores_and_departures_open_into_their_events() {
         let value = kpi["value"].as_f64().unwrap_or(f64::NAN);
         assert!((value - expected).abs() < 1e-9, "{key}: {kpi}");
         let path = format!("/api/v1/analytics/drilldown/{key}?{MARCH}");
-        let opened = server.get(&path, &token).await.expect(200);
+        let opened = server.read(&path, &token).await;
         for side in ["numerator", "denominator"] {
             let events = opened[side].as_array().unwrap().iter();
             let sum: i64 = events.map(|event| event["amount"].as_i64().unwrap()).sum();
@@ -291,7 +285,7 @@ const MARCH: &str = "from=2023-03-01T00:00:00Z&to=2023-03-21T00:00:00Z";
 
 async fn figure(server: &TestServer, token: &str, key: &str, query: &str) -> Value {
     let path = format!("/api/v1/analytics/catalogue?{query}");
-    let found = server.get(&path, token).await.expect(200);
+    let found = server.read(&path, token).await;
     let kpis = found["kpis"].as_array().unwrap();
     kpis.iter().find(|kpi| kpi["key"] == key).unwrap().clone()
 }
@@ -339,7 +333,7 @@ async fn an_earlier_position_gives_what_was_known_then() {
 async fn a_number_opens_into_the_events_that_make_it() {
     let (server, token) = depot().await;
     let path = format!("/api/v1/analytics/drilldown/mtbf?{MARCH}");
-    let opened = server.get(&path, &token).await.expect(200);
+    let opened = server.read(&path, &token).await;
     let total = |side: &str| -> i64 {
         let events = opened[side].as_array().unwrap();
         events
@@ -357,14 +351,11 @@ async fn a_number_opens_into_the_events_that_make_it() {
             .iter()
             .all(|event| event["event_type"] == "VehicleIncidentReported")
     );
-    let first = server
-        .get(&format!("{path}&limit=1"), &token)
-        .await
-        .expect(200);
+    let first = server.read(&format!("{path}&limit=1"), &token).await;
     let next = first["next"].as_u64().unwrap();
     let next_denominator = first["next_denominator"].as_u64().unwrap();
     let page = format!("{path}&limit=1&after={next}&after_denominator={next_denominator}");
-    let second = server.get(&page, &token).await.expect(200);
+    let second = server.read(&page, &token).await;
     assert_ne!(first["denominator"], second["denominator"]);
 }
 
@@ -379,10 +370,7 @@ async fn the_pages_of_a_number_add_up_to_it() {
     ] {
         let (mut sum, mut count, mut from) = (0, 0, 0);
         let events = loop {
-            let page = server
-                .get(&format!("{path}&{after}={from}"), &token)
-                .await
-                .expect(200);
+            let page = server.read(&format!("{path}&{after}={from}"), &token).await;
             for event in page[side].as_array().unwrap() {
                 sum += event["amount"].as_i64().unwrap();
                 count += 1;
@@ -400,7 +388,7 @@ async fn the_pages_of_a_number_add_up_to_it() {
 async fn series_have_a_bucket_each_and_say_what_is_wrong() {
     let (server, token) = depot().await;
     let path = format!("/api/v1/analytics/timeseries/failures?{MARCH}&interval=day");
-    let series = server.get(&path, &token).await.expect(200);
+    let series = server.read(&path, &token).await;
     let values = series["series"][0]["values"].as_array().unwrap();
     assert_eq!(values.len(), 20);
     assert_eq!(values[4], 1.0);
@@ -457,7 +445,7 @@ async fn a_month_of_a_series_can_be_asked_for_as_it_is() {
     append(&server, &token, "1", "VehicleIncidentReported", at, failed).await;
     let path =
         "/api/v1/analytics/timeseries/failures?from=2023-04-10T00:00:00Z&to=2023-05-20T00:00:00Z";
-    let series = server.get(path, &token).await.expect(200);
+    let series = server.read(path, &token).await;
     let edges = [
         "2023-04-01T00:00:00+02:00",
         "2023-05-01T00:00:00+02:00",
@@ -468,7 +456,7 @@ async fn a_month_of_a_series_can_be_asked_for_as_it_is() {
     for (month, count) in [(0, 0), (1, 1)] {
         let [from, to] = [edges[month], edges[month + 1]].map(|edge| edge.replace('+', "%2B"));
         let path = format!("/api/v1/analytics/drilldown/failures?from={from}&to={to}");
-        let found = server.get(&path, &token).await.expect(200);
+        let found = server.read(&path, &token).await;
         assert_eq!(found["numerator_events"], count, "{from}");
     }
 }
@@ -484,13 +472,10 @@ async fn amounts_are_shown_as_they_lie() {
             "data": {"order_number": format!("WO-{hours}"), "status": "completed", "tasks": ["REPAIR"],
                 "actual_start": "2023-03-02T00:00:00Z", "actual_end": format!("2023-03-02T{hours:02}:00:00Z")},
         });
-        server
-            .post("/api/v1/events", &token, event)
-            .await
-            .expect(201);
+        server.create("/api/v1/events", &token, event).await;
     }
     let path = format!("/api/v1/analytics/distribution/mttr?{MARCH}&bins=5");
-    let found = server.get(&path, &token).await.expect(200);
+    let found = server.read(&path, &token).await;
     let number = |key: &str| found[key].as_f64().unwrap();
     assert_eq!(
         (found["count"].as_u64(), &found["unit"]),
@@ -507,7 +492,7 @@ async fn amounts_are_shown_as_they_lie() {
     let csv = server.get(&format!("{path}&format=csv"), &token).await;
     assert_eq!(String::from_utf8_lossy(&csv.body).lines().count(), 6);
     let empty = "/api/v1/analytics/distribution/mttr?to=2020-01-01T00:00:00Z";
-    let empty = server.get(empty, &token).await.expect(200);
+    let empty = server.read(empty, &token).await;
     assert_eq!((&empty["p50"], &empty["edges"]), (&Value::Null, &json!([])));
     let unknown = "/api/v1/analytics/distribution/luck";
     let unknown = server.get(unknown, &token).await.expect(400);
@@ -523,10 +508,7 @@ async fn amounts_are_shown_as_they_lie() {
 async fn an_empty_depot_has_no_figures_and_no_errors() {
     let server = TestServer::start();
     let token = server.token(Role::Viewer).await;
-    let found = server
-        .get("/api/v1/analytics/catalogue", &token)
-        .await
-        .expect(200);
+    let found = server.read("/api/v1/analytics/catalogue", &token).await;
     assert!(
         found["kpis"]
             .as_array()

@@ -19,10 +19,7 @@ pub(super) async fn append(
     let event = json!({
         "aggregate_type": of.0, "aggregate_id": of.1, "event_type": what, "occurred_at": at, "data": data,
     });
-    server
-        .post("/api/v1/events", token, event)
-        .await
-        .expect(201);
+    server.create("/api/v1/events", token, event).await;
 }
 
 /// Two vehicles, three maintenances planned in the last 30 days, breakdowns, orders, parts.

@@ -44,9 +44,8 @@ async fn an_event_is_answered_with_its_place_and_read_back() {
         "the server names who did it"
     );
     let read = server
-        .get("/api/v1/events/Crane/C%2F7%20%C3%A4%3F%23%25", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/events/Crane/C%2F7%20%C3%A4%3F%23%25", &token)
+        .await;
     assert_eq!(read, json!([body]));
 }
 
@@ -62,10 +61,7 @@ async fn what_is_to_happen_after_tomorrow_is_refused() {
         sent
     };
     let near = at("2023-11-15T22:13:20Z");
-    server
-        .post("/api/v1/events", &token, near.clone())
-        .await
-        .expect(201);
+    server.create("/api/v1/events", &token, near.clone()).await;
     let before = server.state.log.durable_position();
     let far = at("2023-11-15T23:13:20.000001+01:00");
     let one = server.post("/api/v1/events", &token, far.clone()).await;
@@ -89,14 +85,8 @@ async fn a_repeated_id_gives_the_first_answer_again() {
     let token = server.token(Role::Technician).await;
     let mut sent = event("1", json!({"kg": 1}));
     sent["id"] = json!("0191e9a4-7b1c-7c3d-8e4f-0123456789ab");
-    let first = server
-        .post("/api/v1/events", &token, sent.clone())
-        .await
-        .expect(201);
-    let again = server
-        .post("/api/v1/events", &token, sent.clone())
-        .await
-        .expect(200);
+    let first = server.create("/api/v1/events", &token, sent.clone()).await;
+    let again = server.act("/api/v1/events", &token, sent.clone()).await;
     assert_eq!(first, again);
     sent["data"] = json!({"kg": 2});
     let problem = server
@@ -243,9 +233,8 @@ async fn a_batch_is_all_or_nothing() {
     assert_eq!(server.state.log.durable_position(), before);
     let batch = json!({"events": [event("1", json!({"n": 1})), event("2", json!({"n": 2})), event("1", json!({"n": 3}))]});
     let body = server
-        .post("/api/v1/events/batch", &token, batch.clone())
-        .await
-        .expect(201);
+        .create("/api/v1/events/batch", &token, batch.clone())
+        .await;
     assert_eq!(
         (&body["count"], &body["first_position"], &body["position"]),
         (&json!(3), &json!(2), &json!(4))
@@ -278,22 +267,20 @@ async fn a_condition_holds_or_stops_the_batch() {
     tagged["tags"] = json!(["track-7"]);
     let batch = |after: u64| json!({"events": [tagged.clone()], "condition": {"after": after, "query": [{"tags": ["track-7"]}]}});
     let first = server
-        .post("/api/v1/events/batch", &token, batch(0))
-        .await
-        .expect(201);
+        .create("/api/v1/events/batch", &token, batch(0))
+        .await;
     let problem = server
         .post("/api/v1/events/batch", &token, batch(0))
         .await
         .expect_problem(409, "condition-failed");
     assert_eq!(problem["position"], first["position"]);
     server
-        .post(
+        .create(
             "/api/v1/events/batch",
             &token,
             batch(first["position"].as_u64().unwrap()),
         )
-        .await
-        .expect(201);
+        .await;
 }
 
 #[tokio::test]
@@ -334,9 +321,8 @@ async fn who_did_it_cannot_be_forged() {
         .await
         .expect_problem(403, "forbidden");
     let own = server
-        .post("/api/v1/events", &technician, as_user("technician"))
-        .await
-        .expect(201);
+        .create("/api/v1/events", &technician, as_user("technician"))
+        .await;
     let id = server
         .state
         .accounts
@@ -347,9 +333,8 @@ async fn who_did_it_cannot_be_forged() {
         .clone();
     assert_eq!(own["metadata"]["user_id"], *id, "by id, not by name");
     let imported = server
-        .post("/api/v1/events", &manager, as_user("u-old-7"))
-        .await
-        .expect(201);
+        .create("/api/v1/events", &manager, as_user("u-old-7"))
+        .await;
     assert_eq!(imported["metadata"]["user_id"], "u-old-7");
 }
 

@@ -37,10 +37,7 @@ async fn damaged() -> (TestServer, String, u64) {
         let event = json!({"aggregate_type": "Crane", "aggregate_id": crane, "event_type": "CraneLifted",
             "occurred_at": "2023-11-01T00:00:00Z", "tags": ["heavy"], "data": {"note": note},
             "metadata": {"correlation_id": "shift-1"}});
-        let receipt = server
-            .post("/api/v1/events", &token, event)
-            .await
-            .expect(201);
+        let receipt = server.create("/api/v1/events", &token, event).await;
         if note == "rotting" {
             lost = receipt["position"].as_u64().unwrap();
         }
@@ -85,21 +82,18 @@ async fn lists_name_it_whatever_they_are_asked_for() {
             "recorded_since=2020-01-01&recorded_until=2030-01-01",
         ] {
             let path = format!("/api/v1/events?{filter}&order={order}");
-            let page = server.get(&path, &token).await.expect(200);
+            let page = server.read(&path, &token).await;
             assert_eq!(page["damaged"], json!([[lost, lost]]), "{path}: {page}");
         }
     }
-    let page = server
-        .get("/api/v1/events/type/CraneLifted", &token)
-        .await
-        .expect(200);
+    let page = server.read("/api/v1/events/type/CraneLifted", &token).await;
     assert_eq!(page["damaged"], json!([[lost, lost]]));
     assert_eq!(notes(&page["events"]).len(), 5);
     for path in [
         format!("/api/v1/events?to_position={}", lost - 1),
         format!("/api/v1/events?aggregate_id=1&from_position={}", lost + 1),
     ] {
-        let page = server.get(&path, &token).await.expect(200);
+        let page = server.read(&path, &token).await;
         assert!(page["damaged"].is_null(), "{path}: {page}");
     }
     let manager = server.token(Role::FleetManager).await;
@@ -119,30 +113,27 @@ async fn a_stream_has_a_mark_where_it_was() {
     let mark = json!({"damaged": true, "first_position": lost, "last_position": lost});
     for (order, at) in [("asc", 1), ("desc", 1)] {
         let path = format!("/api/v1/events/Crane/1?order={order}");
-        let events = server.get(&path, &token).await.expect(200);
+        let events = server.read(&path, &token).await;
         assert_eq!(
             (events.as_array().unwrap().len(), &events[at]),
             (3, &mark),
             "{events}"
         );
     }
-    let whole = server.get("/api/v1/events/1", &token).await.expect(200);
+    let whole = server.read("/api/v1/events/1", &token).await;
     assert_eq!((&whole["events"][1], &whole["total"]), (&mark, &json!(3)));
     // Its own versions are whole, so it cannot lack anything.
-    let other = server
-        .get("/api/v1/events/Crane/2", &token)
-        .await
-        .expect(200);
+    let other = server.read("/api/v1/events/Crane/2", &token).await;
     assert_eq!(notes(&other), ["b", "c", "d"]);
     assert_eq!(other.as_array().unwrap().len(), 3);
 
     let state = "/api/v1/time-travel/state-at?aggregate_type=Crane&aggregate_id=";
-    let past = server.get(&format!("{state}1"), &token).await.expect(200);
+    let past = server.read(&format!("{state}1"), &token).await;
     assert_eq!(
         (&past["damaged_events"], &past["event_count"]),
         (&json!(1), &json!(2))
     );
-    let past = server.get(&format!("{state}2"), &token).await.expect(200);
+    let past = server.read(&format!("{state}2"), &token).await;
     assert_eq!(past["damaged_events"], 0);
 }
 
@@ -162,7 +153,7 @@ async fn audits_name_it() {
         format!("/api/v1/audit/Crane/1/anomalies?{span}"),
         format!("/api/v1/audit/user/technician/activity?{span}"),
     ] {
-        let answer = server.get(&path, &token).await.expect(200);
+        let answer = server.read(&path, &token).await;
         assert_eq!(answer["damaged"], mark, "{path}: {answer}");
     }
     let history = server.get(&format!("{changes}/history"), &token).await;
@@ -173,10 +164,7 @@ async fn audits_name_it() {
 
     let report = json!({"aggregate_type": "Crane", "aggregate_id": "1",
         "start_time": "2023-10-31T00:00:00Z", "end_time": "2023-11-02T00:00:00Z"});
-    let report = server
-        .post("/api/v1/audit/report", &token, report)
-        .await
-        .expect(200);
+    let report = server.act("/api/v1/audit/report", &token, report).await;
     assert_eq!(report["damaged"], mark, "{report}");
     let sentence =
         format!("The events at positions {lost} to {lost} are damaged and cannot be read");
@@ -195,7 +183,7 @@ async fn comparisons_count_it() {
     // Also where the lost event is the last that counts.
     for (second, lacking) in [(1, 0), (2, 1), (3, 1)] {
         let path = format!("{versions}{second}");
-        let compared = server.get(&path, &token).await.expect(200);
+        let compared = server.read(&path, &token).await;
         assert_eq!(compared["damaged_events"], lacking, "{path}: {compared}");
     }
     let of_it = "aggregate_type=Crane&aggregate_id=1";
@@ -203,19 +191,19 @@ async fn comparisons_count_it() {
         format!("/api/v1/time-travel/compare?{of_it}&version1=1&version2=3"),
         "/api/v1/audit/diff/1?aggregate_type=Crane&v1=1".to_owned(),
     ] {
-        let compared = server.get(&path, &token).await.expect(200);
+        let compared = server.read(&path, &token).await;
         let lacking = ["time_point_1", "time_point_2"].map(|at| &compared[at]["damaged_events"]);
         assert_eq!(lacking, [&json!(0), &json!(1)], "{path}: {compared}");
     }
     let path = format!("/api/v1/time-travel/compare?{of_it}&version1=0&version2=3");
-    let nothing = server.get(&path, &token).await.expect(200);
+    let nothing = server.read(&path, &token).await;
     assert_eq!(
         (&nothing["snapshot_1"], &nothing["damaged_events"]),
         (&json!(false), &json!(1))
     );
 
     let path = "/api/v1/time-travel/fleet?aggregate_type=Crane";
-    let fleet = server.get(path, &token).await.expect(200);
+    let fleet = server.read(path, &token).await;
     assert_eq!(
         (&fleet["total"], &fleet["damaged_events"]),
         (&json!(2), &json!(1))
@@ -223,9 +211,8 @@ async fn comparisons_count_it() {
     let manager = server.token(Role::FleetManager).await;
     let back = json!({"aggregate_type": "Crane", "aggregate_id": "1", "version": 1});
     let proposed = server
-        .post("/api/v1/time-travel/restore", &manager, back)
-        .await
-        .expect(200);
+        .act("/api/v1/time-travel/restore", &manager, back)
+        .await;
     assert_eq!(proposed["damaged_events"], 1);
 }
 
@@ -256,10 +243,7 @@ async fn followers_are_told() {
         "&tag=heavy",
     ] {
         let path = format!("/api/v1/events/stream?from_position=1{filter}");
-        let page = server
-            .get(&format!("{path}&limit=100"), &token)
-            .await
-            .expect(200);
+        let page = server.read(&format!("{path}&limit=100"), &token).await;
         assert_eq!(page["damaged"], json!([[lost, lost]]), "{filter}: {page}");
 
         let open = request(Method::GET, &path, &token, &[], Body::empty());
@@ -276,7 +260,7 @@ async fn followers_are_told() {
     }
     // A poll that meets nothing but the damage says so at once.
     let path = format!("/api/v1/events/stream?from_position={lost}&aggregate_id=3&wait=25");
-    let page = server.get(&path, &token).await.expect(200);
+    let page = server.read(&path, &token).await;
     assert_eq!(
         (&page["events"], &page["damaged"]),
         (&json!([]), &json!([[lost, lost]]))

@@ -202,7 +202,7 @@ async fn the_document_and_its_page_are_served() {
         .get("/docs/nothing.js", "")
         .await
         .expect_problem(404, "not-found");
-    let root = server.get("/", "").await.expect(200);
+    let root = server.read("/", "").await;
     assert_eq!(root["name"], "RailFleet Manager API");
 }
 

@@ -40,10 +40,7 @@ async fn a_document_is_created_found_changed_and_deleted() {
     let (server, token) = server().await;
     let manager = server.token(Role::WorkshopManager).await;
     let vehicle = json!({ "asset_id": "185123", "model": "BR 185", "type": "electric" });
-    let vehicle = server
-        .post("/api/v1/vehicles", &manager, vehicle)
-        .await
-        .expect(201);
+    let vehicle = server.create("/api/v1/vehicles", &manager, vehicle).await;
     let more = json!({ "vehicle_id": "185123", "tags_json": ["HU"], "file_hash": "ab".repeat(32) });
     let created = create(&server, &token, "C 1/2", more).await;
     assert_eq!(created["vehicle_id"], vehicle["id"]);
@@ -163,10 +160,10 @@ async fn a_look_is_noted_with_its_address() {
     assert_eq!(seen["version"], 2);
     server.clock.advance_seconds(1);
     let dispatcher = server.token(Role::Dispatcher).await;
-    server.get(&link(&created), &dispatcher).await.expect(200);
+    server.read(&link(&created), &dispatcher).await;
 
     let path = format!("{}/access-log", link(&created));
-    let log = server.get(&path, &dispatcher).await.expect(200);
+    let log = server.read(&path, &dispatcher).await;
     assert_eq!(log["total"], 2);
     let rows = log["access_logs"].as_array().unwrap();
     assert!(
@@ -184,15 +181,14 @@ async fn a_look_is_noted_with_its_address() {
         assert_eq!(first[field], value, "{field}");
     }
     let page = server
-        .get(&format!("{path}?skip=1&limit=1"), &dispatcher)
-        .await
-        .expect(200);
+        .read(&format!("{path}?skip=1&limit=1"), &dispatcher)
+        .await;
     assert_eq!(
         (&page["total"], &page["access_logs"][0]),
         (&json!(2), first)
     );
     // Lists are no looks.
-    server.get(LINKS, &dispatcher).await.expect(200);
+    server.read(LINKS, &dispatcher).await;
     assert_eq!(server.get(&path, &dispatcher).await.expect(200)["total"], 2);
 }
 
@@ -219,7 +215,7 @@ async fn what_a_document_says_is_for_those_who_may_read_it() {
     let shown = server.get(LINKS, &dispatcher).await.expect(200)["documents"][0].clone();
     assert_eq!(shown["file_url"], "https://files.example/1");
     let log = format!("{}/access-log", link(&created));
-    let log = server.get(&log, &dispatcher).await.expect(200);
+    let log = server.read(&log, &dispatcher).await;
     assert_eq!(log["total"], 0, "who was refused has seen nothing");
     let confidential = json!({ "access_level": "confidential" });
     server
@@ -235,7 +231,7 @@ async fn versions_are_added_once_and_listed_from_the_highest() {
     let created = create(&server, &token, "C-1", json!({})).await;
     for number in [1, 3, 2] {
         let body = json!({ "document_link_id": "C-1", "version_number": number, "version_label": format!("v{number}") });
-        let version = server.post(VERSIONS, &token, body).await.expect(201);
+        let version = server.create(VERSIONS, &token, body).await;
         assert_eq!(
             (&version["version_number"], &version["document_link_id"]),
             (&json!(number), &created["id"])
@@ -255,7 +251,7 @@ async fn versions_are_added_once_and_listed_from_the_highest() {
     let zero = json!({ "document_link_id": "C-1", "version_number": 0 });
     server.post(VERSIONS, &token, zero).await.expect(422);
     let path = format!("{}/versions", link(&created));
-    let list = server.get(&path, &token).await.expect(200);
+    let list = server.read(&path, &token).await;
     let numbers = list["versions"].as_array().unwrap().iter();
     let numbers: Vec<_> = numbers.map(|row| row["version_label"].clone()).collect();
     assert_eq!(
@@ -290,9 +286,8 @@ async fn what_ends_is_listed_by_how_near_its_end_is() {
         ("limit=2&skip=1", "soon later"),
     ] {
         let list = server
-            .get(&format!("/api/v1/docs/expiring?{query}"), &token)
-            .await
-            .expect(200);
+            .read(&format!("/api/v1/docs/expiring?{query}"), &token)
+            .await;
         let found = list["documents"].as_array().unwrap().iter();
         let found: Vec<_> = found
             .filter_map(|row| row["document_id"].as_str())
@@ -300,9 +295,8 @@ async fn what_ends_is_listed_by_how_near_its_end_is() {
         assert_eq!(found.join(" "), ids, "{query}");
     }
     let ok = server
-        .get("/api/v1/docs/expiring?expiration_status=ok&limit=1", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/docs/expiring?expiration_status=ok&limit=1", &token)
+        .await;
     assert_eq!(
         (&ok["total"], &ok["documents"][0]["days_until_expiration"]),
         (&json!(2), &json!(17))
@@ -311,9 +305,8 @@ async fn what_ends_is_listed_by_how_near_its_end_is() {
     server.clock.advance_seconds(365 * 86_400);
     let token = server.token(Role::Technician).await;
     let past = server
-        .get("/api/v1/docs/expiring?expiration_status=expired", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/docs/expiring?expiration_status=expired", &token)
+        .await;
     assert_eq!(past["total"], 4);
     server
         .get("/api/v1/docs/expiring?expiration_status=never", &token)

@@ -53,7 +53,7 @@ async fn a_trailing_slash_changes_nothing() {
         "/api/v1/projections///",
         "/api/v1/auth/me/",
     ] {
-        server.get(path, &token).await.expect(200);
+        server.read(path, &token).await;
     }
 }
 

@@ -67,9 +67,8 @@ async fn stock_of_another_depot_is_read_here_and_decided_there() {
     let location =
         json!({ "location_code": "NORTH", "name": "North", "location_type": "WORKSHOP" });
     server
-        .post("/api/v1/stock/locations", &token, location)
-        .await
-        .expect(201);
+        .create("/api/v1/stock/locations", &token, location)
+        .await;
     let incoming = |part: &str| json!({ "part_no": part, "move_type": "INCOMING", "quantity": 3, "to_location_id": "NORTH" });
     let refused = server
         .post("/api/v1/stock/moves", &token, incoming("BRK/1"))
@@ -97,11 +96,10 @@ async fn stock_of_another_depot_is_read_here_and_decided_there() {
 
     let own =
         json!({ "part_no": "BRK/2", "name": "Brake disc", "min_stock": 2, "unit_price": "12.50" });
-    server.post("/api/v1/parts", &token, own).await.expect(201);
+    server.create("/api/v1/parts", &token, own).await;
     server
-        .post("/api/v1/stock/moves", &token, incoming("BRK/2"))
-        .await
-        .expect(201);
+        .create("/api/v1/stock/moves", &token, incoming("BRK/2"))
+        .await;
 }
 
 #[tokio::test]
@@ -110,19 +108,17 @@ async fn a_part_that_two_depots_created_is_one_and_is_decided_where_it_was_creat
     let token = server.token(Role::Dispatcher).await;
     let own =
         json!({ "part_no": "BRK/1", "name": "Brake pad", "min_stock": 2, "current_stock": 5 });
-    server.post("/api/v1/parts", &token, own).await.expect(201);
+    server.create("/api/v1/parts", &token, own).await;
     let location =
         json!({ "location_code": "NORTH", "name": "North", "location_type": "WORKSHOP" });
     server
-        .post("/api/v1/stock/locations", &token, location)
-        .await
-        .expect(201);
+        .create("/api/v1/stock/locations", &token, location)
+        .await;
     let incoming = || json!({ "part_no": "BRK/1", "move_type": "INCOMING", "quantity": 3, "to_location_id": "NORTH" });
     // Nobody else was heard of: it is this depot's.
     server
-        .post("/api/v1/stock/moves", &token, incoming())
-        .await
-        .expect(201);
+        .create("/api/v1/stock/moves", &token, incoming())
+        .await;
     assert_eq!(server.stock(&token).await, 8);
     // The other depot had created it long before, and used two.
     let part = json!({ "part_no": "BRK/1", "name": "Pad", "min_stock": 1, "current_stock": 7 });
@@ -137,10 +133,7 @@ async fn a_part_that_two_depots_created_is_one_and_is_decided_where_it_was_creat
     let refused = server.post("/api/v1/stock/moves", &token, incoming()).await;
     let problem = refused.expect_problem(409, "decided-elsewhere");
     assert_eq!(problem["depot"], OTHER);
-    let shown = server
-        .get("/api/v1/parts/BRK%2F1", &token)
-        .await
-        .expect(200);
+    let shown = server.read("/api/v1/parts/BRK%2F1", &token).await;
     // The opening stock that was told last, here by who heard of it last, and what came and went at both.
     assert_eq!(shown["current_stock"], 7 + 3 - 2, "{shown}");
 }
@@ -163,7 +156,7 @@ async fn a_vehicle_of_another_depot_is_told_of_here_and_decided_about_there() {
     )
     .await;
     let path = "/api/v1/vehicles/218%20001";
-    let shown = server.get(path, &token).await.expect(200);
+    let shown = server.read(path, &token).await;
     let home = &shown["home"];
     assert_eq!(
         (&home["state"], &home["log_id"]),
@@ -172,12 +165,11 @@ async fn a_vehicle_of_another_depot_is_told_of_here_and_decided_about_there() {
     let change = json!({ "notes": "seen here" });
     server.patch(path, &token, change).await.expect(200);
     let told = server
-        .get(
+        .read(
             "/api/v1/events?aggregate_id=218%20001&order=position_asc",
             &token,
         )
-        .await
-        .expect(200);
+        .await;
     let origin =
         json!({ "log_id": OTHER, "position": 7, "recorded_at": "2023-11-14T22:13:20.000000Z" });
     assert_eq!(told["events"][0]["origin"], origin);
@@ -205,17 +197,14 @@ async fn a_vehicle_of_another_depot_is_told_of_here_and_decided_about_there() {
         .post(&format!("{path}/take-over"), &token, json!({}))
         .await;
     asked.expect_problem(409, "conflict");
-    server.get(path, &token).await.expect(200);
+    server.read(path, &token).await;
 }
 
 #[tokio::test]
 async fn a_vehicle_is_handed_over_and_taken_back() {
     let server = taking_part();
     let token = server.token(Role::FleetManager).await;
-    server
-        .post("/api/v1/vehicles", &token, vehicle())
-        .await
-        .expect(201);
+    server.create("/api/v1/vehicles", &token, vehicle()).await;
     let path = "/api/v1/vehicles/218%20001";
     let hand_over = format!("{path}/hand-over");
     let asked = server
@@ -223,13 +212,12 @@ async fn a_vehicle_is_handed_over_and_taken_back() {
         .await;
     asked.expect_problem(422, "invalid");
     let given = server
-        .post(
+        .act(
             &hand_over,
             &token,
             json!({ "to": OTHER, "reason": "moves" }),
         )
-        .await
-        .expect(200);
+        .await;
     let home = &given["home"];
     assert_eq!(
         (&home["state"], &home["depot"]),
@@ -246,9 +234,8 @@ async fn a_vehicle_is_handed_over_and_taken_back() {
         .await;
     asked.expect_problem(409, "decided-elsewhere");
     let back = server
-        .post(&format!("{path}/take-over"), &token, json!({}))
-        .await
-        .expect(200);
+        .act(&format!("{path}/take-over"), &token, json!({}))
+        .await;
     assert_eq!(
         (&back["home"]["state"], &back["home"]["passed_over"]),
         (&json!("here"), &json!([]))
@@ -265,7 +252,7 @@ async fn a_vehicle_that_was_handed_to_this_depot_is_taken_over() {
     let own = server.state.log.log_id();
     let data = json!({ "claim_id": claim, "from_log": OTHER, "to_log": own });
     hear(&server, stream, "VehicleHandedOver", &data).await;
-    let standing = server.get("/api/v1/federation", &token).await.expect(200);
+    let standing = server.read("/api/v1/federation", &token).await;
     assert_eq!(standing["awaited_vehicles"], json!(["218 001"]));
     let path = "/api/v1/vehicles/218%20001";
     let early = server.delete(path, &token).await;
@@ -274,11 +261,10 @@ async fn a_vehicle_that_was_handed_to_this_depot_is_taken_over() {
         "Süd"
     );
     let taken = server
-        .post(&format!("{path}/take-over"), &token, json!({}))
-        .await
-        .expect(200);
+        .act(&format!("{path}/take-over"), &token, json!({}))
+        .await;
     assert_eq!(taken["home"]["state"], "here");
-    let standing = server.get("/api/v1/federation", &token).await.expect(200);
+    let standing = server.read("/api/v1/federation", &token).await;
     assert_eq!(
         (&standing["awaited_total"], &standing["contested_total"]),
         (&json!(0), &json!(0))
@@ -290,10 +276,7 @@ async fn a_vehicle_that_was_handed_to_this_depot_is_taken_over() {
 async fn a_vehicle_that_two_depots_claim_is_told() {
     let server = taking_part();
     let token = server.token(Role::SuperAdmin).await;
-    server
-        .post("/api/v1/vehicles", &token, vehicle())
-        .await
-        .expect(201);
+    server.create("/api/v1/vehicles", &token, vehicle()).await;
     // The other one recorded it long before.
     hear(
         &server,
@@ -303,14 +286,14 @@ async fn a_vehicle_that_two_depots_claim_is_told() {
     )
     .await;
     let path = "/api/v1/vehicles/218%20001";
-    let shown = server.get(path, &token).await.expect(200);
+    let shown = server.read(path, &token).await;
     assert_eq!(shown["home"]["state"], "elsewhere");
     assert_eq!(shown["home"]["passed_over"][0]["depot"], "Süd");
     server
         .delete(path, &token)
         .await
         .expect_problem(409, "decided-elsewhere");
-    let standing = server.get("/api/v1/federation", &token).await.expect(200);
+    let standing = server.read("/api/v1/federation", &token).await;
     assert_eq!(
         (
             &standing["contested_total"],
@@ -348,13 +331,13 @@ async fn what_belongs_to_a_depot_that_is_gone_is_taken_over() {
     let refused = server.post(&take_over, &token, json!({})).await;
     refused.expect_problem(409, "conflict");
     hear_decision(&server, "DepotDeclaredGone", &data).await;
-    let taken = server.post(&take_over, &token, json!({})).await.expect(200);
+    let taken = server.act(&take_over, &token, json!({})).await;
     let home = &taken["home"];
     assert_eq!(
         (&home["state"], &home["was_of_gone"]["log_id"]),
         (&json!("here"), &json!(OTHER))
     );
-    let standing = server.get("/api/v1/federation", &token).await.expect(200);
+    let standing = server.read("/api/v1/federation", &token).await;
     assert_eq!(standing["contested_total"], 0, "it is not back");
 
     // It had handed it on to a third one, which took it over before: that counts, and this depot's claim is told.
@@ -364,13 +347,13 @@ async fn what_belongs_to_a_depot_that_is_gone_is_taken_over() {
     let given = hear(&server, stream, "VehicleHandedOver", &data).await;
     let data = json!({ "hand_over_id": given, "from_log": OTHER });
     hear_from(&server, third.as_u128(), stream, "VehicleTakenOver", &data).await;
-    let shown = server.get(path, &token).await.expect(200);
+    let shown = server.read(path, &token).await;
     let home = &shown["home"];
     assert_eq!(
         (&home["log_id"], &home["passed_over"][0]["log_id"]),
         (&json!(third), &json!(own))
     );
-    let standing = server.get("/api/v1/federation", &token).await.expect(200);
+    let standing = server.read("/api/v1/federation", &token).await;
     assert_eq!(standing["contested_vehicles"], json!(["218 001"]));
 }
 
@@ -386,7 +369,7 @@ async fn hear_decision(server: &TestServer, event_type: &str, data: &Value) {
 async fn how_it_stands_is_told() {
     let server = taking_part();
     let token = server.token(Role::SuperAdmin).await;
-    let standing = server.get("/api/v1/federation", &token).await.expect(200);
+    let standing = server.read("/api/v1/federation", &token).await;
     assert_eq!(
         (&standing["enabled"], &standing["name"]),
         (&json!(true), &json!("Süd"))
@@ -449,14 +432,14 @@ async fn who_is_erased_at_another_depot_is_erased_here() {
     assert!(!told().await.contains("Lovelace"), "{}", told().await);
 
     // Nobody loses their account because another depot says so.
-    let me = server.get("/api/v1/auth/me", &token).await.expect(200);
+    let me = server.read("/api/v1/auth/me", &token).await;
     let account = me["id"].as_str().unwrap();
     let subject = format!("User:{account}");
     hear(&server, ("Erasure", &subject), "SubjectErased", &erased).await;
     let state = server.state.clone();
     let erase = move || crate::privacy::erase::erase_told(&state, storage::Position::FIRST);
     tokio::task::spawn_blocking(erase).await.unwrap().unwrap();
-    server.get("/api/v1/federation", &token).await.expect(200);
+    server.read("/api/v1/federation", &token).await;
     let status = server
         .state
         .privacy

@@ -5,7 +5,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::harness::{TestServer, request};
-use super::procurement::{ordered, shop};
+use super::procurement::{order_body, ordered, shop};
 
 const INVOICES: &str = "/api/v1/invoices";
 /// The month of the invoices here.
@@ -162,6 +162,84 @@ async fn a_budget_of_its_own_is_made_only_where_there_is_none() {
         (&auto["total"], &auto["budgets"][0]["planned_amount"]),
         (&json!(1), &json!("0.00"))
     );
+}
+
+/// Regression: an invoice in USD was added to a budget in EUR as it stood, and so were the sums of reports.
+#[tokio::test]
+async fn an_invoice_is_booked_on_a_budget_in_its_currency_or_not_at_all() {
+    let (server, token, manager) = shop().await;
+    for (number, currency) in [("PO-EUR", "EUR"), ("PO-USD", "USD")] {
+        let mut order = order_body(number);
+        order["currency"] = json!(currency);
+        let path = "/api/v1/purchase_orders";
+        server.post(path, &token, order).await.expect(201);
+    }
+    plan(&server, &manager, Some("PARTS"), "100.00").await;
+    let mut billed = invoice("R1", pads(Some("WS")));
+    billed["currency"] = json!("USD");
+    server.post(INVOICES, &token, billed).await.expect(201);
+    let (matching, approve) = (
+        format!("{INVOICES}/R1/match"),
+        format!("{INVOICES}/R1/approve"),
+    );
+    let euros = json!({ "purchase_order_id": "PO-EUR" });
+    let refused = server.post(&matching, &token, euros).await.expect(400);
+    assert_eq!(refused["code"], "other_currency");
+    let dollars = json!({ "purchase_order_id": "PO-USD" });
+    server.post(&matching, &token, dollars).await.expect(200);
+
+    let refused = server
+        .post(&approve, &manager, json!({}))
+        .await
+        .expect_problem(409, "conflict");
+    assert_eq!(
+        (&refused["field"], &refused["code"]),
+        (&json!("currency"), &json!("other_currency"))
+    );
+    assert_eq!(
+        spent(&server, &token).await,
+        [(json!("PARTS"), json!("0.00"))]
+    );
+    let planned = json!({ "period": PERIOD, "cost_center": "WS", "category": "PARTS USD", "planned_amount": "200.00", "currency": "USD" });
+    let planned = server
+        .post("/api/v1/budget", &manager, planned)
+        .await
+        .expect(201);
+    server.post(&approve, &manager, json!({})).await.expect(200);
+
+    let path = format!("/api/v1/budget/overview?period={PERIOD}");
+    let overview = server.get(&path, &token).await.expect(200);
+    assert_eq!(
+        overview["totals"],
+        json!([
+            { "currency": "EUR", "planned": "100.00", "actual": "0.00", "variance": "-100.00" },
+            { "currency": "USD", "planned": "200.00", "actual": "130.00", "variance": "-70.00" },
+        ])
+    );
+    assert_eq!(overview["items"][1]["currency"], "USD");
+    let path = format!("/api/v1/reports/costs?period={PERIOD}");
+    let costs = server.get(&path, &token).await.expect(200);
+    let why = "the budgets are in several currencies";
+    for name in ["total_planned", "total_actual", "total_variance"] {
+        assert_eq!(overview[name], Value::Null, "{name}");
+        assert_eq!(costs[name], Value::Null, "{name}");
+        assert_eq!(costs["reasons"][name], why);
+    }
+    assert_eq!(
+        costs["summary"],
+        "Spent in 2026-03: 0.00 of 100.00 EUR, a difference of -100.00; 130.00 of 200.00 USD, a difference of -70.00"
+    );
+    let path = format!("/api/v1/reports/dashboard?period={PERIOD}");
+    let glance = server.get(&path, &token).await.expect(200);
+    assert_eq!(glance["budget_utilization_pct"], Value::Null);
+    assert_eq!(glance["reasons"]["budget_utilization_pct"], why);
+
+    let path = format!("/api/v1/budget/{}", planned["id"].as_str().unwrap());
+    let refused = server
+        .patch(&path, &manager, json!({ "currency": "EUR" }))
+        .await
+        .expect_problem(409, "conflict");
+    assert_eq!(refused["code"], "booked");
 }
 
 #[tokio::test]

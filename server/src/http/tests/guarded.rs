@@ -18,22 +18,18 @@ async fn what_a_document_says_is_nowhere_for_those_who_may_not_read_it() {
     let manager = server.token(Role::FleetManager).await;
     let viewer = server.token(Role::Viewer).await;
     let vehicle = json!({ "asset_id": "185123", "model": "BR 185", "type": "electric" });
-    server
-        .post("/api/v1/vehicles", &manager, vehicle)
-        .await
-        .expect(201);
+    server.create("/api/v1/vehicles", &manager, vehicle).await;
     let document = json!({
         "document_id": "C-1", "title": "Report", "document_type": "inspection_report", "vehicle_id": "185123",
         "access_level": "confidential", "description": CANARY, "file_url": format!("https://files/{CANARY}"),
         "metadata_json": { "note": CANARY },
     });
-    let created = server.post(LINKS, &manager, document).await.expect(201);
+    let created = server.create(LINKS, &manager, document).await;
     let id = created["id"].as_str().unwrap();
     let version = json!({ "document_link_id": id, "version_number": 1, "change_description": CANARY, "file_url": CANARY });
     server
-        .post("/api/v1/docs/versions", &manager, version)
-        .await
-        .expect(201);
+        .create("/api/v1/docs/versions", &manager, version)
+        .await;
     let agent = [("user-agent", CANARY)];
     server
         .get_with(&format!("{LINKS}/{id}"), &manager, &agent)
@@ -123,7 +119,7 @@ async fn a_look_that_is_repeated_is_judged_again() {
     let viewer = server.token(Role::Viewer).await;
     let document =
         json!({ "document_id": "C-1", "title": "Report", "document_type": "inspection_report" });
-    let created = server.post(LINKS, &manager, document).await.expect(201);
+    let created = server.create(LINKS, &manager, document).await;
     let path = format!("{LINKS}/{}", created["id"].as_str().unwrap());
     let key = [("idempotency-key", "k")];
     server.get_with(&path, &viewer, &key).await.expect(200);
@@ -156,6 +152,7 @@ async fn a_raw_event_takes_the_role_of_the_route_that_decides_it() {
         json!({ "notes": "x", "released_at": "2024-01-01T00:00:00Z" }),
     );
     let deleted = event("Vehicle", "VehicleDeleted", json!({}));
+    let dropped = event("WorkOrder", "WorkOrderDeleted", json!({}));
     let unknown = event(
         "WorkOrder",
         "WorkOrderLetGo",
@@ -183,6 +180,7 @@ async fn a_raw_event_takes_the_role_of_the_route_that_decides_it() {
         &approve,
         &hidden,
         &deleted,
+        &dropped,
         &unknown,
         &taken_back,
         &opened,
@@ -210,29 +208,25 @@ async fn a_raw_event_takes_the_role_of_the_route_that_decides_it() {
         .await
         .expect_problem(403, "forbidden");
     server
-        .post(EVENTS, &foreman, release("workshop_manager"))
-        .await
-        .expect(201);
+        .create(EVENTS, &foreman, release("workshop_manager"))
+        .await;
     server
         .post(EVENTS, &foreman, approve.clone())
         .await
         .expect_problem(403, "forbidden");
-    server.post(EVENTS, &manager, approve).await.expect(201);
+    server.create(EVENTS, &manager, approve).await;
     let report = event("WorkOrder", "WorkOrderUpdated", json!({ "notes": "y" }));
-    server.post(EVENTS, &technician, report).await.expect(201);
+    server.create(EVENTS, &technician, report).await;
     // Who may write may ask for a release.
     let asked = waived(json!(true));
-    server.post(EVENTS, &technician, asked).await.expect(201);
+    server.create(EVENTS, &technician, asked).await;
     let spared = waived(json!(false));
-    server.post(EVENTS, &foreman, spared).await.expect(201);
+    server.create(EVENTS, &foreman, spared).await;
     // By its own route, too, who may write makes an order that needs no release. Told of one that is there, it is a waiver.
     let made = |id: &str| json!({ "aggregate_type": "WorkOrder", "aggregate_id": id, "event_type": "WorkOrderCreatedEvent", "data": { "requires_release": false } });
     let batch = json!({ "events": [made("y")] });
     for (path, body) in [(EVENTS, made("z")), ("/api/v1/events/batch", batch)] {
-        server
-            .post(path, &technician, body.clone())
-            .await
-            .expect(201);
+        server.create(path, &technician, body.clone()).await;
         server
             .post(path, &technician, body)
             .await
@@ -250,7 +244,7 @@ async fn an_account_is_changed_whole_or_not_at_all() {
     patch(&server, path, &admin, short)
         .await
         .expect_problem(422, "invalid");
-    let account = server.get(path, &admin).await.expect(200);
+    let account = server.read(path, &admin).await;
     assert_eq!(account["role"], "TECHNICIAN");
     let whole = json!({ "role": "VIEWER", "password": "Another-77x", "is_active": true });
     let account = patch(&server, path, &admin, whole).await.expect(200);

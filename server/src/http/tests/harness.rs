@@ -1,6 +1,7 @@
 //! A server for one test.
 
 use std::net::IpAddr;
+use std::panic::Location;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -69,12 +70,13 @@ impl Answer {
     /// The body, the status being this one.
     #[track_caller]
     pub(in crate::http) fn expect(&self, status: u16) -> Value {
-        assert_eq!(
-            self.status.as_u16(),
-            status,
-            "{}",
-            String::from_utf8_lossy(&self.body)
-        );
+        self.expect_at(status, Location::caller())
+    }
+
+    /// The same, as asked for at this place of a test.
+    fn expect_at(&self, status: u16, place: &Location<'_>) -> Value {
+        let body = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.status.as_u16(), status, "{place}: {body}");
         if self.body.is_empty() {
             Value::Null
         } else {
@@ -187,6 +189,37 @@ impl TestServer {
     pub(in crate::http) async fn get(&self, path: &str, token: &str) -> Answer {
         self.answer(request(Method::GET, path, token, &[], Body::empty()))
             .await
+    }
+
+    /// The body of a `GET` that is answered with 200.
+    #[track_caller]
+    pub(in crate::http) fn read(&self, path: &str, token: &str) -> impl Future<Output = Value> {
+        let place = Location::caller();
+        async move { self.get(path, token).await.expect_at(200, place) }
+    }
+
+    /// The body of a `POST` that is answered with 201.
+    #[track_caller]
+    pub(in crate::http) fn create(
+        &self,
+        path: &str,
+        token: &str,
+        body: Value,
+    ) -> impl Future<Output = Value> {
+        let place = Location::caller();
+        async move { self.post(path, token, body).await.expect_at(201, place) }
+    }
+
+    /// The body of a `POST` that is answered with 200.
+    #[track_caller]
+    pub(in crate::http) fn act(
+        &self,
+        path: &str,
+        token: &str,
+        body: Value,
+    ) -> impl Future<Output = Value> {
+        let place = Location::caller();
+        async move { self.post(path, token, body).await.expect_at(200, place) }
     }
 
     pub(in crate::http) async fn get_with(

@@ -24,14 +24,13 @@ async fn depot() -> (TestServer, String, Value) {
         (STAFF, person("S-1")),
         (STAFF, person("S-2")),
     ] {
-        server.post(path, &token, body).await.expect(201);
+        server.create(path, &token, body).await;
     }
     let order = json!({ "vehicle_id": "185123", "workshop_id": "WS-A", "status": "scheduled",
         "scheduled_start": "2031-01-01T08:00:00Z", "scheduled_end": "2031-01-01T16:00:00Z" });
     let order = server
-        .post("/api/v1/maintenance/orders", &token, order)
-        .await
-        .expect(201);
+        .create("/api/v1/maintenance/orders", &token, order)
+        .await;
     (server, token, order)
 }
 
@@ -45,14 +44,11 @@ async fn a_person_is_taken_on_found_changed_and_deleted() {
     let server = TestServer::start();
     let token = server.token(Role::FleetManager).await;
     let workshop = json!({ "code": "WS-A", "name": "A", "location": "Yard" });
-    let workshop = server
-        .post("/api/v1/workshops", &token, workshop)
-        .await
-        .expect(201);
+    let workshop = server.create("/api/v1/workshops", &token, workshop).await;
     let mut body = person("MA 1/7");
     body["workshop_id"] = "WS-A".into();
     body["certifications_json"] = json!({ "welding": "2030-01-01" });
-    let created = server.post(STAFF, &token, body).await.expect(201);
+    let created = server.create(STAFF, &token, body).await;
     assert_eq!(
         created["workshop_id"], workshop["id"],
         "a code becomes the row's id"
@@ -98,10 +94,7 @@ async fn a_person_is_taken_on_found_changed_and_deleted() {
         gone.expect_problem(404, "not-found")["detail"],
         "Staff not found"
     );
-    server
-        .post(STAFF, &token, person("MA 1/7"))
-        .await
-        .expect(201);
+    server.create(STAFF, &token, person("MA 1/7")).await;
 }
 
 #[tokio::test]
@@ -132,7 +125,7 @@ async fn refusals_of_people_name_what_is_wrong() {
     let viewer = server.token(Role::Viewer).await;
     let dispatcher = server.token(Role::Dispatcher).await;
     let path = format!("{STAFF}/S-1");
-    server.get(&path, &viewer).await.expect(200);
+    server.read(&path, &viewer).await;
     for answer in [
         server.post(STAFF, &dispatcher, person("S-9")).await,
         server
@@ -150,7 +143,7 @@ async fn an_assignment_is_planned_worked_and_told() {
     let (server, token, order) = depot().await;
     let mut body = shift("S-1", &order, 8, 12);
     body["role_on_assignment"] = "lead".into();
-    let created = server.post(ASSIGNMENTS, &token, body).await.expect(201);
+    let created = server.create(ASSIGNMENTS, &token, body).await;
     assert_eq!(
         (&created["work_order_id"], &created["transfer_plan_id"]),
         (&order["id"], &Value::Null)
@@ -168,32 +161,29 @@ async fn an_assignment_is_planned_worked_and_told() {
         assert_eq!(changed["status"], status);
         server.clock.advance_seconds(8 * 60);
     }
-    let done = server.get(&path, &token).await.expect(200);
+    let done = server.read(&path, &token).await;
     assert_eq!(done["actual_hours"], 1, "hours begun count: {done}");
 
     let later = server
-        .post(ASSIGNMENTS, &token, shift("S-1", &order, 13, 15))
-        .await
-        .expect(201);
+        .create(ASSIGNMENTS, &token, shift("S-1", &order, 13, 15))
+        .await;
     let list = server
-        .get(
+        .read(
             &format!(
                 "{ASSIGNMENTS}?staff_id=S-1&work_order_id={}",
                 order["order_number"].as_str().unwrap()
             ),
             &token,
         )
-        .await
-        .expect(200);
+        .await;
     assert_eq!(list["total"], 2);
     assert_eq!(
         list["assignments"][0]["id"], later["id"],
         "the latest start comes first"
     );
     let completed = server
-        .get(&format!("{ASSIGNMENTS}?status=completed"), &token)
-        .await
-        .expect(200);
+        .read(&format!("{ASSIGNMENTS}?status=completed"), &token)
+        .await;
     assert_eq!(completed["assignments"][0]["id"], created["id"]);
 
     let path = format!("{ASSIGNMENTS}/{}", later["id"].as_str().unwrap());
@@ -206,18 +196,16 @@ async fn an_assignment_is_planned_worked_and_told() {
 async fn nobody_is_at_two_places_and_who_should_know_is_warned() {
     let (server, token, order) = depot().await;
     server
-        .post(ASSIGNMENTS, &token, shift("S-1", &order, 8, 12))
-        .await
-        .expect(201);
+        .create(ASSIGNMENTS, &token, shift("S-1", &order, 8, 12))
+        .await;
     let busy = server
         .post(ASSIGNMENTS, &token, shift("S-1", &order, 11, 13))
         .await
         .expect(409);
     assert_eq!(busy["code"], "staff_overlap", "{busy}");
     let other = server
-        .post(ASSIGNMENTS, &token, shift("S-2", &order, 11, 18))
-        .await
-        .expect(201);
+        .create(ASSIGNMENTS, &token, shift("S-2", &order, 11, 18))
+        .await;
     let warnings = other["warnings"].as_array().unwrap();
     assert_eq!(warnings.len(), 1, "{other}");
     assert!(warnings[0].as_str().unwrap().contains("work order's time"));
@@ -297,9 +285,8 @@ async fn refusals_of_assignments_name_what_is_wrong() {
     server.post(ASSIGNMENTS, &token, negative).await.expect(422);
 
     let created = server
-        .post(ASSIGNMENTS, &token, shift("S-1", &order, 8, 9))
-        .await
-        .expect(201);
+        .create(ASSIGNMENTS, &token, shift("S-1", &order, 8, 9))
+        .await;
     let path = format!("{ASSIGNMENTS}/{}", created["id"].as_str().unwrap());
     let leap = server
         .patch(&path, &token, json!({ "status": "completed" }))
@@ -321,20 +308,15 @@ async fn refusals_of_assignments_name_what_is_wrong() {
 async fn who_leaves_is_planned_and_drives_no_more() {
     let (server, token, order) = depot().await;
     let planned = server
-        .post(ASSIGNMENTS, &token, shift("S-1", &order, 8, 9))
-        .await
-        .expect(201);
+        .create(ASSIGNMENTS, &token, shift("S-1", &order, 8, 9))
+        .await;
     let plan = json!({ "plan_id": "T-1", "from_location": "A", "to_location": "B",
         "scheduled_departure_ts": "2031-02-01T08:00:00Z", "scheduled_arrival_ts": "2031-02-01T12:00:00Z" });
-    server
-        .post("/api/v1/transfer/plans", &token, plan)
-        .await
-        .expect(201);
+    server.create("/api/v1/transfer/plans", &token, plan).await;
     let driven = json!({ "transfer_plan_id": "T-1", "vehicle_id": "185123", "driver_id": "S-1" });
     let driven = server
-        .post("/api/v1/transfer/assignments", &token, driven)
-        .await
-        .expect(201);
+        .create("/api/v1/transfer/assignments", &token, driven)
+        .await;
     assert_ne!(driven["driver_id"], Value::Null);
 
     let admin = server.token(Role::FleetManager).await;
@@ -348,6 +330,6 @@ async fn who_leaves_is_planned_and_drives_no_more() {
         "/api/v1/transfer/assignments/{}",
         driven["id"].as_str().unwrap()
     );
-    let driven = server.get(&path, &token).await.expect(200);
+    let driven = server.read(&path, &token).await;
     assert_eq!(driven["driver_id"], Value::Null);
 }

@@ -186,9 +186,8 @@ async fn a_long_history_comes_in_bounded_chunks() {
         .map(|number| json!({"aggregate_type": "Crane", "aggregate_id": "1", "event_type": "CraneLifted", "data": {"n": number, "text": "x".repeat(200)}}))
         .collect();
     server
-        .post("/api/v1/events/batch", &token, json!(events))
-        .await
-        .expect(201);
+        .create("/api/v1/events/batch", &token, json!(events))
+        .await;
     let mut stream = Stream::open(&server, &token, "?from_position=1", &[]).await;
     for number in 0..2_000 {
         assert_eq!(stream.next().await.unwrap().1["data"]["n"], number);
@@ -226,10 +225,7 @@ async fn a_long_poll_gives_what_is_there_or_waits_for_it() {
             .append(&token, "1", "CraneLifted", json!({"n": number}))
             .await;
     }
-    let page = server
-        .get("/api/v1/events/stream?limit=2", &token)
-        .await
-        .expect(200);
+    let page = server.read("/api/v1/events/stream?limit=2", &token).await;
     let numbers = |page: &Value| {
         page["events"]
             .as_array()
@@ -240,15 +236,14 @@ async fn a_long_poll_gives_what_is_there_or_waits_for_it() {
     };
     assert_eq!(numbers(&page), [3, 4], "the most recent, oldest first");
     let page = server
-        .get("/api/v1/events/stream?from_position=1&limit=3", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/events/stream?from_position=1&limit=3", &token)
+        .await;
     assert_eq!(numbers(&page), [0, 1, 2]);
     let path = format!(
         "/api/v1/events/stream?from_position={}&wait=10",
         page["next_position"]
     );
-    let page = server.get(&path, &token).await.expect(200);
+    let page = server.read(&path, &token).await;
     assert_eq!(numbers(&page), [3, 4]);
     let path = format!(
         "/api/v1/events/stream?from_position={}&wait=10",
@@ -274,9 +269,8 @@ async fn a_long_poll_gives_what_is_there_or_waits_for_it() {
         (vec![], &json!(99))
     );
     let since = server
-        .get("/api/v1/events/stream?since=2023-01-01&limit=1", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/events/stream?since=2023-01-01&limit=1", &token)
+        .await;
     assert_eq!(numbers(&since), [0]);
 }
 

@@ -207,6 +207,12 @@ async fn a_day_ends_when_it_does_in_the_depot() {
         .await
         .expect(200);
     assert_eq!(overdue.as_array().map(Vec::len), Some(1));
+    // An order that has to be done on a day is in time until then, too.
+    for (end, status) in [("2031-01-01T15:00:00Z", 201), ("2031-01-01T15:00:01Z", 409)] {
+        let body = json!({ "vehicle_id": "1", "status": "scheduled", "hard_deadline_ts": "2031-01-01",
+            "scheduled_start": "2031-01-01T08:00:00Z", "scheduled_end": end });
+        server.post(ORDERS, &token, body).await.expect(status);
+    }
 }
 
 #[tokio::test]
@@ -273,4 +279,59 @@ async fn beginning_an_order_takes_its_vehicle_into_the_workshop() {
     let vehicle = format!("/api/v1/vehicles/185123?min_position={}", begun["position"]);
     let vehicle = server.get(&vehicle, &token).await.expect(200);
     assert_eq!(vehicle["status"], "in_workshop");
+}
+
+/// The vehicle went on saying that it had been serviced.
+#[tokio::test]
+async fn what_is_opened_again_is_taken_back_from_the_vehicle() {
+    let (server, token) = depot().await;
+    let vehicle = async || {
+        let shown = server.get("/api/v1/vehicles/185123", &token).await;
+        shown.expect(200)
+    };
+    let body = json!({ "vehicle_id": "185123", "type": "HU", "due_date": "2031-01-01" });
+    let task = server.post(TASKS, &token, body).await.expect(201);
+    let body = json!({ "vehicle_id": "185123", "maintenance_type": "ECM" });
+    let order = server.post(ORDERS, &token, body).await.expect(201);
+    let (task_id, order_id) = (task["id"].as_str().unwrap(), order["id"].as_str().unwrap());
+    let begin = json!({ "status": "in_progress", "reason": "it leaks" });
+    let begun = server
+        .patch(&format!("{ORDERS}/{order_id}"), &token, begin.clone())
+        .await;
+    begun.expect(200);
+    for (path, done, open) in [
+        (
+            format!("{TASKS}/{task_id}"),
+            json!({ "is_completed": true }),
+            json!({ "is_completed": false, "reason": "wrong vehicle" }),
+        ),
+        (
+            format!("{ORDERS}/{order_id}"),
+            json!({ "status": "completed" }),
+            begin,
+        ),
+    ] {
+        for _ in 0..2 {
+            server.patch(&path, &token, done.clone()).await.expect(200);
+            let shown = vehicle().await;
+            assert!(shown["last_service_date"].is_string(), "{shown}");
+            assert_eq!(shown["next_maintenance"], Value::Null);
+            server.patch(&path, &token, open.clone()).await.expect(200);
+            let shown = vehicle().await;
+            assert_eq!(shown["last_service_date"], Value::Null);
+            assert_eq!(shown["next_maintenance"]["maintenance_type"], "HU");
+        }
+    }
+    let events = server.get("/api/v1/events/Vehicle/185123", &token).await;
+    let events = events.expect(200);
+    let taken_back: Vec<&Value> = events
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|event| event["event_type"] == "VehicleMaintenanceReopened")
+        .map(|event| &event["data"])
+        .collect();
+    let of_task = json!({ "maintenance_task_id": task_id });
+    let of_order = json!({ "work_order_id": order_id });
+    assert_eq!(taken_back, [&of_task, &of_task, &of_order, &of_order]);
 }

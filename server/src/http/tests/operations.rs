@@ -11,7 +11,7 @@ async fn health_and_readiness_say_how_the_log_fares() {
     let server = TestServer::start();
     let token = server.token(Role::Technician).await;
     server.append(&token, "1", "CraneLifted", json!({})).await;
-    let health = server.get("/health", "").await.expect(200);
+    let health = server.read("/health", "").await;
     assert_eq!(
         (
             &health["status"],
@@ -20,13 +20,13 @@ async fn health_and_readiness_say_how_the_log_fares() {
         ),
         (&json!("ok"), &json!("writable"), &json!(2))
     );
-    let ready = server.get("/ready", "").await.expect(200);
+    let ready = server.read("/ready", "").await;
     assert_eq!(ready["status"], "ready");
     server.state.stopping.send_replace(true);
     let answer = server.get("/ready", "").await;
     assert_eq!(answer.expect(503)["checks"]["stopping"], true);
     assert!(answer.header("retry-after").is_some());
-    server.get("/health", "").await.expect(200);
+    server.read("/health", "").await;
 }
 
 #[tokio::test]
@@ -75,9 +75,8 @@ async fn a_backup_is_taken_while_the_server_runs() {
     server.append(&admin, "1", "CraneLifted", json!({})).await;
     let path = "/api/v1/operations/backups";
     let taken = server
-        .post(path, &admin, json!({"name": "2026-10-31"}))
-        .await
-        .expect(201);
+        .create(path, &admin, json!({"name": "2026-10-31"}))
+        .await;
     assert_eq!(taken["position"], 2);
     server.append(&admin, "1", "CraneLifted", json!({})).await;
     let folder = server.folder.path().join("backups/2026-10-31");
@@ -182,14 +181,8 @@ async fn every_name_in_the_dashboard_for_grafana_and_in_the_alerts_is_a_metric()
         "aggregate_type": "Vehicle", "aggregate_id": "1", "event_type": "VehicleCreated",
         "occurred_at": "2023-11-01T00:00:00Z", "data": {"asset_id": "1", "model": "BR 185", "status": "in_service"},
     });
-    server
-        .post("/api/v1/events", &token, vehicle)
-        .await
-        .expect(201);
-    server
-        .get("/api/v1/analytics/catalogue", &token)
-        .await
-        .expect(200);
+    server.create("/api/v1/events", &token, vehicle).await;
+    server.read("/api/v1/analytics/catalogue", &token).await;
     // What is counted by kind is there once it happened.
     server.state.metrics.count_operations("applied", 1);
     server.state.metrics.count_refusal("unknown_device");
@@ -290,5 +283,5 @@ async fn predictions_can_be_switched_off_alone() {
             "predictions are switched off (ml.predictions_enabled)"
         );
     }
-    server.get("/api/v1/ml/models", &token).await.expect(200);
+    server.read("/api/v1/ml/models", &token).await;
 }

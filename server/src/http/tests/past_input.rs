@@ -156,10 +156,7 @@ async fn depot() -> (TestServer, String, Vec<Route>) {
         ),
     ] {
         let body = json!({"aggregate_type": "Vehicle", "aggregate_id": "185 123", "event_type": event_type, "occurred_at": at, "data": data});
-        server
-            .post("/api/v1/events", &token, body)
-            .await
-            .expect(201);
+        server.create("/api/v1/events", &token, body).await;
     }
     let position = server.state.log.durable_position();
     let wait = std::time::Duration::from_secs(20);
@@ -170,7 +167,7 @@ async fn depot() -> (TestServer, String, Vec<Route>) {
             .reach("vehicles", position, wait)
             .await
     );
-    let described = server.get("/openapi.json", &token).await.expect(200);
+    let described = server.read("/openapi.json", &token).await;
     let mut routes = Vec::new();
     for (path, item) in described["paths"].as_object().unwrap() {
         let operation = &item["get"];
@@ -343,7 +340,7 @@ async fn versions_beyond_the_end_are_the_last_and_what_is_none_is_refused() {
             }
             let mut answers = Vec::new();
             for request in [&beyond, &last] {
-                let answer = server.get(request, &token).await.expect(200);
+                let answer = server.read(request, &token).await;
                 answers.push(
                     ["state", "changes", "final_state", "history", "snapshots"]
                         .map(|part| answer[part].clone()),
@@ -471,9 +468,8 @@ async fn bodies_that_ask_wrongly_of_the_past() {
                 .expect_problem(422, "invalid");
         }
         server
-            .post(path, &token, asked("2019-01-01T00:00:00", "2999-01-01"))
-            .await
-            .expect(200);
+            .act(path, &token, asked("2019-01-01T00:00:00", "2999-01-01"))
+            .await;
     }
 }
 
@@ -497,7 +493,7 @@ async fn a_moment_in_the_future_says_that_it_may_still_change() {
         {
             asked += 1;
             let request = route.request(KNOWN, &[(name, "2999-01-01")]);
-            let answer = server.get(&request, &token).await.expect(200);
+            let answer = server.read(&request, &token).await;
             let warnings = answer["warnings"].to_string();
             assert!(warnings.contains("future"), "{request}: {answer}");
         }

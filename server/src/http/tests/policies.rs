@@ -67,13 +67,12 @@ async fn a_policy_is_uploaded_signed_put_into_force_and_deleted() {
     assert_eq!(policy::in_force(&server.state).unwrap(), None);
 
     let active = server
-        .post(&path("activate", "depot-1"), &token, json!({}))
-        .await
-        .expect(200);
+        .act(&path("activate", "depot-1"), &token, json!({}))
+        .await;
     assert_eq!(active["is_active"], true);
     assert!(active["position"].as_u64() > signed["position"].as_u64());
     let viewer = server.token(Role::Viewer).await;
-    let shown = server.get(ACTIVE, &viewer).await.expect(200);
+    let shown = server.read(ACTIVE, &viewer).await;
     assert_eq!(
         (&shown["policy_name"], &shown["policy_data"]["version"]),
         (&json!("depot-1"), &json!("1"))
@@ -88,10 +87,9 @@ async fn a_policy_is_uploaded_signed_put_into_force_and_deleted() {
     upload(&server, &token, "depot-2", document()).await;
     sign(&server, &token, "depot-2", 7).await;
     server
-        .post(&path("activate", "depot-2"), &token, json!({}))
-        .await
-        .expect(200);
-    let list = server.get(LIST, &token).await.expect(200);
+        .act(&path("activate", "depot-2"), &token, json!({}))
+        .await;
+    let list = server.read(LIST, &token).await;
     let shown: Vec<_> = list["policies"]
         .as_array()
         .unwrap()
@@ -118,10 +116,9 @@ async fn a_policy_is_uploaded_signed_put_into_force_and_deleted() {
         "Policy not found"
     );
     server
-        .post(&path("deactivate", "depot-2"), &token, json!({}))
-        .await
-        .expect(200);
-    let built_in = server.get(ACTIVE, &viewer).await.expect(200);
+        .act(&path("deactivate", "depot-2"), &token, json!({}))
+        .await;
+    let built_in = server.read(ACTIVE, &viewer).await;
     assert_eq!(built_in["policy_name"], Value::Null);
     let rules = built_in["policy_data"].as_object().unwrap();
     fleet::policy::FieldRules::parse(rules).expect("the built-in policy is a document as well");
@@ -132,10 +129,7 @@ async fn what_is_in_force_stays_as_it_was_signed() {
     let (server, token) = server().await;
     upload(&server, &token, "p", document()).await;
     sign(&server, &token, "p", 7).await;
-    server
-        .post(&path("activate", "p"), &token, json!({}))
-        .await
-        .expect(200);
+    server.act(&path("activate", "p"), &token, json!({})).await;
     let mut other = document();
     other["version"] = "2".into();
     let replaced = upload(&server, &token, "p", other).await;
@@ -143,7 +137,7 @@ async fn what_is_in_force_stays_as_it_was_signed() {
         (&replaced["signature"], &replaced["is_active"]),
         (&Value::Null, &json!(true))
     );
-    let active = server.get(ACTIVE, &token).await.expect(200);
+    let active = server.read(ACTIVE, &token).await;
     assert_eq!(active["policy_data"]["version"], "1");
     let unsigned = server.post(&path("activate", "p"), &token, json!({})).await;
     unsigned.expect(400);
@@ -157,7 +151,7 @@ async fn only_keys_that_are_trusted_put_into_force() {
     let token = server.token(Role::SuperAdmin).await;
     upload(&server, &token, "p", document()).await;
     sign(&server, &token, "p", 2).await;
-    let loaded = server.get(&path("load", "p"), &token).await.expect(200);
+    let loaded = server.read(&path("load", "p"), &token).await;
     assert_eq!(
         loaded["signature_verified"], false,
         "a stranger's signature vouches for nothing"
@@ -171,10 +165,7 @@ async fn only_keys_that_are_trusted_put_into_force() {
         "Policy verification failed: the key that signed it is none of auth.policy_keys"
     );
     sign(&server, &token, "p", 1).await;
-    server
-        .post(&path("activate", "p"), &token, json!({}))
-        .await
-        .expect(200);
+    server.act(&path("activate", "p"), &token, json!({})).await;
 }
 
 #[tokio::test]
@@ -185,15 +176,14 @@ async fn the_key_may_stay_where_it_is() {
     let (signature, public_key) = policy::sign(text, &[9; 32]);
     let elsewhere = json!({ "signature": signature, "public_key_hex": public_key });
     let signed = server
-        .post(&path("sign", "p"), &token, elsewhere.clone())
-        .await
-        .expect(200);
+        .act(&path("sign", "p"), &token, elsewhere.clone())
+        .await;
     assert_eq!(signed["public_key_hex"], public_key);
     // The same in one step.
     let mut whole = elsewhere.clone();
     whole["policy_name"] = "q".into();
     whole["policy_data"] = document();
-    let whole = server.post(UPLOAD, &token, whole).await.expect(201);
+    let whole = server.create(UPLOAD, &token, whole).await;
     assert_eq!(whole["signature_verified"], true);
     // A signature of another text.
     let mut forged = elsewhere;
@@ -207,7 +197,7 @@ async fn the_key_may_stay_where_it_is() {
     server.get(&path("load", "r"), &token).await.expect(404);
     // Older clients send the private key in the query.
     let old = format!("{}?private_key_hex={}", path("sign", "p"), key(3));
-    server.post(&old, &token, json!({})).await.expect(200);
+    server.act(&old, &token, json!({})).await;
 }
 
 #[tokio::test]
@@ -223,7 +213,7 @@ async fn loading_holds_the_signature_against_the_key_that_is_asked_for() {
         "Policy verification failed: it is not signed"
     );
     sign(&server, &token, "p", 7).await;
-    let loaded = server.get(&with(&right), &token).await.expect(200);
+    let loaded = server.read(&with(&right), &token).await;
     assert_eq!(loaded["signature_verified"], true);
     let forged = server.get(&with(&wrong), &token).await.expect(400);
     assert_eq!(
@@ -338,10 +328,7 @@ async fn a_key_is_made_and_signs() {
     let made = made.expect(200);
     upload(&server, &token, "p", document()).await;
     let body = json!({ "private_key_hex": made["private_key_hex"] });
-    let signed = server
-        .post(&path("sign", "p"), &token, body)
-        .await
-        .expect(200);
+    let signed = server.act(&path("sign", "p"), &token, body).await;
     assert_eq!(signed["public_key_hex"], made["public_key_hex"]);
     assert!(made["warning"].is_string());
 }

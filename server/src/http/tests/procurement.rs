@@ -164,6 +164,65 @@ async fn an_order_goes_from_draft_to_closed_and_its_deliveries_into_stock() {
     assert_eq!(closed.expect(200)["status"], "CLOSED");
 }
 
+/// Regression: who was to approve another's draft filled in what they liked, and then approved it.
+#[tokio::test]
+async fn who_changed_an_order_by_whatever_route_does_not_approve_it() {
+    let (server, token, manager) = shop().await;
+    let chief = server.token(Role::WorkshopManager).await;
+    let drafted = server
+        .post(ORDERS, &token, order_body("PO-1"))
+        .await
+        .expect(201);
+    let path = format!("{ORDERS}/PO-1");
+    let approve = format!("{path}/approve");
+    let lines = json!([{ "line_number": 1, "part_no": "BRK/1", "quantity_ordered": 10, "unit_price": "99.00" }]);
+    let changed = json!({ "lines": lines });
+    server.patch(&path, &manager, changed).await.expect(200);
+    let refused = server
+        .post(&approve, &manager, json!({}))
+        .await
+        .expect_problem(403, "forbidden");
+    assert_eq!(refused["code"], "own_work");
+
+    let raw = json!({
+        "aggregate_type": "PurchaseOrder", "aggregate_id": drafted["id"], "event_type": "PurchaseOrderUpdatedEvent",
+        "data": { "total_amount": "1.00" },
+    });
+    server.post("/api/v1/events", &chief, raw).await.expect(201);
+    let refused = server
+        .post(&approve, &chief, json!({}))
+        .await
+        .expect_problem(403, "forbidden");
+    assert_eq!(refused["code"], "own_work");
+    let admin = server.token(Role::SuperAdmin).await;
+    server.post(&approve, &admin, json!({})).await.expect(200);
+}
+
+/// A raw creation says what its sender likes of who created the order; the log says who sent it.
+#[tokio::test]
+async fn who_created_an_order_in_anothers_name_does_not_approve_it() {
+    let (server, token, manager) = shop().await;
+    let chief = server.token(Role::WorkshopManager).await;
+    let raw = json!({
+        "aggregate_type": "PurchaseOrder", "aggregate_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+        "event_type": "PurchaseOrderCreated", "data": { "po_number": "PO-1", "created_by": "somebody else" },
+    });
+    server.post("/api/v1/events", &chief, raw).await.expect(201);
+    // By its id, which needs no read model to be known by.
+    let path = format!("{ORDERS}/0f8fad5b-d9cb-469f-a165-70867728950e");
+    let approve = format!("{path}/approve");
+    server
+        .post(&approve, &chief, json!({}))
+        .await
+        .expect_problem(403, "forbidden");
+    // What the approval does not cover makes nobody its writer.
+    let noted = json!({ "notes": "urgent", "expected_delivery_date": "2023-12-01" });
+    server.patch(&path, &token, noted).await.expect(200);
+    let again = json!({ "notes": "still urgent" });
+    server.patch(&path, &manager, again).await.expect(200);
+    server.post(&approve, &manager, json!({})).await.expect(200);
+}
+
 #[tokio::test]
 async fn more_than_was_ordered_and_malformed_lines_are_refused_whole() {
     let (server, token, manager) = shop().await;

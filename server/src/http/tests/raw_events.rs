@@ -193,6 +193,14 @@ async fn raw_events_do_not_take_stock_below_zero() {
         .post(EVENTS, &token, behind)
         .await
         .expect_problem(409, "wrong-version");
+    // It is told of the stream that is not so, where nobody else was quicker.
+    let mut elsewhere = event("Crane", "1", "CraneMoved", json!({}));
+    elsewhere["expected_version"] = json!(9);
+    let both = json!({ "events": [level(1, Some(&north)), elsewhere] });
+    let batch = "/api/v1/events/batch";
+    let refused = server.post(batch, &token, both).await;
+    let refused = refused.expect_problem(409, "wrong-version");
+    assert_eq!(refused["aggregate_type"], "Crane");
     // Twice is once, also when the second would be too much.
     let key = [("idempotency-key", "level-1")];
     let last = level(-2, Some(&north));

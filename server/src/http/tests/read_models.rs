@@ -26,12 +26,11 @@ async fn a_read_waits_for_the_position_it_asks_for() {
     });
     let next = durable + 1;
     let page = server
-        .get(
+        .read(
             &format!("/api/v1/events?min_position={next}&limit=1&order=position_desc"),
             &token,
         )
-        .await
-        .expect(200);
+        .await;
     assert_eq!(numbers(&page), [4]);
     later.await.unwrap();
     let answer = server
@@ -102,24 +101,22 @@ async fn a_past_state_is_told_in_both_times() {
     assert_eq!(status("version=2").await, "in_service");
     assert_eq!(status("version=99").await, "in_service");
     let snapshot = server
-        .get(
+        .read(
             "/api/v1/time-travel/Vehicle/185%20123/at-timestamp?timestamp=2019-02-15T00:00:00Z",
             &token,
         )
-        .await
-        .expect(200);
+        .await;
     assert_eq!(
         (&snapshot["version"], &snapshot["event_count"]),
         (&json!(3), &json!(2))
     );
     assert_eq!(snapshot["timestamp"], "2019-02-01T00:00:00.000000Z");
     server
-        .get(
+        .read(
             "/api/v1/time-travel/Vehicle/185%20123/at-version?version=1",
             &token,
         )
-        .await
-        .expect(200);
+        .await;
     server
         .get(
             "/api/v1/time-travel/Vehicle/185%20123/at-version?version=0",
@@ -142,45 +139,41 @@ async fn read_models_answer_with_the_position_they_reflect() {
     let durable = server.state.log.durable_position().get();
     let at = format!("min_position={durable}");
     let busiest = server
-        .get(
+        .read(
             &format!("/api/v1/projections/current_state/data?aggregate_type=Crane&busiest=5&{at}"),
             &token,
         )
-        .await
-        .expect(200);
+        .await;
     assert_eq!(
         busiest["aggregates"],
         json!([{"aggregate_id": "0", "events": 5}, {"aggregate_id": "1", "events": 5}])
     );
     assert_eq!(busiest["position"], durable);
     let one = server
-        .get(
+        .read(
             &format!(
                 "/api/v1/projections/current_state/data?aggregate_type=Crane&aggregate_id=1&{at}"
             ),
             &token,
         )
-        .await
-        .expect(200);
+        .await;
     assert_eq!(one["stream"]["state"]["n"], 9);
     let days = server
-        .get(
+        .read(
             &format!("/api/v1/projections/event_counts/data?event_type=CraneLifted&{at}"),
             &token,
         )
-        .await
-        .expect(200);
+        .await;
     assert_eq!(
         (&days["total"], &days["days"][0]["day"]),
         (&json!(6), &json!("2023-01-01"))
     );
     let types = server
-        .get(
+        .read(
             &format!("/api/v1/projections/event_counts/data?{at}"),
             &token,
         )
-        .await
-        .expect(200);
+        .await;
     assert!(
         types["types"]
             .as_array()
@@ -189,21 +182,19 @@ async fn read_models_answer_with_the_position_they_reflect() {
             .any(|count| count["event_type"] == "CraneOiled" && count["events"] == 4)
     );
     let state = server
-        .get(
+        .read(
             &format!("/api/v1/projections/current_state/state?{at}"),
             &token,
         )
-        .await
-        .expect(200);
+        .await;
     assert_eq!(
         (&state["status"], &state["last_processed_version"]),
         (&json!("up_to_date"), &json!(durable))
     );
     server
-        .get(&format!("/api/v1/projections/vehicles/data?{at}"), &token)
-        .await
-        .expect(200);
-    let list = server.get("/api/v1/projections", &token).await.expect(200);
+        .read(&format!("/api/v1/projections/vehicles/data?{at}"), &token)
+        .await;
+    let list = server.read("/api/v1/projections", &token).await;
     assert_eq!(list["total"], 2);
     assert_eq!(
         server
@@ -243,7 +234,7 @@ async fn a_rebuild_is_begun_and_gives_the_same() {
     let path = format!(
         "/api/v1/projections/current_state/data?aggregate_type=Crane&min_position={durable}"
     );
-    let before = server.get(&path, &token).await.expect(200);
+    let before = server.read(&path, &token).await;
     server
         .post(
             "/api/v1/projections/current_state/rebuild",

@@ -23,9 +23,8 @@ pub(super) async fn filled(count: u64) -> (TestServer, String) {
         })
         .collect();
     server
-        .post("/api/v1/events/batch", &token, json!(events))
-        .await
-        .expect(201);
+        .create("/api/v1/events/batch", &token, json!(events))
+        .await;
     (server, token)
 }
 
@@ -51,12 +50,11 @@ async fn pages_follow_each_other_without_gap_or_repeat() {
         let mut cursor = String::new();
         loop {
             let page = server
-                .get(
+                .read(
                     &format!("/api/v1/events?order={order}&limit=7&cursor={cursor}"),
                     &token,
                 )
-                .await
-                .expect(200);
+                .await;
             assert_eq!(
                 (&page["total"], &page["total_exact"]),
                 (&json!(50), &json!(true))
@@ -80,20 +78,18 @@ async fn events_of_one_moment_page_too() {
     let token = server.token(Role::Technician).await;
     let event = |number: u64| json!({"aggregate_type": "Crane", "aggregate_id": "1", "event_type": "CraneLifted", "data": {"n": number}, "occurred_at": "2023-01-01"});
     server
-        .post(
+        .create(
             "/api/v1/events/batch",
             &token,
             json!((0..20).map(event).collect::<Vec<_>>()),
         )
-        .await
-        .expect(201);
+        .await;
     let mut seen = Vec::new();
     let mut cursor = String::new();
     loop {
         let page = server
-            .get(&format!("/api/v1/events?limit=3&cursor={cursor}"), &token)
-            .await
-            .expect(200);
+            .read(&format!("/api/v1/events?limit=3&cursor={cursor}"), &token)
+            .await;
         seen.extend(numbers(&page));
         let Some(next) = page["next_cursor"].as_str() else {
             break;
@@ -108,9 +104,8 @@ async fn filters_narrow_and_combine() {
     let (server, token) = filled(50).await;
     let total = async |query: &str| {
         let page = server
-            .get(&format!("/api/v1/events?{query}"), &token)
-            .await
-            .expect(200);
+            .read(&format!("/api/v1/events?{query}"), &token)
+            .await;
         page["total"].as_u64().unwrap()
     };
     assert_eq!(total("aggregate_type=Crane").await, 50);
@@ -135,22 +130,17 @@ async fn filters_narrow_and_combine() {
     assert_eq!(total("recorded_since=2023-11-15").await, 0);
     assert_eq!(total("from_position=2&to_position=3").await, 2);
     let page = server
-        .get("/api/v1/events/type/CraneOiled?limit=2&offset=1", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/events/type/CraneOiled?limit=2&offset=1", &token)
+        .await;
     assert_eq!((numbers(&page), &page["total"]), (vec![45, 42], &json!(17)));
-    let page = server
-        .get("/api/v1/events?offset=48", &token)
-        .await
-        .expect(200);
+    let page = server.read("/api/v1/events?offset=48", &token).await;
     assert_eq!(
         (numbers(&page), &page["next_cursor"]),
         (vec![1, 0], &Value::Null)
     );
     let page = server
-        .get("/api/v1/events?count=false&limit=1", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/events?count=false&limit=1", &token)
+        .await;
     assert!(page.get("total").is_none());
 }
 
@@ -184,14 +174,12 @@ async fn one_streams_history_comes_page_by_page() {
             .contains("to_version=7&limit=3&order=desc")
     );
     let all = server
-        .get("/api/v1/events/Crane/1?from_version=0", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/events/Crane/1?from_version=0", &token)
+        .await;
     assert_eq!(all.as_array().unwrap().len(), 10);
     let empty = server
-        .get("/api/v1/events/Crane/1?from_version=11", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/events/Crane/1?from_version=11", &token)
+        .await;
     assert_eq!(empty, json!([]));
     server
         .get_with(
@@ -211,22 +199,18 @@ async fn one_streams_history_comes_page_by_page() {
 async fn an_id_alone_finds_the_streams_of_all_types() {
     let (server, token) = filled(6).await;
     let body = json!({"aggregate_type": "Track", "aggregate_id": "1", "event_type": "TrackClosed", "data": {"n": 99}});
-    server
-        .post("/api/v1/events", &token, body)
-        .await
-        .expect(201);
-    let history = server.get("/api/v1/events/1", &token).await.expect(200);
+    server.create("/api/v1/events", &token, body).await;
+    let history = server.read("/api/v1/events/1", &token).await;
     assert_eq!(
         (&history["total"], numbers(&history)),
         (&json!(4), vec![1, 3, 5, 99])
     );
     let history = server
-        .get(
+        .read(
             "/api/v1/events/1?aggregate_type=Crane&from_version=2",
             &token,
         )
-        .await
-        .expect(200);
+        .await;
     assert_eq!(
         (&history["total"], numbers(&history)),
         (&json!(2), vec![3, 5])
@@ -236,10 +220,7 @@ async fn an_id_alone_finds_the_streams_of_all_types() {
         .await
         .expect_problem(404, "not-found");
     assert_eq!(problem["detail"], "No events found for aggregate 1");
-    let version = server
-        .get("/api/v1/events/1/version", &token)
-        .await
-        .expect(200);
+    let version = server.read("/api/v1/events/1/version", &token).await;
     assert_eq!(version["latest_version"], 3);
     assert_eq!(version["streams"].as_array().unwrap().len(), 2);
     let problem = server
@@ -260,9 +241,8 @@ async fn a_long_history_arrives_whole() {
             .map(|number| json!({"aggregate_type": "Crane", "aggregate_id": "1", "event_type": "CraneLifted", "data": {"n": batch * 1_000 + number, "text": text}}))
             .collect();
         server
-            .post("/api/v1/events/batch", &token, json!(events))
-            .await
-            .expect(201);
+            .create("/api/v1/events/batch", &token, json!(events))
+            .await;
     }
     let answer = server.get("/api/v1/events/Crane/1", &token).await;
     assert!(answer.header("content-length").is_none(), "sent in chunks");
@@ -275,12 +255,11 @@ async fn a_long_history_arrives_whole() {
         .collect();
     assert_eq!(versions, (1..=5_000).collect::<Vec<_>>());
     let down = server
-        .get("/api/v1/events/Crane/1?order=desc", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/events/Crane/1?order=desc", &token)
+        .await;
     assert_eq!(down.as_array().unwrap().len(), 5_000);
     assert_eq!(down[0]["version"], 5_000);
-    let history = server.get("/api/v1/events/1", &token).await.expect(200);
+    let history = server.read("/api/v1/events/1", &token).await;
     assert_eq!(
         (
             &history["total"],
@@ -299,9 +278,8 @@ async fn replay_gives_the_order_of_the_log_to_managers() {
         .await
         .expect_problem(403, "forbidden");
     let page = server
-        .post("/api/v1/events/replay?limit=4", &manager, Value::Null)
-        .await
-        .expect(200);
+        .act("/api/v1/events/replay?limit=4", &manager, Value::Null)
+        .await;
     assert_eq!(
         (&page["total_events"], numbers(&page)),
         (&json!(10), vec![0, 1, 2, 3])
@@ -315,9 +293,8 @@ async fn replay_gives_the_order_of_the_log_to_managers() {
         [4, 5, 6, 7, 8, 9]
     );
     let history = server
-        .post("/api/v1/events/replay/1", &manager, Value::Null)
-        .await
-        .expect(200);
+        .act("/api/v1/events/replay/1", &manager, Value::Null)
+        .await;
     assert_eq!(
         (&history["total_events"], numbers(&history)),
         (&json!(5), vec![1, 3, 5, 7, 9])
@@ -364,14 +341,11 @@ async fn accounts_are_seen_by_the_highest_role_alone_and_their_secrets_by_nobody
             .expect(200)["total"],
         0
     );
-    let all = server
-        .get("/api/v1/events?limit=1000", &admin)
-        .await
-        .expect(200);
+    let all = server.read("/api/v1/events?limit=1000", &admin).await;
     assert_eq!(all["total"], 6);
-    let own = server.get(&user_path, &admin).await.expect(200);
+    let own = server.read(&user_path, &admin).await;
     assert_eq!(own[0]["data"]["username"], "technician");
-    let state = server.get(&state_path, &admin).await.expect(200);
+    let state = server.read(&state_path, &admin).await;
     assert_eq!(state["state"]["username"], "technician");
     for shown in [
         all,

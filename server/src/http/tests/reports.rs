@@ -155,6 +155,24 @@ async fn orders_are_on_time_until_their_planned_end() {
     assert_eq!(only["summary"], summary);
 }
 
+/// Regression: an end that was planned as a date counted as late from the midnight at its begin.
+#[tokio::test]
+async fn an_order_that_should_end_on_a_day_is_on_time_until_the_day_is_over() {
+    let server = TestServer::start();
+    let token = server.token(Role::WorkshopManager).await;
+    vehicle(&server, &token, "1", "electric", "in_service").await;
+    let day = Some("2023-11-03");
+    order(&server, &token, Some("HU"), day, "2023-11-03T15:30:00Z").await;
+    order(&server, &token, Some("HU"), day, "2023-11-04T12:00:00Z").await;
+    let found = report(&server, &token, &format!("on_time_ratio?period={NOW}")).await;
+    let metric = &found["metrics"][0];
+    assert_eq!(
+        (&metric["on_time"], &metric["late"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(found["overall_on_time_ratio_pct"], 50.0);
+}
+
 #[tokio::test]
 async fn parts_are_counted_by_orders_and_kilometres() {
     let server = TestServer::start();
@@ -249,9 +267,9 @@ async fn costs_and_the_month_at_a_glance() {
     assert_eq!(
         costs["metrics"],
         json!([
-            { "cost_center": "WS", "category": "LABOUR", "planned_budget": "0.00", "actual_cost": "0.00",
+            { "cost_center": "WS", "category": "LABOUR", "currency": "EUR", "planned_budget": "0.00", "actual_cost": "0.00",
               "variance": "0.00", "variance_pct": null, "status": "N/A" },
-            { "cost_center": "WS", "category": "PARTS", "planned_budget": "100.00", "actual_cost": "0.00",
+            { "cost_center": "WS", "category": "PARTS", "currency": "EUR", "planned_budget": "100.00", "actual_cost": "0.00",
               "variance": "-100.00", "variance_pct": -100.0, "status": "UNDER" },
         ])
     );

@@ -292,6 +292,48 @@ async fn what_a_tablet_completes_with_a_grave_finding_waits_for_a_release() {
     assert_eq!(depot.vehicle().await["status"], "available");
 }
 
+/// It was taken in as a report, and the order in progress had not begun.
+#[tokio::test]
+async fn no_tablet_takes_the_beginning_of_work_away() {
+    let depot = Depot::start().await;
+    let token = depot.device("t1").await;
+    let order = depot.order().await;
+    let set = |id: &str, field: &str, value: Value| json!({"id": id, "entity_type": "WorkOrder", "entity_id": order, "field": field, "value": value});
+    let begun = set("1", "status", json!("in_progress"));
+    let emptied = set("2", "actual_start", Value::Null);
+    let answer = depot.push(&token, json!([begun, emptied])).await;
+    assert_eq!(statuses(&answer), ["applied", "rejected"], "{answer}");
+    let refused = &answer["results"][1];
+    assert_eq!(refused["reason"], "illegal_transition");
+    let detail = "The work order is in progress: actual_start may be set right, not taken away";
+    assert_eq!(refused["detail"], detail);
+    assert!(depot.shown(&order).await["actual_start"].is_string());
+    // What was refused is kept.
+    let kept = "/api/v1/sync/devices/t1/refused";
+    let kept = depot.server.get(kept, &depot.manager).await.expect(200);
+    let kept = &kept["operations"][0];
+    assert_eq!(
+        (&kept["field"], &kept["detail"]),
+        (&json!("actual_start"), &json!(detail))
+    );
+
+    // Nor does who settles what two of them disagree about.
+    let desk = depot.device_of("t2", &depot.dispatcher, json!({})).await;
+    let told = set("3", "actual_start", json!("2023-11-14T21:00:00Z"));
+    let answer = depot.push(&desk, json!([told])).await;
+    assert_eq!(answer["results"][0]["reason"], "not_authorised");
+    let conflicts = "/api/v1/sync/conflicts";
+    let listed = depot.server.get(conflicts, &depot.manager).await;
+    let id = listed.expect(200)[0]["conflict_id"].clone();
+    let path = format!("{conflicts}/{}/resolve", id.as_str().unwrap());
+    let choice = json!({"resolution": "custom", "custom_value": null});
+    let refused = depot.server.post(&path, &depot.manager, choice).await;
+    assert_eq!(
+        refused.expect_problem(409, "conflict")["field"],
+        "actual_start"
+    );
+}
+
 #[tokio::test]
 async fn a_scope_shows_what_is_in_it_and_takes_back_what_left() {
     let depot = Depot::start().await;

@@ -12,6 +12,7 @@ use crate::append::append;
 use crate::command::Decision;
 use crate::http::maintenance::step_order;
 
+const EVENTS: &str = "/api/v1/events";
 const ORDERS: &str = "/api/v1/maintenance/orders";
 
 /// A server with a vehicle in service.
@@ -136,6 +137,48 @@ async fn orders_that_step_in_one_decision_see_each_other() {
     assert_eq!(vehicle_status(&server, &token).await, "available");
 }
 
+/// The ids of the orders that a list with these filters shows.
+async fn listed(server: &TestServer, token: &str, filters: &str) -> Vec<String> {
+    let path = format!("{ORDERS}?{filters}");
+    let listed = server.get(&path, token).await.expect(200);
+    let rows = listed.as_array().unwrap().iter();
+    rows.map(|row| row["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// The dispatcher's page asks for those alone: what is completed grows for ever.
+#[tokio::test]
+async fn those_that_are_done_and_wait_for_their_release_are_listed() {
+    let (server, manager) = depot().await;
+    order(&server, &manager, &["in_progress", "completed"]).await;
+    let waiting = order(&server, &manager, &["scheduled"]).await;
+    let path = format!("{ORDERS}/{waiting}");
+    let needing = json!({ "requires_release": true });
+    server.patch(&path, &manager, needing).await.expect(200);
+    step(&server, &manager, &waiting, "in_progress").await;
+    let filters = "waits_for_release=true";
+    assert!(listed(&server, &manager, filters).await.is_empty());
+    step(&server, &manager, &waiting, "completed").await;
+    assert_eq!(
+        listed(&server, &manager, filters).await,
+        [waiting.as_str()],
+        "one that needs no release does not wait"
+    );
+    let done = "status=completed";
+    let both = format!("{done}&{filters}");
+    assert_eq!(listed(&server, &manager, &both).await, [waiting.as_str()]);
+    let all = format!("{done}&waits_for_release=false");
+    for filters in [done, all.as_str()] {
+        assert_eq!(listed(&server, &manager, filters).await.len(), 2);
+    }
+    let unknown = format!("{ORDERS}?waits_for_release=maybe");
+    let refused = server.get(&unknown, &manager).await;
+    refused.expect_problem(422, "invalid");
+    let release = format!("{path}/release");
+    server.post(&release, &manager, json!({})).await.expect(200);
+    assert!(listed(&server, &manager, filters).await.is_empty());
+}
+
 #[tokio::test]
 async fn who_may_not_release_does_not_spare_the_release() {
     let (server, manager) = depot().await;
@@ -188,6 +231,55 @@ async fn who_may_not_release_does_not_say_that_nothing_was_begun() {
     server.patch(&path, &manager, unbegun).await.expect(200);
     let spared = json!({ "requires_release": false });
     server.patch(&path, &technician, spared).await.expect(200);
+}
+
+/// A raw event took away what the routes above hold.
+#[tokio::test]
+async fn no_raw_event_says_that_nothing_was_begun() {
+    let (server, manager) = depot().await;
+    let technician = server.token(Role::Technician).await;
+    let id = order(&server, &technician, &["in_progress"]).await;
+    let path = format!("{ORDERS}/{id}");
+    let raw = |event_type: &str, data: Value| json!({ "aggregate_type": "WorkOrder", "aggregate_id": id, "event_type": event_type, "data": data });
+    let unbegun = || raw("WorkOrderUpdated", json!({ "actual_start": null }));
+    let refused = server.post(EVENTS, &technician, unbegun()).await;
+    let refused = refused.expect_problem(409, "conflict");
+    assert_eq!(refused["field"], "actual_start");
+    let why = "The work order is in progress: actual_start may be set right, not taken away";
+    assert_eq!(refused["detail"], why);
+    // Under its old name with a step, by an event of no table, and behind another event.
+    let called_off = json!({ "new_status": "cancelled", "actual_start_ts": null });
+    let called_off = raw("WorkOrderStatusChanged", called_off);
+    let unheard = raw("WorkOrderForgotten", json!({ "actual_start": null }));
+    for told in [called_off, unheard] {
+        server.post(EVENTS, &technician, told).await.expect(409);
+    }
+    let noted = raw("WorkOrderUpdated", json!({ "notes": "x" }));
+    let both = json!({ "events": [noted, unbegun()] });
+    let batch = format!("{EVENTS}/batch");
+    server.post(&batch, &technician, both).await.expect(409);
+    let right = json!({ "actual_start": "2023-11-14T21:00:00Z" });
+    let right = raw("WorkOrderUpdated", right);
+    server.post(EVENTS, &technician, right).await.expect(201);
+
+    let needing = json!({ "requires_release": true });
+    server.patch(&path, &technician, needing).await.expect(200);
+    step(&server, &technician, &id, "completed").await;
+    let refused = server.post(EVENTS, &manager, unbegun()).await;
+    let why = "The work order has begun and waits for its release: actual_start may be set right, not taken away";
+    assert_eq!(refused.expect_problem(409, "conflict")["detail"], why);
+    let shown = server.get(&path, &manager).await.expect(200);
+    let begun = shown["actual_start"].as_str().unwrap();
+    assert!(begun.starts_with("2023-11-14T21:00:00"), "{shown}");
+
+    // What has not begun has nothing to lose.
+    let other = order(&server, &technician, &[]).await;
+    let mut untouched = unbegun();
+    untouched["aggregate_id"] = json!(other);
+    server
+        .post(EVENTS, &technician, untouched)
+        .await
+        .expect(201);
 }
 
 #[tokio::test]

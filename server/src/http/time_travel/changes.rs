@@ -13,13 +13,12 @@ use crate::auth::Caller;
 use crate::envelope::{USER_PREFIX, tag};
 use crate::http::damage::{self, Stretch};
 use crate::http::extract::ReadAt;
-use crate::http::json_response;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::visible::Sight;
 use crate::http::weight::Weight;
 use crate::past::{Cause, Folded, Steps, diff, stream_request};
-use crate::{reads, rfc3339};
+use crate::rfc3339;
 
 /// Events in an answer.
 const EVENTS_MAX: u64 = 1_000;
@@ -70,25 +69,19 @@ pub(in crate::http) async fn changes_in_span(
     needs_from: bool,
 ) -> Result<Response<Body>, Problem> {
     let between = EventsBetween::read(&mut query, needs_from);
-    let at = ReadAt::read(&mut query, state);
-    query.finish()?;
-    at.reach_log(state).await?;
+    ReadAt::await_log(query, state).await?;
     let sight = Sight::of(caller);
-    let body = reads::run(state, move |state| {
-        let mut damaged = Vec::new();
-        let (events, next) = events_between(state, sight, &between, &mut damaged)?;
-        let mut body = json!({
+    damage::answer(state, move |state, damaged| {
+        let (events, next) = events_between(state, sight, &between, damaged)?;
+        Ok(json!({
             "from": between.from.map(rfc3339::to_string),
             "to": between.to.map(rfc3339::to_string),
             "count": events.len(),
             "changes": events,
             "next_cursor": next,
-        });
-        damage::put_into(&damaged, &mut body);
-        Ok(body)
+        }))
     })
-    .await?;
-    Ok(json_response(body.to_string()))
+    .await
 }
 
 /// Which events of a span are meant.

@@ -67,9 +67,7 @@ pub(crate) async fn compare(
             "one of `time1`, `version1`, `as_of1` is required",
         );
     }
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_log(&state).await?;
+    ReadAt::await_log(query, &state).await?;
     let sight = Sight::of(&caller);
     let body = reads::run(&state, move |state| {
         let target = Target::find(state, sight, name)?;

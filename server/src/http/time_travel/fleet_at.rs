@@ -67,9 +67,7 @@ pub(crate) async fn fleet_at(
     let skip = query.number("skip", 0..=u64::from(u32::MAX)).unwrap_or(0);
     let limit = query.number("limit", 1..=ROWS_MAX).unwrap_or(ROWS_DEFAULT);
     let cursor = query.text("cursor");
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_log(&state).await?;
+    ReadAt::await_log(query, &state).await?;
     let sight = Sight::of(&caller);
     let body = reads::run(&state, move |state| {
         let aggregate_type = aggregate_type.as_deref().unwrap_or(vehicle::AGGREGATE_TYPE);
@@ -150,7 +148,7 @@ impl Row {
         if &*name.aggregate_type == vehicle::AGGREGATE_TYPE {
             let view = vehicle::view(&name.aggregate_id, &folded.subject)?;
             return Some(Row {
-                id: view.asset_id.clone(),
+                id: name.aggregate_id.to_string(),
                 status: Some(view.status.clone()),
                 text: searched(&view),
                 json: serde_json::to_value(&view).ok()?,

@@ -55,26 +55,20 @@ pub(crate) async fn history(
     let mut query = Query::parse(query.as_deref());
     let name = Target::read(&mut query);
     let walk_of = Walk::read(&mut query);
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_log(&state).await?;
+    ReadAt::await_log(query, &state).await?;
     let sight = Sight::of(&caller);
-    let body = reads::run(&state, move |state| {
+    damage::answer(&state, move |state, damaged| {
         let target = Target::find(state, sight, name)?;
-        let mut damaged = Vec::new();
-        let (states, next) = walk(state, sight, &target, walk_of, &mut damaged)?;
-        let mut body = json!({
+        let (states, next) = walk(state, sight, &target, walk_of, damaged)?;
+        Ok(json!({
             "aggregate_type": &*target.name.aggregate_type,
             "aggregate_id": &*target.name.aggregate_id,
             "count": states.len(),
             "history": states,
             "next_version": next,
-        });
-        damage::put_into(&damaged, &mut body);
-        Ok(body)
+        }))
     })
-    .await?;
-    Ok(json_response(body.to_string()))
+    .await
 }
 
 /// Which of an aggregate's events to walk along.

@@ -12,7 +12,7 @@ use super::docs;
 use super::{Target, difference_json, state_at};
 use crate::app::AppState;
 use crate::auth::Caller;
-use crate::command::append_minding_stock;
+use crate::command::append_guarded;
 use crate::envelope::attribute;
 use crate::field_error::FieldError;
 use crate::http::auth::small_json;
@@ -206,6 +206,6 @@ async fn apply(
     });
     let expected = ExpectedVersion::Exact(Version::new(expected));
     let transaction = Transaction::stream(target.name.clone(), expected, events.collect());
-    let (_, result) = append_minding_stock(state, transaction).await?;
+    let (_, result) = append_guarded(state, caller, transaction).await?;
     Ok(result?.last_position().get())
 }

@@ -48,9 +48,7 @@ pub(crate) async fn state_at(
     let mut query = Query::parse(query.as_deref());
     let name = Target::read(&mut query);
     let moment = read_moment(&mut query);
-    let at = ReadAt::read(&mut query, &state);
-    query.finish()?;
-    at.reach_log(&state).await?;
+    ReadAt::await_log(query, &state).await?;
     snapshot_at(&state, Sight::of(&caller), name, moment).await
 }
 

@@ -3,44 +3,15 @@
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::Response;
-use fleet::team::{self, TeamCommand};
+use fleet::team::WORKPLACE;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Step, Workplace, docs};
+use super::{available, changed, created, deleted, docs, listed, no_longer_available, shown};
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::http::extract::PathParts;
-use crate::http::listing::one;
 use crate::http::problem::Problem;
-use crate::http::query::Query;
-
-const TEAM: Workplace = Workplace {
-    aggregate_type: team::AGGREGATE_TYPE,
-    create: team::CREATE,
-    change: team::CHANGE,
-    availability: team::AVAILABILITY,
-    decide: |held, step| team::decide(held, &command(step)),
-    missing: "Team not found",
-};
-
-fn command(step: Step) -> TeamCommand {
-    match step {
-        Step::Create(fields) => TeamCommand::Create(fields),
-        Step::Change(fields) => TeamCommand::Change(fields),
-        Step::SetAvailability {
-            availability_id,
-            fields,
-        } => TeamCommand::SetAvailability {
-            availability_id,
-            fields,
-        },
-        Step::RemoveAvailability { availability_id } => {
-            TeamCommand::RemoveAvailability { availability_id }
-        }
-        Step::Delete => TeamCommand::Delete,
-    }
-}
 
 /// The routes of teams.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -66,7 +37,7 @@ pub(crate) async fn create_team(
     caller: Caller,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
-    TEAM.created(&state, caller, request).await
+    created(&WORKPLACE, &state, caller, request).await
 }
 
 /// List teams by their ids.
@@ -91,7 +62,7 @@ pub(crate) async fn list_teams(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
-    TEAM.listed(&state, query.as_deref(), "teams").await
+    listed(&WORKPLACE, &state, query.as_deref(), "teams").await
 }
 
 /// One team.
@@ -112,8 +83,7 @@ pub(crate) async fn get_team(
     PathParts([id]): PathParts<1>,
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
-    let query = Query::parse(query.as_deref());
-    one(&state, query, team::AGGREGATE_TYPE, &id, TEAM.missing).await
+    shown(&WORKPLACE, &state, query.as_deref(), &id).await
 }
 
 /// Change a team: only the fields that are sent.
@@ -136,7 +106,7 @@ pub(crate) async fn update_team(
     PathParts([id]): PathParts<1>,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
-    TEAM.changed(&state, caller, id, request).await
+    changed(&WORKPLACE, &state, caller, id, request).await
 }
 
 /// Delete a team. Orders that name it go on naming it.
@@ -158,7 +128,7 @@ pub(crate) async fn delete_team(
     PathParts([id]): PathParts<1>,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
-    TEAM.deleted(&state, caller, id, request).await
+    deleted(&WORKPLACE, &state, caller, id, request).await
 }
 
 /// Say that a team is there for a span of time, or is not. No order is planned onto one that is not.
@@ -181,7 +151,7 @@ pub(crate) async fn set_team_availability(
     PathParts([id]): PathParts<1>,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
-    TEAM.available(&state, caller, id, request).await
+    available(&WORKPLACE, &state, caller, id, request).await
 }
 
 /// Take such a span back.
@@ -204,6 +174,5 @@ pub(crate) async fn remove_team_availability(
     PathParts(parts): PathParts<2>,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
-    TEAM.no_longer_available(&state, caller, parts, request)
-        .await
+    no_longer_available(&WORKPLACE, &state, caller, parts, request).await
 }

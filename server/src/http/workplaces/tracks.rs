@@ -3,44 +3,15 @@
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::Response;
-use fleet::track::{self, TrackCommand};
+use fleet::track::WORKPLACE;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Step, Workplace, docs};
+use super::{available, changed, created, deleted, docs, listed, no_longer_available, shown};
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::http::extract::PathParts;
-use crate::http::listing::one;
 use crate::http::problem::Problem;
-use crate::http::query::Query;
-
-const TRACK: Workplace = Workplace {
-    aggregate_type: track::AGGREGATE_TYPE,
-    create: track::CREATE,
-    change: track::CHANGE,
-    availability: track::AVAILABILITY,
-    decide: |held, step| track::decide(held, &command(step)),
-    missing: "Track not found",
-};
-
-fn command(step: Step) -> TrackCommand {
-    match step {
-        Step::Create(fields) => TrackCommand::Create(fields),
-        Step::Change(fields) => TrackCommand::Change(fields),
-        Step::SetAvailability {
-            availability_id,
-            fields,
-        } => TrackCommand::SetAvailability {
-            availability_id,
-            fields,
-        },
-        Step::RemoveAvailability { availability_id } => {
-            TrackCommand::RemoveAvailability { availability_id }
-        }
-        Step::Delete => TrackCommand::Delete,
-    }
-}
 
 /// The routes of tracks.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -66,7 +37,7 @@ pub(crate) async fn create_track(
     caller: Caller,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
-    TRACK.created(&state, caller, request).await
+    created(&WORKPLACE, &state, caller, request).await
 }
 
 /// List tracks by their ids.
@@ -91,7 +62,7 @@ pub(crate) async fn list_tracks(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
-    TRACK.listed(&state, query.as_deref(), "tracks").await
+    listed(&WORKPLACE, &state, query.as_deref(), "tracks").await
 }
 
 /// One track.
@@ -112,8 +83,7 @@ pub(crate) async fn get_track(
     PathParts([id]): PathParts<1>,
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
-    let query = Query::parse(query.as_deref());
-    one(&state, query, track::AGGREGATE_TYPE, &id, TRACK.missing).await
+    shown(&WORKPLACE, &state, query.as_deref(), &id).await
 }
 
 /// Change a track: only the fields that are sent.
@@ -136,7 +106,7 @@ pub(crate) async fn update_track(
     PathParts([id]): PathParts<1>,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
-    TRACK.changed(&state, caller, id, request).await
+    changed(&WORKPLACE, &state, caller, id, request).await
 }
 
 /// Delete a track. Orders that name it go on naming it.
@@ -158,7 +128,7 @@ pub(crate) async fn delete_track(
     PathParts([id]): PathParts<1>,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
-    TRACK.deleted(&state, caller, id, request).await
+    deleted(&WORKPLACE, &state, caller, id, request).await
 }
 
 /// Say that a track is there for a span of time, or is not. No order is planned onto one that is not.
@@ -181,7 +151,7 @@ pub(crate) async fn set_track_availability(
     PathParts([id]): PathParts<1>,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
-    TRACK.available(&state, caller, id, request).await
+    available(&WORKPLACE, &state, caller, id, request).await
 }
 
 /// Take such a span back.
@@ -204,7 +174,5 @@ pub(crate) async fn remove_track_availability(
     PathParts(parts): PathParts<2>,
     request: Request,
 ) -> Result<Response<Body>, Problem> {
-    TRACK
-        .no_longer_available(&state, caller, parts, request)
-        .await
+    no_longer_available(&WORKPLACE, &state, caller, parts, request).await
 }

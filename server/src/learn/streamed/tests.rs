@@ -52,7 +52,7 @@ fn as_of_an_earlier_time_nothing_later_is_seen_and_a_finer_step_has_more_rows() 
     let depot = depot();
     let place = || place(depot.folder.path(), "lake");
     let whole = export(&depot.learning, &place(), None, Times::USUAL).unwrap();
-    let early = whole.end - 900 * super::super::history::DAY;
+    let early = whole.end - 900 * fleet::calendar::DAY;
     let then = export(&depot.learning, &place(), Some(early), Times::USUAL).unwrap();
     assert_eq!(then.end, early);
     assert!(then.rows() < whole.rows() && then.rows() > 0);

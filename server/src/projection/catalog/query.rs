@@ -41,6 +41,15 @@ impl Entry {
         row_uuid(&self.aggregate_type, &self.aggregate_id, &self.folded)
     }
 
+    /// What it goes by: its business key as its events tell it now, where its id is the key under which it began; else its
+    /// id.
+    pub fn key(&self) -> &str {
+        match registry().aggregate(&self.aggregate_type) {
+            Some(aggregate) => aggregate.name_of(&self.aggregate_id, &self.folded),
+            None => &self.aggregate_id,
+        }
+    }
+
     /// Its row as clients see it, with its `version`. `None` when it was never created, or deleted.
     pub fn row(&self) -> Option<Map<String, Value>> {
         let aggregate = registry().aggregate(&self.aggregate_type)?;
@@ -124,7 +133,8 @@ impl Catalog {
         self.row(|model| model.row_of(aggregate_type, aggregate_id))
     }
 
-    /// The aggregate that exists with this id, UUID or business key, tried in this order.
+    /// The aggregate that exists with this id, UUID or business key, tried in this order. An id that is a business key names
+    /// whoever goes by it now, before the one that began under it and has another since.
     pub fn find(&self, aggregate_type: &str, id: &str) -> Answer<Option<Entry>> {
         self.row(|model| {
             let of_type = model.of_type(aggregate_type)?;
@@ -142,9 +152,22 @@ impl Catalog {
                     .or_else(|| by_id(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer())))
             };
             let by_key = || (0..table.listing.keys.len()).find_map(|key| table.by_key(key, id));
-            let ordinal = by_id(id).or_else(by_uuid).or_else(by_key)?;
+            let own = by_id(id);
+            let ordinal = own
+                .filter(|own| uuid.is_some() || !table.is_renamed(*own))
+                .or_else(by_uuid)
+                .or_else(|| table.by_new_key(id))
+                .or(own)
+                .or_else(by_key)?;
             model.rows.get(of_type.rows[ordinal as usize])
         })
+    }
+
+    /// The id of the aggregate that goes by this business key and began under another.
+    pub fn id_behind(&self, aggregate_type: &str, key: &str) -> Option<Arc<str>> {
+        let entry = self.find(aggregate_type, key).value?;
+        let is_behind = *entry.aggregate_id != *key && entry.key() == key;
+        is_behind.then_some(entry.aggregate_id)
     }
 
     /// The aggregate that exists with this value under one of its listing's keys.

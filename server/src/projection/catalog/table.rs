@@ -14,6 +14,7 @@ use fleet::listing::{Listing, Order, OrderBy};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use super::found_by::FoundBy;
+use super::names::Renamed;
 use super::sorted::Sorted;
 use super::text::Texts;
 use crate::projection::payload::NameList;
@@ -32,6 +33,7 @@ pub(super) struct Table {
     /// it must be the same now and after a start from what was saved.
     aliases: BTreeSet<(u128, u32)>,
     alias_of: HashMap<u32, u128>,
+    renamed: Renamed,
     keys: Vec<KeyIndex>,
     filters: Vec<FilterIndex>,
     orders: Vec<OrderIndex>,
@@ -90,6 +92,7 @@ impl Table {
             listed: Vec::new(),
             aliases: BTreeSet::new(),
             alias_of: HashMap::new(),
+            renamed: Renamed::default(),
             keys: listing.keys.iter().map(|_| KeyIndex::default()).collect(),
             filters: listing
                 .filters
@@ -111,6 +114,7 @@ impl Table {
         if self.listed[ordinal as usize] && found_by.is_none() {
             self.leave_orders(ordinal);
             self.set_alias(ordinal, None);
+            self.renamed.set(ordinal, None);
             for texts in &mut self.texts {
                 texts.set(ordinal, "");
             }
@@ -179,6 +183,7 @@ impl Table {
     /// Has the row found by its UUID, keys and texts.
     fn set_names(&mut self, ordinal: u32, found_by: &mut FoundBy) {
         self.set_alias(ordinal, found_by.alias);
+        self.renamed.set(ordinal, found_by.new_key.take());
         for (index, value) in self.keys.iter_mut().zip(&mut found_by.keys) {
             index.set(ordinal, std::mem::take(value));
         }
@@ -191,6 +196,16 @@ impl Table {
     pub(super) fn by_alias(&self, alias: u128) -> Option<u32> {
         let mut having = self.aliases.range((alias, 0)..=(alias, u32::MAX));
         having.next().map(|(_, ordinal)| *ordinal)
+    }
+
+    /// The row that goes by this business key, of those that began under another.
+    pub(super) fn by_new_key(&self, key: &str) -> Option<u32> {
+        self.renamed.find(key)
+    }
+
+    /// Whether the row goes by another business key than its id.
+    pub(super) fn is_renamed(&self, ordinal: u32) -> bool {
+        self.renamed.has(ordinal)
     }
 
     /// The row that exists with this value of a key; the one that began last, should there be several.

@@ -65,8 +65,8 @@ fn check<M: ReadModel>(format: u16, expected: &str) {
 }
 
 #[test]
-fn current_state_format_4() {
-    check::<CatalogModel>(4, include_str!("golden/current_state-4.hex"));
+fn current_state_format_5() {
+    check::<CatalogModel>(5, include_str!("golden/current_state-5.hex"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Rows and their pages.
 
-use crate::projection::rows::{PageError, Rows};
+use crate::projection::rows::{PageError, Rows, checksums_of_pages};
 
 const FORMAT: u16 = 7;
 
@@ -16,7 +16,7 @@ fn rows(count: u32) -> Rows<String> {
 fn pages(rows: &mut Rows<String>) -> Vec<Vec<u8>> {
     rows.mark_all_changed();
     let encoded = rows.encode_changed(FORMAT);
-    rows.note_saved(&encoded);
+    rows.note_saved(&encoded, &checksums_of_pages(&encoded));
     encoded.into_iter().map(|(_, page)| page).collect()
 }
 
@@ -39,7 +39,7 @@ fn only_changed_pages_are_encoded() {
     pages(&mut rows);
     let numbers = |rows: &mut Rows<String>| {
         let encoded = rows.encode_changed(FORMAT);
-        rows.note_saved(&encoded);
+        rows.note_saved(&encoded, &checksums_of_pages(&encoded));
         encoded
             .into_iter()
             .map(|(page, _)| page)

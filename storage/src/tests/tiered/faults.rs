@@ -1,5 +1,7 @@
 //! What goes wrong on the way to the archive, there, and with what stays here.
 
+use std::time::{Duration, Instant};
+
 use super::*;
 use crate::repo::{Crash, Fault, FaultKind, FaultyRepo, NameModel};
 
@@ -13,6 +15,7 @@ fn a_segment_leaves_only_when_it_was_read_back() {
         Mood::GivesOther,
         Mood::GivesMore,
         Mood::BreaksOff,
+        Mood::Refuses,
     ] {
         let depot = Depot::new(1 << 20);
         let log = depot.open();
@@ -218,4 +221,75 @@ fn a_damaged_segment_stays_here() {
     assert!(matches!(error, ArchiveError::Damaged { .. }), "{error:?}");
     assert!(depot.repo.list().unwrap().contains(&file));
     assert!(depot.files(".stub") > 0, "those before it went");
+}
+
+/// The thread that fetches for the writer goes down: another one does, when the append is tried again.
+#[test]
+fn a_fetch_that_panics_is_tried_again() {
+    let depot = Depot::new(1 << 20);
+    let log = depot.open();
+    let events = fill(&log);
+    send(&log);
+    depot.tier.fetches();
+    depot.tier.be(Mood::Panics);
+    let again = || log.append(event(2));
+    assert!(matches!(again(), Err(AppendError::Archived { .. })));
+    while depot.tier.fetches() == 0 {
+        std::thread::yield_now();
+    }
+    depot.tier.be(Mood::Well);
+    let until = Instant::now() + Duration::from_secs(60);
+    let receipt = loop {
+        match again() {
+            Err(AppendError::Archived { .. }) if Instant::now() < until => std::thread::yield_now(),
+            other => break other.unwrap(),
+        }
+    };
+    assert!(receipt.duplicate);
+    assert_eq!(receipt.last_position(), events[2].position);
+}
+
+/// What keeps its length and is something else is found by a scrub that reads it, and by none that asks for the length.
+#[test]
+fn a_scrub_that_reads_the_archive_finds_what_was_altered_there() {
+    let depot = Depot::new(4_500);
+    let log = depot.open();
+    fill(&log);
+    let sent = send(&log);
+    let round = |mut cursor: ScrubCursor| {
+        let (begin, mut damage, mut bytes) = (cursor, Vec::new(), 0);
+        loop {
+            let step = log.scrub(&mut cursor).unwrap();
+            damage.extend(step.damage);
+            bytes += step.bytes;
+            if step.left == 0 {
+                assert_eq!(
+                    cursor, begin,
+                    "the next round begins, and reads as this one"
+                );
+                return (damage, bytes);
+            }
+        }
+    };
+    log.read(&ReadRequest::at(Position::new(5))).unwrap().next();
+    let before = log.tier_stats().unwrap();
+    let (damage, bytes) = round(ScrubCursor::reading_the_archive());
+    assert_eq!(damage, []);
+    let after = log.tier_stats().unwrap();
+    assert_eq!(after.bytes_fetched - before.bytes_fetched, sent.bytes);
+    assert!(bytes > sent.bytes, "its pace is measured by what it read");
+    assert_eq!(
+        (after.bytes_held, after.evictions, after.misses),
+        (before.bytes_held, before.evictions, before.misses),
+        "the folder is left to who reads"
+    );
+
+    let object = depot.tier.objects()[1].clone();
+    depot.tier.change(&object, |bytes| bytes[300] ^= 8);
+    assert_eq!(round(ScrubCursor::default()).0, []);
+    let (damage, _) = round(ScrubCursor::reading_the_archive());
+    assert_eq!(damage.len(), 1, "{damage:?}");
+    assert_eq!(damage[0].segment, SegmentId::new(2));
+    assert!(damage[0].positions.is_some());
+    assert_eq!(log.health().damage, damage);
 }

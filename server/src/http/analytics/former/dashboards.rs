@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 
 use analytics::columns::Filter;
 use analytics::facts::{OrderFacts, OrderStatus};
-use analytics::former::{DAY, Definition, Direction, USED, Window};
+use analytics::former::{Definition, Direction, USED, Window};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::Response;
+use fleet::calendar::{DAY, HOUR};
 use serde_json::{Value, json};
 use storage::Timestamp;
 
@@ -306,7 +307,7 @@ pub(crate) async fn maintenance(
         known
             .store()
             .orders_by(done, quarter.from, until, |order, updated| {
-                let hours = (updated - order.created).max(0) / (DAY / 24);
+                let hours = (updated - order.created).max(0) / HOUR;
                 let bin = REPAIR_HOURS.partition_point(|begin| *begin <= hours);
                 repairs[bin.saturating_sub(1)] += 1;
             });

@@ -1,7 +1,8 @@
 //! What is to be done, and what there is, at present.
 
 use analytics::facts::{Priority, Standing};
-use analytics::former::{DAY, UNIT_COST, overdue};
+use analytics::former::{UNIT_COST, overdue};
+use fleet::calendar::DAY;
 use serde_json::{Value, json};
 use storage::Timestamp;
 

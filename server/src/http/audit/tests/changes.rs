@@ -40,10 +40,7 @@ fn id_of(server: &TestServer, name: &str) -> String {
 #[tokio::test]
 async fn every_changed_field_is_told_with_both_values_and_nothing_else() {
     let (server, token, _) = filled().await;
-    let history = server
-        .get("/api/v1/changes/Crane/7/history", &token)
-        .await
-        .expect(200);
+    let history = server.read("/api/v1/changes/Crane/7/history", &token).await;
     let fields: Vec<Vec<(&str, &str)>> = history["changesets"]
         .as_array()
         .unwrap()
@@ -72,9 +69,8 @@ async fn every_changed_field_is_told_with_both_values_and_nothing_else() {
     assert_eq!(history["summary"]["total_field_changes"], 5);
     assert_eq!(history["summary"]["unique_users"], 2);
     let field = server
-        .get("/api/v1/changes/Crane/7/field/load", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/changes/Crane/7/field/load", &token)
+        .await;
     assert_eq!(field["count"], 2);
     assert_eq!(
         (
@@ -85,9 +81,8 @@ async fn every_changed_field_is_told_with_both_values_and_nothing_else() {
     );
     assert_eq!(field["changes"][1]["user_id"], id_of(&server, "dispatcher"));
     let recent = server
-        .get("/api/v1/changes/Crane/7/recent?hours=1", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/changes/Crane/7/recent?hours=1", &token)
+        .await;
     assert_eq!(recent["summary"]["total_changesets"], 3);
     server
         .get("/api/v1/changes/Crane/7/recent?hours=721", &token)
@@ -103,12 +98,11 @@ async fn every_changed_field_is_told_with_both_values_and_nothing_else() {
 async fn versions_and_accounts_are_compared_by_states() {
     let (server, token, _) = filled().await;
     let compared = server
-        .get(
+        .read(
             "/api/v1/changes/Crane/7/compare-versions?version_1=1&version_2=3",
             &token,
         )
-        .await
-        .expect(200);
+        .await;
     assert_eq!(compared["count"], 3);
     assert_eq!(compared["changes"][0]["field_name"], "load");
     assert_eq!(
@@ -123,9 +117,8 @@ async fn versions_and_accounts_are_compared_by_states() {
         .await
         .expect_problem(422, "invalid");
     let who = server
-        .get("/api/v1/changes/Crane/7/who-changed-what", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/changes/Crane/7/who-changed-what", &token)
+        .await;
     assert_eq!(
         who["user_changes"][id_of(&server, "technician")],
         json!(["load", "place"])
@@ -134,21 +127,14 @@ async fn versions_and_accounts_are_compared_by_states() {
         who["user_changes"][id_of(&server, "dispatcher")],
         json!(["load", "painted", "place"])
     );
-    let state = server
-        .get("/api/v1/audit/state/7?version=1", &token)
-        .await
-        .expect(200);
+    let state = server.read("/api/v1/audit/state/7?version=1", &token).await;
     assert_eq!(state["state"]["load"], 5);
-    let diff = server
-        .get("/api/v1/audit/diff/7?v1=1&v2=2", &token)
-        .await
-        .expect(200);
+    let diff = server.read("/api/v1/audit/diff/7?v1=1&v2=2", &token).await;
     assert_eq!(diff["changed_fields"], json!(["load", "place"]));
     assert_eq!(diff["changes"][1]["field"], "place.track");
     let changes = server
-        .get("/api/v1/audit/changes?field=painted", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/audit/changes?field=painted", &token)
+        .await;
     assert_eq!(changes["count"], 1);
 }
 
@@ -160,9 +146,8 @@ async fn a_report_counts_and_remarks() {
         "start_time": "2023-11-14T00:00:00Z", "end_time": "2023-11-15T00:00:00",
     });
     let report = server
-        .post("/api/v1/audit/report", &token, body.clone())
-        .await
-        .expect(200);
+        .act("/api/v1/audit/report", &token, body.clone())
+        .await;
     assert_eq!(report["statistics"]["total_events"], 3);
     assert_eq!(report["statistics"]["unique_users"], 2);
     assert_eq!(report["statistics"]["time_span_hours"], 24.0);
@@ -193,17 +178,11 @@ async fn a_report_does_not_miss_what_happened_outside_its_span() {
     ] {
         let event = json!({"aggregate_type": "Crane", "aggregate_id": "7", "event_type": "CraneMoved",
             "occurred_at": occurred_at, "data": {"n": n}});
-        server
-            .post("/api/v1/events", &token, event)
-            .await
-            .expect(201);
+        server.create("/api/v1/events", &token, event).await;
     }
     let (start, end) = ("2023-11-13T00:00:00Z", "2023-11-14T23:59:59Z");
     let body = json!({"aggregate_type": "Crane", "aggregate_id": "7", "start_time": start, "end_time": end});
-    let report = server
-        .post("/api/v1/audit/report", &token, body)
-        .await
-        .expect(200);
+    let report = server.act("/api/v1/audit/report", &token, body).await;
     let versions: Vec<_> = report["entries"]
         .as_array()
         .unwrap()
@@ -212,7 +191,7 @@ async fn a_report_does_not_miss_what_happened_outside_its_span() {
         .collect();
     assert_eq!(versions, [1, 3]);
     let old = format!("/api/v1/audit/Crane/7/anomalies?start_time={start}&end_time={end}");
-    let old = server.get(&old, &token).await.expect(200);
+    let old = server.read(&old, &token).await;
     for answer in [&report, &old] {
         let odd = answer["anomalies"].as_array().unwrap();
         assert!(
@@ -231,10 +210,7 @@ async fn what_looks_odd_is_found_with_its_events() {
             .append(&token, "9", "CraneMoved", json!({"n": n}))
             .await;
     }
-    let odd = server
-        .get("/api/v1/audit/anomalies", &token)
-        .await
-        .expect(200);
+    let odd = server.read("/api/v1/audit/anomalies", &token).await;
     let kinds: Vec<&str> = odd["anomalies"]
         .as_array()
         .unwrap()
@@ -245,18 +221,16 @@ async fn what_looks_odd_is_found_with_its_events() {
     assert_eq!(odd["anomalies"][0]["count"], 12);
     assert_eq!(odd["anomalies"][0]["evidence"][0]["stream"], "Crane/9");
     let night = server
-        .get(
+        .read(
             "/api/v1/audit/anomalies?type=out_of_hours&work_from=0&work_to=1",
             &token,
         )
-        .await
-        .expect(200);
+        .await;
     assert_eq!(night["count"], 2, "one for each who wrote: {night}");
     let span = "start_time=2023-11-14T00:00:00Z&end_time=2023-11-16T00:00:00Z";
     let old = server
-        .get(&format!("/api/v1/audit/Crane/9/anomalies?{span}"), &token)
-        .await
-        .expect(200);
+        .read(&format!("/api/v1/audit/Crane/9/anomalies?{span}"), &token)
+        .await;
     assert_eq!(
         (
             old["count"].as_u64(),
@@ -285,9 +259,8 @@ async fn what_looks_odd_is_found_with_its_events() {
 async fn older_spellings_answer() {
     let (server, token, dispatcher) = filled().await;
     let timeline = server
-        .get("/api/v1/audit/Crane/7/timeline?limit=2", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/audit/Crane/7/timeline?limit=2", &token)
+        .await;
     assert_eq!(
         (
             timeline["count"].as_u64(),
@@ -297,7 +270,7 @@ async fn older_spellings_answer() {
     );
     let span = "start_time=2023-11-14T00:00:00Z&end_time=2023-11-16T00:00:00Z";
     let path = format!("/api/v1/audit/user/dispatcher/activity?{span}");
-    let activity = server.get(&path, &dispatcher).await.expect(200);
+    let activity = server.read(&path, &dispatcher).await;
     assert_eq!(activity["count"], 2);
     server
         .get(&path, &token)
@@ -352,13 +325,11 @@ async fn a_trail_takes_what_belongs_to_a_vehicle() {
             .clone();
     }
     server
-        .get(&format!("/api/v1/vehicles?min_position={position}"), &token)
-        .await
-        .expect(200);
+        .read(&format!("/api/v1/vehicles?min_position={position}"), &token)
+        .await;
     let trail = server
-        .get("/api/v1/audit/trail/Vehicle/185%20001?related=true", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/audit/trail/Vehicle/185%20001?related=true", &token)
+        .await;
     assert_eq!(
         trail["related"],
         json!({"Document": 1, "StockMove": 1, "WorkOrder": 1})
@@ -400,10 +371,7 @@ async fn logins_and_refusals_are_kept() {
         .expect(201)["position"]
         .clone();
     let path = format!("/api/v1/audit/security?min_position={position}&kind=");
-    let refused = server
-        .get(&format!("{path}write_refused"), &admin)
-        .await
-        .expect(200);
+    let refused = server.read(&format!("{path}write_refused"), &admin).await;
     let counts: Vec<u64> = refused["events"]
         .as_array()
         .unwrap()
@@ -424,16 +392,10 @@ async fn logins_and_refusals_are_kept() {
     assert_eq!(by_viewer["user_id"], id_of(&server, "viewer"));
     assert_eq!(by_viewer["details"]["path"], "/api/v1/events");
     assert_eq!(by_viewer["details"]["problem"], "forbidden");
-    let logins = server
-        .get(&format!("{path}login"), &admin)
-        .await
-        .expect(200);
+    let logins = server.read(&format!("{path}login"), &admin).await;
     assert_eq!(logins["count"], 1);
     assert_eq!(logins["events"][0]["details"]["ip_address"], "127.0.0.1");
-    let bad = server
-        .get(&format!("{path}login_refused"), &admin)
-        .await
-        .expect(200);
+    let bad = server.read(&format!("{path}login_refused"), &admin).await;
     assert_eq!(bad["count"], 2, "one with an account, one without: {bad}");
     server
         .get("/api/v1/audit/security", &viewer)

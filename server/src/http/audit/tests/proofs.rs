@@ -53,9 +53,8 @@ async fn an_event_is_proved_with_the_names_it_uses() {
     let (server, token) = filled(20).await;
     let last = server.state.log.durable_position().get();
     let proof = server
-        .get(&format!("/api/v1/audit/proof/{last}"), &token)
-        .await
-        .expect(200);
+        .read(&format!("/api/v1/audit/proof/{last}"), &token)
+        .await;
     let checkpoint = signed(&proof, "checkpoint");
     assert_eq!(checkpoint.size, last);
     assert!(inclusion(&proof, last).holds(&checkpoint.root));
@@ -72,9 +71,8 @@ async fn an_event_is_proved_with_the_names_it_uses() {
     assert!(brought.contains("Crane") && brought.contains("CraneMoved"));
 
     let earlier = server
-        .get(&format!("/api/v1/audit/proof/5?size={}", last - 3), &token)
-        .await
-        .expect(200);
+        .read(&format!("/api/v1/audit/proof/5?size={}", last - 3), &token)
+        .await;
     assert!(inclusion(&earlier, last - 3).holds(&signed(&earlier, "checkpoint").root));
     for (path, status) in [
         ("0", 404),
@@ -100,10 +98,7 @@ async fn an_account_is_proved_without_its_secrets() {
     let first = server.get("/api/v1/audit/proof/1", &token).await;
     first.expect_problem(404, "not-found");
     let admin = server.token(Role::SuperAdmin).await;
-    let proof = server
-        .get("/api/v1/audit/proof/1", &admin)
-        .await
-        .expect(200);
+    let proof = server.read("/api/v1/audit/proof/1", &admin).await;
     assert_eq!(
         (&proof["leaf"], &proof["event"]["data"]["password_hash"]),
         (&Value::Null, &Value::Null)
@@ -114,20 +109,16 @@ async fn an_account_is_proved_without_its_secrets() {
 #[tokio::test]
 async fn a_later_log_continues_an_earlier_checkpoint() {
     let (server, token) = filled(5).await;
-    let before = server
-        .get("/api/v1/audit/checkpoint", &token)
-        .await
-        .expect(200);
+    let before = server.read("/api/v1/audit/checkpoint", &token).await;
     let old = signed(&before, "note");
     server.append(&token, "9", "CraneMoved", json!({})).await;
     server.clock.advance_seconds(600);
     let between = server
-        .get(
+        .read(
             &format!("/api/v1/audit/consistency?from={}", old.size),
             &token,
         )
-        .await
-        .expect(200);
+        .await;
     let new = signed(&between, "checkpoint");
     let proof = ConsistencyProof {
         old: Position::new(old.size),
@@ -152,16 +143,10 @@ async fn a_later_log_continues_an_earlier_checkpoint() {
         note.header("content-type"),
         Some("text/plain; charset=utf-8")
     );
-    let kept = server
-        .get("/api/v1/audit/checkpoints", &token)
-        .await
-        .expect(200);
+    let kept = server.read("/api/v1/audit/checkpoints", &token).await;
     assert_eq!(kept["total"], 2);
     assert_eq!(kept["checkpoints"][0]["note"], before["note"]);
-    let same = server
-        .get("/api/v1/audit/checkpoint", &token)
-        .await
-        .expect(200);
+    let same = server.read("/api/v1/audit/checkpoint", &token).await;
     assert_eq!(same["tree_size"], new.size);
     assert_eq!(
         server
@@ -180,10 +165,7 @@ async fn checkpoints_asked_for_in_a_row_are_signed_and_one_is_kept() {
     let technician = server.token(Role::Technician).await;
     let viewer = server.token(Role::Viewer).await;
     let kept = async || {
-        let kept = server
-            .get("/api/v1/audit/checkpoints", &viewer)
-            .await
-            .expect(200);
+        let kept = server.read("/api/v1/audit/checkpoints", &viewer).await;
         assert_eq!(kept["truncated"], false);
         let kept = kept["checkpoints"].as_array().unwrap().clone();
         kept.iter()
@@ -195,10 +177,7 @@ async fn checkpoints_asked_for_in_a_row_are_signed_and_one_is_kept() {
         server
             .append(&technician, "1", "CraneMoved", json!({"n": number}))
             .await;
-        let asked = server
-            .get("/api/v1/audit/checkpoint", &viewer)
-            .await
-            .expect(200);
+        let asked = server.read("/api/v1/audit/checkpoint", &viewer).await;
         let checkpoint = signed(&asked, "note");
         assert_eq!(
             checkpoint.size,
@@ -211,13 +190,10 @@ async fn checkpoints_asked_for_in_a_row_are_signed_and_one_is_kept() {
 
     // What was not kept can be held against the log all the same.
     let path = format!("/api/v1/audit/consistency?from={}", sizes[50]);
-    server.get(&path, &viewer).await.expect(200);
+    server.read(&path, &viewer).await;
 
     server.clock.advance_seconds(600);
-    let asked = server
-        .get("/api/v1/audit/checkpoint", &viewer)
-        .await
-        .expect(200);
+    let asked = server.read("/api/v1/audit/checkpoint", &viewer).await;
     assert_eq!(
         kept().await,
         [sizes[0], asked["tree_size"].as_u64().unwrap()]
@@ -228,10 +204,7 @@ async fn checkpoints_asked_for_in_a_row_are_signed_and_one_is_kept() {
 #[tokio::test]
 async fn a_log_that_does_not_continue_its_checkpoint_is_not_signed() {
     let (server, token) = filled(3).await;
-    server
-        .get("/api/v1/audit/checkpoint", &token)
-        .await
-        .expect(200);
+    server.read("/api/v1/audit/checkpoint", &token).await;
     let file = server.folder.path().join("checkpoints.txt");
     let id = server.state.log.log_id();
     let folder = server.stop();

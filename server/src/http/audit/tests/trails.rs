@@ -25,7 +25,7 @@ async fn a_trail_pages_in_both_directions() {
         let mut cursor = String::new();
         loop {
             let path = format!("/api/v1/audit/trail/Crane/1?limit=2&order={order}{cursor}");
-            let page = server.get(&path, &token).await.expect(200);
+            let page = server.read(&path, &token).await;
             assert_eq!(page["total"], 3);
             for entry in page["entries"].as_array().unwrap() {
                 seen.push(entry["changes"]["n"].as_u64().unwrap());
@@ -40,9 +40,8 @@ async fn a_trail_pages_in_both_directions() {
         assert_eq!(seen, expected);
     }
     let changed = server
-        .get("/api/v1/audit/trail?aggregate_id=0&changes=true", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/audit/trail?aggregate_id=0&changes=true", &token)
+        .await;
     assert_eq!(changed["entries"][1]["field_changes"][0]["old_value"], 0);
     server
         .get("/api/v1/audit/trail/Crane/9", &token)
@@ -86,9 +85,8 @@ async fn a_trail_is_a_file_too() {
 async fn what_somebody_did_is_for_them_and_those_above() {
     let (server, token) = filled().await;
     let own = server
-        .get("/api/v1/audit/user/technician/actions", &token)
-        .await
-        .expect(200);
+        .read("/api/v1/audit/user/technician/actions", &token)
+        .await;
     assert_eq!(
         (&own["count"], &own["entries"][0]["changes"]["n"]),
         (&json!(6), &json!(5))
@@ -100,8 +98,7 @@ async fn what_somebody_did_is_for_them_and_those_above() {
         .expect_problem(403, "forbidden");
     let manager = server.token(Role::FleetManager).await;
     let seen = server
-        .get("/api/v1/audit/user/technician/actions?limit=4", &manager)
-        .await
-        .expect(200);
+        .read("/api/v1/audit/user/technician/actions?limit=4", &manager)
+        .await;
     assert!(seen["next_cursor"].is_string());
 }

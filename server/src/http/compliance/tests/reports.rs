@@ -1,8 +1,12 @@
 //! Reports over a real log: each fault is made, and found with the event that made it.
 
+use std::io::Write as _;
+
 use fleet::policy::Role;
 use serde_json::{Value, json};
 
+use crate::audit::checkpoints::NOTES_FILE;
+use crate::audit::note::NOTES_BYTES_MAX;
 use crate::http::tests::harness::TestServer;
 
 fn event(kind: &str, id: &str, event_type: &str, data: Value) -> Value {
@@ -34,7 +38,7 @@ async fn who_creates_may_not_approve() {
     let one = server.token(Role::WorkshopManager).await;
     let two = server.token(Role::FleetManager).await;
     let admin = server.token(Role::SuperAdmin).await;
-    for (id, approver) in [(ORDER, &one), (OTHER, &two)] {
+    for (id, creator, approver) in [(ORDER, &admin, &admin), (OTHER, &one, &two)] {
         let created = event(
             "PurchaseOrder",
             id,
@@ -42,7 +46,7 @@ async fn who_creates_may_not_approve() {
             json!({"po_number": id}),
         );
         server
-            .post("/api/v1/events", &one, created)
+            .post("/api/v1/events", creator, created)
             .await
             .expect(201);
         let approved = event("PurchaseOrder", id, "PurchaseOrderApproved", json!({}));
@@ -117,6 +121,46 @@ async fn who_creates_may_not_approve() {
         .await
         .expect_problem(422, "invalid");
     assert_eq!(problem["errors"].as_array().unwrap().len(), 2);
+}
+
+/// Only who had created a record was looked for: who changed another's lines before they approved them was not found.
+#[tokio::test]
+async fn who_changes_what_they_approve_is_found() {
+    let server = TestServer::start();
+    let clerk = server.token(Role::Dispatcher).await;
+    let manager = server.token(Role::FleetManager).await;
+    let admin = server.token(Role::SuperAdmin).await;
+    let happened = async |by: &str, kind: &str, id: &str, what: &str, data: Value| {
+        let told = event(kind, id, &format!("{kind}{what}"), data);
+        server.create("/api/v1/events", by, told).await
+    };
+    for (kind, id) in [("PurchaseOrder", ORDER), ("Invoice", OTHER)] {
+        let sum = |text: &str| json!({"total_amount": text});
+        happened(&clerk, kind, id, "Created", sum("1.00")).await;
+        happened(&admin, kind, id, "Updated", sum("900.00")).await;
+        happened(&admin, kind, id, "Approved", json!({})).await;
+    }
+    // Notes and dates are anybody's.
+    let third = "16fd2706-8baf-433b-82eb-8c7fada847da";
+    let kind = "Invoice";
+    happened(&clerk, kind, third, "Created", json!({})).await;
+    let late = json!({"notes": "pay late", "due_date": "2023-12-01"});
+    happened(&manager, kind, third, "Updated", late).await;
+    happened(&manager, kind, third, "Approved", json!({})).await;
+    let report = server
+        .get("/api/v1/compliance/reports/sox", &admin)
+        .await
+        .expect(200);
+    let own = finding(&report, "change_approval");
+    let evidence = own["evidence"].as_array().unwrap();
+    let streams: Vec<&Value> = evidence.iter().map(|line| &line["stream"]).collect();
+    let expected = [
+        json!(format!("PurchaseOrder/{ORDER}")),
+        json!(format!("Invoice/{OTHER}")),
+    ];
+    assert_eq!(streams, expected.iter().collect::<Vec<_>>());
+    assert_ne!(evidence[0]["created_by"], evidence[0]["user_id"]);
+    assert_eq!(report["statistics"]["approvals"], 3);
 }
 
 #[tokio::test]
@@ -254,10 +298,7 @@ async fn a_kept_checkpoint_that_cannot_be_opened_is_a_finding() {
     let sox = "/api/v1/compliance/reports/sox";
     let report = server.get(sox, &admin).await.expect(200);
     assert!(passes(&report, "audit_integrity"), "{report}");
-    let file = server
-        .folder
-        .path()
-        .join(crate::audit::checkpoints::NOTES_FILE);
+    let file = server.folder.path().join(NOTES_FILE);
     let note = std::fs::read_to_string(&file).unwrap();
     let mut lines: Vec<String> = note.lines().map(str::to_owned).collect();
     lines[1] += "0";
@@ -277,6 +318,36 @@ async fn a_kept_checkpoint_that_cannot_be_opened_is_a_finding() {
             .is_some_and(|why| why.contains("does not fit")),
         "{broken}"
     );
+}
+
+/// Of a long file of checkpoints the end is read: what the log was not held against is a finding.
+#[tokio::test]
+async fn older_checkpoints_that_are_not_read_are_a_finding() {
+    let server = TestServer::start();
+    let admin = server.token(Role::SuperAdmin).await;
+    server
+        .get("/api/v1/audit/checkpoint", &admin)
+        .await
+        .expect(200);
+    let file = server.folder.path().join(NOTES_FILE);
+    let note = std::fs::read(&file).unwrap();
+    // A hole takes no room on the disk.
+    let hole = std::fs::File::create(&file).unwrap();
+    hole.set_len(NOTES_BYTES_MAX).unwrap();
+    drop(hole);
+    let mut long = std::fs::OpenOptions::new()
+        .append(true)
+        .open(&file)
+        .unwrap();
+    long.write_all(b"\n").unwrap();
+    long.write_all(&note).unwrap();
+    let report = server
+        .get("/api/v1/compliance/reports/soc2", &admin)
+        .await
+        .expect(200);
+    let unread = finding(&report, "audit_integrity");
+    assert_eq!(unread["severity"], "medium");
+    assert_eq!(unread["evidence"][0]["bytes_not_read"], note.len() + 1);
 }
 
 #[tokio::test]

@@ -195,9 +195,8 @@ async fn compare_tells_what_changed_and_which_event_did_it() {
 
     let old_style = json!({"aggregate_type": "Vehicle", "aggregate_id": "185 123", "time_point_1": {"version": 1}, "time_point_2": {"version": 5}});
     let compared = server
-        .post("/api/v1/time-travel/compare", &token, old_style)
-        .await
-        .expect(200);
+        .act("/api/v1/time-travel/compare", &token, old_style)
+        .await;
     assert_eq!(compared["time_point_2"]["version"], 5);
     let differences = &compared["differences"];
     assert_eq!(
@@ -228,9 +227,8 @@ async fn compare_tells_what_changed_and_which_event_did_it() {
     ] {
         let body = json!({"aggregate_type": "Vehicle", "aggregate_id": "185 123", "time_point_1": point, "time_point_2": {"version": 2}});
         let answer = server
-            .post("/api/v1/time-travel/compare", &token, body)
-            .await
-            .expect(200);
+            .act("/api/v1/time-travel/compare", &token, body)
+            .await;
         assert_eq!(
             (&answer["snapshot_1"], &answer["snapshot_2"]),
             (&json!(false), &json!(true)),
@@ -435,9 +433,8 @@ async fn fields_are_set_back_by_one_more_event() {
     let (server, token) = depot().await;
     let ask_for = json!({"aggregate_type": "Vehicle", "aggregate_id": "185 123", "version": 1, "fields": ["status", "specifications", "current_mileage_km"], "reason": "entered for the wrong vehicle"});
     let proposed = server
-        .post("/api/v1/time-travel/restore", &token, ask_for.clone())
-        .await
-        .expect(200);
+        .act("/api/v1/time-travel/restore", &token, ask_for.clone())
+        .await;
     assert_eq!(
         (&proposed["applied"], &proposed["expected_version"]),
         (&json!(false), &json!(5))
@@ -466,9 +463,8 @@ async fn fields_are_set_back_by_one_more_event() {
         .expect_problem(409, "wrong-version");
     apply["expected_version"] = json!(5);
     let applied = server
-        .post("/api/v1/time-travel/restore", &token, apply)
-        .await
-        .expect(200);
+        .act("/api/v1/time-travel/restore", &token, apply)
+        .await;
     assert_eq!(applied["applied"], true);
     let now = ask(&server, &token, &format!("time-travel/state-at?{STREAM}")).await;
     assert_eq!(now["state"]["status"], "available");

@@ -185,3 +185,58 @@ fn of_rows_that_claim_a_uuid_the_first_has_it_before_and_behind_a_restart() {
     claim("1");
     assert_eq!(having(&projections).as_deref(), Some("1"));
 }
+
+/// What an importer that follows a database tells of rows whose numbers change, two of which change places.
+#[test]
+fn a_number_names_whoever_has_it_now_and_else_whoever_began_with_it() {
+    const OWN: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
+    let depot = Depot::new();
+    let told = |id: &str, event_type: &str, number: &str| {
+        depot.append(("Vehicle", id), event_type, &json!({"asset_id": number}));
+    };
+    for id in ["1", "2", "3"] {
+        told(id, "VehicleCreated", id);
+    }
+    let projections = depot.start();
+    let having = |projections: &Projections, number: &str| {
+        answers(&depot, projections);
+        let found = projections.catalog().find("Vehicle", number).value;
+        found.map(|entry| (entry.aggregate_id.to_string(), entry.key().to_owned()))
+    };
+    let check = |projections: &Projections, number: &str, id: &str, key: &str| {
+        let expected = Some((id.to_owned(), key.to_owned()));
+        assert_eq!(having(projections, number), expected, "{number}");
+    };
+    check(&projections, "3", "3", "3");
+    for (id, number) in [("1", "2"), ("2", "1"), ("3", "4")] {
+        told(id, "VehicleUpdated", number);
+    }
+    let all = [
+        ("1", "2", "1"),
+        ("2", "1", "2"),
+        ("3", "3", "4"),
+        ("4", "3", "4"),
+    ];
+    for (number, id, key) in all {
+        check(&projections, number, id, key);
+    }
+    projections.stop();
+    drop(projections);
+
+    let projections = depot.start();
+    for (number, id, key) in all {
+        check(&projections, number, id, key);
+    }
+    // Another takes the number that was freed, and goes by its own UUID.
+    told(OWN, "VehicleCreated", "3");
+    for number in [OWN, "3"] {
+        check(&projections, number, OWN, "3");
+    }
+    check(&projections, "4", "3", "4");
+    depot.append(("Vehicle", OWN), "VehicleDeleted", &json!({}));
+    check(&projections, "3", "3", "4");
+    // Who has its first number again is found by that alone.
+    told("3", "VehicleUpdated", "3");
+    check(&projections, "3", "3", "3");
+    assert_eq!(having(&projections, "4"), None);
+}

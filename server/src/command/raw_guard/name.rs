@@ -1,0 +1,94 @@
+//! What a row goes by whose id is the business key that it began with: no raw event has it go by another.
+//!
+//! Its key names it in paths and lists, and in what refers to it, and nothing holds a raw event's to being unique. It
+//! changes only as an importer follows a database, in which it is.
+
+use fleet::schema::AggregateSchema;
+use fleet::{Folded, Refusal, alias, registry};
+use serde_json::{Map, Value};
+use storage::NewEvent;
+
+use super::may_name;
+use crate::app::AppState;
+
+/// A kind of aggregate that begins under a business key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named {
+    aggregate: &'static AggregateSchema,
+    /// The key of the state that tells the present one.
+    field: &'static str,
+}
+
+impl Named {
+    /// This kind of aggregate; `None` for one whose id is no business key.
+    pub(super) fn of(aggregate_type: &str) -> Option<Self> {
+        let aggregate = registry().aggregate(aggregate_type)?;
+        let field = aggregate.named_by?;
+        Some(Named { aggregate, field })
+    }
+
+    /// Whether an event may have its aggregate go by another key: whether it tells one, or begins or ends a life, before
+    /// which no key counts.
+    pub(super) fn may_change(self, event: &NewEvent) -> bool {
+        let event_type = alias::canonical(&event.event_type);
+        let occasion = event_type.strip_prefix(self.aggregate.aggregate_type);
+        if matches!(occasion, Some("Created" | "Deleted")) {
+            return true;
+        }
+        if !self.names().any(|name| may_name(event, name)) {
+            return false;
+        }
+        let data: Map<String, Value> = serde_json::from_slice(&event.data).unwrap_or_default();
+        let tells = |told: &String| self.names().any(|name| told.contains(name));
+        data.keys().any(tells)
+    }
+
+    /// The names under which events tell the key, now and in the past.
+    fn names(self) -> impl Iterator<Item = &'static str> {
+        let spellings = self.aggregate.spellings.iter();
+        let old = spellings.filter(move |spelling| spelling.meant == self.field);
+        std::iter::once(self.field).chain(old.map(|spelling| spelling.given))
+    }
+
+    /// Refuses events that have the aggregate with this id go by another key than before them, or begin it under a key that
+    /// another goes by.
+    ///
+    /// # Errors
+    /// `Conflict`.
+    pub(super) fn check(
+        self,
+        state: &AppState,
+        id: &str,
+        before: &Folded,
+        after: &Folded,
+    ) -> Result<(), Refusal> {
+        let Named { aggregate, field } = self;
+        let kind = aggregate.aggregate_type;
+        let (held, told) = (aggregate.name_of(id, before), aggregate.name_of(id, after));
+        let begins = !before.exists();
+        if told != held && !(begins && told == id) {
+            let text = match begins {
+                true => format!(
+                    "A {kind} that a raw event begins goes by its aggregate_id: leave {field} out, or send '{id}'"
+                ),
+                false => format!(
+                    "This {kind} goes by the {field} '{held}', which no raw event changes: leave {field} out, or send '{held}'. It \
+                     changes only as the importer follows the old database"
+                ),
+            };
+            return Err(Refusal::conflict(field, "key_fixed", text));
+        }
+        if !(begins && after.exists()) {
+            return Ok(());
+        }
+        let holder = state.projections.catalog().find(kind, told).value;
+        let other = holder.filter(|holder| *holder.aggregate_id != *id && holder.key() == told);
+        let Some(other) = other else { return Ok(()) };
+        let text = format!(
+            "Another {kind} goes by the {field} '{told}', under the aggregate_id '{}': send its events there, or choose another \
+             aggregate_id",
+            other.aggregate_id
+        );
+        Err(Refusal::conflict(field, "key_taken", text))
+    }
+}

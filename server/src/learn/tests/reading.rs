@@ -1,0 +1,22 @@
+//! What is read of events that say what cannot be.
+
+use serde_json::json;
+use storage::{Log, LogOptions};
+
+use super::{START, append, live, read};
+
+/// Regression: a year that no calendar has made the sum of days overflow.
+#[test]
+fn a_year_that_no_calendar_has_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(&folder.path().join("log"), LogOptions::default()).unwrap();
+    let tell = |year: serde_json::Value| {
+        let told = live("VehicleNoted", START, &json!({ "year": year }));
+        append(&log, "unit-1", vec![told]);
+        read(&log).vehicles["unit-1"].began(i64::MAX)
+    };
+    for year in [json!(1e300), json!("-1e300"), json!(0)] {
+        assert_eq!(tell(year.clone()), None, "{year}");
+    }
+    assert!(tell(json!(2010)).is_some());
+}
