@@ -21,6 +21,7 @@
 
 mod adopt;
 mod broker;
+mod few;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -3,8 +3,10 @@
 use bincode::config::{self, Config};
 use bincode::{BorrowDecode, Encode};
 use fleet::{Origin, erasure, registry};
-use storage::{COVERED_PREFIX, EventRef, NewEvent, Position, StreamName, Timestamp};
+use storage::{COVERED_PREFIX, EventRef, NewEvent, Position, StreamName, TAGS_MAX, Timestamp};
 use uuid::Uuid;
+
+use crate::few::Few;
 
 /// The layout of a message, its first byte. Another one is not read.
 const FORMAT: u8 = 1;
@@ -32,7 +34,7 @@ pub(crate) struct Message<'a> {
     pub(crate) aggregate_id: &'a str,
     pub(crate) event_type: &'a str,
     pub(crate) schema: u16,
-    pub(crate) tags: Vec<&'a str>,
+    pub(crate) tags: Few<&'a str, TAGS_MAX>,
     pub(crate) metadata: &'a [u8],
     pub(crate) data: &'a [u8],
 }
@@ -54,10 +56,10 @@ impl<'a> Message<'a> {
             event_type: event.event_type(),
             schema: event.schema(),
             // Under whose key values lie is each log's own affair.
-            tags: event
+            tags: Few(event
                 .tags()
                 .filter(|tag| !tag.starts_with(COVERED_PREFIX))
-                .collect(),
+                .collect()),
             metadata: event.metadata(),
             data: event.data(),
         }
@@ -98,7 +100,7 @@ impl<'a> Message<'a> {
         // What this log itself says in tags nobody else says for it.
         let is_foreign =
             |tag: &&&str| !tag.starts_with(Origin::PREFIX) && !tag.starts_with(COVERED_PREFIX);
-        let tags = self.tags.iter().filter(is_foreign);
+        let tags = self.tags.0.iter().filter(is_foreign);
         let tags = tags.map(|tag| Box::from(*tag));
         NewEvent {
             id: Some(Uuid::from_u128(self.id)),

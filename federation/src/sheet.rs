@@ -16,10 +16,14 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::few::Few;
+
 /// The layout of a signed message, its first byte.
 const FORMAT: u8 = 2;
 /// Messages on a sheet.
 const MESSAGES_MAX: usize = 64;
+/// Hashes of the longest path: of a sheet as large as one can say it is.
+const PATH_MAX: usize = u8::BITS as usize;
 /// What is signed begins with this, so that the signature says nothing about anything else.
 const CONTEXT: &[u8] = b"railfleet federation sheet 1\n";
 /// What a message may take when it is read: an event of the largest size, with room.
@@ -100,7 +104,7 @@ pub(crate) struct Signed<'a> {
     size: u8,
     index: u8,
     /// The hashes beside the way to the root, from the message up.
-    path: Vec<Hash>,
+    path: Few<Hash, PATH_MAX>,
     pub(crate) message: &'a [u8],
 }
 
@@ -122,7 +126,7 @@ pub(crate) fn sign(key: &Key, log: Uuid, messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
                 signature,
                 size,
                 index: byte(index),
-                path: path(&levels, index),
+                path: Few(path(&levels, index)),
                 message,
             };
             let mut bytes = vec![FORMAT];
@@ -171,7 +175,7 @@ impl<'a> Signed<'a> {
             return None;
         }
         let mut hash = leaf(self.message);
-        let mut path = self.path.iter();
+        let mut path = self.path.0.iter();
         while size > 1 {
             if index ^ 1 < size {
                 let beside = path.next()?;

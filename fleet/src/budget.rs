@@ -13,7 +13,7 @@ mod view;
 mod tests;
 
 pub use booking::{AUTO_CATEGORY, book, budget_of, category_of, unplanned};
-pub use describe::{DESCRIBED, creation, decide};
+pub use describe::{DESCRIBED, creation, decide, refuse_other_currency};
 pub use view::{Amounts, amounts, place, row, unique_key};
 
 /// The aggregate type of budgets.

@@ -33,6 +33,33 @@ pub fn starts_from(allowed: &[&str], status: &str, verb: &str, noun: &str) -> Re
 /// type, changed it.
 pub type Covers = fn(&Folded, &str) -> Value;
 
+/// What an approval is given for, before an event: what tells whether the event writes some of it.
+#[derive(Debug)]
+pub struct Covered<'a> {
+    covers: Covers,
+    event_type: &'a str,
+    is_there: bool,
+    told: Value,
+}
+
+impl<'a> Covered<'a> {
+    /// As `state` has it before an event of this canonical type.
+    pub fn before(covers: Covers, state: &Folded, event_type: &'a str) -> Self {
+        Covered {
+            covers,
+            event_type,
+            is_there: state.exists(),
+            told: covers(state, event_type),
+        }
+    }
+
+    /// Whether the event wrote some of it, behind which the state is `after`. What begins an order or invoice does.
+    pub fn is_written(&self, after: &Folded) -> bool {
+        let begins = !self.is_there && after.exists();
+        begins || (self.covers)(after, self.event_type) != self.told
+    }
+}
+
 /// Who wrote what an approval is given for, told by the events of the order or invoice in the order of its stream.
 ///
 /// The events and not the state: every event says who caused it, by whatever route it came, while a raw event's fields
@@ -54,19 +81,15 @@ impl Writers {
         }
     }
 
-    /// Takes in the next event, which `user_id` caused, and says whether it wrote some of it. Whom an event does not name (an
-    /// imported row's) wrote nothing.
-    pub fn take_in(&mut self, event: &EventView<'_>, user_id: Option<&str>) -> bool {
-        let event_type = event.canonical_type();
-        let is_there = self.state.exists();
-        let before = (self.covers)(&self.state, event_type);
+    /// Takes in the next event, which `user_id` caused. Whom an event does not name (an imported row's) wrote nothing.
+    pub fn take_in(&mut self, event: &EventView<'_>, user_id: Option<&str>) {
+        let covered = Covered::before(self.covers, &self.state, event.canonical_type());
         self.state.fold(event);
-        let begins = !is_there && self.state.exists();
-        let writes = begins || (self.covers)(&self.state, event_type) != before;
-        if writes && let Some(user_id) = user_id {
+        if covered.is_written(&self.state)
+            && let Some(user_id) = user_id
+        {
             self.names.insert(user_id.to_owned());
         }
-        writes
     }
 
     /// Whether one of them is who `is_asker` knows.

@@ -17,7 +17,7 @@ pub use crate::envelope::key_tag;
 pub use decision::{Decision, Staged};
 pub use key::free_key;
 pub use numbers::Numbers;
-pub use raw_guard::{append_guarded, is_guarded};
+pub use raw_guard::{append_guarded, is_guarded, refuse_astray};
 pub use reference::{Reference, referred_to_as, resolve};
 pub use write::{Done, Write};
 pub use writers::wrote;

@@ -82,8 +82,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Learning {
-    /// A service over this log; model files lie in `folder`. Nothing is read yet.
+    /// A service over this log; model files lie in `folder`, where those go that a kill left half-written. Nothing is read yet.
     pub fn new(log: Arc<Log>, clock: Arc<dyn Clock>, folder: PathBuf) -> Self {
+        registry::remove_left(&folder, clock.now());
         Self {
             log,
             clock,

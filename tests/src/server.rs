@@ -19,8 +19,8 @@ use crate::skip::workspace;
 pub const START_LIMIT: Duration = Duration::from_secs(300);
 /// How long a command of the program may take: verifying what was written in an hour is minutes of such a machine.
 pub const COMMAND_LIMIT: Duration = Duration::from_secs(600);
-/// How long a server may take to end in good order.
-const STOP_LIMIT: Duration = Duration::from_secs(15);
+/// How long a server may take to end in good order: as long as the service's unit gives it (`TimeoutStopSec`).
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// The account that the tests use.
 const USER: &str = "fault-tester";
 const PASSWORD: &str = "Correct-Horse7-Battery-Staple";
@@ -303,7 +303,7 @@ impl Server {
     /// Ends it in good order.
     ///
     /// # Panics
-    /// When it does not end with 0 within some seconds.
+    /// When it does not end with 0 within a minute.
     #[track_caller]
     pub fn stop(self) {
         self.stop_within(STOP_LIMIT);

@@ -188,7 +188,7 @@ test("a session ends when the server says so, not when it is busy; a second tab 
   const first = await tab(storage, answer);
   t.after(first.close);
   const second = await module("src/core/session.ts");
-  for (status of [502, 503, 429]) {
+  for (status of [502, 503, 429, 403]) {
     assert.equal(await first.refresh(), false);
     assert.equal(first.user.value?.id, "anna", `after ${status}`);
   }
@@ -200,6 +200,26 @@ test("a session ends when the server says so, not when it is busy; a second tab 
   status = 401;
   assert.equal(await second.refresh(), false);
   assert.deepEqual([second.user.value, storage["railfleet.session"]], [null, undefined]);
+});
+
+test("news that never end make a slow pulse every half minute, the first at once and none after the last", async (t) => {
+  const { pulse, slowPulse } = await module("src/core/live.ts");
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: Date.now() });
+  const after = (ms) => {
+    t.mock.timers.tick(ms);
+    return slowPulse.value;
+  };
+  assert.equal(after(60_000), 0);
+  pulse.value += 1;
+  assert.equal(after(1), 1);
+  for (let second = 0; second < 29; second++) {
+    pulse.value += 1;
+    assert.equal(after(1_000), 1);
+  }
+  assert.equal(after(1_000), 2, "the last news are not lost");
+  assert.equal(after(300_000), 2);
+  pulse.value += 1;
+  assert.equal(after(1), 3);
 });
 
 test("an address that nobody escaped leads somewhere", async (t) => {

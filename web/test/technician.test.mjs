@@ -197,8 +197,11 @@ test("what the tablet's disk does not take is said, and is not shown as done", {
   // Another text, so that what was said before does not pass for it.
   await page.evaluate(() => (window.fault = "The disk is broken"));
   await page.tap(".pad button.main");
+  await page.waitForSelector("dialog");
+  assert.equal(await page.locator(".failure").count(), 0, "what went wrong before is none of the dialog's");
   await page.tap("dialog button.main");
   await page.locator("dialog [role=alert]", { hasText: "The disk is broken" }).waitFor();
+  assert.equal(await page.locator(".failure").count(), 1, "it is said once");
   await context.close();
 });
 

@@ -3,6 +3,7 @@
 use fuzz_replay::replay;
 
 use super::*;
+use crate::few::Few;
 use crate::sheet::{Key, sign};
 
 fn messages() -> Vec<Vec<u8>> {
@@ -20,7 +21,7 @@ fn messages() -> Vec<Vec<u8>> {
             aggregate_id: "185 123-4",
             event_type: "VehicleMileageRecorded",
             schema: 1,
-            tags: vec!["user:technik", "origin:1", "tag:x"][..usize::from(number) % 4].to_vec(),
+            tags: Few(["user:technik", "origin:1", "tag:x"][..usize::from(number) % 4].to_vec()),
             metadata: b"{}",
             data: data.as_bytes(),
         };

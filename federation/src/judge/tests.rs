@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use storage::Position;
 
 use super::*;
+use crate::few::Few;
 use crate::publish::Anew;
 use crate::saved::Published;
 use crate::sheet::{self, Key};
@@ -148,7 +149,7 @@ fn message(log: u128, position: u64, before: u64) -> Message<'static> {
         aggregate_id: "1",
         event_type: "Seen",
         schema: 1,
-        tags: Vec::new(),
+        tags: Few(Vec::new()),
         metadata: b"{}",
         data: b"{}",
     }

@@ -17,7 +17,7 @@ proptest! {
         let message = Message {
             log, depot: &texts[0], position, before, recorded_at, occurred_at, id,
             aggregate_type: &texts[1], aggregate_id: &texts[2], event_type: &texts[3], schema,
-            tags: tags.iter().map(|tag| &**tag).collect(),
+            tags: Few(tags.iter().map(|tag| &**tag).collect()),
             metadata: &metadata, data: &data,
         };
         let bytes = message.encode();
@@ -38,6 +38,36 @@ proptest! {
     }
 }
 
+fn with_tags(tags: Vec<&str>) -> Message<'_> {
+    Message {
+        log: 7,
+        depot: "Nord",
+        position: 3,
+        before: 0,
+        recorded_at: 5,
+        occurred_at: 4,
+        id: 9,
+        aggregate_type: "Vehicle",
+        aggregate_id: "1",
+        event_type: "Seen",
+        schema: 1,
+        tags: Few(tags),
+        metadata: b"{}",
+        data: b"{}",
+    }
+}
+
+/// Regression: 36 bytes that said that 960,000 tags come took 23 MB.
+#[test]
+fn a_list_that_says_more_than_an_event_may_have_is_damage() {
+    let decoded = |count: usize| {
+        let bytes = with_tags(vec!["t"; count]).encode();
+        Message::decode(&bytes).map(|message| message.tags.0.len())
+    };
+    assert_eq!(decoded(TAGS_MAX), Ok(TAGS_MAX));
+    assert_eq!(decoded(TAGS_MAX + 1), Err("it is damaged"));
+}
+
 /// What depots of this version tell each other: another layout needs another format.
 #[test]
 fn the_layout_is_this() {
@@ -53,7 +83,7 @@ fn the_layout_is_this() {
         aggregate_id: "1",
         event_type: "Seen",
         schema: 1,
-        tags: vec!["user:a"],
+        tags: Few(vec!["user:a"]),
         metadata: b"{}",
         data: b"[]",
     };
@@ -80,22 +110,7 @@ fn the_layout_is_this() {
 
 #[test]
 fn another_depot_does_not_say_what_this_log_says_in_tags() {
-    let message = Message {
-        log: 7,
-        depot: "Nord",
-        position: 3,
-        before: 0,
-        recorded_at: 5,
-        occurred_at: 4,
-        id: 9,
-        aggregate_type: "Vehicle",
-        aggregate_id: "1",
-        event_type: "Seen",
-        schema: 1,
-        tags: vec!["user:a", "origin:1f:1:2", "covered:Staff/1"],
-        metadata: b"{}",
-        data: b"{}",
-    };
+    let message = with_tags(vec!["user:a", "origin:1f:1:2", "covered:Staff/1"]);
     let event = message.to_event();
     let origin = Origin {
         log: 7,

@@ -83,15 +83,24 @@ pub fn decide(state: &Folded, command: &Describe) -> Result<Vec<EventDraft>, Ref
         Describe::Change(fields) => fields.get("currency").and_then(Value::as_str),
         Describe::Create(_) => None,
     };
-    let (booked, held_in) = (amounts(state).actual, currency_of(state));
-    if let Some(wanted) = wanted.filter(|wanted| !wanted.eq_ignore_ascii_case(&held_in))
-        && booked != Money::ZERO
-    {
-        let message = format!(
-            "{booked} {held_in} is booked on this budget, which therefore stays in {held_in}; plan another one in {wanted}, under a \
-             category of its own"
-        );
-        return Err(Refusal::conflict("currency", "booked", message));
+    if let Some(wanted) = wanted {
+        refuse_other_currency(state, wanted)?;
     }
     DESCRIBED.decide(state, command)
+}
+
+/// Refuses to have a budget in the currency `wanted` where something is booked on it in another.
+///
+/// # Errors
+/// `Conflict`.
+pub fn refuse_other_currency(state: &Folded, wanted: &str) -> Result<(), Refusal> {
+    let (booked, held_in) = (amounts(state).actual, currency_of(state));
+    if booked == Money::ZERO || wanted.eq_ignore_ascii_case(&held_in) {
+        return Ok(());
+    }
+    let message = format!(
+        "{booked} {held_in} is booked on this budget, which therefore stays in {held_in}; plan another one in {wanted}, under a \
+         category of its own"
+    );
+    Err(Refusal::conflict("currency", "booked", message))
 }

@@ -239,13 +239,14 @@ fn a_review_gives_no_line_to_another_cost_center_unseen() {
     };
     let by_rule = Some(MAINTENANCE_COST_CENTER);
     let mut writers = Writers::of(covered);
-    assert!(writers.take_in(&told(1, event::INVOICE_CREATED, None).view(), Some("clerk")));
+    writers.take_in(&told(1, event::INVOICE_CREATED, None).view(), Some("clerk"));
     for (position, cost_center, by, writes) in [
         (2, by_rule, "matcher", false),
         (3, Some("HQ"), "allocator", true),
     ] {
         let review = told(position, event::INVOICE_REVIEWED, cost_center);
-        assert_eq!(writers.take_in(&review.view(), Some(by)), writes, "{by}");
+        writers.take_in(&review.view(), Some(by));
+        assert_eq!(writers.include(|name| name == by), writes, "{by}");
     }
 }
 

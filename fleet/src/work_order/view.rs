@@ -90,7 +90,7 @@ pub(super) fn open_at_workshop(order: &Folded) -> Option<String> {
 /// Whether it is done, and holds its vehicle until somebody releases it.
 pub(super) fn waits_for_release(order: &Folded) -> Option<String> {
     let is_done = super::decide::status(order) == "completed";
-    (is_done && super::holds_vehicle(order)).then(|| "true".to_owned())
+    Some((is_done && super::holds_vehicle(order)).to_string())
 }
 
 /// The vehicle that it takes, or will take.

@@ -1,5 +1,5 @@
 //! What raw events may not do: take stock below zero, take the beginning of work away that goes on, approve what their sender
-//! wrote, and have a row go by another business key.
+//! wrote, have what is booked on a budget be in another currency, and have a row go by another business key.
 //!
 //! `POST /events` takes in what clients say. Levels are sums of differences, so a `StockLevelChanged` that takes what is
 //! not there would stand for ever; work of which nothing says that it has begun could be spared its release; and what
@@ -12,8 +12,9 @@ mod name;
 
 use std::collections::{HashMap, HashSet};
 
+use fleet::money::currency_of;
 use fleet::stock_move::Levels;
-use fleet::{EventView, Folded, Refusal, alias, order_of_next, part, work_order};
+use fleet::{EventView, Folded, Refusal, alias, budget, order_of_next, part, work_order};
 use memchr::{memchr, memmem};
 use serde_json::{Map, Value};
 use storage::{
@@ -22,6 +23,7 @@ use storage::{
 };
 
 use super::decision::{present, staged_at};
+use super::writers::writers_of;
 use crate::app::AppState;
 use crate::append::{Answered, append_kept};
 use crate::auth::Caller;
@@ -38,9 +40,24 @@ const RETRIES_MAX: usize = 24;
 /// The field that says when an order's work began.
 const STARTED: &str = "actual_start";
 
+/// The field that says in which currency a budget's amounts are.
+const CURRENCY: &str = "currency";
+
 /// Whether this append may do what raw events may not, and has to go by [`append_guarded`].
 pub fn is_guarded(transaction: &Transaction) -> bool {
     transaction.writes.iter().any(is_watched)
+}
+
+/// Refuses events that are sent to the present key of an aggregate instead of to its id. Asked of every write: it costs those of
+/// types that go by a business key a look for the stream, and only what begins one a look at the catalog.
+///
+/// # Errors
+/// `Conflict`, with the aggregate_id to write to.
+pub fn refuse_astray(state: &AppState, stream: &StreamName) -> Result<(), Refusal> {
+    match Named::of(&stream.aggregate_type) {
+        Some(named) => named.refuse_astray(state, stream),
+        None => Ok(()),
+    }
 }
 
 fn is_watched(write: &StreamWrite) -> bool {
@@ -54,6 +71,7 @@ fn is_watched(write: &StreamWrite) -> bool {
         let is_looked_at = match aggregate_type {
             part::AGGREGATE_TYPE => changes_level(&event.event_type),
             work_order::AGGREGATE_TYPE => may_unbegin(event),
+            budget::AGGREGATE_TYPE => may_change_currency(event),
             _ => false,
         };
         is_looked_at || named.is_some_and(|named| named.may_change(event))
@@ -87,10 +105,16 @@ fn may_unbegin(event: &NewEvent) -> bool {
     fields.any(|(name, value)| name.contains(STARTED) && !value.is_string())
 }
 
+/// Whether an event of a budget may have it in another currency: whether it tells one, or begins a life in which none is told.
+fn may_change_currency(event: &NewEvent) -> bool {
+    alias::canonical(&event.event_type) == budget::event::BUDGET_CREATED
+        || may_name(event, CURRENCY)
+}
+
 /// Appends events as the caller sent them, unless they do what raw events may not.
 ///
 /// # Errors
-/// 409 `insufficient_stock`, `work_begun`, `approved`, `key_fixed` and `key_taken`, 403 `own_work`, `other_name` and
+/// 409 `insufficient_stock`, `work_begun`, `approved`, `booked`, `key_fixed` and `key_taken`, 403 `own_work`, `other_name` and
 /// `role_too_low`, and `decided-elsewhere` for what another depot decides; `busy` when others were always quicker; those of
 /// reading the log. What the log itself refuses is in the answer.
 pub async fn append_guarded(
@@ -98,6 +122,9 @@ pub async fn append_guarded(
     caller: &Caller,
     transaction: Transaction,
 ) -> Result<Answered, Problem> {
+    for write in &transaction.writes {
+        refuse_astray(state, &write.stream)?;
+    }
     let writes = transaction.writes.iter();
     let elsewhere: Vec<StreamWrite> = writes
         .filter(|write| may_be_decided_elsewhere(state, write))
@@ -164,8 +191,8 @@ struct Touched {
 /// Looks at what a transaction would do.
 ///
 /// # Errors
-/// 409 when a level would fall below zero, an order would not have begun, what was approved would change, or a row would go
-/// by another key; 403 for an approval of one's own work.
+/// 409 when a level would fall below zero, an order would not have begun, what was approved would change, what is booked would
+/// be in another currency, or a row would go by another key; 403 for an approval of one's own work.
 fn bind(state: &AppState, caller: &Caller, mut transaction: Transaction) -> Result<Bound, Problem> {
     let now = state.clock.now();
     let writes = transaction.writes.iter().filter(|write| is_watched(write));
@@ -191,7 +218,7 @@ fn bind(state: &AppState, caller: &Caller, mut transaction: Transaction) -> Resu
             }
             write.expected = ExpectedVersion::Exact(version);
             let touched = Touched {
-                approving: Approving::of(state, caller, &write.stream, &folded)?,
+                approving: Approving::of(&write.stream.aggregate_type, caller.role(), &folded),
                 before: folded.clone(),
                 after: folded,
                 version,
@@ -200,7 +227,7 @@ fn bind(state: &AppState, caller: &Caller, mut transaction: Transaction) -> Resu
         }
         if let Some(touched) = all.get_mut(&write.stream) {
             for event in &write.events {
-                touched.take_in(&write.stream, event, caller, now)?;
+                touched.take_in(state, &write.stream, event, caller, now)?;
             }
         }
     }
@@ -208,6 +235,9 @@ fn bind(state: &AppState, caller: &Caller, mut transaction: Transaction) -> Resu
         let (aggregate_type, id) = (&*stream.aggregate_type, &*stream.aggregate_id);
         if aggregate_type == part::AGGREGATE_TYPE {
             touched.check_levels(id)?;
+        }
+        if aggregate_type == budget::AGGREGATE_TYPE {
+            budget::refuse_other_currency(&touched.before, &currency_of(&touched.after))?;
         }
         if let Some(named) = Named::of(aggregate_type) {
             named.check(state, id, &touched.before, &touched.after)?;
@@ -230,11 +260,12 @@ impl Touched {
     /// nothing says that work has begun, the next event could spare it its release.
     fn take_in(
         &mut self,
+        state: &AppState,
         stream: &StreamName,
         event: &NewEvent,
         caller: &Caller,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Problem> {
         let is_work = *stream.aggregate_type == *work_order::AGGREGATE_TYPE;
         let kept = match is_work {
             true => work_order::refuse_unbegun(&self.after),
@@ -257,15 +288,19 @@ impl Touched {
             order: order_of_next(self.version.get()),
             data: &data,
         };
+        let event_type = view.canonical_type();
+        let approving = self.approving.as_ref();
+        let covered = approving.map(|approving| approving.covered(&self.after, event_type));
         self.after.fold(&view);
-        if let Some(approving) = &mut self.approving {
+        if let (Some(approving), Some(covered)) = (&mut self.approving, &covered) {
             let by = user_id(event.tags.iter().map(|tag| &**tag));
-            approving.take_in(&view, caller, by, &self.after)?;
+            let earlier = |covers| writers_of(state, stream, covers);
+            approving.take_in(&view, caller, by, covered, &self.after, earlier)?;
         }
-        match self.after.text(STARTED) {
-            Some(_) => Ok(()),
-            None => kept,
+        if self.after.text(STARTED).is_none() {
+            kept?;
         }
+        Ok(())
     }
 
     /// Refuses a level that falls, and is below zero then: on the whole, or at a location.

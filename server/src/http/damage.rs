@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::Response;
 use serde_json::Value;
-use storage::{Log, Position};
+use storage::{DamagedRange, Log, Position};
 
 use super::json_response;
 use super::problem::Problem;
@@ -54,14 +54,42 @@ fn listed(damaged: &[Stretch]) -> Vec<Value> {
     listed.map(pair).collect()
 }
 
-/// The answer where nothing was found. Where events of the log are lost, what was asked for may be among them.
+/// The answer where nothing was found. Where the log is damaged, what was asked for may be among what is lost.
 pub(crate) fn unless_lost(log: &Log, missing: Problem) -> Problem {
-    let damage = log.health().damage;
-    let lost: Vec<Stretch> = damage.iter().filter_map(|range| range.positions).collect();
-    if lost.is_empty() {
+    or_lost(&log.health().damage, missing)
+}
+
+/// Damage of which no events are known counts as well: right after a start, bytes were found that are no records, and nobody
+/// has looked yet which events they were; and a name that is lost is that of a stream.
+fn or_lost(damage: &[DamagedRange], missing: Problem) -> Problem {
+    if damage.is_empty() {
         return missing;
     }
+    let lost: Vec<Stretch> = damage.iter().filter_map(|range| range.positions).collect();
     missing
         .adding("; events of the log are damaged, and what was asked for may be among them")
         .with("damaged", listed(&lost))
+}
+
+#[cfg(test)]
+mod tests {
+    use storage::SegmentId;
+
+    use super::*;
+
+    #[test]
+    fn damage_of_which_no_events_are_known_says_so_as_well() {
+        let missing = || Problem::not_found("No such stream");
+        let damage = |positions| DamagedRange {
+            segment: SegmentId::FIRST,
+            offsets: (64, 128),
+            positions,
+        };
+        let known = Some((Position::new(3), Position::new(4)));
+        for damage in [damage(None), damage(known)] {
+            let told = or_lost(&[damage], missing());
+            assert!(told.detail().contains("damaged"), "{}", told.detail());
+        }
+        assert_eq!(or_lost(&[], missing()).detail(), "No such stream");
+    }
 }

@@ -302,7 +302,7 @@ pub(crate) async fn create_order(
         ("status" = Option<String>, Query, description = "Only of this status"),
         ("vehicle_id" = Option<String>, Query, description = "Only of this vehicle: UUID or asset id"),
         ("workshop_id" = Option<String>, Query, description = "Only of this workshop: UUID or code"),
-        ("waits_for_release" = Option<bool>, Query, description = "Only those that are done and hold their vehicle until their release"),
+        ("waits_for_release" = Option<bool>, Query, description = "Only those that are done and hold their vehicle until their release, or only those that do not"),
         ("search" = Option<String>, Query, description = "Only with this text in number or description"),
         ("skip" = Option<u64>, Query, description = "How many to pass over"),
         ("limit" = Option<u64>, Query, description = "1 to 1,000, default 100"),
@@ -320,14 +320,14 @@ pub(crate) async fn list_orders(
     let status = query.one_of("status", STATUSES);
     let vehicle = query.text("vehicle_id");
     let workshop = query.text("workshop_id");
-    let waits = query.one_of("waits_for_release", &["false", "true"]) == Some(1);
+    let waits = query.flag("waits_for_release");
     let mut list = List::read(&mut query, &state, ORDER, &["search"]);
     list.narrow("status", status.map(|status| STATUSES[status]));
     let vehicle = vehicle.map(|text| referred_to_as(&state, "Vehicle", &text));
     list.narrow("vehicle_id", vehicle);
     let workshop = workshop.map(|text| referred_to_as(&state, "Workshop", &text));
     list.narrow("workshop_id", workshop);
-    list.narrow("waits_for_release", waits.then_some("true"));
+    list.narrow("waits_for_release", waits.map(|flag| flag.to_string()));
     query.finish()?;
     list.answer_bare(&state).await
 }

@@ -18,6 +18,7 @@ use super::query::Query;
 use crate::app::AppState;
 use crate::auth::Caller;
 use crate::command::{Decision, Reference, Write, referred_to_as};
+use crate::projection::Catalog;
 
 mod docs;
 mod overview;
@@ -137,20 +138,27 @@ pub(crate) async fn list_stock_moves(
     RawQuery(query): RawQuery,
 ) -> Result<Response<Body>, Problem> {
     let mut query = Query::parse(query.as_deref());
-    let part_no = query.text("part_no").map(|named| {
-        let part = state.projections.catalog();
-        let part = part.find(part::AGGREGATE_TYPE, &named).value;
-        part.map_or(named, |part| part.key().to_owned())
-    });
+    let part_no = query.text("part_no");
+    let names = part_no.map(|named| part_names(state.projections.catalog(), named));
     let move_type = query.text("move_type");
     let order = query.text("work_order_id");
     let mut list = List::read(&mut query, &state, AGGREGATE_TYPE, &[]);
-    list.narrow("part_no", part_no);
+    if let Some(names) = names {
+        list.ask.narrow_to_any("part_no", names);
+    }
     list.narrow("move_type", move_type);
     let order = order.map(|order| referred_to_as(&state, "WorkOrder", &order));
     list.narrow("work_order_id", order);
     query.finish()?;
     list.answer(&state, "moves").await
+}
+
+/// The numbers under which moves of the part that is called `named` may stand: a move keeps the one that the part had then.
+pub(super) fn part_names(catalog: &Catalog, named: String) -> Vec<String> {
+    match catalog.find(part::AGGREGATE_TYPE, &named).value {
+        Some(part) => catalog.names_of(&part),
+        None => vec![named],
+    }
 }
 
 /// One stock move.

@@ -25,7 +25,7 @@ use super::mailbox::Mailbox;
 use crate::app::AppState;
 use crate::append::submit;
 use crate::audit::security::RefusedWrite;
-use crate::command::is_guarded;
+use crate::command::{is_guarded, refuse_astray};
 use crate::config::HttpConfig;
 use crate::federation::may_be_decided_elsewhere;
 use crate::http::body::body_timeout;
@@ -97,9 +97,13 @@ impl Desk {
             return None;
         }
         let write = read_write(&self.state, &caller, head.wishes, body).ok()?;
-        // What is guarded is held against what the log has first, and what another depot decides is refused: the router's.
+        // What is guarded is held against what the log has first, and what another depot decides, or goes astray, is refused:
+        // the router's.
         let mut writes = write.0.writes.iter();
-        let is_ours = writes.all(|write| !may_be_decided_elsewhere(&self.state, write));
+        let is_ours = writes.all(|write| {
+            !may_be_decided_elsewhere(&self.state, write)
+                && refuse_astray(&self.state, &write.stream).is_ok()
+        });
         (is_ours && !is_guarded(&write.0)).then_some(write)
     }
 

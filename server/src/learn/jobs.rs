@@ -188,10 +188,13 @@ impl Jobs {
         waiting < WAITING_MAX
     }
 
-    /// Takes a job up.
+    /// Takes a job up, and forgets the first that is over where there are many: one that runs must stay known, else its model
+    /// passes for one that nobody trains.
     pub(crate) fn add(&mut self, job: Arc<Job>) {
-        if self.known.len() == REMEMBERED_MAX {
-            self.known.pop_front();
+        if self.known.len() >= REMEMBERED_MAX
+            && let Some(over) = self.known.iter().position(|job| job.status().is_over())
+        {
+            self.known.remove(over);
         }
         self.known.push_back(job);
     }
@@ -226,5 +229,27 @@ pub(crate) fn give_way() {
     if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), lowest)
     {
         tracing::warn!(%error, "training runs at ordinary priority");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_one_that_runs_is_remembered_however_many_are_cancelled() {
+        let mut jobs = Jobs::default();
+        let running = Arc::new(Job::new("running".to_owned(), "m"));
+        running.begin(1);
+        jobs.add(running);
+        for number in 0..2 * REMEMBERED_MAX {
+            let job = Arc::new(Job::new(number.to_string(), "m"));
+            job.cancel();
+            job.end(2, Err("cancelled".to_owned()));
+            jobs.add(job);
+        }
+        assert!(jobs.of_model("running").is_some());
+        assert_eq!(jobs.list().len(), REMEMBERED_MAX);
+        assert!(jobs.of_model("0").is_none());
     }
 }

@@ -7,12 +7,13 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use fleet::model::{AGGREGATE_TYPE, event};
 use serde_json::{Map, Value, json};
 use storage::{
     Condition, ExpectedVersion, Log, NewEvent, Position, Query, ReadError, ReadRequest, StreamName,
-    StreamWrite, Transaction, Version,
+    StreamWrite, Timestamp, Transaction, Version,
 };
 
 use super::artifact::digest;
@@ -268,4 +269,40 @@ pub(crate) fn store(folder: &Path, file: &[u8]) -> std::io::Result<String> {
     }
     std::fs::File::open(folder)?.sync_all()?;
     Ok(name)
+}
+
+/// How old a file must be that is taken for one that a kill left: another server that shares the folder may be writing its own.
+const LEFT_MICROS: i64 = 3_600 * 1_000_000;
+
+/// Removes what stores left that were killed amid their writing. What cannot be removed stays: it is in nobody's way.
+pub(crate) fn remove_left(folder: &Path, now: Timestamp) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        if !name.to_str().is_some_and(is_partial) {
+            continue;
+        }
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        let Ok(Ok(since)) = modified.map(|at| at.duration_since(UNIX_EPOCH)) else {
+            continue;
+        };
+        let written = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+        if now.micros().saturating_sub(written) > LEFT_MICROS
+            && let Err(error) = std::fs::remove_file(entry.path())
+        {
+            tracing::warn!(%error, file = %entry.path().display(), "a half-written model stays");
+        }
+    }
+}
+
+/// Whether [`store`] gives a file that is not whole such a name.
+fn is_partial(name: &str) -> bool {
+    let parts = name
+        .strip_suffix(".partial")
+        .and_then(|name| name.split_once('-'));
+    parts.is_some_and(|(digest, id)| {
+        file_of(Path::new(""), digest).is_some() && uuid::Uuid::try_parse(id).is_ok()
+    })
 }

@@ -126,7 +126,9 @@ fn return_one(
     if quantity <= 0 {
         return Ok(None);
     }
-    let home = given_from(state, place, part.key());
+    // What was given before the part got another number says the one that it began with.
+    let home = given_from(state, place, part.key())
+        .or_else(|| given_from(state, place, &part.aggregate_id));
     let returned = Returned {
         device_id: device.id.to_string(),
         part_no: part.key().to_owned(),

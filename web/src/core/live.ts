@@ -24,10 +24,14 @@ export const recent = signal<LogEvent[]>([]);
 /** Rises after events came; what pages show is asked for anew when it does. */
 export const pulse = signal(0);
 
+/** The same, at most every [`SLOW_PULSE_MS`], and no later than that after an event: for what takes many questions. */
+export const slowPulse = signal(0);
+
 const RECENT_MAX = 50;
 const RETRY_MS_MAX = 30_000;
 /** Events that come together make one pulse. */
 const PULSE_MS = 1_500;
+const SLOW_PULSE_MS = 30_000;
 
 let last: string | null = null;
 let pulsing = 0;
@@ -41,6 +45,17 @@ effect(() => {
   following?.abort();
   last = null;
   recent.value = [];
+});
+
+let slowAt = 0;
+let slowing = 0;
+effect(() => {
+  if (pulse.value === 0) return;
+  slowing ||= window.setTimeout(() => {
+    slowing = 0;
+    slowAt = Date.now();
+    slowPulse.value += 1;
+  }, Date.now() - slowAt < SLOW_PULSE_MS ? SLOW_PULSE_MS : 0);
 });
 
 function take(event: LogEvent): void {

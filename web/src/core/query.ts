@@ -1,7 +1,7 @@
 // What a page asks the server for, kept fresh while it is looked at.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Answer, get, getWhole, type Params, Problem, url } from "./api";
-import { pulse } from "./live";
+import { pulse, slowPulse } from "./live";
 
 /**
  * A question of which nothing was heard for so long is taken for lost, and asked again when there is news. The next one gets
@@ -21,6 +21,9 @@ export interface Asked<T> extends State<T> {
   again: () => void;
 }
 
+/** Whether news have it asked anew, and how soon. */
+type Live = boolean | "slowly";
+
 const NOTHING = { value: null, error: null, keptAt: null };
 
 /**
@@ -31,18 +34,21 @@ export function useAsked<T>(path: string | null, params: Params = {}, live = tru
   return useAnswer(path, params, live, (path, abort) => get<T>(path, params, abort));
 }
 
-/** As [`useAsked`], for all rows of a list: they are there when the last one is ([`getWhole`] says what `name` is). */
-export function useWhole<T>(path: string | null, params: Params = {}, live = true, name?: string): Asked<T[]> {
+/**
+ * As [`useAsked`], for all rows of a list: they are there when the last one is ([`getWhole`] says what `name` is). `slowly` is
+ * for what many look at all day: news have it asked anew once in a while.
+ */
+export function useWhole<T>(path: string | null, params: Params = {}, live: Live = true, name?: string): Asked<T[]> {
   return useAnswer(path, params, live, (path, abort, heard) => getWhole<T>(path, params, abort, name, heard));
 }
 
 /** `ask` says by `heard` that the answer is on its way: a list of many parts is not lost while they come. */
-function useAnswer<T>(path: string | null, params: Params, live: boolean, ask: (path: string, abort: AbortSignal, heard: () => void) => Promise<Answer<T>>): Asked<T> {
+function useAnswer<T>(path: string | null, params: Params, live: Live, ask: (path: string, abort: AbortSignal, heard: () => void) => Promise<Answer<T>>): Asked<T> {
   const [state, setState] = useState<State<T>>(NOTHING);
   const [turn, setTurn] = useState(0);
   const address = path === null ? null : url(path, params);
   const shown = useRef<string | null>(null);
-  const beat = live ? pulse.value : 0;
+  const beat = live ? (live === "slowly" ? slowPulse : pulse).value : 0;
   const lastBeat = useRef(beat);
   /** When something was heard of the question under way, whether there was news since it was asked, and how long it may take. */
   const heardAt = useRef<number | null>(null);

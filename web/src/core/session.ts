@@ -54,7 +54,10 @@ interface Tokens {
   refresh_token: string;
 }
 
-/** The server says no to what it was shown, which is another thing than that it cannot answer just now. */
+/**
+ * The server says no to what it was shown, which is another thing than that it cannot answer just now, or that somebody on
+ * the way to it does not let the request through.
+ */
 class Denied extends Error {}
 
 async function tokens(path: string, body: unknown): Promise<Tokens> {
@@ -65,7 +68,7 @@ async function tokens(path: string, body: unknown): Promise<Tokens> {
   });
   if (!answer.ok) {
     const problem = (await answer.json().catch(() => ({}))) as { detail?: string };
-    throw new (answer.status === 401 || answer.status === 403 ? Denied : Error)(problem.detail ?? `${answer.status} ${answer.statusText}`);
+    throw new (answer.status === 401 ? Denied : Error)(problem.detail ?? `${answer.status} ${answer.statusText}`);
   }
   return (await answer.json()) as Tokens;
 }

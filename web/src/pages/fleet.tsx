@@ -18,7 +18,7 @@ const isNews = (event: LogEvent): boolean => !QUIET.has(event.event_type) && !QU
 export function Fleet() {
   const kpis = useAsked<Kpis>("/analytics/catalogue", span());
   const heat = useAsked<Heat>("/analytics/fleet/heatmap");
-  const vehicles = useWhole<Vehicle>("/vehicles");
+  const vehicles = useWhole<Vehicle>("/vehicles", {}, "slowly");
   return (
     <Page title={t("page.fleet")} lead={t("fleet.lead")} actions={<PrintButton />}>
       <Window />

@@ -112,7 +112,7 @@ function Orders() {
       {rows.length === 0 ? (
         <Empty>{t(show === "mine" ? "tech.none.mine" : "tech.none")}</Empty>
       ) : (
-        <ul class="cards">
+        <ul class="cards" tabIndex={-1}>
           {rows.slice(0, shown).map((order) => (
             <li key={order.id}>
               <a class="card" href={href(["order", order.order_number])}>
@@ -129,7 +129,7 @@ function Orders() {
           ))}
         </ul>
       )}
-      <More shown={shown} count={rows.length} onMore={() => setShown(shown + ORDERS_SHOWN)} />
+      <More shown={shown} step={ORDERS_SHOWN} count={rows.length} onMore={setShown} />
       {(waiting.value.length > 0 || refused.value.length > 0) && (
         <section>
           <h2>{t("sync.here")}</h2>
@@ -178,9 +178,14 @@ export function OrderOnTablet({ id }: { id: string }) {
 type Change = { field: string; op?: "put"; key?: string; value: unknown };
 
 function OrderView({ order }: { order: Order }) {
-  const { run, fault } = useDoing();
-  const [closing, setClosing] = useState(false);
-  const [using, setUsing] = useState(false);
+  const { run, fault, clear } = useDoing();
+  const [dialog, setDialog] = useState<"close" | "part" | null>(null);
+  /** What went wrong before was told, and is none of the dialog's. */
+  const open = (which: "close" | "part"): void => {
+    clear();
+    setDialog(which);
+  };
+  const shut = (): void => setDialog(null);
   const change = (label: Key, changes: Change[]): Promise<boolean> =>
     run(() => act(label, order.order_number, changes.map((one) => ({ entity_type: "WorkOrder", entity_id: order.id, ...one }))));
   const isOpen = OPEN.has(order.status);
@@ -222,22 +227,22 @@ function OrderView({ order }: { order: Order }) {
       <Findings order={order} isOpen={isOpen} change={change} />
       <UsedParts order={order} />
       <Photos order={order} isOpen={isOpen} />
-      {fault}
+      {!dialog && fault}
       {isOpen && (
         <div class="pad no-print">
           {begin.length > 0 && <button type="button" onClick={() => void change("act.start", begin)}>{t("tech.start")}</button>}
-          <button type="button" onClick={() => setUsing(true)}>{t("tech.part")}</button>
-          <button type="button" class="main" onClick={() => setClosing(true)}>{t("tech.close")}</button>
+          <button type="button" onClick={() => open("part")}>{t("tech.part")}</button>
+          <button type="button" class="main" onClick={() => open("close")}>{t("tech.close")}</button>
         </div>
       )}
-      {closing && (
-        <Dialog title={t("tech.close")} onClose={() => setClosing(false)}>
+      {dialog === "close" && (
+        <Dialog title={t("tech.close")} onClose={shut}>
           <form
             onSubmit={(event) => {
               event.preventDefault();
               const done = String(new FormData(event.currentTarget as HTMLFormElement).get("done")).trim();
               const performed: Change[] = done === "" ? [] : [{ field: "work_performed", value: done }];
-              void change("act.close", [...begin, ...performed, { field: "status", value: "completed" }]).then((isDone) => isDone && setClosing(false));
+              void change("act.close", [...begin, ...performed, { field: "status", value: "completed" }]).then((isDone) => isDone && shut());
             }}
           >
             {fault}
@@ -249,7 +254,7 @@ function OrderView({ order }: { order: Order }) {
           </form>
         </Dialog>
       )}
-      {using && <UsePart change={change} fault={fault} onClose={() => setUsing(false)} />}
+      {dialog === "part" && <UsePart change={change} fault={fault} onClose={shut} />}
     </>
   );
 }

@@ -1,6 +1,6 @@
 // A record's proof, checked here and not believed: this browser hashes the record's own bytes, climbs to the root (RFC
 // 9162), and checks the signature of the checkpoint that names the root (docs/AUDIT.md).
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { get } from "../core/api";
 import { number, t, word } from "../i18n";
 import { Badge } from "./ui";
@@ -142,6 +142,8 @@ export function ProofBadge({ position }: { position: number }) {
 export function ProveAll({ positions, check: verdictAt = prove }: { positions: number[]; check?: (position: number) => Promise<Verdict> }) {
   const [verdicts, setVerdicts] = useState<ReadonlyMap<number, string>>(new Map());
   const [busy, setBusy] = useState(false);
+  const isLeft = useRef(false);
+  useEffect(() => () => void (isLeft.current = true), []);
   const known = positions.filter((position) => verdicts.has(position));
   const bad = known.filter((position) => verdicts.get(position) !== "holds");
   const run = async (): Promise<void> => {
@@ -149,6 +151,7 @@ export function ProveAll({ positions, check: verdictAt = prove }: { positions: n
     setBusy(true);
     setVerdicts(new Map());
     for (const position of positions) {
+      if (isLeft.current) return;
       found.set(position, await verdictAt(position).catch(reasonOf));
       // Seen to go on, and not drawn anew for each of thousands.
       if (found.size % 25 === 0) setVerdicts(new Map(found));

@@ -63,11 +63,12 @@ function Failure({ error, again }: { error: Error | null; again: () => void }) {
 /** What went wrong is in sight, wherever on the page the hand was. */
 const showLine = (line: HTMLElement | null): void => line?.scrollIntoView({ block: "nearest" });
 
-/** Does what somebody asked for. `run` says whether it went well, `fault` what went wrong, where the page puts it. */
-export function useDoing(): { run: (work: () => Promise<unknown>) => Promise<boolean>; fault: ComponentChildren } {
+/** Does what somebody asked for. `run` says whether it went well, `fault` what went wrong, where the page puts it, until `clear`. */
+export function useDoing(): { run: (work: () => Promise<unknown>) => Promise<boolean>; fault: ComponentChildren; clear: () => void } {
   const [error, setError] = useState<string | null>(null);
+  const clear = (): void => setError(null);
   const run = async (work: () => Promise<unknown>): Promise<boolean> => {
-    setError(null);
+    clear();
     try {
       await work();
       return true;
@@ -76,7 +77,7 @@ export function useDoing(): { run: (work: () => Promise<unknown>) => Promise<boo
       return false;
     }
   };
-  return { run, fault: error && <p class="failure" role="alert" ref={showLine}>{error}</p> };
+  return { run, clear, fault: error && <p class="failure" role="alert" ref={showLine}>{error}</p> };
 }
 
 export interface Column<T> {
@@ -109,18 +110,23 @@ export function Grid<T>({ label, rows, columns, keyOf, max = ROWS_SHOWN }: { lab
           </tbody>
         </table>
       </div>
-      <More shown={shown} count={rows.length} onMore={() => setShown(shown + max)} />
+      <More shown={shown} step={max} count={rows.length} onMore={setShown} />
     </>
   );
 }
 
-/** How much of a list is shown, and the button for more; nothing where all of it is. */
-export function More({ shown, count, onMore }: { shown: number; count: number; onMore: () => void }) {
+/** Under a list: how much of it is shown, and the button for `step` more; nothing where all of it is. */
+export function More({ shown, step, count, onMore }: { shown: number; step: number; count: number; onMore: (shown: number) => void }) {
   if (shown >= count) return null;
+  const more = (button: HTMLElement): void => {
+    onMore(shown + step);
+    // The button goes with the last rows; whoever pressed it stays at the list.
+    if (shown + step >= count) (button.parentElement?.previousElementSibling as HTMLElement | null)?.focus({ preventScroll: true });
+  };
   return (
     <p class="row">
       <span role="status">{t("pages.of", { from: 1, to: number(shown), total: number(count) })}</span>
-      <button type="button" onClick={onMore}>{t("action.more")}</button>
+      <button type="button" onClick={(event) => more(event.currentTarget)}>{t("action.more")}</button>
     </p>
   );
 }

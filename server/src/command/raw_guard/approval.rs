@@ -4,14 +4,13 @@
 //! nor does who may not approve. What was approved stays as it was: who changed it behind the approval would have approved
 //! it alone. And what is approved is written in one's own name: of who sends an event in another's the log knows nothing.
 
-use fleet::policy::Role;
-use fleet::step::{Covers, Writers, refuse_own};
-use fleet::{EventView, Folded, Refusal, invoice, purchase_order};
-use storage::StreamName;
+use std::collections::BTreeSet;
 
-use crate::app::AppState;
+use fleet::policy::Role;
+use fleet::step::{Covered, Covers, Writers, refuse_own};
+use fleet::{EventView, Folded, Refusal, invoice, purchase_order};
+
 use crate::auth::Caller;
-use crate::command::writers::writers_of;
 use crate::http::problem::Problem;
 
 /// A kind of aggregate that is approved.
@@ -24,6 +23,8 @@ struct Kind {
     approval: &'static str,
     /// The least role that may approve it.
     least: Role,
+    /// Whether its approval books costs, by its command: taken back and given again it would book them twice.
+    books: bool,
     covers: Covers,
     is_approved: fn(&Folded) -> bool,
 }
@@ -34,6 +35,7 @@ const KINDS: &[Kind] = &[
         what: "a purchase order",
         approval: purchase_order::event::PURCHASE_ORDER_APPROVED,
         least: purchase_order::APPROVAL_ROLE,
+        books: false,
         covers: purchase_order::covered,
         is_approved: purchase_order::is_approved,
     },
@@ -42,6 +44,7 @@ const KINDS: &[Kind] = &[
         what: "an invoice",
         approval: invoice::event::INVOICE_APPROVED,
         least: invoice::APPROVAL_ROLE,
+        books: true,
         covers: invoice::covered,
         is_approved: invoice::is_approved,
     },
@@ -58,52 +61,51 @@ pub(super) fn is_approved(aggregate_type: &str) -> bool {
     kind_of(aggregate_type).is_some()
 }
 
-/// An order or an invoice, and who wrote it, as events are taken in.
+/// An order or an invoice as events are taken in.
 #[derive(Debug)]
 pub(super) struct Approving {
     kind: &'static Kind,
-    writers: Writers,
+    /// Whom the events that were taken in name as having written some of it.
+    writers: BTreeSet<String>,
     is_approved: bool,
 }
 
 impl Approving {
-    /// The aggregate of this stream, which is so far as `held` has it. `None` where nobody approves, and for a SUPER_ADMIN, who
-    /// may everything. Touches the disk.
-    ///
-    /// # Errors
-    /// Those of reading the log.
-    pub(super) fn of(
-        state: &AppState,
-        caller: &Caller,
-        stream: &StreamName,
-        held: &Folded,
-    ) -> Result<Option<Self>, Problem> {
-        let kind = kind_of(&stream.aggregate_type);
-        let Some(kind) = kind.filter(|_| caller.role() != Role::SuperAdmin) else {
-            return Ok(None);
-        };
-        Ok(Some(Approving {
+    /// The aggregate of this type, which is so far as `held` has it. `None` where nobody approves, and for a SUPER_ADMIN, who
+    /// may everything.
+    pub(super) fn of(aggregate_type: &str, role: Role, held: &Folded) -> Option<Self> {
+        let kind = kind_of(aggregate_type).filter(|_| role != Role::SuperAdmin)?;
+        Some(Approving {
             kind,
-            writers: writers_of(state, stream, kind.covers)?,
+            writers: BTreeSet::new(),
             is_approved: (kind.is_approved)(held),
-        }))
+        })
     }
 
-    /// Takes in the next event, which the caller sends in the name of `by`, and after which the aggregate is `after`.
+    /// What an approval is given for, before an event of this canonical type.
+    pub(super) fn covered<'a>(&self, state: &Folded, event_type: &'a str) -> Covered<'a> {
+        Covered::before(self.kind.covers, state, event_type)
+    }
+
+    /// Takes in the next event, which the caller sends in the name of `by`, before which `covered` was what is approved, and
+    /// after which the aggregate is `after`. Only where it approves is `earlier` asked for who wrote what the log has: that
+    /// reads the whole stream.
     ///
     /// # Errors
     /// `Forbidden` for what is approved, written in another's name; for an approval, or the end of one, by who may not
     /// approve; and for an approval of one's own work, the caller's or that of whom it would name. `Conflict` for a change of
-    /// what was approved.
+    /// what was approved, and for the end of an approval that may have booked. Those of `earlier`.
     pub(super) fn take_in(
         &mut self,
         event: &EventView<'_>,
         caller: &Caller,
         by: Option<&str>,
+        covered: &Covered<'_>,
         after: &Folded,
-    ) -> Result<(), Refusal> {
+        earlier: impl FnOnce(Covers) -> Result<Writers, Problem>,
+    ) -> Result<(), Problem> {
         let Kind { what, least, .. } = *self.kind;
-        let writes = self.writers.take_in(event, by);
+        let writes = covered.is_written(after);
         let is_approved = (self.kind.is_approved)(after);
         let was_approved = std::mem::replace(&mut self.is_approved, is_approved);
         if writes && by.is_some_and(|by| !caller.is(by)) {
@@ -111,13 +113,16 @@ impl Approving {
                 "What is approved of {what} (its supplier, lines or amounts) is written in one's own name: leave metadata.user_id \
                  out, or ask a SUPER_ADMIN to record it for others"
             );
-            return Err(Refusal::forbidden("metadata.user_id", "other_name", text));
+            return Err(Refusal::forbidden("metadata.user_id", "other_name", text).into());
         }
         if was_approved && writes {
             let text = format!(
                 "What was approved of {what} (its supplier, lines or amounts) stays as it is; draft another one, or ask a SUPER_ADMIN"
             );
-            return Err(Refusal::conflict("", "approved", text));
+            return Err(Refusal::conflict("", "approved", text).into());
+        }
+        if writes && let Some(by) = by {
+            self.writers.insert(by.to_owned());
         }
         let approves = event.canonical_type() == self.kind.approval;
         if !approves && was_approved == is_approved {
@@ -128,13 +133,22 @@ impl Approving {
             let text = format!(
                 "By this event {what} would come to stand as approved, or no longer: that takes the role {least}"
             );
-            return Err(Refusal::forbidden("", "role_too_low", text));
+            return Err(Refusal::forbidden("", "role_too_low", text).into());
+        }
+        if was_approved && !is_approved && self.kind.books {
+            let text = format!(
+                "The approval of {what} booked its costs, and is not taken back: the next one would book them again. Book what is \
+                 wrong back on the budgets, or ask a SUPER_ADMIN"
+            );
+            return Err(Refusal::conflict("", "approved", text).into());
         }
         if !approves && was_approved {
             return Ok(());
         }
         let is_writer = |name: &str| caller.is(name) || by == Some(name);
-        let wrote_it = self.writers.include(is_writer);
-        refuse_own(after, caller.role(), caller.id_text(), wrote_it, what)
+        let wrote_it = self.writers.iter().any(|name| is_writer(name))
+            || earlier(self.kind.covers)?.include(is_writer);
+        refuse_own(after, caller.role(), caller.id_text(), wrote_it, what)?;
+        Ok(())
     }
 }

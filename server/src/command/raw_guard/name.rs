@@ -6,7 +6,7 @@
 use fleet::schema::AggregateSchema;
 use fleet::{Folded, Refusal, alias, registry};
 use serde_json::{Map, Value};
-use storage::NewEvent;
+use storage::{NewEvent, StreamName};
 
 use super::may_name;
 use crate::app::AppState;
@@ -83,12 +83,39 @@ impl Named {
         }
         let holder = state.projections.catalog().find(kind, told).value;
         let other = holder.filter(|holder| *holder.aggregate_id != *id && holder.key() == told);
-        let Some(other) = other else { return Ok(()) };
+        match other {
+            Some(other) => Err(self.taken(told, &other.aggregate_id)),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses an event for an aggregate that is not in the log and whose id is the key that another goes by now: it would
+    /// begin one that nobody meant, and that hid the events of the other.
+    ///
+    /// # Errors
+    /// `Conflict`, with the aggregate_id of the other.
+    pub(super) fn refuse_astray(
+        self,
+        state: &AppState,
+        stream: &StreamName,
+    ) -> Result<(), Refusal> {
+        if state.log.stream(stream).is_some() {
+            return Ok(());
+        }
+        let key = &*stream.aggregate_id;
+        let catalog = state.projections.catalog();
+        match catalog.id_behind(self.aggregate.aggregate_type, key) {
+            Some(other) => Err(self.taken(key, &other)),
+            None => Ok(()),
+        }
+    }
+
+    fn taken(self, key: &str, other: &str) -> Refusal {
+        let (kind, field) = (self.aggregate.aggregate_type, self.field);
         let text = format!(
-            "Another {kind} goes by the {field} '{told}', under the aggregate_id '{}': send its events there, or choose another \
-             aggregate_id",
-            other.aggregate_id
+            "Another {kind} goes by the {field} '{key}', under the aggregate_id '{other}': send its events there, or choose another \
+             aggregate_id"
         );
-        Err(Refusal::conflict(field, "key_taken", text))
+        Refusal::conflict(field, "key_taken", text)
     }
 }

@@ -1,6 +1,6 @@
 //! Which parts went into vehicles in a month, and what they cost.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use analytics::kpi::{Kpi, Selection};
 use axum::body::Body;
@@ -19,6 +19,7 @@ use crate::http::extract::ReadAt;
 use crate::http::json_response;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
+use crate::http::stock_moves::part_names;
 use crate::projection::{Ask, CATALOG, Catalog};
 use crate::reads;
 
@@ -82,30 +83,38 @@ impl Use {
 pub(super) struct Usage(BTreeMap<String, Use>);
 
 impl Usage {
-    /// Of all parts, or of one.
+    /// Of all parts, or of the one that moves name so.
     pub(super) fn of(
         catalog: &Catalog,
         month: &Month,
-        part_no: Option<&str>,
+        part_names: Option<Vec<String>>,
     ) -> Result<Self, Problem> {
         let mut usage = Usage::default();
-        let mut filters = vec![("move_type", "USAGE".to_owned())];
-        filters.extend(part_no.map(|part_no| ("part_no", part_no.to_owned())));
+        let mut present: HashMap<String, String> = HashMap::new();
         let mut ask = Ask {
             aggregate_type: stock_move::AGGREGATE_TYPE,
-            filters,
+            filters: vec![("move_type", "USAGE".to_owned())],
             from: Some(month.from),
             until: Some(month.until),
             limit: MOVES_AT_ONCE,
             ..Ask::default()
         };
+        if let Some(names) = part_names {
+            ask.narrow_to_any("part_no", names);
+        }
         loop {
             let page = catalog.page(&ask)?.value;
             for entry in &page.entries {
-                if let Some(part_no) = entry.folded.text("part_no") {
-                    let of_part = usage.0.entry(part_no.to_owned()).or_default();
-                    of_part.take_in(&entry.folded);
-                }
+                let Some(told) = entry.folded.text("part_no") else {
+                    continue;
+                };
+                // A move names the part by the number that it had then.
+                let part_no = present.entry(told.to_owned()).or_insert_with(|| {
+                    let part = catalog.find(part::AGGREGATE_TYPE, told).value;
+                    part.map_or_else(|| told.to_owned(), |part| part.key().to_owned())
+                });
+                let of_part = usage.0.entry(part_no.clone()).or_default();
+                of_part.take_in(&entry.folded);
             }
             ask.cursor = page.next;
             if ask.cursor.is_none() {
@@ -168,11 +177,8 @@ pub(crate) async fn parts_usage_report(
             .ask(&state.log, None, |known| kilometres(known, &month, now))?;
         let catalog = state.projections.catalog();
         let position = catalog.position();
-        let part_no = part_no.map(|named| {
-            let found = catalog.find(part::AGGREGATE_TYPE, &named).value;
-            found.map_or(named, |part| part.key().to_owned())
-        });
-        let usage = Usage::of(catalog, &month, part_no.as_deref())?;
+        let names = part_no.map(|named| part_names(catalog, named));
+        let usage = Usage::of(catalog, &month, names)?;
         Ok(report(catalog, &month, &usage, driven, position.get()))
     })
     .await?;

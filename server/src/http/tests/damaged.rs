@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::harness::{TestServer, request};
+use super::procurement::{order_body, shop};
+use crate::projection::CATALOG;
 
 /// Flips a bit amid the data of the event that has `mark` in it.
 fn rot(folder: &TempDir, mark: &str) {
@@ -265,4 +267,32 @@ async fn followers_are_told() {
         (&page["events"], &page["damaged"]),
         (&json!([]), &json!([[lost, lost]]))
     );
+}
+
+/// The whole stream was read for each event of an order, whether it approved anything or not, and what was lost refused it.
+#[tokio::test]
+async fn an_order_of_which_an_event_is_lost_takes_events_that_approve_nothing() {
+    let (server, token, _) = shop().await;
+    let path = "/api/v1/purchase_orders";
+    let order = server.create(path, &token, order_body("PO-1")).await;
+    let told = |what: &str, data: Value| json!({"aggregate_type": "PurchaseOrder", "aggregate_id": order["id"], "event_type": what, "data": data});
+    let noted = |notes: &str| told("PurchaseOrderUpdated", json!({ "notes": notes }));
+    let events = "/api/v1/events";
+    for notes in ["rotting", "urgent"] {
+        server.create(events, &token, noted(notes)).await;
+    }
+    let folder = server.stop();
+    rot(&folder, "rotting");
+    let server = TestServer::start_in(folder, |_| {});
+    let token = server.token(Role::Dispatcher).await;
+    let manager = server.token(Role::FleetManager).await;
+    let (log, projections) = (&server.state.log, &server.state.projections);
+    let patience = std::time::Duration::from_secs(10);
+    let reached = projections.reach(CATALOG, log.durable_position(), patience);
+    assert!(reached.await);
+    server.create(events, &token, noted("today")).await;
+    // Who approves has to know who wrote it.
+    let approved = told("PurchaseOrderApproved", json!({}));
+    let refused = server.post(events, &manager, approved).await;
+    assert!(refused.status.is_server_error(), "{}", refused.json());
 }

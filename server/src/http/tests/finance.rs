@@ -134,6 +134,10 @@ async fn an_invoice_is_matched_approved_and_booked_on_its_budget() {
         expected,
         "approved twice is booked once"
     );
+    let back = json!({ "aggregate_type": "Invoice", "aggregate_id": done["id"], "event_type": "InvoiceUpdated",
+        "data": { "status": "REVIEWED" } });
+    let refused = server.post("/api/v1/events", &manager, back).await;
+    assert_eq!(refused.expect(409)["code"], "approved");
     let posted = server
         .post(&format!("{INVOICES}/R1/post"), &manager, json!({}))
         .await;
@@ -235,11 +239,30 @@ async fn an_invoice_is_booked_on_a_budget_in_its_currency_or_not_at_all() {
     assert_eq!(glance["reasons"]["budget_utilization_pct"], why);
 
     let path = format!("/api/v1/budget/{}", planned["id"].as_str().unwrap());
-    let refused = server
+    let refused_by_command = server
         .patch(&path, &manager, json!({ "currency": "EUR" }))
         .await
         .expect_problem(409, "conflict");
-    assert_eq!(refused["code"], "booked");
+    assert_eq!(refused_by_command["code"], "booked");
+    // Nor by an event, whatever its name.
+    let raw = |what: &str, data: Value| json!({ "aggregate_type": "Budget", "aggregate_id": planned["id"], "event_type": what, "data": data });
+    for what in ["BudgetUpdated", "BudgetMoved"] {
+        let told = raw(what, json!({ "currency": "EUR" }));
+        let refused = server.post("/api/v1/events", &manager, told).await;
+        let by_event = refused.expect_problem(409, "conflict");
+        assert_eq!(by_event["detail"], refused_by_command["detail"], "{what}");
+    }
+    for told in [
+        raw("BudgetMoved", json!({ "new_currency": "EUR" })),
+        raw("BudgetUpdated", json!({ "planned_amount": "250.00" })),
+        raw("BudgetUpdated", json!({ "currency": "usd" })),
+    ] {
+        let moved = told["event_type"] == "BudgetMoved";
+        server.create("/api/v1/events", &manager, told).await;
+        let held = server.get(&path, &token).await.expect(200);
+        let held = held["currency"].as_str().unwrap();
+        assert!(held == "USD" || !moved && held == "usd", "{held}");
+    }
 }
 
 #[tokio::test]

@@ -158,9 +158,16 @@ async fn whether_it_stands_as_approved_is_for_who_may_approve() {
         let detail = refused["detail"].as_str().unwrap();
         assert!(detail.ends_with(role), "{detail}");
     }
-    for told in [ordered, reviewed] {
-        server.create(EVENTS, &manager, told).await;
+    server.create(EVENTS, &manager, ordered).await;
+    // What an approval booked would be booked again by the next.
+    let dropped = raw("Invoice", &bill, "Deleted", json!({}));
+    let back = raw("Invoice", &bill, "Updated", json!({ "status": "DRAFT" }));
+    for told in [&reviewed, &dropped, &back] {
+        let refused = server.post(EVENTS, &manager, told.clone()).await;
+        let refused = refused.expect_problem(409, "conflict");
+        assert_eq!(refused["code"], "approved", "{refused}");
     }
+    server.create(EVENTS, &admin, reviewed).await;
 }
 
 /// The log said that another had written it, and its sender approved it.

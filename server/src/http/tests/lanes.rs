@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use fleet::policy::Role;
 use serde_json::{Value, json};
+use storage::{ExpectedVersion, NewEvent, StreamName, Transaction};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::socket::Socket;
+use crate::projection::CATALOG;
 
 /// An answer as it came over a connection.
 struct Answer {
@@ -217,6 +219,39 @@ async fn a_connection_that_asks_for_something_else_goes_on_elsewhere() {
     assert_eq!(listed.status, 200, "{}", listed.body);
     assert_eq!(listed.body.to_string().matches("CraneLifted").count(), 2);
     assert_eq!(read_answer(&mut stream).await.body["version"], 3);
+}
+
+/// An event for the present key of a vehicle whose id is another began a second one.
+#[tokio::test]
+async fn what_goes_astray_is_refused_here_as_well() {
+    let socket = Socket::open(|_| {}).await;
+    let server = &socket.server;
+    let token = server.token(Role::FleetManager).await;
+    let told = |id: &str, what: &str, data: Value| json!({"aggregate_type": "Vehicle", "aggregate_id": id, "event_type": what, "data": data});
+    let mut stream = socket.connect().await;
+    let begun = told("OLD", "VehicleCreated", json!({"asset_id": "OLD"}));
+    let begun = ask(&mut stream, &post(&token, &[], &begun)).await;
+    assert_eq!(begun.status, 201, "{}", begun.body);
+    // As an importer tells it.
+    let renamed = NewEvent::new("VehicleUpdated", r#"{"asset_id":"NEW"}"#);
+    let renamed = Transaction::single(
+        StreamName::new("Vehicle", "OLD"),
+        ExpectedVersion::Any,
+        renamed,
+    );
+    let position = server.state.log.append(renamed).unwrap().last_position();
+    let patience = Duration::from_secs(10);
+    let reached = server.state.projections.reach(CATALOG, position, patience);
+    assert!(reached.await);
+    let mut stream = socket.connect().await;
+    for (id, status) in [("OTHER", 201), ("NEW", 409), ("OLD", 201)] {
+        let seen = told(id, "VehicleSeen", json!({}));
+        let answer = ask(&mut stream, &post(&token, &[], &seen)).await;
+        assert_eq!(answer.status, status, "{id}: {}", answer.body);
+        if status == 409 {
+            assert_eq!(answer.body["code"], "key_taken");
+        }
+    }
 }
 
 #[tokio::test]

@@ -186,6 +186,8 @@ async fn no_raw_event_has_a_row_go_by_another_key() {
             ("FRESH", "Created", json!({ key: "ELSE" }), "'FRESH'"),
             // Begun under its own id, which another goes by.
             ("NEW", "Created", json!({}), "'OLD'"),
+            // Meant for that one, and seen by nobody there.
+            ("NEW", "Painted", json!({ "colour": "red" }), "'OLD'"),
         ] {
             let code = match id {
                 "NEW" => "key_taken",
@@ -268,6 +270,57 @@ async fn what_is_moved_under_a_new_number_is_the_part_s() {
     assert_eq!(overview["items"][0]["part_no"], "NEW");
     let held = server.get("/api/v1/parts/NEW", &token).await.expect(200);
     assert_eq!(held["current_stock"], 4);
+}
+
+/// A move keeps the number that the part had then: lists and the report of usage lost the earlier ones.
+#[tokio::test]
+async fn what_was_moved_before_a_part_got_another_number_is_still_its() {
+    let server = TestServer::start();
+    let token = server.token(Role::FleetManager).await;
+    let [_, part, _] = kinds();
+    let mut body = part.named("OLD");
+    body["current_stock"] = json!(100);
+    server.create(part.path, &token, body).await;
+    let another = part.named("ANOTHER");
+    server.create(part.path, &token, another).await;
+    let moves = "/api/v1/stock/moves";
+    let used = |name: &str, quantity: i64| json!({ "part_no": name, "move_type": "USAGE", "quantity": quantity, "unit_price": "2.00" });
+    server.create(moves, &token, used("OLD", 3)).await;
+    let change = json!({ "part_no": "NEW" });
+    part.told(&server, "OLD", "Updated", change).await;
+    server.create(moves, &token, used("NEW", 4)).await;
+    for name in ["NEW", "OLD"] {
+        let path = format!("{moves}?part_no={name}&limit=1");
+        let listed = server.get(&path, &token).await.expect(200);
+        assert_eq!(listed["total"], 2, "{name}");
+        let cursor = listed["next_cursor"].as_str().unwrap();
+        let path = format!("{path}&cursor={cursor}");
+        let rest = server.get(&path, &token).await.expect(200);
+        // Both were made in the same moment.
+        let quantities = [&listed, &rest].map(|page| page["moves"][0]["quantity"].as_i64());
+        assert!(
+            quantities.contains(&Some(3)) && quantities.contains(&Some(4)),
+            "{name}"
+        );
+        let path = format!("{moves}?part_no={name}&move_type=INCOMING");
+        assert_eq!(server.get(&path, &token).await.expect(200)["total"], 0);
+    }
+    let other = format!("{moves}?part_no=ANOTHER");
+    assert_eq!(server.get(&other, &token).await.expect(200)["total"], 0);
+    let usage = "/api/v1/reports/parts_usage?period=2023-11";
+    for path in [usage.to_owned(), format!("{usage}&part_no=NEW")] {
+        let report = server.get(&path, &token).await.expect(200);
+        let metrics = report["metrics"].as_array().unwrap();
+        assert_eq!(metrics.len(), 1, "{path}: {report}");
+        let told = (&metrics[0]["part_no"], &metrics[0]["total_quantity_used"]);
+        assert_eq!(told, (&json!("NEW"), &json!(7)), "{path}");
+    }
+    // Who was given the freed number has moves of its own.
+    let newcomer = "0f8fad5b-d9cb-469f-a165-70867728950e";
+    let data = part.named("OLD");
+    part.told(&server, newcomer, "Created", data).await;
+    let path = format!("{moves}?part_no=NEW");
+    assert_eq!(server.get(&path, &token).await.expect(200)["total"], 1);
 }
 
 /// A line names the part by the number that it has, and goes on naming it, whoever has the former one now.

@@ -217,6 +217,53 @@ async fn what_was_given_to_a_tablet_that_is_lost_comes_back_after_a_grace() {
     assert_eq!(told[0]["data"]["level_at_location"], -3, "{events}");
 }
 
+/// The move that gave it names the part by the number that it had then.
+#[tokio::test]
+async fn what_was_given_of_a_part_that_got_another_number_comes_back_as_well() {
+    let depot = Depot::start(|_| {}).await;
+    let (server, manager) = (&depot.server, &depot.manager);
+    let post = async |path: &str, body: Value| server.post(path, manager, body).await.expect(201);
+    let place = post(
+        "/api/v1/stock/locations",
+        json!({"location_code": "L1", "name": "Shelf", "location_type": "WORKSHOP"}),
+    )
+    .await;
+    post("/api/v1/parts", json!({"part_no": "P-1", "name": "Pad"})).await;
+    post(
+        "/api/v1/stock/moves",
+        json!({"part_no": "P-1", "move_type": "INCOMING", "quantity": 10, "to_location_id": "L1"}),
+    )
+    .await;
+    depot.device("t1", manager, json!({})).await;
+    post(
+        "/api/v1/sync/leases",
+        json!({"device_id": "t1", "part_no": "P-1", "quantity": 4, "location_id": "L1"}),
+    )
+    .await;
+    // As an importer tells it.
+    let renamed = storage::NewEvent::new("PartUpdated", r#"{"part_no":"P-2"}"#);
+    let renamed = storage::Transaction::single(
+        storage::StreamName::new("Part", "P-1"),
+        storage::ExpectedVersion::Any,
+        renamed,
+    );
+    let position = server.state.log.append(renamed).unwrap().last_position();
+    let patience = std::time::Duration::from_secs(10);
+    let reached = server
+        .state
+        .projections
+        .reach(crate::projection::CATALOG, position, patience);
+    assert!(reached.await);
+    server.clock.advance_seconds(60 * DAY);
+    let token = server.token(Role::FleetManager).await;
+    let path = "/api/v1/sync/crdt/compact";
+    let done = server.post(path, &token, json!({})).await.expect(200);
+    assert_eq!(
+        done["leases_returned"],
+        json!([{"device_id": "t1", "part_no": "P-2", "quantity": 4, "location_id": place["id"]}])
+    );
+}
+
 #[tokio::test]
 async fn a_wrong_clock_is_clamped_and_told_of() {
     let depot = Depot::start(|_| {}).await;

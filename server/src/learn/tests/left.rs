@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use fleet::model::{AGGREGATE_TYPE, event};
 use serde_json::{Value, json};
@@ -144,14 +144,14 @@ fn a_training_that_is_worked_on_goes_on_and_what_the_log_did_not_take_is_told_la
     );
 }
 
-/// A clock that panics when it is asked for the second time: once the first training has begun.
+/// A clock that panics when it is asked for the third time, behind learning's start: once the first training has begun.
 #[derive(Debug, Default)]
 struct Faltering(AtomicU32);
 
 impl Clock for Faltering {
     fn now(&self) -> Timestamp {
         let asked = self.0.fetch_add(1, Ordering::Relaxed);
-        assert_ne!(asked, 1, "the clock falters");
+        assert_ne!(asked, 2, "the clock falters");
         Timestamp::from_micros(START)
     }
 }
@@ -299,4 +299,29 @@ fn a_file_that_two_store_at_once_is_stored_and_one_that_has_rotted_is_written_an
     fs::write(&path, b"rotten").unwrap();
     registry::store(folder, &whole).unwrap();
     assert!(fs::read(&path).unwrap() == whole);
+}
+
+#[test]
+fn what_a_kill_left_half_written_goes_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = folder.path().join("models");
+    let digest = registry::store(&models, b"a model").unwrap();
+    let partial = |id: &str| models.join(format!("{digest}-{id}.partial"));
+    let left = partial("0190163d-8694-739b-aea5-966c26f8ad91");
+    let of_another = partial("0190163d-8694-739b-aea5-966c26f8ad92");
+    let foreign = models.join("notes.partial");
+    let now = UNIX_EPOCH + Duration::from_micros(START.unsigned_abs());
+    let minute = Duration::from_secs(60);
+    for (path, age) in [
+        (&left, 61 * minute),
+        (&of_another, minute),
+        (&foreign, 9_000 * minute),
+    ] {
+        let made = fs::File::create(path).unwrap();
+        made.set_modified(now - age).unwrap();
+    }
+    drop(started(folder.path()));
+    assert!(!left.exists());
+    assert!(of_another.exists() && foreign.exists());
+    assert!(registry::file_of(&models, &digest).unwrap().exists());
 }

@@ -28,6 +28,8 @@ pub struct Ask {
     pub aggregate_type: &'static str,
     /// Values of the listing's filters, all of which must be met.
     pub filters: Vec<(&'static str, String)>,
+    /// A filter of the listing and several values, one of which must be met.
+    pub any_of: Option<(&'static str, Vec<String>)>,
     /// Texts for the listing's searches, in any case, all of which must be found. An empty one is found everywhere.
     pub searches: Vec<(&'static str, String)>,
     /// Which of the listing's orders.
@@ -42,6 +44,20 @@ pub struct Ask {
     pub limit: usize,
     /// The `next` of the part before.
     pub cursor: Option<String>,
+}
+
+impl Ask {
+    /// Asks for rows with one of these values only.
+    pub fn narrow_to_any(&mut self, filter: &'static str, mut values: Vec<String>) {
+        match (values.pop(), values.is_empty()) {
+            // By one value there is a list already.
+            (Some(value), true) => self.filters.push((filter, value)),
+            (last, _) => {
+                values.extend(last);
+                self.any_of = Some((filter, values));
+            }
+        }
+    }
 }
 
 /// A part of a list.
@@ -166,6 +182,12 @@ impl<'a> Meant<'a> {
                 .until
                 .map_or(list.len(), |until| rank(&time_bytes(until)));
             meant.between = first..last.max(first);
+        }
+        if let Some((name, values)) = &ask.any_of {
+            let mut filters = listing.filters.iter();
+            let filter = filters.position(|known| known.name == *name)?;
+            let lists = values.iter().filter_map(|value| table.with(filter, value));
+            meant.hits = Some(lists.flat_map(|(rows, _)| rows.from(0)).collect());
         }
         meant.search(ask)?;
         Some(meant)

@@ -170,6 +170,20 @@ impl Catalog {
         is_behind.then_some(entry.aggregate_id)
     }
 
+    /// The names by which others may refer to this aggregate: its present key, and the one under which it began, as what was
+    /// recorded before it got another says; not where another goes by that one now.
+    pub fn names_of(&self, entry: &Entry) -> Vec<String> {
+        let mut names = vec![entry.key().to_owned()];
+        if *entry.key() != *entry.aggregate_id {
+            let found = self.find(&entry.aggregate_type, &entry.aggregate_id);
+            let is_its = |found: &Entry| found.aggregate_id == entry.aggregate_id;
+            if found.value.as_ref().is_some_and(is_its) {
+                names.push(entry.aggregate_id.to_string());
+            }
+        }
+        names
+    }
+
     /// The aggregate that exists with this value under one of its listing's keys.
     pub fn by_key(&self, aggregate_type: &str, key: &str, value: &str) -> Answer<Option<Entry>> {
         self.row(|model| {
