@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use harness::client::Client;
-use harness::process::{must, run};
+use harness::process::{must, run, wait_until_free};
 use harness::server::{COMMAND_LIMIT, DataFolder};
 use harness::skip;
 use storage::{
@@ -264,13 +264,13 @@ impl Clock for SetClock {
 
 /// Appends events, each a number and what it says, to the log in this folder, and gives the position behind which they are. When it records one depends on its position alone:
 /// whoever forges a log has its times as well.
-fn append(log: &Path, events: &[(u64, String)]) -> u64 {
+fn append(folder: &Path, events: &[(u64, String)]) -> u64 {
     let clock = Arc::new(SetClock::default());
     let options = LogOptions {
         clock: clock.clone(),
         ..LogOptions::default()
     };
-    let log = Log::open(log, options).expect("nobody has the log open");
+    let log = Log::open(folder, options).expect("nobody has the log open");
     let behind = log.durable_position().get();
     for (number, text) in events {
         let position = i64::try_from(log.durable_position().get()).unwrap_or(i64::MAX);
@@ -283,6 +283,7 @@ fn append(log: &Path, events: &[(u64, String)]) -> u64 {
         log.append(transaction).expect("the log takes it");
     }
     log.close();
+    wait_until_free(folder);
     behind
 }
 

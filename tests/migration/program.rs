@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use harness::process::{Process, run};
+use harness::process::{Process, run, wait_until_free};
 use harness::server::DataFolder;
 use storage::{Log, LogOptions, ReadRequest};
 use tempfile::TempDir;
@@ -68,7 +68,10 @@ impl Depot {
     /// Ids, types and payloads of what imports wrote, in the order of ids.
     pub(crate) fn digest(&self) -> blake3::Hash {
         let log = Log::open(&self.folder.log(), LogOptions::default()).expect("a log");
-        digest(&log)
+        let digest = digest(&log);
+        drop(log);
+        wait_until_free(&self.folder.log());
+        digest
     }
 }
 

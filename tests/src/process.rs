@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use storage::DirectoryLock;
 
 /// How often a waiting test looks.
 pub const GLANCE: Duration = Duration::from_millis(5);
@@ -197,6 +198,13 @@ pub fn last_words(text: &str) -> String {
 #[track_caller]
 pub fn must<T>(what: &str, result: io::Result<T>) -> T {
     result.unwrap_or_else(|error| panic!("{what}: {error}"))
+}
+
+/// Waits, behind a test that had a log open itself, until nobody has it: a child that another test begins meanwhile holds every
+/// open file, and so the log's lock, until it is another program.
+pub fn wait_until_free(log: &Path) {
+    let take = || DirectoryLock::take(log).ok().map(drop);
+    wait_for("nobody has the log", Duration::from_secs(20), take);
 }
 
 #[cfg(test)]

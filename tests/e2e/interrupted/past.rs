@@ -2,6 +2,7 @@
 //! tablets that nobody waits for any more.
 
 use harness::load::Seeded;
+use harness::process::wait_until_free;
 use harness::server::DataFolder;
 use serde_json::{Value, json};
 use storage::{
@@ -24,6 +25,7 @@ fn append(folder: &DataFolder, writes: Vec<StreamWrite>) {
     };
     log.append(transaction).expect("the log takes it");
     log.close();
+    wait_until_free(&folder.log());
 }
 
 /// An event that counts as known when it happened, as what is taken in from a file does.

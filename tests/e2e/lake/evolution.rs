@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use harness::process::run;
+use harness::process::{run, wait_until_free};
 use harness::server::DataFolder;
 use serde_json::{Value, json};
 use storage::{ExpectedVersion, Log, LogOptions, NewEvent, StreamName, Timestamp, Transaction};
@@ -103,6 +103,7 @@ fn happen(depot: &DataFolder, events: Vec<Told>) {
         log.append(transaction).expect("there is room");
     }
     log.close();
+    wait_until_free(&depot.log());
 }
 
 /// The files of a type's events.
