@@ -96,7 +96,7 @@ impl Occurrences {
         self.services.last_day()
     }
 
-    /// Whether the latest that was said of this order or task is that it is done. Only the latest few are remembered.
+    /// Whether this order or task counts as done, and can be taken back: the newest few can.
     pub(super) fn is_done_under(&self, name: &str) -> bool {
         self.services.is_done(name)
     }
