@@ -92,10 +92,15 @@ impl StandingSince {
         u64::from(standings) >> (self.packed & 7) & 1 == 1
     }
 
+    /// The standing's number, below 8.
+    pub(crate) fn number(&self) -> usize {
+        (self.packed & 7) as usize
+    }
+
     /// Which.
     pub fn standing(&self) -> Standing {
         STANDINGS
-            .get((self.packed & 7) as usize)
+            .get(self.number())
             .copied()
             .unwrap_or(Standing::NotRequired)
     }

@@ -4,6 +4,9 @@ use bincode::de::{BorrowDecode, BorrowDecoder, Decode};
 use bincode::enc::{Encode, Encoder};
 use bincode::error::{DecodeError, EncodeError};
 
+/// Items that room is made for at once, before they come.
+const ROOM: usize = 8;
+
 /// At most `MAX` items. A list says its length before its items come, and may say what it likes: memory is taken for what
 /// came.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,7 +26,7 @@ impl<'de, C, T: BorrowDecode<'de, C>, const MAX: usize> BorrowDecode<'de, C> for
         if count > MAX as u64 {
             return Err(DecodeError::LimitExceeded);
         }
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(usize::try_from(count).unwrap_or(ROOM).min(ROOM));
         for _ in 0..count {
             items.push(T::borrow_decode(decoder)?);
         }

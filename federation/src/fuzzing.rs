@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::message::Message;
-use crate::sheet::{Signed, key_of_text, key_text};
+use crate::sheet::{KnownSheets, Signed, key_of_text, key_text};
 
 #[cfg(test)]
 mod tests;
@@ -33,10 +33,10 @@ pub fn sheet(bytes: &[u8]) {
     if let Ok(signed) = Signed::decode(bytes) {
         assert!(signed.message.len() <= bytes.len());
         assert!(
-            !signed.is_genuine(Uuid::from_u128(99), &mut None),
+            !signed.is_genuine(Uuid::from_u128(99), &mut KnownSheets::default()),
             "nobody signed for this log"
         );
-        let _ = signed.is_genuine(Uuid::from_u128(7), &mut None);
+        let _ = signed.is_genuine(Uuid::from_u128(7), &mut KnownSheets::default());
         assert_eq!(key_of_text(&key_text(signed.key)), Some(signed.key));
     }
     let _ = std::str::from_utf8(bytes).ok().and_then(key_of_text);

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 use crate::message::Message;
-use crate::sheet::{KnownSheet, PublicKey, Signed};
+use crate::sheet::{KnownSheets, PublicKey, Signed};
 
 /// A message that came.
 #[derive(Debug)]
@@ -23,12 +23,13 @@ pub(crate) struct Delivered<'a> {
     pub(crate) read: Result<(PublicKey, Message<'a>), String>,
 }
 
-/// Reads a message of the log `log`, as its subject says, and verifies its signature. `known` holds each log's last sheet.
+/// Reads a message of the log `log`, as its subject says, and verifies its signature. `known` is what is known of each log's
+/// sheets.
 pub(crate) fn read<'a>(
     log: u128,
     sequence: u64,
     bytes: &'a [u8],
-    known: &mut BTreeMap<u128, Option<KnownSheet>>,
+    known: &mut BTreeMap<u128, KnownSheets>,
 ) -> Delivered<'a> {
     let mut read = || {
         let unreadable = |reason| {
@@ -141,7 +142,7 @@ pub(crate) fn judge(
     known: &impl Known,
 ) -> Judged {
     let mut judged = Judged::default();
-    let mut seen = HashMap::new();
+    let mut seen = HashMap::with_capacity(delivered.len());
     for (place, one) in delivered.iter().enumerate() {
         let log = taken.entry(one.log).or_default();
         let message = match verified(one, log) {

@@ -13,6 +13,9 @@ const FORMAT: u8 = 1;
 /// What a message may take when it is read: an event of the largest size, with room.
 const BYTES_MAX: usize = 32 << 20;
 
+/// Room for names, tags and numbers, which most messages keep within: their bytes are not moved while they are written.
+const HEAD_ROOM: usize = 384;
+
 /// One event of the log that recorded it first.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, BorrowDecode)]
 pub(crate) struct Message<'a> {
@@ -66,7 +69,8 @@ impl<'a> Message<'a> {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![FORMAT];
+        let mut bytes = Vec::with_capacity(HEAD_ROOM + self.metadata.len() + self.data.len());
+        bytes.push(FORMAT);
         let written = bincode::encode_into_std_write(self, &mut bytes, layout());
         written.expect("memory takes what is written to it");
         bytes

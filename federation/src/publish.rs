@@ -24,7 +24,7 @@ use crate::own::OwnPart;
 use crate::presence;
 use crate::retry::{Retry, stopped};
 use crate::saved::{self, Published};
-use crate::sheet::{self, Signed};
+use crate::sheet::{self, KnownSheets, Signed};
 use crate::{FederationError, Member, Settings};
 
 /// Events read at once.
@@ -201,7 +201,7 @@ async fn find_clone(
     };
     let signed = Signed::decode(&bytes).ok();
     // By whatever key: a copy out of a backup has one of its own.
-    let signed = signed.filter(|one| one.is_genuine(log.log_id(), &mut None));
+    let signed = signed.filter(|one| one.is_genuine(log.log_id(), &mut KnownSheets::default()));
     let there = signed.and_then(|signed| Message::decode(signed.message).ok());
     let Some(there) = there else {
         // No depot publishes unsigned: this is no copy of the log, and nobody takes it for this log's.

@@ -28,6 +28,8 @@ const PATH_MAX: usize = u8::BITS as usize;
 const CONTEXT: &[u8] = b"railfleet federation sheet 1\n";
 /// What a message may take when it is read: an event of the largest size, with room.
 const BYTES_MAX: usize = 33 << 20;
+/// What stands around a message at most: the key, the signature, the longest path, and small numbers.
+const ENVELOPE_BYTES_MAX: usize = 32 + 64 + 32 * PATH_MAX + 16;
 
 /// A depot's public key.
 pub type PublicKey = [u8; 32];
@@ -108,12 +110,28 @@ pub(crate) struct Signed<'a> {
     pub(crate) message: &'a [u8],
 }
 
-/// The root of a sheet that was found to be signed, so that its other messages need no look at the signature.
-pub(crate) type KnownSheet = (PublicKey, Hash);
+/// What is known of a log's sheets from the messages before.
+#[derive(Debug, Default)]
+pub(crate) struct KnownSheets {
+    /// The root of the last one that was found to be signed, so that its other messages need no look at the signature.
+    signed: Option<(PublicKey, Hash)>,
+    /// What was hashed last on the way to a root, a node for each step.
+    way: Vec<Node>,
+}
+
+/// A node of a sheet's tree, and what it was hashed from. Messages that follow each other share most of their way up, and the
+/// same two hashes need not be hashed again.
+#[derive(Debug)]
+struct Node {
+    left: Hash,
+    right: Hash,
+    hash: Hash,
+}
 
 /// Lays the messages of a log on sheets, and signs those. In the order in which they are given.
 pub(crate) fn sign(key: &Key, log: Uuid, messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut signed = Vec::with_capacity(messages.len());
+    let public = key.public();
     for sheet in messages.chunks(MESSAGES_MAX) {
         let levels = levels(sheet.iter().map(|message| leaf(message)).collect());
         let size = byte(sheet.len());
@@ -122,14 +140,15 @@ pub(crate) fn sign(key: &Key, log: Uuid, messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
         let signature = key.sign(&text(log, size, root));
         for (index, message) in sheet.iter().enumerate() {
             let one = Signed {
-                key: key.public(),
+                key: public,
                 signature,
                 size,
                 index: byte(index),
                 path: Few(path(&levels, index)),
                 message,
             };
-            let mut bytes = vec![FORMAT];
+            let mut bytes = Vec::with_capacity(ENVELOPE_BYTES_MAX + message.len());
+            bytes.push(FORMAT);
             let written = bincode::encode_into_std_write(&one, &mut bytes, layout());
             written.expect("memory takes what is written to it");
             signed.push(bytes);
@@ -153,41 +172,57 @@ impl<'a> Signed<'a> {
         }
     }
 
-    /// Whether the key that it names signed it for this log. `known` is the last sheet of the log that was.
-    pub(crate) fn is_genuine(&self, log: Uuid, known: &mut Option<KnownSheet>) -> bool {
-        let Some(root) = self.root() else {
+    /// Whether the key that it names signed it for this log, of whose sheets so much is known.
+    pub(crate) fn is_genuine(&self, log: Uuid, known: &mut KnownSheets) -> bool {
+        let Some(root) = self.root(&mut known.way) else {
             return false;
         };
-        if *known == Some((self.key, root)) {
+        if known.signed == Some((self.key, root)) {
             return true;
         }
         let is_genuine = is_signed(self.key, &text(log, self.size, &root), &self.signature);
         if is_genuine {
-            *known = Some((self.key, root));
+            known.signed = Some((self.key, root));
         }
         is_genuine
     }
 
-    /// The root that its path leads to; `None` when the path is not one of a sheet of this size.
-    fn root(&self) -> Option<Hash> {
+    /// The root that its path leads to; `None` when the path is not one of a sheet of this size. The same whatever `way`
+    /// holds: a node is taken from there only if it was hashed from these very two.
+    fn root(&self, way: &mut Vec<Node>) -> Option<Hash> {
         let (mut index, mut size) = (usize::from(self.index), usize::from(self.size));
         if index >= size {
             return None;
         }
         let mut hash = leaf(self.message);
-        let mut path = self.path.0.iter();
+        let mut path = self.path.0.iter().enumerate();
         while size > 1 {
             if index ^ 1 < size {
-                let beside = path.next()?;
+                let (step, beside) = path.next()?;
                 hash = match index % 2 {
-                    0 => node(&hash, beside),
-                    _ => node(beside, &hash),
+                    0 => node_on(way, step, hash, *beside),
+                    _ => node_on(way, step, *beside, hash),
                 };
             }
             (index, size) = (index / 2, size.div_ceil(2));
         }
         path.next().is_none().then_some(hash)
     }
+}
+
+/// The node over these two, which is on the way from now on.
+fn node_on(way: &mut Vec<Node>, step: usize, left: Hash, right: Hash) -> Hash {
+    let known = way.get(step);
+    if let Some(known) = known.filter(|known| known.left == left && known.right == right) {
+        return known.hash;
+    }
+    let hash = node(&left, &right);
+    let made = Node { left, right, hash };
+    match way.get_mut(step) {
+        Some(known) => *known = made,
+        None => way.push(made),
+    }
+    hash
 }
 
 fn text(log: Uuid, size: u8, root: &Hash) -> Vec<u8> {
@@ -209,7 +244,7 @@ fn levels(leaves: Vec<Hash>) -> Vec<Vec<Hash>> {
 }
 
 fn path(levels: &[Vec<Hash>], mut index: usize) -> Vec<Hash> {
-    let mut path = Vec::new();
+    let mut path = Vec::with_capacity(levels.len());
     for level in levels {
         path.extend(level.get(index ^ 1).filter(|_| level.len() > 1));
         index /= 2;

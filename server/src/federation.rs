@@ -126,6 +126,10 @@ pub(crate) fn check_home(state: &AppState, name: &StreamName) -> Result<(), Prob
 
 /// Where an aggregate began, if that was in another log.
 fn beginning(log: &Log, name: &StreamName) -> Result<Option<Origin>, ReadError> {
+    // One that the log does not know begins here, whatever events have lost the names of their streams.
+    if log.stream(name).is_none() {
+        return Ok(None);
+    }
     let beginnings = BEGINNINGS.into_iter().flat_map(fleet::alias::spellings);
     let item = QueryItem {
         streams: vec![name.clone()],

@@ -47,10 +47,12 @@ pub enum AppendError {
         /// The version of its last event, [`Version::NONE`] without any.
         actual: Version,
     },
-    /// The condition does not hold.
-    #[error("an event that the condition excludes lies at position {position}, behind {after}")]
+    /// The condition does not hold, or an event that cannot be read leaves that open.
+    #[error(
+        "an event that the condition excludes, or that cannot be read and may be such, lies at position {position}, behind {after}"
+    )]
     ConditionFailed {
-        /// The newest event that matches.
+        /// The newest event that matches, or may.
         position: Position,
         /// The condition's bound.
         after: Position,

@@ -12,6 +12,7 @@ use crate::event::{NewEvent, StreamName};
 use crate::ids::IdSource;
 use crate::limits;
 use crate::matching::{Matcher, Numbers};
+use crate::names::Names;
 use crate::position::{Position, Version};
 use crate::read;
 use crate::record::{self, Chain, Commit, EventRecord, EventToWrite, Seed, TypeNameOf};
@@ -491,6 +492,10 @@ impl Numbers for Group<'_> {
                 self.names.types.get(&(of, Box::from(name))).copied()
             }
         })
+    }
+
+    fn of_log(&self) -> &Names {
+        &self.shared.names
     }
 }
 

@@ -426,7 +426,7 @@ impl Log {
         Reader::of_log(&self.shared, request)
     }
 
-    /// Begins to read one stream. A stream without events gives none.
+    /// Begins to read one stream. A stream without events gives none, and names as damaged what may be of it.
     pub fn read_stream(&self, name: &StreamName, range: &StreamRange) -> Reader<'_> {
         Reader::of_stream(&self.shared, name, range)
     }

@@ -8,7 +8,8 @@ use crate::record::{EventRecord, TypeNameOf};
 #[cfg(test)]
 mod tests;
 
-/// A query whose names have been looked up. A name that the log does not know matches nothing.
+/// A query whose names have been looked up. A name that the log does not know matches nothing but events that have lost
+/// theirs and may be of it. Readers give no such event but name it as damaged; to a condition it is one that it excludes.
 #[derive(Clone, Debug)]
 pub(crate) struct Matcher {
     /// `None`: every event matches.
@@ -18,8 +19,11 @@ pub(crate) struct Matcher {
 /// A clause that is `None` does not narrow; one without a number matches nothing.
 #[derive(Clone, Debug)]
 struct Item {
+    /// Ascending.
     streams: Option<Vec<u32>>,
     aggregate_types: Option<Vec<u16>>,
+    /// Streams of which nobody knows their aggregate types, ascending; none without a clause of such.
+    untyped: Vec<u32>,
     event_types: Option<Vec<u16>>,
     tags: Vec<Box<str>>,
 }
@@ -28,6 +32,8 @@ struct Item {
 pub(crate) trait Numbers {
     fn stream(&self, name: &crate::event::StreamName) -> Option<u32>;
     fn type_of(&self, of: TypeNameOf, name: &str) -> Option<u16>;
+    /// The names of the log.
+    fn of_log(&self) -> &Names;
 }
 
 impl Numbers for Names {
@@ -37,6 +43,10 @@ impl Numbers for Names {
 
     fn type_of(&self, of: TypeNameOf, name: &str) -> Option<u16> {
         self.type_number(of, name)
+    }
+
+    fn of_log(&self) -> &Names {
+        self
     }
 }
 
@@ -93,21 +103,45 @@ impl Matcher {
 
 impl Item {
     fn new(item: &QueryItem, numbers: &impl Numbers) -> Self {
+        let log = numbers.of_log();
         let types = |of, names: &[Box<str>]| {
             (!names.is_empty()).then(|| {
-                names
-                    .iter()
-                    .filter_map(|name| numbers.type_of(of, name))
-                    .collect::<Vec<_>>()
+                let mut found: Vec<u16> = Vec::with_capacity(names.len());
+                for name in names {
+                    let mut known = log.type_numbers(of, name);
+                    if known.is_empty() {
+                        known.extend(numbers.type_of(of, name));
+                    }
+                    found.extend(log.types_maybe(of, known.last().copied()));
+                    found.append(&mut known);
+                }
+                found
             })
         };
+        let streams = || {
+            let mut found: Vec<u32> = Vec::with_capacity(item.streams.len());
+            for name in &item.streams {
+                // A stream that is known is what has its number: begun anew it has other versions, and is another. Only
+                // where the lost name has come back are both meant.
+                match numbers.stream(name) {
+                    Some(number) => {
+                        found.push(number);
+                        found.extend(log.namesakes(number));
+                    }
+                    None => found.extend(log.streams_maybe(name)),
+                }
+            }
+            found.sort_unstable();
+            found.dedup();
+            found
+        };
+        let untyped = match item.aggregate_types.is_empty() {
+            true => Vec::new(),
+            false => log.streams_lost(),
+        };
         Item {
-            streams: (!item.streams.is_empty()).then(|| {
-                item.streams
-                    .iter()
-                    .filter_map(|name| numbers.stream(name))
-                    .collect()
-            }),
+            streams: (!item.streams.is_empty()).then(streams),
+            untyped,
             aggregate_types: types(TypeNameOf::Aggregate, &item.aggregate_types),
             event_types: types(TypeNameOf::Event, &item.event_types),
             tags: item.tags.clone(),
@@ -117,7 +151,7 @@ impl Item {
     fn matches(&self, event: &EventRecord<'_>, aggregate_type: Option<u16>) -> bool {
         self.streams
             .as_ref()
-            .is_none_or(|streams| streams.contains(&event.stream))
+            .is_none_or(|streams| streams.binary_search(&event.stream).is_ok())
             && self
                 .event_types
                 .as_ref()
@@ -125,7 +159,10 @@ impl Item {
             && self
                 .aggregate_types
                 .as_ref()
-                .is_none_or(|types| aggregate_type.is_some_and(|of| types.contains(&of)))
+                .is_none_or(|types| match aggregate_type {
+                    Some(of) => types.contains(&of),
+                    None => self.untyped.binary_search(&event.stream).is_ok(),
+                })
             && self
                 .tags
                 .iter()
@@ -174,7 +211,10 @@ impl Item {
                 &mut found,
                 union(
                     index,
-                    types.iter().map(|&number| Key::AggregateType(number)),
+                    types
+                        .iter()
+                        .map(|&number| Key::AggregateType(number))
+                        .chain(self.untyped.iter().map(|&number| Key::Stream(number))),
                     from,
                     to,
                 )?,

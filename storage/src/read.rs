@@ -3,8 +3,8 @@
 //! A reader looks at what was durable when it was made. It goes from segment to segment; within one it either walks the
 //! records (everything, forwards) or follows the ordinals that the index gives. An event that does not verify is an
 //! error for that event alone: the reader goes on behind it. One of which nothing is known but its position, for it was
-//! lost before its segment's index was made, is an error for every read that it may have belonged to. One whose stream or
-//! type has lost its name is an error for every read that comes by it.
+//! lost before its segment's index was made, is an error for every read that it may have belonged to. So is one whose stream
+//! or type has lost its name.
 
 mod by_time;
 mod fetch;
@@ -262,18 +262,26 @@ impl<'a> Reader<'a> {
         let segments = shared.segments();
         let to = shared.durable.get();
         let number = shared.names.stream_number(name);
-        let ahead = if number.is_some() {
+        let selection = match number {
+            Some(number) => Selection::Stream {
+                number,
+                from: range.from,
+                to: range.to,
+            },
+            // Events that have lost their names may be its own, whatever their versions.
+            None => Selection::Query {
+                matcher: Matcher::new(&Query::stream(name.clone()), &*shared.names),
+                occurred: None,
+            },
+        };
+        let ahead = if number.is_some() || shared.names.may_lack() {
             0..segments.len()
         } else {
             0..0
         };
         Reader {
             shared,
-            selection: Selection::Stream {
-                number: number.unwrap_or(0),
-                from: range.from,
-                to: range.to,
-            },
+            selection,
             bounds: (Position::FIRST, to),
             direction: range.direction,
             remaining: range.limit.unwrap_or(u64::MAX),

@@ -257,8 +257,8 @@ impl Segment {
         }
     }
 
-    /// Sees to it, for a reader, that the index of a segment that was sent away can be asked: where its file is gone, the
-    /// segment is fetched and the file made again.
+    /// Sees to it, for a reader, that the index of a segment that was sent away can be asked: where its file is damaged or
+    /// gone, the segment is fetched and the file made again.
     pub(crate) fn bring_index(&self) -> Result<(), SegmentUnreadable> {
         let is_loaded = || {
             let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
@@ -268,11 +268,16 @@ impl Segment {
             return Ok(());
         }
         let found = match self.load_index() {
-            Some(found) => found,
-            None => {
-                self.index_unwritten.store(true, Ordering::Relaxed);
-                SegmentIndex::Memory(self.rebuild_index()?.0)
-            }
+            Some(SegmentIndex::File(file)) if file.is_whole() => SegmentIndex::File(file),
+            damaged => match (self.rebuild_index(), damaged) {
+                (Ok((rebuilt, _)), _) => {
+                    self.index_unwritten.store(true, Ordering::Relaxed);
+                    SegmentIndex::Memory(rebuilt)
+                }
+                // What of it is whole still answers.
+                (Err(_), Some(damaged)) => damaged,
+                (Err(error), None) => return Err(error),
+            },
         };
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = Some(found);
         if self.wants_index_file() && crate::maintenance::write_index(self).is_ok() {

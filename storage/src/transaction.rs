@@ -42,7 +42,8 @@ pub struct StreamWrite {
 }
 
 /// "Nothing that matches `query` lies after `after`": the condition of a dynamic consistency boundary. An event that cannot
-/// be read but is known to have matched counts; one of which only the position is known does not.
+/// be read but is known to have matched counts, and so does one whose stream or type has lost its name, where that may be
+/// one asked for and all else matches; one of which only the position is known does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     /// What must not have happened. An empty query matches every event.

@@ -82,8 +82,16 @@ fn inside<T>(list: &[T], selection: &Selection<'_>, at: impl Fn(&T) -> i64) -> R
     let (Some(from), Some(to)) = (selection.edges.first(), selection.edges.last()) else {
         return 0..0;
     };
-    let first = list.partition_point(|one| at(one) < *from);
-    first..first + list[first..].partition_point(|one| at(one) < *to)
+    // A long time holds whole lists: two looks at their ends instead of two searches through memory that nobody has touched.
+    let first = match list.first() {
+        Some(one) if at(one) < *from => list.partition_point(|one| at(one) < *from),
+        _ => 0,
+    };
+    let behind = match list.last() {
+        Some(one) if at(one) >= *to => first + list[first..].partition_point(|one| at(one) < *to),
+        _ => list.len(),
+    };
+    first..behind
 }
 
 pub(super) fn availability(facts: &Facts, selection: &Selection<'_>, visit: &mut Visit<'_>) {

@@ -47,10 +47,14 @@ pub(super) fn append(member: &Member, arrived: &[Arrived]) -> Missing {
         };
         member.pace.did_not_append(new.len() - taken);
         for message in new.iter().take(taken) {
-            known.ids.insert(message.id, message.log);
             *appended.entry(message.log).or_default() += 1;
         }
         let Some(error) = stopped else { break judged };
+        // They are judged once more, with what is here by now.
+        let here = new.iter().take(taken);
+        known
+            .ids
+            .extend(here.map(|message| (message.id, message.log)));
         let place = judged.new.get(taken).copied().unwrap_or_default();
         refused.insert(place, format!("this log can never take it: {error}"));
     };
@@ -114,6 +118,7 @@ fn note(
     judged: &Judged,
     appended: &BTreeMap<u128, u64>,
 ) {
+    let now = member.clock.now();
     let mut standing = member.standing.lock();
     for (log, taken) in &judged.taken {
         let Some(depot) = standing.depot(*log, taken.key.is_some()) else {
@@ -141,7 +146,7 @@ fn note(
             && let Some(depot) = standing.depots.get_mut(&one.log)
             && depot.taken.key == Some(*key)
         {
-            depot.last_contact = Some(member.clock.now());
+            depot.last_contact = Some(now);
             depot.call(message.depot);
             depot.published = depot.published.max(message.position);
         }

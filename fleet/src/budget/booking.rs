@@ -6,13 +6,15 @@ use serde_json::{Map, Value};
 
 use super::event;
 use super::schema::SCHEMA;
+use super::view::amounts;
 use crate::event::EventDraft;
 use crate::folded::Folded;
 use crate::invoice::Cost;
 use crate::money::{Money, currency_of};
 use crate::refusal::Refusal;
 
-/// The category of a budget that nobody planned: where costs go for which there is no other.
+/// The category of a budget that nobody planned: where costs go for which there is no other. Where one in another
+/// currency has this name, the currency stands behind it (`AUTO EUR`).
 pub const AUTO_CATEGORY: &str = "AUTO";
 
 /// Words that name the category of parts, by how they begin, in any case.
@@ -54,10 +56,11 @@ pub fn category_of(cost: &Cost, categories: &[Option<&str>]) -> Option<usize> {
 }
 
 /// The place in `budgets`, those of the month `period` and the cost's cost center, that a cost in `currency` belongs to:
-/// among those in its currency the one that [`category_of`] says. `None` only when there are no budgets.
+/// among those in its currency the one that [`category_of`] says. `None` when there is none, and nobody planned any in
+/// another currency: what came into being by itself holds up no cost.
 ///
 /// # Errors
-/// `Conflict` where there are budgets, and none is in this currency.
+/// `Conflict` where budgets were planned, and none is in this currency.
 pub fn budget_of(
     cost: &Cost,
     currency: &str,
@@ -67,17 +70,23 @@ pub fn budget_of(
     let mut places = Vec::new();
     let mut categories = Vec::new();
     let mut others = BTreeSet::new();
+    let mut is_planned_in_others = false;
     for (place, budget) in budgets.iter().enumerate() {
         let held_in = currency_of(budget);
         if held_in == currency {
             places.push(place);
-            categories.push(budget.text("category"));
+            let of_currency = budget.text("category") == Some(&*auto_in(currency));
+            categories.push(match of_currency {
+                true => Some(AUTO_CATEGORY),
+                false => budget.text("category"),
+            });
         } else {
+            is_planned_in_others |= !is_unplanned(budget, &held_in);
             others.insert(held_in);
         }
     }
     let chosen = category_of(cost, &categories).map(|chosen| places[chosen]);
-    if chosen.is_some() || others.is_empty() {
+    if chosen.is_some() || !is_planned_in_others {
         return Ok(chosen);
     }
     let others: Vec<String> = others.into_iter().collect();
@@ -95,13 +104,35 @@ fn is_for_parts(category: &str) -> bool {
     PARTS_WORDS.iter().any(|word| category.starts_with(word))
 }
 
-/// The fields of a budget that nobody planned.
-pub fn unplanned(period: &str, cost_center: &str, currency: &str) -> Map<String, Value> {
+/// The category of a budget that nobody planned, where another currency has [`AUTO_CATEGORY`] itself.
+fn auto_in(currency: &str) -> String {
+    format!("{AUTO_CATEGORY} {currency}")
+}
+
+/// Whether the budget came into being by itself, and nobody has planned an amount for it since.
+fn is_unplanned(budget: &Folded, held_in: &str) -> bool {
+    let category = budget.text("category");
+    let is_auto = category.is_some_and(|name| name == AUTO_CATEGORY || name == auto_in(held_in));
+    is_auto && amounts(budget).planned == Money::ZERO
+}
+
+/// The fields of a budget that nobody planned, beside `budgets`, those that its month and cost center have.
+pub fn unplanned(
+    period: &str,
+    cost_center: &str,
+    currency: &str,
+    budgets: &[&Folded],
+) -> Map<String, Value> {
+    let is_taken = |budget: &&Folded| budget.text("category") == Some(AUTO_CATEGORY);
+    let category = match budgets.iter().any(is_taken) {
+        true => auto_in(currency),
+        false => AUTO_CATEGORY.to_owned(),
+    };
     let mut fields = Map::new();
     let mut put = |name: &str, value: &str| fields.insert(name.to_owned(), value.into());
     put("period", period);
     put("cost_center", cost_center);
-    put("category", AUTO_CATEGORY);
+    put("category", &category);
     put("planned_amount", "0.00");
     put("forecast_amount", "0.00");
     put("currency", currency);

@@ -133,6 +133,37 @@ fn a_cost_goes_to_a_budget_in_its_currency_or_to_none() {
     assert_eq!(refusal.code, "other_currency");
 }
 
+/// Regression: the first invoice in USD of a month without budgets held up those in EUR until somebody planned one.
+#[test]
+fn a_budget_that_nobody_planned_holds_up_no_other_currency() {
+    let made = |currency: &str, beside: &[&Folded]| {
+        let fields = unplanned("2026-03", "WS", currency, beside);
+        budget(Value::Object(fields))
+    };
+    let place = |currency: &str, budgets: &[&Folded]| {
+        budget_of(&cost(None, false), currency, "2026-03", budgets)
+    };
+    let dollars = made("USD", &[]);
+    assert_eq!(dollars.text("category"), Some(AUTO_CATEGORY));
+    assert_eq!(place("EUR", &[&dollars]), Ok(None));
+    let euros = made("EUR", &[&dollars]);
+    assert_eq!(euros.text("category"), Some("AUTO EUR"));
+    assert_eq!(place("CHF", &[&dollars, &euros]), Ok(None));
+    // It goes before others as AUTO itself does.
+    let planned = of_currency(Some("A"), "EUR");
+    let all = [&planned, &dollars, &euros];
+    assert_eq!(place("EUR", &all), Ok(Some(2)));
+    assert_eq!(place("USD", &all), Ok(Some(1)));
+    assert!(place("CHF", &all).is_err(), "one of them was planned");
+    // What somebody planned under these names is as any other.
+    let named = budget(
+        json!({ "period": "2026-03", "cost_center": "WS", "category": "AUTO", "planned_amount": "5.00" }),
+    );
+    for planned in [named, of_currency(Some("AUTO USD"), "EUR")] {
+        assert!(place("USD", &[&planned]).is_err(), "{planned:?}");
+    }
+}
+
 #[test]
 fn a_budget_keeps_its_currency_once_something_is_booked() {
     let change = |currency: &str| Describe::Change(object(json!({ "currency": currency })));

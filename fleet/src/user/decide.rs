@@ -2,7 +2,7 @@
 //! the account service's.
 
 use super::events;
-use super::fold::UserState;
+use super::fold::{RefreshFamily, UserState};
 use crate::event::EventDraft;
 use crate::policy::Role;
 use crate::refusal::Refusal;
@@ -148,9 +148,12 @@ pub enum RefreshRefusal {
     },
 }
 
-/// The event that exchanges the refresh token `token_id` of `family` for `new_token_id`.
+/// The event that exchanges the refresh token `token_id` of `family` for `new_token_id`; none when it was exchanged
+/// within `grace` and its successor was not: the answer may have been lost, and is that successor once more.
 ///
-/// Rotation with reuse detection as in RFC 9700 §4.14.2. `now` and `new_expires_at` are microseconds since 1970 UTC.
+/// Rotation with reuse detection as in RFC 9700 §4.14.2. `now` and `new_expires_at` are microseconds since 1970 UTC,
+/// `grace` is microseconds. Who shows a copy within the grace gets no chain of their own: both hold one successor, and
+/// the second of them to show it after its own grace is found out.
 ///
 /// # Errors
 /// See [`RefreshRefusal`]; `Reused` carries an event to append.
@@ -161,14 +164,16 @@ pub fn decide_refresh(
     new_token_id: &str,
     now: i64,
     new_expires_at: i64,
-) -> Result<EventDraft, RefreshRefusal> {
+    grace: i64,
+) -> Result<Option<EventDraft>, RefreshRefusal> {
     if !user.is_active {
         return Err(RefreshRefusal::Inactive);
     }
     let Some(open) = user.families.get(family) else {
         return Err(RefreshRefusal::Unknown);
     };
-    if open.token_id != token_id {
+    let is_newest = open.token_id == token_id;
+    if !is_newest && !was_just_replaced(open, token_id, now, grace) {
         return Err(RefreshRefusal::Reused {
             revoke: Box::new(events::refresh_revoked(family, "reuse")),
         });
@@ -176,12 +181,17 @@ pub fn decide_refresh(
     if open.expires_at <= now {
         return Err(RefreshRefusal::Expired);
     }
-    Ok(events::refresh_rotated(
-        family,
-        token_id,
-        new_token_id,
-        new_expires_at,
-    ))
+    let rotated = || events::refresh_rotated(family, token_id, new_token_id, new_expires_at);
+    Ok(is_newest.then(rotated))
+}
+
+/// Whether the family's newest token took this one's place within `grace` of `now`, on either side: of two requests at
+/// once the later one can have read the clock first, and a clock that was put back must not lengthen the grace.
+fn was_just_replaced(open: &RefreshFamily, token_id: &str, now: i64, grace: i64) -> bool {
+    let replaced = open.replaced.as_ref();
+    replaced.is_some_and(|replaced| {
+        replaced.token_id == token_id && now.abs_diff(replaced.at) <= grace.unsigned_abs()
+    })
 }
 
 fn check_username(username: &str) -> Result<(), Refusal> {

@@ -59,6 +59,17 @@ pub struct RefreshFamily {
     pub token_id: String,
     /// When that token ends, microseconds since 1970 UTC.
     pub expires_at: i64,
+    /// The token that it took the place of; none before the first exchange.
+    pub replaced: Option<ReplacedToken>,
+}
+
+/// A refresh token that was exchanged last.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ReplacedToken {
+    /// Its id.
+    pub token_id: String,
+    /// When it was exchanged, microseconds since 1970 UTC.
+    pub at: i64,
 }
 
 /// The account after `event`. `None` before its registration; later registrations change nothing.
@@ -113,9 +124,15 @@ fn fold_session(user: &mut UserState, event: &EventView<'_>) {
         events::REFRESH_TOKEN_ISSUED => {
             user.families
                 .retain(|_, family| family.expires_at > event.occurred_at);
-            open_family(user, data, "token_id");
+            open_family(user, data, "token_id", None);
         }
-        events::REFRESH_TOKEN_ROTATED => open_family(user, data, "new_token_id"),
+        events::REFRESH_TOKEN_ROTATED => {
+            let replaced = text(data, "old_token_id").map(|token_id| ReplacedToken {
+                token_id,
+                at: event.occurred_at,
+            });
+            open_family(user, data, "new_token_id", replaced);
+        }
         events::REFRESH_TOKEN_REVOKED => {
             if let Some(family) = text(data, "family") {
                 user.families.remove(&family);
@@ -125,7 +142,12 @@ fn fold_session(user: &mut UserState, event: &EventView<'_>) {
     }
 }
 
-fn open_family(user: &mut UserState, data: &Map<String, Value>, token_field: &str) {
+fn open_family(
+    user: &mut UserState,
+    data: &Map<String, Value>,
+    token_field: &str,
+    replaced: Option<ReplacedToken>,
+) {
     let expires_at = data.get("expires_at").and_then(Value::as_i64);
     if let (Some(family), Some(token_id), Some(expires_at)) =
         (text(data, "family"), text(data, token_field), expires_at)
@@ -135,6 +157,7 @@ fn open_family(user: &mut UserState, data: &Map<String, Value>, token_field: &st
             RefreshFamily {
                 token_id,
                 expires_at,
+                replaced,
             },
         );
     }

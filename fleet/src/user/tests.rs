@@ -144,17 +144,36 @@ fn a_refresh_token_is_good_once_and_a_copy_ends_the_family() {
         &[events::refresh_issued("f", "t1", 9_000_000)],
     )
     .unwrap();
-    let rotated = decide_refresh(&user, "f", "t1", "t2", 5_000_000, 20_000_000).unwrap();
-    let user = fold_drafts(Some(user), &[rotated]).unwrap();
+    let refresh = |user: &UserState, token_id: &str, now| {
+        decide_refresh(user, "f", token_id, "t3", now, 20_000_000, 1_000_000)
+    };
+    let rotated = decide_refresh(&user, "f", "t1", "t2", 2_500_000, 20_000_000, 1_000_000);
+    // The exchange happened at 3 s.
+    let user = fold_drafts(Some(user), &[rotated.unwrap().unwrap()]).unwrap();
     assert_eq!(user.families["f"].token_id, "t2");
-    let Err(RefreshRefusal::Reused { revoke }) =
-        decide_refresh(&user, "f", "t1", "t3", 5_000_000, 20_000_000)
-    else {
+    // Its answer was lost, or another one asked at once and had read the clock before: nothing new is begun.
+    for now in [2_000_000, 3_000_000, 4_000_000] {
+        assert_eq!(refresh(&user, "t1", now), Ok(None), "{now}");
+    }
+    // Not before either, by a clock that was put back.
+    for now in [1_999_999, 4_000_001] {
+        let refused = refresh(&user, "t1", now);
+        assert!(
+            matches!(refused, Err(RefreshRefusal::Reused { .. })),
+            "{now}"
+        );
+    }
+    // Nor once the successor was exchanged itself.
+    let rotated = refresh(&user, "t2", 3_500_000).unwrap().unwrap();
+    let used = fold_drafts(Some(user.clone()), &[rotated]).unwrap();
+    assert!(refresh(&used, "t1", 4_000_000).is_err());
+    assert_eq!(refresh(&used, "t2", 4_000_000), Ok(None));
+    let Err(RefreshRefusal::Reused { revoke }) = refresh(&user, "t1", 5_000_000) else {
         panic!("the old token must be seen as reused");
     };
     let user = fold_drafts(Some(user), &[*revoke]).unwrap();
     assert_eq!(
-        decide_refresh(&user, "f", "t2", "t3", 5_000_000, 20_000_000),
+        refresh(&user, "t2", 5_000_000),
         Err(RefreshRefusal::Unknown)
     );
 }
@@ -167,7 +186,7 @@ fn an_expired_or_closed_session_is_not_refreshed() {
     )
     .unwrap();
     assert_eq!(
-        decide_refresh(&user, "f", "t1", "t2", 9_000_000, 0),
+        decide_refresh(&user, "f", "t1", "t2", 9_000_000, 0, 0),
         Err(RefreshRefusal::Expired)
     );
     let closed = decide(
@@ -179,7 +198,7 @@ fn an_expired_or_closed_session_is_not_refreshed() {
     .unwrap();
     let user = fold_drafts(Some(user), &closed).unwrap();
     assert_eq!(
-        decide_refresh(&user, "f", "t1", "t2", 5_000_000, 0),
+        decide_refresh(&user, "f", "t1", "t2", 5_000_000, 0, 0),
         Err(RefreshRefusal::Inactive)
     );
     assert_eq!(

@@ -1,8 +1,10 @@
 //! Logging in, staying in, going out.
 //!
 //! A login opens a *family* of refresh tokens, of which only the newest is good. A refresh token that comes twice was
-//! copied by somebody: the whole family ends (RFC 9700 §4.14.2). An access token carries its family's name and ends with
-//! it, so logging out works at once and not only when the token's half hour is over.
+//! copied by somebody: the whole family ends (RFC 9700 §4.14.2). Only within a short grace, and while its successor was
+//! not exchanged itself, may it come again for that same successor: answers are lost on bad lines, and two pages ask at
+//! once. An access token carries its family's name and ends with it, so logging out works at once and not only when the
+//! token's half hour is over.
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
@@ -179,13 +181,13 @@ impl Accounts {
                 Ok(drafts)
             })
             .await?;
-        self.pair(&account, &family, token_id, now)
+        self.pair(&account, &family, token_id, now, expires_at)
     }
 
-    /// Exchanges a refresh token for the next pair.
+    /// Exchanges a refresh token for the next pair; one that was exchanged within the grace, for the same successor.
     ///
     /// # Errors
-    /// `RefreshInvalid`, also when it was used before, which ends its family; `RefreshInactive`; `Append`.
+    /// `RefreshInvalid`, also when it was used before that, which ends its family; `RefreshInactive`; `Append`.
     pub async fn refresh(&self, token: &str) -> Result<TokenPair, AccountError> {
         let now = self.now();
         let claims = self
@@ -204,6 +206,7 @@ impl Accounts {
         }
         let new_token_id = Uuid::new_v4().to_string();
         let expires_at = self.refresh_ends(now);
+        let grace = micros(self.config.refresh_grace);
         let account = self
             .command(id, None, |state| {
                 let state = state.ok_or(AccountError::RefreshInactive)?;
@@ -215,8 +218,9 @@ impl Accounts {
                     &new_token_id,
                     times.0,
                     times.1,
+                    grace,
                 ) {
-                    Ok(draft) => Ok(vec![draft]),
+                    Ok(draft) => Ok(draft.into_iter().collect()),
                     Err(RefreshRefusal::Reused { revoke }) => Ok(vec![*revoke]),
                     Err(RefreshRefusal::Inactive) => Err(AccountError::RefreshInactive),
                     Err(RefreshRefusal::Unknown | RefreshRefusal::Expired) => {
@@ -225,16 +229,14 @@ impl Accounts {
                 }
             })
             .await?;
-        let rotated = account
-            .state
-            .families
-            .get(&family)
-            .is_some_and(|open| open.token_id == new_token_id);
-        if !rotated {
+        // A family that is still open was not ended by this token: its newest one is the answer, be it made now or the
+        // successor that this token was exchanged for a moment ago.
+        let Some(open) = account.state.families.get(&family) else {
             tracing::warn!(account = %account.id_text, "a refresh token came twice; its family was ended");
             return Err(AccountError::RefreshInvalid);
-        }
-        self.pair(&account, &family, new_token_id, now)
+        };
+        let ends = Timestamp::from_micros(open.expires_at);
+        self.pair(&account, &family, open.token_id.clone(), now, ends)
     }
 
     /// Ends the caller's family of tokens; with a refresh token, that token's.
@@ -384,6 +386,7 @@ impl Accounts {
         family: &str,
         token_id: String,
         now: Timestamp,
+        refresh_ends: Timestamp,
     ) -> Result<TokenPair, AccountError> {
         let ends = now.plus_micros(micros(self.config.access_lifetime));
         Ok(TokenPair {
@@ -395,14 +398,7 @@ impl Accounts {
                 now,
                 ends,
             )?,
-            refresh: self.sign(
-                account,
-                REFRESH,
-                Some(family),
-                token_id,
-                now,
-                self.refresh_ends(now),
-            )?,
+            refresh: self.sign(account, REFRESH, Some(family), token_id, now, refresh_ends)?,
             expires_in: self.config.access_lifetime.as_secs(),
         })
     }

@@ -206,18 +206,15 @@ fn place(from: &str) -> Result<Target, CliError> {
     Target::open_existing(url.as_str()).map_err(told)
 }
 
-/// Registers a model, and deploys it if it is better.
+/// Keeps and registers a model, and deploys it if it is better.
 fn keep(
     learning: &Learning,
     artifact: &Artifact,
     file: &[u8],
     backtest: &Backtest,
 ) -> Result<ExitCode, CliError> {
-    let id = uuid::Uuid::now_v7().to_string();
-    learning.register(&id, None).map_err(other)?;
-    learning
-        .keep(&id, artifact, file, metrics(backtest), None)
-        .map_err(other)?;
+    let added = learning.add(artifact, file, metrics(backtest), None);
+    let id = added.map_err(other)?;
     let deployed = learning.deploy_if_better(&id).map_err(other)?;
     print(&format!(
         "model {id}: {} bytes, {}",

@@ -6,7 +6,7 @@ use storage::{
     Condition, ExpectedVersion, Position, Query, QueryItem, StreamName, StreamWrite, Transaction,
 };
 
-use super::parse::{Refused, read_event};
+use super::parse::{Envelope, Refused, read_sent};
 use super::tags::{FREE_PREFIX, tag};
 use crate::field_error::{FieldError, Place};
 use crate::json::{JsonError, Kind, Scanner};
@@ -121,19 +121,22 @@ impl Reading {
                     limit: self.events_max,
                 });
             }
-            match read_event(scanner)? {
-                Ok(envelope) => {
+            match read_sent(scanner)? {
+                Ok(sent) => {
                     match writes.last_mut() {
-                        Some(last)
-                            if envelope.expected.is_none() && last.stream == envelope.stream =>
-                        {
-                            last.events.push(envelope.event);
+                        Some(last) if sent.follows(last) => last.events.push(sent.event),
+                        _ => {
+                            let Envelope {
+                                stream,
+                                expected,
+                                event,
+                            } = sent.into_envelope();
+                            writes.push(StreamWrite {
+                                stream,
+                                expected: expected.unwrap_or(ExpectedVersion::Any),
+                                events: vec![event],
+                            });
                         }
-                        _ => writes.push(StreamWrite {
-                            stream: envelope.stream,
-                            expected: envelope.expected.unwrap_or(ExpectedVersion::Any),
-                            events: vec![envelope.event],
-                        }),
                     }
                     self.count += 1;
                 }

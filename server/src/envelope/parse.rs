@@ -1,11 +1,12 @@
 //! From JSON to the log: one event.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use storage::{
     AGGREGATE_ID_BYTES_MAX, METADATA_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, TYPE_NAME_BYTES_MAX,
 };
-use storage::{ExpectedVersion, NewEvent, StreamName, Timestamp};
+use storage::{ExpectedVersion, NewEvent, StreamName, StreamWrite, Timestamp};
 use uuid::Uuid;
 
 use super::fields::{self, Faults};
@@ -27,6 +28,36 @@ pub struct Envelope {
     pub expected: Option<ExpectedVersion>,
     /// The event itself, its type in the canonical spelling, its payload checked if the type is known.
     pub event: NewEvent,
+}
+
+/// The same, with the stream's names as they stand in the text: most events of a batch are for the stream of the one
+/// before, and need no names of their own.
+#[derive(Debug)]
+pub(super) struct Sent<'a> {
+    aggregate_type: Cow<'a, str>,
+    aggregate_id: Cow<'a, str>,
+    expected: Option<ExpectedVersion>,
+    pub(super) event: NewEvent,
+}
+
+impl Sent<'_> {
+    /// Whether the event belongs behind those of this write: to the same stream, whatever its version is by then.
+    pub(super) fn follows(&self, write: &StreamWrite) -> bool {
+        self.expected.is_none()
+            && *write.stream.aggregate_id == *self.aggregate_id
+            && *write.stream.aggregate_type == *self.aggregate_type
+    }
+
+    pub(super) fn into_envelope(self) -> Envelope {
+        Envelope {
+            stream: StreamName {
+                aggregate_type: self.aggregate_type.into(),
+                aggregate_id: self.aggregate_id.into(),
+            },
+            expected: self.expected,
+            event: self.event,
+        }
+    }
 }
 
 /// Everything that is wrong with what was sent; never empty.
@@ -83,6 +114,13 @@ pub fn parse_event(body: &[u8]) -> Result<Envelope, Refused> {
 /// # Errors
 /// As [`parse_event`].
 pub fn read_event(scanner: &mut Scanner<'_>) -> Result<Result<Envelope, Refused>, JsonError> {
+    Ok(read_sent(scanner)?.map(Sent::into_envelope))
+}
+
+/// Reads one event at the scanner's place, as [`read_event`] does.
+pub(super) fn read_sent<'a>(
+    scanner: &mut Scanner<'a>,
+) -> Result<Result<Sent<'a>, Refused>, JsonError> {
     if scanner.kind()? != Kind::Object {
         scanner.skip()?;
         return Ok(Err(Refused(vec![FieldError::new(
@@ -98,9 +136,9 @@ pub fn read_event(scanner: &mut Scanner<'_>) -> Result<Result<Envelope, Refused>
 
 /// What has been read of an event so far.
 #[derive(Debug, Default)]
-struct Members {
-    aggregate_type: Option<Box<str>>,
-    aggregate_id: Option<Box<str>>,
+struct Members<'a> {
+    aggregate_type: Option<Cow<'a, str>>,
+    aggregate_id: Option<Cow<'a, str>>,
     event_type: Option<Box<str>>,
     id: Option<Uuid>,
     occurred_at: Option<Timestamp>,
@@ -112,17 +150,17 @@ struct Members {
     faults: Faults,
 }
 
-impl Members {
-    fn read(&mut self, scanner: &mut Scanner<'_>, key: &str) -> Result<(), JsonError> {
+impl<'a> Members<'a> {
+    fn read(&mut self, scanner: &mut Scanner<'a>, key: &str) -> Result<(), JsonError> {
         let faults = &mut self.faults;
         match key {
             "aggregate_type" => {
                 let name = fields::name(scanner, TYPE_NAME_BYTES_MAX)?;
-                self.aggregate_type = faults.take("aggregate_type", name).map(Into::into);
+                self.aggregate_type = faults.take("aggregate_type", name);
             }
             "aggregate_id" => {
                 let id = fields::identifier(scanner, AGGREGATE_ID_BYTES_MAX)?;
-                self.aggregate_id = faults.take("aggregate_id", id).map(Into::into);
+                self.aggregate_id = faults.take("aggregate_id", id);
             }
             "event_type" => {
                 let name = fields::name(scanner, TYPE_NAME_BYTES_MAX)?;
@@ -306,7 +344,7 @@ impl Members {
     }
 
     /// The event, if nothing is wrong and nothing is missing.
-    fn finish(mut self) -> Result<Envelope, Refused> {
+    fn finish(mut self) -> Result<Sent<'a>, Refused> {
         for (field, missing) in [
             ("aggregate_type", self.aggregate_type.is_none()),
             ("aggregate_id", self.aggregate_id.is_none()),
@@ -344,11 +382,9 @@ impl Members {
         if !self.faults.found().is_empty() {
             return Err(Refused(self.faults.into_found()));
         }
-        Ok(Envelope {
-            stream: StreamName {
-                aggregate_type,
-                aggregate_id,
-            },
+        Ok(Sent {
+            aggregate_type,
+            aggregate_id,
             expected: self.expected,
             event: NewEvent {
                 id: self.id,

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use storage::{EventReceipt, ExpectedVersion, Position, Timestamp, Version};
+use storage::{EventReceipt, ExpectedVersion, Position, StreamName, Timestamp, Version};
 use uuid::Uuid;
 
 use super::*;
@@ -377,6 +377,34 @@ fn a_batch_keeps_order_and_expectations() {
     assert_eq!(
         parse_batch(&serde_json::to_vec(&wrapped).unwrap(), 3),
         Err(BatchError::TooMany { limit: 3 })
+    );
+}
+
+#[test]
+fn an_event_of_a_batch_follows_its_stream_however_that_is_spelled() {
+    let event = |aggregate_type: &str, id: &str| {
+        format!(
+            r#"{{"aggregate_type":"{aggregate_type}","aggregate_id":"{id}","event_type":"X","data":{{}}}}"#
+        )
+    };
+    let events = [
+        event("Crane", "a"),
+        event(r"\u0043rane", r"\u0061"),
+        event("Track", "a"),
+        event(r"Tr\u0061ck", "b"),
+    ];
+    let batch = parse_batch(format!("[{}]", events.join(",")).as_bytes(), 4).unwrap();
+    let writes = batch.transaction.writes.iter();
+    let writes: Vec<_> = writes
+        .map(|write| (write.stream.clone(), write.events.len()))
+        .collect();
+    assert_eq!(
+        writes,
+        [
+            (StreamName::new("Crane", "a"), 2),
+            (StreamName::new("Track", "a"), 1),
+            (StreamName::new("Track", "b"), 1),
+        ]
     );
 }
 

@@ -284,7 +284,8 @@ pub(crate) struct RefreshRequest {
 
 /// Exchange a refresh token for the next pair.
 ///
-/// Each is good once: a refresh token that comes twice was copied, and ends the session.
+/// Each is good once: a refresh token that comes twice was copied, and ends the session. One whose answer was lost may
+/// come again within `auth.refresh_grace_seconds`.
 #[utoipa::path(
     post,
     path = "/api/v1/auth/refresh",

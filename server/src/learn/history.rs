@@ -11,10 +11,11 @@
 //! brought in (`railfleet ingest` or the importer wrote it, more than a day after it happened) is taken to have been known
 //! in its own time. What a tablet reports is live however late it comes, and so is what a client says has a source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fleet::Origin;
 use fleet::calendar::DAY;
+use fleet::vehicle::event::VEHICLE_MAINTENANCE_REOPENED;
 use serde_json::{Map, Value};
 use storage::{EventRef, Log, Position, Query, ReadError, ReadRequest};
 
@@ -199,6 +200,8 @@ pub(crate) struct VehiclePast {
     pub(crate) events: Vec<When>,
     pub(crate) parts_used: Vec<When>,
     began: Vec<Began>,
+    /// Orders and tasks under which maintenance was told done, and then that it is open again.
+    reopened: BTreeSet<Box<str>>,
     pub(crate) deleted: Earliest,
     /// From when on anything was known of it.
     seen: Option<i64>,
@@ -383,7 +386,16 @@ impl History {
         if event_type.contains("Deleted") {
             past.deleted.add(when);
         }
-        if is_maintenance_done(event_type) {
+        let under = text(data, &["work_order_id", "maintenance_task_id"]);
+        if event_type == VEHICLE_MAINTENANCE_REOPENED
+            && let Some(under) = under
+        {
+            past.reopened.insert(under.into());
+        }
+        // The completion that came first stays, as that of an order does: the next one is the same maintenance.
+        let is_done = is_maintenance_done(event_type);
+        let is_again = is_done && under.is_some_and(|under| past.reopened.remove(under));
+        if is_done && !is_again {
             insert(&mut past.maintenance, when, |mark| *mark);
         }
         let is_incident = event_type.starts_with("VehicleIncident");

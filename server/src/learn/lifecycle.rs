@@ -45,7 +45,7 @@ impl Learning {
     }
 
     /// The model exists from here on, without a file yet.
-    pub(crate) fn register(&self, model_id: &str, by: Option<&str>) -> Result<(), TrainError> {
+    pub(super) fn register(&self, model_id: &str, by: Option<&str>) -> Result<(), TrainError> {
         self.take_step(|models| {
             let writes = vec![registered(models, model_id, by)];
             Ok(Some(models.transaction(writes)))
@@ -53,8 +53,8 @@ impl Learning {
         Ok(())
     }
 
-    /// Stores the file and says that training ended well.
-    pub(crate) fn keep(
+    /// Stores the file of a model that was registered before its training, and says that this ended well.
+    pub(super) fn keep(
         &self,
         model_id: &str,
         artifact: &Artifact,
@@ -177,7 +177,19 @@ impl Learning {
     pub(crate) fn upload(&self, file: &[u8], by: Option<&str>) -> Result<String, TrainError> {
         let artifact = Artifact::read(file)?;
         let metrics = artifact.note("metrics").unwrap_or(Value::Null);
-        let facts = self.store(&artifact, file, metrics)?;
+        self.add(&artifact, file, metrics, by)
+    }
+
+    /// Stores the file, then registers its model as trained; returns the new model's id. A kill amid it leaves a file
+    /// without a model at most, which is in nobody's way.
+    pub(crate) fn add(
+        &self,
+        artifact: &Artifact,
+        file: &[u8],
+        metrics: Value,
+        by: Option<&str>,
+    ) -> Result<String, TrainError> {
+        let facts = self.store(artifact, file, metrics)?;
         let model_id = uuid::Uuid::now_v7().to_string();
         // Both events or none: nobody trains it, so nobody would end what is only registered.
         self.take_step(|models| {

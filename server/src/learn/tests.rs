@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::history::{Earliest, History, When};
 use super::training::DirectTraining;
 use super::vehicle::{self, Dictionary};
-use super::{FAILURE, Learning, Times, Wanted, metrics};
+use super::{Artifact, FAILURE, Learning, Times, TrainError, Wanted, metrics};
 
 mod demand;
 mod known;
@@ -535,6 +535,10 @@ fn what_cannot_be_done_is_named_and_the_champion_stays() {
     file[middle] ^= 1;
     let refused = depot.learning.upload(&file, None).unwrap_err().to_string();
     assert!(refused.contains("the model in use stays"), "{refused}");
+    // What a command trained comes in the same way.
+    let artifact = Artifact::read(&file).unwrap();
+    let added = depot.learning.add(&artifact, &file, Value::Null, None);
+    assert!(matches!(added, Err(TrainError::Store(_))), "{added:?}");
     let models = depot.learning.list_models().unwrap();
     assert_eq!(models.len(), 2, "what has no file is not registered");
     let answer = depot.learning.predict_failure(&wanted("unit-1")).unwrap();

@@ -121,7 +121,7 @@ pub(crate) fn newest_match(
                     .as_ref()
                     .ok()
                     .and_then(|view| segment.event(view.bytes(), step.ordinal, step.offset));
-                // An event that cannot be read may be the one that the condition excludes.
+                // An event that cannot be read, or has lost its name, may be the one that the condition excludes.
                 if event.is_none_or(|event| {
                     matcher.matches(&event, shared.names.aggregate_type_of(event.stream))
                 }) {

@@ -60,6 +60,51 @@ fn positions_of(log: &Log, name: &StreamName) -> Vec<u64> {
     positions
 }
 
+/// The positions that a reader gives, and those that it refuses.
+fn met(mut reader: Reader<'_>) -> (Vec<u64>, Vec<u64>) {
+    let (mut given, mut refused) = (Vec::new(), Vec::new());
+    while let Some(event) = reader.next() {
+        match event {
+            Ok(event) => given.push(event.position().get()),
+            Err(ReadError::Damaged { first, last, .. }) => refused.extend(first.get()..=last.get()),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    given.sort_unstable();
+    refused.sort_unstable();
+    (given, refused)
+}
+
+/// What a query meets, in whatever order it is read.
+#[track_caller]
+fn check(log: &Log, query: &Query, given: &[u64], refused: &[u64]) {
+    for direction in [Direction::Forward, Direction::Backward] {
+        for order in [Order::Position, Order::Occurred] {
+            let request = ReadRequest {
+                query: query.clone(),
+                direction,
+                order,
+                ..ReadRequest::default()
+            };
+            let met = met(log.read(&request).unwrap());
+            assert_eq!(met, (given.to_vec(), refused.to_vec()), "{request:?}");
+        }
+    }
+}
+
+fn vehicle(aggregate_id: &str) -> StreamName {
+    StreamName::new("Vehicle", aggregate_id)
+}
+
+/// Events of a lost type in a lost stream, of which there are none.
+fn lost_type_in_lost_stream() -> Query {
+    Query::from(QueryItem {
+        streams: vec![vehicle("first-lost")],
+        event_types: vec!["lost-type".into()],
+        ..QueryItem::default()
+    })
+}
+
 /// Two streams and a type have lost their names. Both streams were once given as one, with the versions of both.
 fn without_names() -> (Arc<dyn Repo>, Vec<Event>) {
     let (memory, repo) = world();
@@ -142,6 +187,112 @@ fn names_that_were_lost_begin_anew() {
     assert_eq!(positions_of(&log, &first), [7]);
     let again = log.append(one(UNREADABLE, UNREADABLE, "{}")).unwrap();
     assert_eq!(again.events[0].version.get(), 2, "a name like any other");
+}
+
+/// A read by a name was once silent about events that have lost theirs, and seemed to be complete.
+#[test]
+fn reads_by_name_refuse_what_may_be_of_it() {
+    let (repo, _) = without_names();
+    // The second time by the index in the file.
+    for _ in 0..2 {
+        let log = open(&repo, &options());
+        check(&log, &Query::event_types(["T"]), &[1, 5], &[2, 3, 6]);
+        check(&log, &Query::event_types(["lost-type"]), &[], &[4]);
+        let both = Query::event_types(["T", "lost-type"]);
+        check(&log, &both, &[1, 5], &[2, 3, 4, 6]);
+        check(&log, &Query::stream(vehicle("kept")), &[1, 5], &[4]);
+        let lost = vehicle("first-lost");
+        check(&log, &Query::stream(lost.clone()), &[], &[2, 3, 6]);
+        let vehicles = Query::aggregate_types(["Vehicle"]);
+        check(&log, &vehicles, &[1, 5], &[2, 3, 4, 6]);
+        check(&log, &Query::aggregate_types(["Part"]), &[], &[2, 3, 6]);
+        check(&log, &Query::tags(["x"]), &[], &[]);
+        check(&log, &lost_type_in_lost_stream(), &[], &[]);
+        let of_stream = |name: &StreamName| met(log.read_stream(name, &StreamRange::default()));
+        assert_eq!(of_stream(&vehicle("kept")), (vec![1, 5], vec![4]));
+        assert_eq!(of_stream(&lost), (vec![], vec![2, 3, 6]));
+        log.settle();
+        log.close();
+    }
+}
+
+/// The old events of a type are no others' for its having a new number. A stream begun anew has versions of its own.
+#[test]
+fn a_type_begun_anew_lacks_what_had_its_name() {
+    let (repo, _) = without_names();
+    let log = open(&repo, &options());
+    log.append(one("kept", "lost-type", "{}")).unwrap();
+    log.append(one("first-lost", "T", "{}")).unwrap();
+    check(&log, &Query::event_types(["lost-type"]), &[7], &[4]);
+    check(&log, &Query::event_types(["T"]), &[1, 5, 8], &[2, 3, 6]);
+    let anew = vehicle("first-lost");
+    check(&log, &Query::stream(anew.clone()), &[8], &[]);
+    let of_stream = met(log.read_stream(&anew, &StreamRange::default()));
+    assert_eq!(of_stream, (vec![8], vec![]));
+}
+
+/// A condition was once taken to hold although an event that it excludes may be among those that have lost their names.
+#[test]
+fn conditions_count_what_may_be_of_them() {
+    let (repo, _) = without_names();
+    let log = open(&repo, &options());
+    let refused_for = |query: &Query, after: u64| {
+        let write = one("kept", "T", "{}").on_condition(query.clone(), Position::new(after));
+        match log.append(write) {
+            Ok(_) => None,
+            Err(AppendError::ConditionFailed { position, .. }) => Some(position.get()),
+            Err(other) => panic!("{other}"),
+        }
+    };
+    for (query, newest) in [
+        (Query::event_types(["lost-type"]), 4),
+        (Query::stream(vehicle("first-lost")), 6),
+        (Query::aggregate_types(["Part"]), 6),
+    ] {
+        assert_eq!(refused_for(&query, newest - 1), Some(newest), "{query:?}");
+        assert_eq!(refused_for(&query, newest), None, "{query:?}");
+    }
+    // What cannot be of the names that were lost is decided as ever.
+    for query in [Query::tags(["x"]), lost_type_in_lost_stream()] {
+        assert_eq!(refused_for(&query, 0), None, "{query:?}");
+    }
+    let kept = vehicle("kept");
+    let version = log.stream(&kept).unwrap().version;
+    assert_eq!(version.get(), 8, "the lost type's event has its version");
+    let exact = Transaction::single(
+        kept,
+        ExpectedVersion::Exact(version),
+        NewEvent::new("T", "{}"),
+    );
+    log.append(exact).unwrap();
+    log.append(one("first-lost", "lost-type", "{}")).unwrap();
+}
+
+/// A stream whose type alone has lost its name still has its id, and is not of a type that was known when it began.
+#[test]
+fn a_lost_aggregate_type_is_not_taken_for_one_that_was_known() {
+    let (memory, repo) = world();
+    let log = open(&repo, &options());
+    for (kind, aggregate_id) in [("Vehicle", "a"), ("LostKind", "b"), ("Vehicle", "a")] {
+        let stream = StreamName::new(kind, aggregate_id);
+        let event = NewEvent::new("T", "{}");
+        log.append(Transaction::single(stream, ExpectedVersion::Any, event))
+            .unwrap();
+    }
+    log.close();
+    rot(&memory, FIRST, "LostKind");
+    let log = open(&repo, &options());
+    for (kind, aggregate_id, refused) in [
+        ("LostKind", "b", vec![2]),
+        ("LostKind", "c", vec![]),
+        ("Vehicle", "b", vec![]),
+    ] {
+        let stream = StreamName::new(kind, aggregate_id);
+        check(&log, &Query::stream(stream), &[], &refused);
+    }
+    check(&log, &Query::aggregate_types(["LostKind"]), &[], &[2]);
+    check(&log, &Query::aggregate_types(["Vehicle"]), &[1, 3], &[]);
+    check(&log, &Query::event_types(["T"]), &[1, 3], &[2]);
 }
 
 /// The new type once took the lost one's number, and with it the lost one's streams.
@@ -233,4 +384,112 @@ fn a_lost_name_that_many_need_is_told_in_few_words() {
             );
         }
     }
+}
+
+/// An operator puts a good copy back, and removes nothing else: the saved tables, and the index that was made of the
+/// rotten segment, once went on without the names.
+#[test]
+fn a_segment_that_is_put_back_says_its_names_again() {
+    let (memory, repo) = world();
+    let log = open(&repo, &options());
+    for (aggregate_id, event_type) in [("kept", "T"), ("lost", "lost-type"), ("kept", "T")] {
+        log.append(one(aggregate_id, event_type, "{}")).unwrap();
+    }
+    let events = all(&log);
+    log.close();
+    let whole = memory.bytes(FIRST);
+    rot(&memory, FIRST, "lost");
+    rot(&memory, FIRST, "lost-type");
+    let log = open(&repo, &options());
+    assert_eq!(read_around(&log).1, [2]);
+    log.settle();
+    log.close();
+    for suffix in [".idx", ".state"] {
+        let mut files = memory.list().unwrap().into_iter();
+        assert!(files.any(|file| file.ends_with(suffix)), "{suffix}");
+    }
+    memory.put(FIRST, whole);
+    // The second time with the index and the tables that the first has made.
+    for version in [2_u32, 3] {
+        let log = open(&repo, &options());
+        assert_eq!(all(&log)[..3], events);
+        let receipt = log.append(one("lost", "lost-type", "{}")).unwrap();
+        assert_eq!(receipt.events[0].version.get(), version);
+        let given: Vec<u64> = (1..u64::from(version) + 3).collect();
+        check(&log, &Query::aggregate_types(["Vehicle"]), &given, &[]);
+        log.settle();
+        log.close();
+    }
+}
+
+/// The name has two numbers then, and reads by it give the events of both.
+#[test]
+fn a_name_that_was_begun_anew_and_comes_back_is_one_name() {
+    let (memory, repo) = world();
+    let log = open(&repo, &options());
+    for (aggregate_id, event_type) in [("kept", "T"), ("lost", "lost-type"), ("kept", "T")] {
+        log.append(one(aggregate_id, event_type, "{}")).unwrap();
+    }
+    log.close();
+    let whole = memory.bytes(FIRST);
+    rot(&memory, FIRST, "lost");
+    rot(&memory, FIRST, "lost-type");
+    let log = open(&repo, &options());
+    log.append(one("lost", "lost-type", "{}")).unwrap();
+    log.settle();
+    log.close();
+    memory.put(FIRST, whole);
+    for version in [2_u32, 3] {
+        let log = open(&repo, &options());
+        let receipt = log.append(one("lost", "lost-type", "{}")).unwrap();
+        assert_eq!(receipt.events[0].version.get(), version);
+        let mut given = vec![2];
+        given.extend(4..u64::from(version) + 4);
+        check(&log, &Query::stream(vehicle("lost")), &given, &[]);
+        check(&log, &Query::event_types(["lost-type"]), &given, &[]);
+        log.settle();
+        log.close();
+    }
+}
+
+/// Also where the stream went on in a segment whose index was made while nobody knew of which type it is.
+#[test]
+fn a_stream_whose_name_comes_back_is_found_by_its_type_again() {
+    let (memory, repo) = world();
+    let log = open(&repo, &small());
+    let fill = |segments| {
+        while log.stats().segments < segments {
+            log.append(one("a", "T", "filling")).unwrap();
+        }
+    };
+    for segments in [2, 3] {
+        fill(segments);
+        log.append(one("b", "T", "{}")).unwrap();
+    }
+    fill(4);
+    let events = all(&log);
+    log.settle();
+    log.close();
+    let whole = memory.bytes("000000000002.log");
+    for name in memory.list().unwrap() {
+        let is_of = |segment: &str| name.starts_with(segment);
+        let is_made_anew = is_of("000000000003.") && name.ends_with(".idx");
+        if is_of("000000000002.") || is_made_anew || name.ends_with(".state") {
+            memory.remove(&name).unwrap();
+        }
+    }
+    let log = open(&repo, &small());
+    assert!(read_around(&log).1.len() > 1);
+    log.settle();
+    log.close();
+    memory.put("000000000002.log", whole);
+    let log = open(&repo, &small());
+    assert_eq!(all(&log), events);
+    let request = ReadRequest {
+        query: Query::aggregate_types(["Vehicle"]),
+        ..ReadRequest::default()
+    };
+    assert_eq!(collect(&log, &request), events);
+    let receipt = log.append(one("b", "T", "{}")).unwrap();
+    assert_eq!(receipt.events[0].version.get(), 3);
 }

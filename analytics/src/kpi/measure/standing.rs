@@ -16,8 +16,8 @@ pub(super) const REQUIRED: Standings = UP | 1 << Standing::Down as u8 | 1 << Sta
 /// None of them.
 pub(super) const NONE: Standings = 0;
 
-/// Stretches of which it is looked at once whether one of them is on a page.
-const CHUNK: usize = 64;
+/// Stretches of which it is looked at once whether one of them is on a page; few where tests are to fill some.
+const CHUNK: usize = if cfg!(test) { 4 } else { 64 };
 
 /// Which of a vehicle's standings reach into the selection.
 fn reaching(vehicle: &VehicleFacts, selection: &Selection<'_>) -> std::ops::Range<usize> {
@@ -89,8 +89,65 @@ fn add(
 /// A side's page and the standings that count to it.
 type Paged<'a> = (Standings, &'a mut Page);
 
+/// What a stretch at the standing of each number adds to the counts of both sides, which share a word: the denominator's is
+/// its upper half. So a stretch is counted by one look and one addition.
+type Counted = [u64; 8];
+/// Where the denominator's count begins. A chunk has fewer stretches than the half below can count.
+const DENOMINATOR: u32 = u32::BITS;
+
+fn counted(numerator: Standings, denominator: Standings) -> Counted {
+    let counts = |standings: Standings, number: usize| u64::from(standings >> number & 1);
+    std::array::from_fn(|number| {
+        counts(numerator, number) | counts(denominator, number) << DENOMINATOR
+    })
+}
+
+/// The positions that can still come onto a page: from `begin` on, so many.
+#[derive(Clone, Copy)]
+struct Reach {
+    begin: u64,
+    span: u64,
+}
+
+impl Reach {
+    fn of(sides: &[Paged<'_>; 2]) -> Self {
+        let used = sides.iter().filter(|(standings, _)| *standings != NONE);
+        let reach = used.map(|(_, page)| page.reach());
+        let (after, end) = reach.fold((u64::MAX, 0), |all, one| {
+            (all.0.min(one.0), all.1.max(one.1))
+        });
+        Reach {
+            begin: after.wrapping_add(1),
+            span: end.saturating_sub(after),
+        }
+    }
+
+    fn holds(self, since: &StandingSince) -> bool {
+        since.position().wrapping_sub(self.begin) < self.span
+    }
+}
+
+/// How many stretches of a chunk last and count to the numerator, and to the denominator; none where one of them may come
+/// onto a page. Nearly all of a long time's do not, so it is without a branch.
+fn count(
+    stretches: &[StandingSince],
+    counted: &Counted,
+    reach: Reach,
+    lasts: impl Fn(&StandingSince, i64) -> bool,
+) -> Option<(u64, u64)> {
+    let (mut counts, mut on_a_page) = (0_u64, false);
+    for pair in stretches.windows(2) {
+        let (since, until) = (&pair[0], pair[1].at);
+        // All bits, or none.
+        let lasts = u64::from(lasts(since, until)).wrapping_neg();
+        counts += counted[since.number()] & lasts;
+        on_a_page |= reach.holds(since);
+    }
+    (!on_a_page).then_some((counts & u64::from(u32::MAX), counts >> DENOMINATOR))
+}
+
 /// Puts stretches on the pages of both sides. Nearly all of a long time are on neither: those are only counted, a chunk
-/// at once and without a branch.
+/// at once.
 fn page(
     all: &[StandingSince],
     range: std::ops::Range<usize>,
@@ -104,30 +161,27 @@ fn page(
             page.take(since.position(), until.min(to) - since.at.max(from));
         }
     };
+    let counted = counted(sides[0].0, sides[1].0);
     for first in range.clone().step_by(CHUNK) {
-        let chunk = first..range.end.min(first + CHUNK);
         // Of the last of all there is no next one.
-        let last = chunk.end.min(all.len() - 1);
-        let pairs = || all[first..last].iter().zip(&all[first + 1..=last]);
-        let used = sides.iter().filter(|(standings, _)| *standings != NONE);
-        let reach = used.map(|(_, page)| page.reach());
-        let (after, end) = reach.fold((u64::MAX, 0), |all, one| {
-            (all.0.min(one.0), all.1.max(one.1))
-        });
-        let (begin, span) = (after.wrapping_add(1), end.saturating_sub(after));
-        let (mut counts, mut on_a_page) = ([0_u64; 2], 0_u64);
-        for (since, next) in pairs() {
-            let lasts = u64::from(lasts(since, next.at));
-            counts[0] += lasts & u64::from(since.is_one_of(sides[0].0));
-            counts[1] += lasts & u64::from(since.is_one_of(sides[1].0));
-            on_a_page += u64::from(since.position().wrapping_sub(begin) < span);
+        let last = range.end.min(first + CHUNK).min(all.len() - 1);
+        let stretches = &all[first..=last];
+        let reach = Reach::of(sides);
+        // Times ascend: where the ends lie inside, all do, and nothing has to be cut.
+        let is_inside = from <= all[first].at && all[last].at <= to;
+        let counts = match is_inside {
+            true => count(stretches, &counted, reach, |since, until| until > since.at),
+            false => count(stretches, &counted, reach, lasts),
+        };
+        if let Some((numerator, denominator)) = counts {
+            sides[0].1.count(numerator);
+            sides[1].1.count(denominator);
+            continue;
         }
-        if on_a_page == 0 {
-            sides[0].1.count(counts[0]);
-            sides[1].1.count(counts[1]);
-        } else {
-            let pairs = pairs().filter(|(since, next)| lasts(since, next.at));
-            pairs.for_each(|(since, next)| put(sides, since, next.at));
+        for pair in stretches.windows(2) {
+            if lasts(&pair[0], pair[1].at) {
+                put(sides, &pair[0], pair[1].at);
+            }
         }
     }
     if let Some(since) = all

@@ -242,6 +242,12 @@ pub const OPTIONS: &[OptionSpec] = &[
         |config, text| config.auth.refresh_lifetime = seconds(text, 1..=365)? * 86_400
     ),
     option!(
+        "auth.refresh_grace_seconds",
+        "120",
+        "Seconds for which a refresh token that was just exchanged gets the same successor again: its answer may have been lost on the way. After them it counts as copied and ends the session. 0 to 600.",
+        |config, text| config.auth.refresh_grace = seconds(text, 0..=600)?
+    ),
+    option!(
         "auth.issuer",
         "railfleet",
         "The issuer and audience in tokens: tokens of one depot are not good at another that has another name.",

@@ -191,10 +191,11 @@ fn events_at(log: &Log, sight: Sight, page: &[(u64, i64)]) -> Result<String, Pro
         if !out.is_empty() {
             out.push(b',');
         }
+        out.extend_from_slice(format!("{{\"amount\":{amount}").as_bytes());
         let begin = out.len();
         sight.write(&event, &mut out);
-        let head = format!("{{\"amount\":{amount},");
-        out.splice(begin..=begin, head.into_bytes());
+        // The amount stands in front of the event's own members.
+        out[begin] = b',';
     }
     Ok(String::from_utf8_lossy(&out).into_owned())
 }

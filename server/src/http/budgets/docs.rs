@@ -43,7 +43,7 @@ pub(crate) struct Budget {
     id: String,
     period: String,
     cost_center: String,
-    /// `AUTO` where nobody planned.
+    /// `AUTO` where nobody planned, or `AUTO EUR` where another currency has that.
     category: Option<String>,
     planned_amount: String,
     forecast_amount: String,

@@ -12,6 +12,7 @@ use fleet::invoice::{AGGREGATE_TYPE, InvoiceCommand, costs, covered, decide, per
 use fleet::money::{Money, currency_of};
 use fleet::purchase_order::notes;
 use fleet::{Folded, Refusal};
+use serde_json::{Map, Value};
 use storage::StreamName;
 
 use super::{MISSING, asked, docs};
@@ -28,7 +29,8 @@ use crate::http::problem::Problem;
 /// Who took it in, or changed its supplier, lines, amounts or date since, may not. Each line that names a cost center is
 /// booked, without its tax, on a budget of the month of the invoice's date and that cost center, in the invoice's
 /// currency: the one whose category is the line's `account_code`; for a part, one for parts; the one without a category;
-/// else the first. Where there is none in any currency, one of the category AUTO comes into being.
+/// else the first. Where none was planned in any currency, one of the category AUTO comes into being, or AUTO and the
+/// currency where another has AUTO.
 #[utoipa::path(
     post,
     path = "/api/v1/invoices/{invoice_id}/approve",
@@ -45,7 +47,7 @@ use crate::http::problem::Problem;
         (status = 400, description = "It was not reviewed"),
         (status = 403, description = "The role does not reach, or the caller wrote some of it"),
         (status = 404, description = "No such invoice"),
-        (status = 409, description = "The budgets of the month and a cost center are in other currencies"),
+        (status = 409, description = "The budgets planned for the month and a cost center are in other currencies"),
     ),
 )]
 pub(crate) async fn approve_invoice(
@@ -135,7 +137,8 @@ fn book(
             None => match made.get(&cost.cost_center) {
                 Some(id) => id.clone(),
                 None => {
-                    let id = make_unplanned(tx, &period, &cost.cost_center, &currency)?;
+                    let fields = unplanned(&period, &cost.cost_center, &currency, &folded);
+                    let id = make_unplanned(tx, fields)?;
                     made.insert(cost.cost_center.clone(), id.clone());
                     id
                 }
@@ -153,13 +156,7 @@ fn book(
 }
 
 /// Makes a budget for costs that nobody planned, and gives its id.
-fn make_unplanned(
-    tx: &mut Decision<'_>,
-    period: &str,
-    cost_center: &str,
-    currency: &str,
-) -> Result<String, Problem> {
-    let fields = unplanned(period, cost_center, currency);
+fn make_unplanned(tx: &mut Decision<'_>, fields: Map<String, Value>) -> Result<String, Problem> {
     let key = budget::unique_key(|name| fields.get(name).cloned());
     // Where another approval has made it since it was looked for, the claim is refused, and all is decided again.
     tx.claim(&unique_tag(&key));

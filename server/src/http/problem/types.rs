@@ -138,7 +138,7 @@ pub const TYPES: &[TypeSpec] = &[
         "condition-failed",
         StatusCode::CONFLICT,
         "The append's condition does not hold",
-        "An event that the condition excludes is in the log, the newest at `position`. Nothing was written.",
+        "An event that the condition excludes, or that cannot be read and may be such, is in the log, the newest at `position`. Nothing was written.",
     ),
     spec(
         Kind::IdReused,

@@ -168,6 +168,37 @@ async fn a_budget_of_its_own_is_made_only_where_there_is_none() {
     );
 }
 
+/// Regression: the first invoice in USD of a month without budgets held up those in EUR until somebody planned one.
+#[tokio::test]
+async fn a_budget_that_nobody_planned_holds_up_no_invoice_in_another_currency() {
+    let (server, token, manager) = shop().await;
+    for (number, currency) in [("R1", "USD"), ("R2", "EUR"), ("R3", "EUR")] {
+        let mut order = order_body(&format!("PO-{number}"));
+        order["currency"] = json!(currency);
+        let path = "/api/v1/purchase_orders";
+        server.post(path, &token, order).await.expect(201);
+        let mut billed = invoice(number, pads(Some("WS")));
+        billed["currency"] = json!(currency);
+        server.post(INVOICES, &token, billed).await.expect(201);
+        let matched = json!({ "purchase_order_id": format!("PO-{number}") });
+        server
+            .post(&format!("{INVOICES}/{number}/match"), &token, matched)
+            .await
+            .expect(200);
+        server
+            .post(&format!("{INVOICES}/{number}/approve"), &manager, json!({}))
+            .await
+            .expect(200);
+    }
+    assert_eq!(
+        spent(&server, &token).await,
+        [
+            (json!("AUTO"), json!("130.00")),
+            (json!("AUTO EUR"), json!("260.00"))
+        ]
+    );
+}
+
 /// Regression: an invoice in USD was added to a budget in EUR as it stood, and so were the sums of reports.
 #[tokio::test]
 async fn an_invoice_is_booked_on_a_budget_in_its_currency_or_not_at_all() {

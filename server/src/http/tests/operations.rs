@@ -1,5 +1,7 @@
 //! Health, readiness, figures.
 
+use std::os::unix::fs::FileExt as _;
+
 use fleet::policy::Role;
 use serde_json::json;
 
@@ -250,13 +252,15 @@ async fn backups_on_schedule_are_verified_and_the_oldest_put_away() {
                 .filter(|path| path.extension().is_some_and(|end| end == "log"))
         })
         .unwrap();
-    let mut bytes = std::fs::read(&segment).unwrap();
+    let bytes = std::fs::read(&segment).unwrap();
     let begin = bytes
         .windows(11)
         .position(|part| part == b"CraneLifted")
         .unwrap();
-    bytes[begin] ^= 1;
-    std::fs::write(&segment, bytes).unwrap();
+    // In place: the server maps the file, and one that is written anew is empty for a moment.
+    let file = std::fs::OpenOptions::new().write(true).open(&segment);
+    let rotten = [bytes[begin] ^ 1];
+    file.unwrap().write_all_at(&rotten, begin as u64).unwrap();
     let before = names();
     let error = take(now.plus_micros(day)).unwrap_err();
     assert!(

@@ -7,7 +7,7 @@ use axum::http::{Method, header};
 use fleet::policy::Role;
 use serde_json::{Value, json};
 
-use super::harness::{PASSWORD, TestServer, request};
+use super::harness::{Answer, PASSWORD, TestServer, request};
 
 #[tokio::test]
 async fn login_takes_names_and_addresses_in_json_and_in_forms() {
@@ -108,20 +108,17 @@ async fn guessing_is_braked_per_account_and_per_address() {
     server.login("viewer", PASSWORD).await.expect(200);
 }
 
+async fn refresh(server: &TestServer, pair: &Value) -> Answer {
+    let body = json!({"refresh_token": pair["refresh_token"]});
+    server.post("/api/v1/auth/refresh", "", body).await
+}
+
 #[tokio::test]
 async fn a_refresh_token_is_good_once_and_a_copy_ends_the_session() {
     let server = TestServer::start();
     server.token(Role::Viewer).await;
     let first = server.login("viewer", PASSWORD).await.expect(200);
-    let refresh = async |pair: &Value| {
-        server
-            .post(
-                "/api/v1/auth/refresh",
-                "",
-                json!({"refresh_token": pair["refresh_token"]}),
-            )
-            .await
-    };
+    let refresh = async |pair: &Value| refresh(&server, pair).await;
     let second = refresh(&first).await.expect(200);
     let third = refresh(&second).await.expect(200);
     let access = third["access_token"].as_str().unwrap();
@@ -142,6 +139,34 @@ async fn a_refresh_token_is_good_once_and_a_copy_ends_the_session() {
         .get("/api/v1/auth/me", second["refresh_token"].as_str().unwrap())
         .await
         .expect_problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_refresh_whose_answer_was_lost_is_answered_again_within_the_grace_alone() {
+    let server = TestServer::start();
+    server.token(Role::Viewer).await;
+    let first = server.login("viewer", PASSWORD).await.expect(200);
+    refresh(&server, &first).await.expect(200);
+    // The answer was lost; the log remembers, and not the process.
+    let server = TestServer::start_in(server.stop(), |_| {});
+    server.clock.advance_seconds(119);
+    let (one, other) = tokio::join!(refresh(&server, &first), refresh(&server, &first));
+    let (one, other) = (one.expect(200), other.expect(200));
+    for pair in [&one, &other] {
+        let access = pair["access_token"].as_str().unwrap();
+        server.read("/api/v1/auth/me", access).await;
+    }
+    // Both hold the same successor, so whichever a browser kept goes on.
+    let third = refresh(&server, &one).await.expect(200);
+    refresh(&server, &other).await.expect(200);
+    server.clock.advance_seconds(122);
+    refresh(&server, &other)
+        .await
+        .expect_problem(401, "unauthenticated");
+    // By then it was a copy, and the session is over.
+    refresh(&server, &third).await.expect(401);
+    let access = third["access_token"].as_str().unwrap();
+    server.get("/api/v1/auth/me", access).await.expect(401);
 }
 
 #[tokio::test]

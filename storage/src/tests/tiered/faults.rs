@@ -141,6 +141,47 @@ fn an_index_or_a_stub_that_is_gone() {
     assert_eq!(collect(&log, &kept).len(), EVENTS / 4);
 }
 
+/// Without saved tables a start needs the indexes. One that was damaged inside once ended every start, for nothing was fetched.
+#[test]
+fn an_index_that_is_damaged_is_made_again_by_a_start_that_needs_it() {
+    let depot = Depot::new(1 << 20);
+    let log = depot.open();
+    let events = fill(&log);
+    send(&log);
+    log.close();
+    let index = "000000000002.idx";
+    let whole = depot.repo.bytes(index);
+    let damage = |at: usize| {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1;
+        depot.repo.put(index, damaged);
+        for name in depot.repo.list().unwrap() {
+            if name.ends_with(".state") {
+                depot.repo.remove(&name).unwrap();
+            }
+        }
+    };
+    // Its header: nothing of it answers.
+    damage(20);
+    depot.tier.be(Mood::Away);
+    let error = depot.try_open().unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("put the index back from a backup"),
+        "{error}"
+    );
+    depot.tier.be(Mood::Well);
+    for at in (300..whole.len()).step_by(24) {
+        damage(at);
+        let log = depot.open();
+        assert_eq!(all(&log), events, "byte {at}");
+        log.settle();
+        log.close();
+        assert_eq!(depot.repo.bytes(index), whole, "byte {at}");
+    }
+}
+
 #[test]
 fn a_power_cut_on_the_way_loses_nothing() {
     let before = MemoryRepo::new();
