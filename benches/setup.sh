@@ -38,4 +38,5 @@ if [ ! -x "$environment/bin/uvicorn" ]; then
         say "the Python environment could not be made; the FastAPI comparison is skipped"
     fi
 fi
-cargo build --release -p railfleet-server --bin railfleet
+# Together with the benches, so that both share one build of every dependency.
+cargo build --release -p railfleet-server -p railfleet-benches --bins
