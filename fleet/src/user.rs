@@ -20,7 +20,7 @@ pub use decide::{
     EMAIL_BYTES_MAX, RefreshRefusal, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN, UserCommand, decide,
     decide_refresh, key,
 };
-pub use fold::{RefreshFamily, ReplacedToken, UserState, fold};
+pub use fold::{RefreshFamily, UserState, fold};
 
 /// The aggregate type of accounts.
 pub const AGGREGATE_TYPE: &str = "User";

@@ -141,8 +141,17 @@ fn beginning(log: &Log, name: &StreamName) -> Result<Option<Origin>, ReadError> 
         ..ReadRequest::default()
     })?;
     let mut first: Option<(u64, Option<Origin>)> = None;
+    let mut damage = None;
     while let Some(event) = reader.next() {
-        let event = event?;
+        let event = match event {
+            Ok(event) => event,
+            // One that only may be a beginning decides nothing where another is.
+            Err(error @ ReadError::Damaged { .. }) => {
+                damage = Some(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let origin = Origin::of(event.tags());
         let order = order(event.recorded_at().micros(), event.id().as_u128(), origin);
         if first.is_none_or(|(earliest, _)| order < earliest) {
@@ -151,6 +160,9 @@ fn beginning(log: &Log, name: &StreamName) -> Result<Option<Origin>, ReadError> 
     }
     if let Some((_, origin)) = first {
         return Ok(origin);
+    }
+    if let Some(error) = damage {
+        return Err(error);
     }
     // One that was never created begins with whatever is told of it first.
     let only_first = StreamRange {

@@ -108,12 +108,9 @@ impl Item {
             (!names.is_empty()).then(|| {
                 let mut found: Vec<u16> = Vec::with_capacity(names.len());
                 for name in names {
-                    let mut known = log.type_numbers(of, name);
-                    if known.is_empty() {
-                        known.extend(numbers.type_of(of, name));
-                    }
-                    found.extend(log.types_maybe(of, known.last().copied()));
-                    found.append(&mut known);
+                    let known = numbers.type_of(of, name);
+                    found.extend(known);
+                    found.extend(log.types_maybe(of, known));
                 }
                 found
             })
@@ -121,13 +118,9 @@ impl Item {
         let streams = || {
             let mut found: Vec<u32> = Vec::with_capacity(item.streams.len());
             for name in &item.streams {
-                // A stream that is known is what has its number: begun anew it has other versions, and is another. Only
-                // where the lost name has come back are both meant.
+                // A stream that is known is what has its number: begun anew it has other versions, and is another.
                 match numbers.stream(name) {
-                    Some(number) => {
-                        found.push(number);
-                        found.extend(log.namesakes(number));
-                    }
+                    Some(number) => found.push(number),
                     None => found.extend(log.streams_maybe(name)),
                 }
             }

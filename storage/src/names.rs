@@ -4,13 +4,12 @@
 //! 0 and never change, so looking a name up by its number takes no lock; finding a number by name takes a short one.
 //! Aggregates may be millions: what their ids say lies in a file that stands in for memory ([`texts`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use self::slots::Slots;
@@ -70,8 +69,6 @@ struct Numbers {
     stream_count: u32,
     /// Streams that have events and no name.
     streams_lost: BTreeSet<u32>,
-    /// By a stream's number, the others of its name: it was lost, begun anew, and has come back.
-    namesakes: BTreeMap<u32, Vec<u32>>,
     aggregate_types: Vec<Box<str>>,
     event_types: Vec<Box<str>>,
 }
@@ -186,22 +183,6 @@ impl Names {
         })
     }
 
-    /// The numbers of a type: more than one where its name was lost, begun anew, and has come back. Ascending.
-    pub(crate) fn type_numbers(&self, of: TypeNameOf, name: &str) -> Vec<u16> {
-        let numbers = self.numbers.read().unwrap_or_else(PoisonError::into_inner);
-        let types = (0..=u16::MAX).zip(numbers.types(of));
-        let named =
-            types.filter(|&(number, known)| **known == *name && self.knows(name_for(of, number)));
-        named.map(|(number, _)| number).collect()
-    }
-
-    /// The streams of this stream's name besides itself.
-    pub(crate) fn namesakes(&self, number: u32) -> Vec<u32> {
-        let numbers = self.numbers.read().unwrap_or_else(PoisonError::into_inner);
-        let others = numbers.namesakes.get(&number);
-        others.cloned().unwrap_or_default()
-    }
-
     /// The streams whose name records are lost, ascending: each may be of any aggregate type.
     pub(crate) fn streams_lost(&self) -> Vec<u32> {
         if !self.may_lack() {
@@ -240,22 +221,15 @@ impl Names {
         if !self.may_lack() {
             return Vec::new();
         }
-        let count = self.types(of).len();
+        let numbers = self.numbers.read().unwrap_or_else(PoisonError::into_inner);
+        let count = numbers.types(of).len();
+        drop(numbers);
         let before = known.map_or(count, usize::from).min(count);
         let slots = self.slots(of);
         let numbers = (0..=u16::MAX).take(before);
         numbers
             .filter(|&number| slots.get(number.into()).is_none())
             .collect()
-    }
-
-    /// The names that are lost.
-    pub(crate) fn lost(&self) -> Vec<Name> {
-        let types = |of| self.types_maybe(of, None).into_iter();
-        let streams = self.streams_lost().into_iter().map(Name::Stream);
-        let aggregate_types = types(TypeNameOf::Aggregate).map(Name::AggregateType);
-        let event_types = types(TypeNameOf::Event).map(Name::EventType);
-        streams.chain(aggregate_types).chain(event_types).collect()
     }
 
     /// How many streams have a number: the next one's number.
@@ -305,6 +279,10 @@ impl Names {
     /// Takes a name record in. One that is known already changes nothing.
     pub(crate) fn add_stream(&self, number: u32, aggregate_type: u16, aggregate_id: &str) {
         self.keep_type(TypeNameOf::Aggregate, aggregate_type);
+        let hash = self.hasher.hash_one(StreamRef {
+            aggregate_type: self.aggregate_type(aggregate_type),
+            aggregate_id,
+        });
         let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
         if self.streams.get(number).is_some() {
             return;
@@ -314,36 +292,10 @@ impl Names {
             aggregate_id: self.ids.push(aggregate_id),
         };
         self.streams.set(number, stream);
-        let name = StreamRef {
-            aggregate_type: self.aggregate_type(aggregate_type),
-            aggregate_id,
-        };
-        self.file(&mut numbers, number, name);
+        let rehash = |&number: &u32| self.hasher.hash_one(self.stream(number));
+        numbers.streams.insert_unique(hash, number, rehash);
         numbers.streams_lost.remove(&number);
         numbers.stream_count = numbers.stream_count.max(number + 1);
-    }
-
-    /// Files a stream under its name. Of several by one name the last is meant by it: the one that was begun anew.
-    fn file(&self, numbers: &mut Numbers, number: u32, name: StreamRef<'_>) {
-        let hash = self.hasher.hash_one(name);
-        let rehash = |&number: &u32| self.hasher.hash_one(self.stream(number));
-        if !self.knows(Name::Stream(number)) {
-            numbers.streams.insert_unique(hash, number, rehash);
-            return;
-        }
-        let is_same = |&other: &u32| self.stream(other) == name && self.knows(Name::Stream(other));
-        match numbers.streams.entry(hash, is_same, rehash) {
-            Entry::Vacant(free) => {
-                free.insert(number);
-            }
-            Entry::Occupied(mut taken) => {
-                let other = *taken.get();
-                *taken.get_mut() = other.max(number);
-                let mut others = numbers.namesakes.remove(&other).unwrap_or_default();
-                others.push(other.min(number));
-                numbers.namesakes.insert(other.max(number), others);
-            }
-        }
     }
 
     /// Sees to it that no new name gets a number that an event uses already: its own name record may be damaged.
@@ -386,39 +338,12 @@ impl Names {
     /// Takes a name record in. One that is known already changes nothing.
     pub(crate) fn add_type(&self, of: TypeNameOf, number: u16, name: &str) {
         let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
-        if self.knows(name_for(of, number)) {
-            return;
-        }
-        let is_returned = usize::from(number) < numbers.types(of).len();
-        let refiled = match of {
-            TypeNameOf::Aggregate if is_returned => self.unfile(&mut numbers, number),
-            _ => Vec::new(),
-        };
         if self.slots(of).set(u32::from(number), name.into()) {
             let types = numbers.types_mut(of);
             // A damaged name record leaves a gap, which keeps its number.
             types.resize(types.len().max(usize::from(number) + 1), UNREADABLE.into());
             types[usize::from(number)] = name.into();
         }
-        for stream in refiled {
-            self.file(&mut numbers, stream, self.stream(stream));
-        }
-    }
-
-    /// Takes the streams of a type whose name is lost from where they are filed: under what stands in for that name.
-    fn unfile(&self, numbers: &mut Numbers, aggregate_type: u16) -> Vec<u32> {
-        let all = numbers.streams.iter().copied();
-        let of_type: Vec<u32> = all
-            .filter(|&number| self.aggregate_type_of(number) == Some(aggregate_type))
-            .collect();
-        for &stream in &of_type {
-            let hash = self.hasher.hash_one(self.stream(stream));
-            let filed = numbers.streams.find_entry(hash, |&other| other == stream);
-            if let Ok(filed) = filed {
-                filed.remove();
-            }
-        }
-        of_type
     }
 }
 

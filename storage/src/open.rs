@@ -6,7 +6,6 @@
 //! the disk: names are synced and the last group is written again before anything of it counts.
 
 mod listing;
-mod returned;
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +14,6 @@ use crate::archive;
 use crate::chain;
 use crate::commit::{Writer, is_full};
 use crate::header::{SEGMENT_HEADER_BYTES, SegmentHeader};
-use crate::id_filter::IdFilter;
 use crate::ids::IdSource;
 use crate::index::{IndexFile, MemoryIndex, SegmentIndex, StreamEnd};
 use crate::log::LogOptions;
@@ -150,20 +148,13 @@ pub(crate) fn open(
         begin_log(&repo, &mut listing, &options)?;
     }
     let mut tables = Tables::new(repo.scratch());
-    let mut first_unfolded = match load_state(&*repo, &listing) {
+    let first_unfolded = match load_state(&*repo, &listing) {
         Some((loaded, covered)) => {
             tables = loaded;
             covered + 1
         }
         None => 0,
     };
-    let mut tips_saved = Vec::new();
-    if returned::take_returned(&mut listing, &tables.names)? {
-        // Only the names are kept: these tables may be the last to say some of them.
-        tips_saved = std::mem::take(&mut tables.tips);
-        tables.ids = IdFilter::new();
-        first_unfolded = 0;
-    }
     if !listing.damage.is_empty() {
         tables.names.note_damage();
         salvage_names(&listing, &tables.names);
@@ -186,12 +177,6 @@ pub(crate) fn open(
             source: unreadable.source,
         })?;
         report.segments_folded += 1;
-    }
-    // Versions that were given stay so, also where the events that had them are lost by now.
-    for (stream, tip) in (0..).zip(tips_saved) {
-        if tables.tip(stream).position < tip.position {
-            tables.advance(stream, tip);
-        }
     }
 
     let active_header = listing.last_header();
@@ -360,21 +345,21 @@ fn load_state(repo: &dyn Repo, listing: &Listing) -> Option<(Tables, usize)> {
 /// Takes the names that the index files still hold: a segment that is damaged or gone may be the one that gave them.
 pub(crate) fn salvage_names(listing: &Listing, names: &Names) {
     for listed in &listing.segments {
-        if let Some(index) = index_of(listing, listed)
+        let segment = listed.header.segment;
+        let Ok(view) = listed
+            .repo
+            .open(&index_file(segment))
+            .and_then(|file| file.view(file.len()?, 0))
+        else {
+            continue;
+        };
+        if let Ok((index, found)) = IndexFile::open_any(view)
+            && (found.log_id, found.segment) == (listing.log_id, segment)
             && let Ok(records) = index.names()
         {
             add_names(records, listed.header.seed(), names);
         }
     }
-}
-
-/// A segment's index file, when it says that it is one.
-fn index_of(listing: &Listing, listed: &Listed) -> Option<IndexFile> {
-    let segment = listed.header.segment;
-    let file = listed.repo.open(&index_file(segment)).ok()?;
-    let view = file.view(file.len().ok()?, 0).ok()?;
-    let (index, found) = IndexFile::open_any(view).ok()?;
-    ((found.log_id, found.segment) == (listing.log_id, segment)).then_some(index)
 }
 
 /// Takes name records in.

@@ -52,12 +52,6 @@ impl Tables {
         }
     }
 
-    /// The last event of a stream.
-    pub(crate) fn tip(&self, stream: u32) -> StreamTip {
-        let tip = self.tips.get(stream as usize);
-        tip.copied().unwrap_or_default()
-    }
-
     /// Notes that `stream` has reached `tip`.
     pub(crate) fn advance(&mut self, stream: u32, tip: StreamTip) {
         let at = stream as usize;

@@ -20,13 +20,13 @@ pub const AUTO_CATEGORY: &str = "AUTO";
 /// Words that name the category of parts, by how they begin, in any case.
 const PARTS_WORDS: &[&str] = &["part", "spare", "material"];
 
-/// The place in `categories`, those of the budgets of the cost's month and cost center, that a cost belongs to; `None`
-/// only when there are none.
+/// The place in `categories`, those of the budgets in `currency` of the cost's month and cost center, that a cost belongs
+/// to; `None` only when there are none.
 ///
 /// In this order: the category that the line's account names; for parts, one that is called by them; the budget without
 /// a category; one for which nobody planned; for anything but parts, the first that is not for parts; the first.
 /// "First" is by name, so that the same cost goes to the same budget whenever it is booked.
-pub fn category_of(cost: &Cost, categories: &[Option<&str>]) -> Option<usize> {
+pub fn category_of(cost: &Cost, currency: &str, categories: &[Option<&str>]) -> Option<usize> {
     let mut by_name: Vec<(Option<&str>, usize)> = categories.iter().copied().zip(0..).collect();
     by_name.sort_unstable();
     let find = |wanted: &dyn Fn(&str) -> bool| {
@@ -45,7 +45,11 @@ pub fn category_of(cost: &Cost, categories: &[Option<&str>]) -> Option<usize> {
         all.find(|(category, _)| category.is_none_or(str::is_empty))
             .map(|(_, place)| *place)
     };
-    let unplanned = || find(&|category| category == AUTO_CATEGORY);
+    let unplanned = || {
+        let of_currency = auto_in(currency);
+        find(&|category| category == AUTO_CATEGORY)
+            .or_else(|| find(&|category| category == of_currency))
+    };
     let not_parts = || find(&|category| !is_for_parts(category));
     by_account
         .or_else(by_parts)
@@ -75,17 +79,13 @@ pub fn budget_of(
         let held_in = currency_of(budget);
         if held_in == currency {
             places.push(place);
-            let of_currency = budget.text("category") == Some(&*auto_in(currency));
-            categories.push(match of_currency {
-                true => Some(AUTO_CATEGORY),
-                false => budget.text("category"),
-            });
+            categories.push(budget.text("category"));
         } else {
             is_planned_in_others |= !is_unplanned(budget, &held_in);
             others.insert(held_in);
         }
     }
-    let chosen = category_of(cost, &categories).map(|chosen| places[chosen]);
+    let chosen = category_of(cost, currency, &categories).map(|chosen| places[chosen]);
     if chosen.is_some() || !is_planned_in_others {
         return Ok(chosen);
     }
@@ -109,11 +109,12 @@ fn auto_in(currency: &str) -> String {
     format!("{AUTO_CATEGORY} {currency}")
 }
 
-/// Whether the budget came into being by itself, and nobody has planned an amount for it since.
+/// Whether the budget came into being by itself, and nobody has planned or forecast an amount for it since.
 fn is_unplanned(budget: &Folded, held_in: &str) -> bool {
     let category = budget.text("category");
     let is_auto = category.is_some_and(|name| name == AUTO_CATEGORY || name == auto_in(held_in));
-    is_auto && amounts(budget).planned == Money::ZERO
+    let amounts = amounts(budget);
+    is_auto && (amounts.planned, amounts.forecast) == (Money::ZERO, Money::ZERO)
 }
 
 /// The fields of a budget that nobody planned, beside `budgets`, those that its month and cost center have.

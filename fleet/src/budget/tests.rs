@@ -30,7 +30,7 @@ fn cost(account_code: Option<&str>, is_parts: bool) -> Cost {
 
 #[track_caller]
 fn goes_to(cost: &Cost, categories: &[Option<&str>], expected: Option<&str>) {
-    let place = category_of(cost, categories);
+    let place = category_of(cost, "EUR", categories);
     assert_eq!(
         place.and_then(|place| categories[place]),
         expected,
@@ -98,7 +98,7 @@ fn a_cost_goes_to_the_budget_of_its_category() {
         Some("LABOUR"),
     );
     goes_to(&cost(None, false), &[Some("PARTS")], Some("PARTS"));
-    assert_eq!(category_of(&cost(None, true), &[]), None);
+    assert_eq!(category_of(&cost(None, true), "EUR", &[]), None);
 }
 
 fn of_currency(category: Option<&str>, currency: &str) -> Folded {
@@ -155,11 +155,21 @@ fn a_budget_that_nobody_planned_holds_up_no_other_currency() {
     assert_eq!(place("EUR", &all), Ok(Some(2)));
     assert_eq!(place("USD", &all), Ok(Some(1)));
     assert!(place("CHF", &all).is_err(), "one of them was planned");
-    // What somebody planned under these names is as any other.
+    // A line that names it means it, and AUTO itself goes before it.
+    let named = cost(Some("auto eur"), false);
+    let nameless = of_currency(None, "EUR");
+    let of_name = budget_of(&named, "EUR", "2026-03", &[&nameless, &euros]);
+    assert_eq!(of_name, Ok(Some(1)));
+    let both = [&euros, &of_currency(Some("AUTO"), "EUR")];
+    assert_eq!(place("EUR", &both), Ok(Some(1)));
+    // What somebody planned under these names holds up other currencies as any other does, and so does a forecast.
     let named = budget(
         json!({ "period": "2026-03", "cost_center": "WS", "category": "AUTO", "planned_amount": "5.00" }),
     );
-    for planned in [named, of_currency(Some("AUTO USD"), "EUR")] {
+    let forecast = budget(
+        json!({ "period": "2026-03", "cost_center": "WS", "category": "AUTO", "planned_amount": "0.00", "forecast_amount": "5.00" }),
+    );
+    for planned in [named, forecast, of_currency(Some("AUTO USD"), "EUR")] {
         assert!(place("USD", &[&planned]).is_err(), "{planned:?}");
     }
 }
@@ -225,7 +235,7 @@ proptest! {
     ) {
         let listed: Vec<Option<&str>> = names.iter().map(Option::as_deref).collect();
         let reversed: Vec<_> = listed.iter().rev().copied().collect();
-        let chosen = |all: &[Option<&str>]| category_of(&cost(Some("b"), is_parts), all).map(|place| all[place].map(str::to_owned));
+        let chosen = |all: &[Option<&str>]| category_of(&cost(Some("b"), is_parts), "EUR", all).map(|place| all[place].map(str::to_owned));
         prop_assert_eq!(chosen(&listed), chosen(&reversed));
         prop_assert!(chosen(&listed).is_some());
     }

@@ -173,7 +173,7 @@ pub fn decide_refresh(
         return Err(RefreshRefusal::Unknown);
     };
     let is_newest = open.token_id == token_id;
-    if !is_newest && !was_just_replaced(open, token_id, now, grace) {
+    if !is_newest && !was_just_replaced(open, token_id, new_expires_at, grace) {
         return Err(RefreshRefusal::Reused {
             revoke: Box::new(events::refresh_revoked(family, "reuse")),
         });
@@ -185,13 +185,18 @@ pub fn decide_refresh(
     Ok(is_newest.then(rotated))
 }
 
-/// Whether the family's newest token took this one's place within `grace` of `now`, on either side: of two requests at
-/// once the later one can have read the clock first, and a clock that was put back must not lengthen the grace.
-fn was_just_replaced(open: &RefreshFamily, token_id: &str, now: i64, grace: i64) -> bool {
-    let replaced = open.replaced.as_ref();
-    replaced.is_some_and(|replaced| {
-        replaced.token_id == token_id && now.abs_diff(replaced.at) <= grace.unsigned_abs()
-    })
+/// Whether the family's newest token took this one's place within `grace`, which their ends tell: both are a lifetime behind
+/// the clock that made them. The log's times will not do, for they rise also where the clock is put back. On either side:
+/// of two requests at once the later one can have read the clock first.
+fn was_just_replaced(
+    open: &RefreshFamily,
+    token_id: &str,
+    new_expires_at: i64,
+    grace: i64,
+) -> bool {
+    grace > 0
+        && open.replaced.as_deref() == Some(token_id)
+        && new_expires_at.abs_diff(open.expires_at) <= grace.unsigned_abs()
 }
 
 fn check_username(username: &str) -> Result<(), Refusal> {

@@ -59,17 +59,8 @@ pub struct RefreshFamily {
     pub token_id: String,
     /// When that token ends, microseconds since 1970 UTC.
     pub expires_at: i64,
-    /// The token that it took the place of; none before the first exchange.
-    pub replaced: Option<ReplacedToken>,
-}
-
-/// A refresh token that was exchanged last.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct ReplacedToken {
-    /// Its id.
-    pub token_id: String,
-    /// When it was exchanged, microseconds since 1970 UTC.
-    pub at: i64,
+    /// The id of the token that it took the place of; none before the first exchange.
+    pub replaced: Option<String>,
 }
 
 /// The account after `event`. `None` before its registration; later registrations change nothing.
@@ -127,11 +118,7 @@ fn fold_session(user: &mut UserState, event: &EventView<'_>) {
             open_family(user, data, "token_id", None);
         }
         events::REFRESH_TOKEN_ROTATED => {
-            let replaced = text(data, "old_token_id").map(|token_id| ReplacedToken {
-                token_id,
-                at: event.occurred_at,
-            });
-            open_family(user, data, "new_token_id", replaced);
+            open_family(user, data, "new_token_id", text(data, "old_token_id"));
         }
         events::REFRESH_TOKEN_REVOKED => {
             if let Some(family) = text(data, "family") {
@@ -146,7 +133,7 @@ fn open_family(
     user: &mut UserState,
     data: &Map<String, Value>,
     token_field: &str,
-    replaced: Option<ReplacedToken>,
+    replaced: Option<String>,
 ) {
     let expires_at = data.get("expires_at").and_then(Value::as_i64);
     if let (Some(family), Some(token_id), Some(expires_at)) =

@@ -144,18 +144,22 @@ fn a_refresh_token_is_good_once_and_a_copy_ends_the_family() {
         &[events::refresh_issued("f", "t1", 9_000_000)],
     )
     .unwrap();
-    let refresh = |user: &UserState, token_id: &str, now| {
-        decide_refresh(user, "f", token_id, "t3", now, 20_000_000, 1_000_000)
+    let lifetime = 20_000_000;
+    let refresh_within = |grace, user: &UserState, token_id: &str, new_id: &str, now| {
+        decide_refresh(user, "f", token_id, new_id, now, now + lifetime, grace)
     };
-    let rotated = decide_refresh(&user, "f", "t1", "t2", 2_500_000, 20_000_000, 1_000_000);
-    // The exchange happened at 3 s.
+    let refresh = |user: &UserState, token_id: &str, now| {
+        refresh_within(1_000_000, user, token_id, "t3", now)
+    };
+    let rotated = refresh_within(1_000_000, &user, "t1", "t2", 3_000_000);
     let user = fold_drafts(Some(user), &[rotated.unwrap().unwrap()]).unwrap();
     assert_eq!(user.families["f"].token_id, "t2");
     // Its answer was lost, or another one asked at once and had read the clock before: nothing new is begun.
     for now in [2_000_000, 3_000_000, 4_000_000] {
         assert_eq!(refresh(&user, "t1", now), Ok(None), "{now}");
     }
-    // Not before either, by a clock that was put back.
+    // Without a grace never, by the same clock either; nor before it, by a clock that was put back.
+    assert!(refresh_within(0, &user, "t1", "t3", 3_000_000).is_err());
     for now in [1_999_999, 4_000_001] {
         let refused = refresh(&user, "t1", now);
         assert!(

@@ -235,6 +235,9 @@ impl Accounts {
             tracing::warn!(account = %account.id_text, "a refresh token came twice; its family was ended");
             return Err(AccountError::RefreshInvalid);
         };
+        if open.token_id != new_token_id {
+            tracing::info!(account = %account.id_text, "a refresh token came again within its grace; its successor is the answer");
+        }
         let ends = Timestamp::from_micros(open.expires_at);
         self.pair(&account, &family, open.token_id.clone(), now, ends)
     }

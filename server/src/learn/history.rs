@@ -11,7 +11,7 @@
 //! brought in (`railfleet ingest` or the importer wrote it, more than a day after it happened) is taken to have been known
 //! in its own time. What a tablet reports is live however late it comes, and so is what a client says has a source.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use fleet::Origin;
 use fleet::calendar::DAY;
@@ -200,8 +200,8 @@ pub(crate) struct VehiclePast {
     pub(crate) events: Vec<When>,
     pub(crate) parts_used: Vec<When>,
     began: Vec<Began>,
-    /// Orders and tasks under which maintenance was told done, and then that it is open again.
-    reopened: BTreeSet<Box<str>>,
+    /// Orders and tasks under which maintenance was told done, and whether then that it is open again.
+    done_under: BTreeMap<Box<str>, bool>,
     pub(crate) deleted: Earliest,
     /// From when on anything was known of it.
     seen: Option<i64>,
@@ -213,6 +213,21 @@ impl VehiclePast {
         let mut newest = self.began.iter().rev();
         let found = newest.find(|told| told.when.visible(time));
         found.map(|told| told.at)
+    }
+
+    /// Whether an event tells maintenance that none told before. That which was open again and is done once more is the
+    /// same: its first completion stays, as that of an order does.
+    fn is_new_maintenance(&mut self, event_type: &str, data: &Map<String, Value>) -> bool {
+        let is_done = is_maintenance_done(event_type);
+        let Some(under) = text(data, &["work_order_id", "maintenance_task_id"]) else {
+            return is_done;
+        };
+        if event_type == VEHICLE_MAINTENANCE_REOPENED
+            && let Some(is_open) = self.done_under.get_mut(under)
+        {
+            *is_open = true;
+        }
+        is_done && !matches!(self.done_under.insert(under.into(), false), Some(true))
     }
 }
 
@@ -386,16 +401,7 @@ impl History {
         if event_type.contains("Deleted") {
             past.deleted.add(when);
         }
-        let under = text(data, &["work_order_id", "maintenance_task_id"]);
-        if event_type == VEHICLE_MAINTENANCE_REOPENED
-            && let Some(under) = under
-        {
-            past.reopened.insert(under.into());
-        }
-        // The completion that came first stays, as that of an order does: the next one is the same maintenance.
-        let is_done = is_maintenance_done(event_type);
-        let is_again = is_done && under.is_some_and(|under| past.reopened.remove(under));
-        if is_done && !is_again {
+        if past.is_new_maintenance(event_type, data) {
             insert(&mut past.maintenance, when, |mark| *mark);
         }
         let is_incident = event_type.starts_with("VehicleIncident");

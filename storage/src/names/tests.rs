@@ -73,33 +73,6 @@ fn lost_names_keep_their_numbers() {
     assert!(!names.knows(Name::Stream(5)));
     let stand_in = StreamName::new(UNREADABLE, "b");
     assert_eq!(names.stream_number(&stand_in), None);
-    // Once the type is said again, its stream goes by its name.
-    assert!(names.lost().contains(&Name::AggregateType(9)));
-    names.add_type(TypeNameOf::Aggregate, 9, "Depot");
-    let named = StreamName::new("Depot", "b");
-    assert_eq!(names.stream_number(&named), Some(5));
-    assert!(!names.lost().contains(&Name::AggregateType(9)));
-}
-
-/// A name was lost, begun anew under another number, and has come back: once either of the two was found, by chance.
-#[test]
-fn of_two_numbers_with_one_name_the_last_is_meant() {
-    for returned in [[0_u16, 1, 2], [2, 1, 0], [1, 2, 0]] {
-        let names = Names::new(None);
-        names.add_type(TypeNameOf::Aggregate, 0, "Vehicle");
-        for number in returned {
-            names.add_stream(number.into(), 0, "a");
-            names.add_type(TypeNameOf::Event, number, "Created");
-        }
-        let name = StreamName::new("Vehicle", "a");
-        assert_eq!(names.stream_number(&name), Some(2));
-        let mut others = names.namesakes(2);
-        others.sort_unstable();
-        assert_eq!(others, [0, 1]);
-        assert_eq!(names.type_numbers(TypeNameOf::Event, "Created"), [0, 1, 2]);
-        names.add_stream(3, 0, "b");
-        assert!(names.namesakes(3).is_empty());
-    }
 }
 
 #[test]

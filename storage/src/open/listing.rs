@@ -227,11 +227,6 @@ impl Listing {
         self.indexes.contains(&segment)
     }
 
-    /// The index of a segment was removed.
-    pub(super) fn forget_index(&mut self, segment: SegmentId) {
-        self.indexes.remove(&segment);
-    }
-
     pub(crate) fn has_state(&self, segment: SegmentId) -> bool {
         self.states.contains(&segment)
     }

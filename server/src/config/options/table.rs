@@ -243,8 +243,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     ),
     option!(
         "auth.refresh_grace_seconds",
-        "120",
-        "Seconds for which a refresh token that was just exchanged gets the same successor again: its answer may have been lost on the way. After them it counts as copied and ends the session. 0 to 600.",
+        "60",
+        "Seconds for which a refresh token that was just exchanged gets the same successor again: its answer may have been lost on the way. After them it counts as copied and ends the session. 0, never, to 600.",
         |config, text| config.auth.refresh_grace = seconds(text, 0..=600)?
     ),
     option!(

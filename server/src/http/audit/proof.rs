@@ -304,17 +304,21 @@ fn naming_leaves(
     Ok(proved)
 }
 
-/// The position of the first event that matches: the one that brought the names.
+/// The position of the first event that matches: the one that brought the names. One that cannot be read, and only may match,
+/// is passed over.
 fn first_of(log: &Log, query: LogQuery) -> Result<Option<Position>, ReadError> {
     let mut reader = log.read(&ReadRequest {
         query,
-        limit: Some(1),
         ..ReadRequest::default()
     })?;
-    match reader.next() {
-        Some(Err(error @ ReadError::Archived { .. })) => Err(error),
-        first => Ok(first.and_then(Result::ok).map(|event| event.position())),
+    while let Some(event) = reader.next() {
+        match event {
+            Ok(event) => return Ok(Some(event.position())),
+            Err(error @ ReadError::Archived { .. }) => return Err(error),
+            Err(_) => {}
+        }
     }
+    Ok(None)
 }
 
 fn proof_json(proof: &InclusionProof, with_leaf: bool) -> Value {

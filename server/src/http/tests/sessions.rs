@@ -149,7 +149,7 @@ async fn a_refresh_whose_answer_was_lost_is_answered_again_within_the_grace_alon
     refresh(&server, &first).await.expect(200);
     // The answer was lost; the log remembers, and not the process.
     let server = TestServer::start_in(server.stop(), |_| {});
-    server.clock.advance_seconds(119);
+    server.clock.advance_seconds(59);
     let (one, other) = tokio::join!(refresh(&server, &first), refresh(&server, &first));
     let (one, other) = (one.expect(200), other.expect(200));
     for pair in [&one, &other] {
@@ -159,7 +159,7 @@ async fn a_refresh_whose_answer_was_lost_is_answered_again_within_the_grace_alon
     // Both hold the same successor, so whichever a browser kept goes on.
     let third = refresh(&server, &one).await.expect(200);
     refresh(&server, &other).await.expect(200);
-    server.clock.advance_seconds(122);
+    server.clock.advance_seconds(62);
     refresh(&server, &other)
         .await
         .expect_problem(401, "unauthenticated");

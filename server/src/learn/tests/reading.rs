@@ -34,9 +34,15 @@ fn maintenance_that_was_open_again_counts_once() {
         append(&log, "unit-1", vec![told]);
         read(&log).vehicles["unit-1"].maintenance.len()
     };
-    assert_eq!(tell("MaintenanceCompleted", "order-1"), 1);
-    assert_eq!(tell("VehicleMaintenanceReopened", "order-1"), 1);
-    assert_eq!(tell("MaintenanceCompleted", "order-2"), 2, "another order");
-    assert_eq!(tell("MaintenanceCompleted", "order-1"), 2, "the same again");
-    assert_eq!(tell("MaintenanceCompleted", "order-1"), 3, "told anew");
+    assert_eq!(tell("VehicleMaintenanceReopened", "order-0"), 0);
+    assert_eq!(
+        tell("MaintenanceCompleted", "order-0"),
+        1,
+        "nothing was done"
+    );
+    assert_eq!(tell("MaintenanceCompleted", "order-1"), 2);
+    assert_eq!(tell("VehicleMaintenanceReopened", "order-1"), 2);
+    assert_eq!(tell("MaintenanceCompleted", "order-2"), 3, "another order");
+    assert_eq!(tell("MaintenanceCompleted", "order-1"), 3, "the same again");
+    assert_eq!(tell("MaintenanceCompleted", "order-1"), 4, "told anew");
 }
