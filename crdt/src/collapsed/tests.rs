@@ -1,7 +1,9 @@
-//! What the simulation does not see: a write that is taken back leaves the register as it was.
+//! What the simulation does not see: a write that is taken back leaves the register as it was, and a device is not sent again
+//! what it has.
 
 use super::register::WriteUndo;
-use super::{CollapsedRegister, Origin, SIBLINGS_MAX, Write};
+use super::view::{Update, updates_since};
+use super::{CollapsedField, CollapsedMap, CollapsedRegister, Origin, SIBLINGS_MAX, Write};
 use crate::clock::{LogPosition, Stamp};
 use crate::replica::DeviceId;
 use crate::value::Value;
@@ -44,5 +46,38 @@ proptest! {
             most = most.max(register.siblings().len());
         }
         prop_assert!(most <= SIBLINGS_MAX);
+    }
+}
+
+#[test]
+fn a_device_is_sent_the_items_that_changed_behind_what_it_has() {
+    let mut map = CollapsedMap::default();
+    for at in 1..=3 {
+        let position = LogPosition::new(at);
+        let device = DeviceId::new(7);
+        let base = LogPosition::new(at - 1);
+        let origin = Origin {
+            device,
+            base,
+            position,
+        };
+        let write = Write {
+            value: Value::from(0),
+            stamp: Stamp::new(at, 0),
+            position,
+            device,
+            rank: 0,
+        };
+        map.put(&origin, &Value::from(at as i64), 0, write);
+    }
+    let field = CollapsedField::Map(Box::new(map));
+    for from in 0..=3 {
+        let mut sent = Vec::new();
+        updates_since(&field, LogPosition::new(from), &mut |update| match update {
+            Update::Item(key, Some(_)) => sent.push(key),
+            other => panic!("{other:?}"),
+        });
+        let behind: Vec<Value> = (from + 1..=3).map(|at| Value::from(at as i64)).collect();
+        assert_eq!(sent, behind, "from {from}");
     }
 }
