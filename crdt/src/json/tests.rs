@@ -7,7 +7,8 @@ use crate::lattice::Lattice;
 use crate::replica::DeviceName;
 use crate::sim::tests::crdt_tables::{STOCK_MOVE, TABLES, VEHICLE, WORK_ORDER};
 use crate::sim::{Random, random_change};
-use crate::value::Value;
+use crate::value::{Real, Value};
+use crate::wire::TEXT_BYTES_MAX;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -200,4 +201,22 @@ fn live_dots_outside_the_context_are_refused() {
     let forged = json!({ "device_id": "t", "asset_id": "1", "context": { "t": [[1, 3]] },
         "safety_hold": { "dots": [["t", 4]] } });
     assert!(entity_from_json::<DeviceName>(&VEHICLE, &forged).is_err());
+}
+
+#[test]
+fn infinities_and_the_longest_texts_are_read_as_they_are_written() {
+    for number in [f64::INFINITY, f64::NEG_INFINITY] {
+        let value = Value::Real(Real::new(number).unwrap());
+        let written = value_to_json(&value);
+        assert_eq!(value_from_json(&written, &ValueType::Any), Ok(value));
+    }
+    let longest = "x".repeat(TEXT_BYTES_MAX);
+    let read = |text: &str, of: &ValueType| value_from_json(&json!(text), of);
+    assert!(read(&longest, &ValueType::Any).is_ok());
+    assert!(read(&format!("{longest}x"), &ValueType::Any).is_err());
+    assert!(read(&longest[..100], &TEXT).is_ok());
+    assert!(read(&longest[..101], &TEXT).is_err());
+    let bytes = |length: usize| json!({ "$bytes": "00".repeat(length) });
+    assert!(value_from_json(&bytes(TEXT_BYTES_MAX), &ValueType::Any).is_ok());
+    assert!(value_from_json(&bytes(TEXT_BYTES_MAX + 1), &ValueType::Any).is_err());
 }
