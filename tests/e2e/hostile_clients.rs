@@ -14,7 +14,7 @@ const KINDS: [&str; 11] = [
     "headers", "body", "idle", "bighead", "bigbody", "chunk", "smuggle", "junk", "deep",
     "longline", "methods",
 ];
-/// Those that the server's limits end. The tool sends them a byte a second and sees the end at the second byte after it: the
+/// Those that the server's limits end. The tool sends a byte a second, or nothing, and sees the end at the second byte after it: the
 /// limit of a second, those two, and the rest for a busy machine.
 const SLOW_KINDS: [&str; 3] = ["headers", "body", "idle"];
 /// How often a kind is tried whose only fault was that honest probes came late: the tool answers for hundreds of clients in
